@@ -1,0 +1,1 @@
+"""Exchange of sealed documents between social agencies, only under a signed consent."""

@@ -1,0 +1,1 @@
+"""What a person allowed, and the decision about it."""

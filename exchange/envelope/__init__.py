@@ -1,0 +1,1 @@
+"""The sealed document: age file, package, manifest."""

@@ -1,0 +1,184 @@
+"""Every error the exchange raises on purpose, as one tree.
+
+* ExchangeError
+  x Malformed                 a request or document cannot be parsed
+  x TooLarge                  a stated limit of size is exceeded
+  x Unauthenticated           the caller could not be authenticated
+  x NotPermitted              the gate or the caller's role says no, and never why
+  x NotFound                  absent, or hidden from this caller: the two look the same
+  x Conflict                  the same identifier was used before with different content
+  x KeyReused                 the same Idempotency-Key was used before for another request
+  x StatementNotAcceptable    signature, form or content of a statement does not verify
+    - Tampered                inside only: bytes are not those that were signed
+  x LintRefused               a record breaks rules; its author is told which
+  x Unreadable                a sealed document cannot be opened
+    - HeaderMalformed         inside only, as the four below: outside it is the word above
+    - NoMatch                 inside only: no identity opens any stanza
+    - HeaderMacWrong          inside only
+    - PayloadDamaged          inside only
+    - ArmorMalformed          inside only
+  x TooMany                   a rate or quota is used up
+  x Unavailable               a key, the log, the clock or the database is missing: try again
+    - OutcomeUnknown          inside only: a commit failed, it may have happened
+  x StorageFull               there is no room for another document
+  - Held                      gateway only: a document stays at the hub until somebody looks
+  - Misconfigured             settings or plugins do not allow a start
+
+An error says what happened, never how HTTP answers it: `exchange.wire.problems` owns that table.
+A class without a `code` of its own is known inside only; outside it is its parent.
+Messages never contain personal data: they are logged and may be sent to the caller.
+"""
+
+from typing import ClassVar
+
+
+class ExchangeError(Exception):
+    """Something went wrong here."""
+
+    code: ClassVar[str] = "internal"
+    """Stable, public name of the error; part of the API, never reused."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text or title(type(self)))
+
+
+def title(error: type[Exception]) -> str:
+    """Return what a class of errors says when it says nothing else: its first docstring line."""
+    return (error.__doc__ or "").splitlines()[0] if error.__doc__ else error.__name__
+
+
+def positions(error: BaseException) -> list[str]:
+    """Return type and code positions of `error`: what may be logged of a foreign exception.
+
+    Never its text: a driver quotes the row it refused, a parser the input it choked on.
+    """
+    found = [type(error).__qualname__]
+    trace = error.__traceback__
+    while trace is not None:
+        found.append(f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return found
+
+
+class Malformed(ExchangeError):
+    """The request or document cannot be parsed."""
+
+    code = "malformed-request"
+
+
+class TooLarge(ExchangeError):
+    """A stated limit of size is exceeded."""
+
+    code = "too-large"
+
+
+class Unauthenticated(ExchangeError):
+    """The caller could not be authenticated."""
+
+    code = "unauthenticated"
+
+
+class NotPermitted(ExchangeError):
+    """Not permitted."""
+
+    code = "not-permitted"
+
+
+class NotFound(ExchangeError):
+    """Not found."""
+
+    code = "not-found"
+
+
+class Conflict(ExchangeError):
+    """The same identifier was used before with different content."""
+
+    code = "conflict"
+
+
+class KeyReused(ExchangeError):
+    """The Idempotency-Key was used before for another request."""
+
+    code = "key-reused"
+
+
+class StatementNotAcceptable(ExchangeError):
+    """The statement is not acceptable."""
+
+    code = "statement-not-acceptable"
+
+
+class Tampered(StatementNotAcceptable):
+    """The bytes are not those that were signed."""
+
+
+class LintRefused(ExchangeError):
+    """The record breaks rules."""
+
+    code = "lint"
+
+    def __init__(self, text: str = "", *, findings: tuple[dict[str, str], ...] = ()) -> None:
+        super().__init__(text)
+        self.findings = findings
+        """`{"id", "severity", "field"}` of each finding, never a value of the record."""
+
+
+class Unreadable(ExchangeError):
+    """The sealed document cannot be opened."""
+
+    code = "unreadable"
+
+
+class HeaderMalformed(Unreadable):
+    """The header of the sealed document is malformed."""
+
+
+class NoMatch(Unreadable):
+    """None of the keys opens the sealed document."""
+
+
+class HeaderMacWrong(Unreadable):
+    """The header of the sealed document does not match its file key."""
+
+
+class PayloadDamaged(Unreadable):
+    """The payload of the sealed document is damaged or cut."""
+
+
+class ArmorMalformed(Unreadable):
+    """The armor around the file is malformed."""
+
+
+class TooMany(ExchangeError):
+    """A rate or quota is used up. Try again later."""
+
+    code = "too-many"
+
+
+class Unavailable(ExchangeError):
+    """Something this needs is not available at the moment. Try again later."""
+
+    code = "unavailable"
+
+
+class OutcomeUnknown(Unavailable):
+    """A commit failed; it may have happened. Look it up by its id."""
+
+
+class StorageFull(ExchangeError):
+    """There is no room for another document."""
+
+    code = "storage-full"
+
+
+class Held(ExchangeError):
+    """The document stays at the hub until the administrator has looked."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"held at the hub: {reason}")
+        self.reason = reason
+        """Code of the refused check, such as `key-not-pinned`; CRYPTO verification order."""
+
+
+class Misconfigured(ExchangeError):
+    """The settings or plugins do not allow a start."""

@@ -1,0 +1,1 @@
+"""Rows and blobs of the hub."""

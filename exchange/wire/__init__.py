@@ -1,0 +1,1 @@
+"""The HTTP API as values; hub and agency both use it."""
