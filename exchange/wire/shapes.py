@@ -1,0 +1,388 @@
+"""Shapes of what crosses the wire beside signed statements: pydantic models, strict and frozen.
+
+Shapes never go deeper than `hub.http` and `agency.client`; there they become core values.
+A signed statement travels as one string, because its exact bytes are what was signed.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+
+from exchange.canonical import is_uuid4
+
+
+def _uuid4(text: str) -> str:
+    if not is_uuid4(text):
+        raise ValueError("not a version 4 UUID in lower case")
+    return text
+
+
+def _seconds(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+UUID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
+AGENCY_PATTERN = "^[a-z0-9][a-z0-9-]{1,62}$"
+DIGEST_PATTERN = "^[A-Za-z0-9_-]{43}$"
+CODE_PATTERN = "^([a-z0-9][a-z0-9-]{1,62}/)?[a-z][a-z0-9]*(-[a-z0-9]+)*$"
+
+Id = Annotated[str, Field(pattern=UUID_PATTERN), AfterValidator(_uuid4)]
+"""Version 4 UUID in lower case."""
+AgencyId = Annotated[str, Field(pattern=AGENCY_PATTERN, max_length=63)]
+Digest = Annotated[str, Field(pattern=DIGEST_PATTERN)]
+"""Digest of a statement or labelled digest: 43 characters of base64url."""
+Code = Annotated[str, Field(pattern=CODE_PATTERN, max_length=112)]
+"""Purpose, category or secrecy class: ours, or `owner-agency/code`."""
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Cursor = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
+"""Opaque; from an earlier answer."""
+Moment = Annotated[AwareDatetime, PlainSerializer(_seconds, return_type=str)]
+"""RFC 3339, UTC."""
+Statement = Annotated[str, Field(min_length=1, max_length=262_144)]
+"""Exact text of a signed statement (JWS General JSON, one line, ASCII)."""
+LogKey = Annotated[str, Field(pattern=DIGEST_PATTERN)]
+"""32 random bytes in base64url: the key of the consent's log entries."""
+
+
+class Shape(BaseModel):
+    """Base of everything that crosses the wire as JSON."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+class Text(BaseModel):
+    """Base of path and query parameters: they arrive as text, so numbers are converted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class AgencyPath(Text):
+    """Path of one agency."""
+
+    id: AgencyId
+
+
+class IdPath(Text):
+    """Path of one agreement, consent, disclosure or erasure."""
+
+    id: Id
+
+
+class Page(Text):
+    """Paging of a list: after an opaque cursor, at most so many rows."""
+
+    after: Cursor | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+class InboxQuery(Page):
+    """What waits for me after a cursor; `wait` seconds for something new (long poll)."""
+
+    wait: Annotated[int, Field(ge=0, le=30)] = 0
+
+
+class Given(Shape):
+    """A signed statement handed in."""
+
+    statement: Statement
+
+
+class Token(Shape):
+    """Answer of the token endpoint (RFC 6749, section 5.1)."""
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+
+
+class Capabilities(Shape):
+    """What an agency can receive; senders see it before they seal."""
+
+    profiles: tuple[Annotated[str, Field(max_length=64)], ...] = Field(default=(), max_length=64)
+    """Intake profiles, such as `folder`."""
+    max_size: Annotated[int, Field(ge=1)]
+    """Largest sealed document in bytes."""
+    media_types: tuple[Annotated[str, Field(max_length=128)], ...] = Field(
+        default=(), max_length=128
+    )
+    """Media types accepted; empty means any."""
+    name_alphabet: Annotated[str, Field(max_length=512)] | None = None
+    """Characters admitted in file names; null means every name the package format admits."""
+    categories: tuple[Code, ...] = Field(default=(), max_length=256)
+    """Categories accepted; empty means any."""
+
+
+class Card(Shape):
+    """Public keys of an agency; whoever has the pinned `kid` recomputes it from them."""
+
+    agency: AgencyId
+    ed25519: Digest
+    ml_dsa_65: Annotated[str, Field(alias="ml-dsa-65", min_length=2603, max_length=2603)]
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+        serialize_by_alias=True,
+    )
+
+
+class Agency(Shape):
+    """One agency in the directory."""
+
+    id: AgencyId
+    state: Literal["active", "suspended"]
+    kid: Digest
+    card: Card
+    previous: Card | None = None
+    """The old identity card while a succession still accepts both."""
+    succession: Statement | None = None
+    """The key succession that leads from `previous` to `card`."""
+    key_statement: Statement | None = None
+    """Newest key statement; null before the first."""
+    capabilities: Capabilities | None = None
+
+
+class Agencies(Shape):
+    """A page of the directory."""
+
+    agencies: tuple[Agency, ...]
+    next: Cursor | None = None
+
+
+class KeyStatementStored(Shape):
+    """The newest key statement of the caller is this one now."""
+
+    agency: AgencyId
+    seq: int
+    digest: Digest
+
+
+class SuccessionStored(Shape):
+    """The caller's new identity is registered; until `until` both are accepted."""
+
+    agency: AgencyId
+    kid: Digest
+    until: Moment
+
+
+class Signature(Shape):
+    """One party's signature of an agreement."""
+
+    agency: AgencyId
+    statement: Statement
+    signed_at: Moment
+
+
+class TerminationNotice(Shape):
+    """One party's notice of termination."""
+
+    agency: AgencyId
+    statement: Statement
+    ends: Moment
+
+
+class Agreement(Shape):
+    """An agreement as its parties see it."""
+
+    id: Id
+    agreement: Digest
+    statement: Statement
+    state: Literal["proposed", "in-force", "not-begun", "ended"]
+    signatures: tuple[Signature, ...]
+    notices: tuple[TerminationNotice, ...]
+    ends_at: Moment | None
+    """End as of now, half open; null while it renews."""
+
+
+class Agreements(Shape):
+    """A page of the caller's agreements."""
+
+    agreements: tuple[Agreement, ...]
+    next: Cursor | None = None
+
+
+class ConsentGiven(Shape):
+    """A signed consent record and the key of its log entries, sent once."""
+
+    statement: Statement
+    log_key: LogKey
+
+
+class ConsentRecorded(Shape):
+    """The consent is recorded; the gate uses it from now on."""
+
+    id: Id
+    consent: Digest
+    recorded_at: Moment
+
+
+class Consent(Shape):
+    """A consent record as the caller may see it."""
+
+    id: Id
+    consent: Digest
+    statement: Statement
+    state: Literal["valid", "not-yet", "ended"]
+    """`ended` without a reason for everybody who may not know why."""
+    reason: Literal["withdrawn", "agreement", "expired", "agency", "used-up"] | None = None
+    """Why it ended: for the collecting agency, and for recipients that must erase."""
+    ended_at: Moment | None = None
+    withdrawal: Statement | None = None
+    """The signed withdrawal, for whoever may know the reason."""
+    used: int | None = None
+    """Uses counted; for the collecting agency and the releasers."""
+    findings: tuple[dict[str, str], ...] = ()
+    """Warnings of the linter, for the collecting agency."""
+
+
+class Consents(Shape):
+    """A page of the consents the caller may see."""
+
+    consents: tuple[Consent, ...]
+    next: Cursor | None = None
+
+
+class ConsentQuery(Page):
+    """The caller's consents, or the one with this digest."""
+
+    consent: Digest | None = None
+
+
+class Withdrawn(Shape):
+    """The consent has ended; from here on no header under it is released."""
+
+    id: Id
+    consent: Digest
+    state: Literal["ended"]
+    ended_at: Moment
+
+
+class Asked(Shape):
+    """What the caller, as sender, asks about."""
+
+    consent: Digest
+    recipients: tuple[AgencyId, ...] = Field(min_length=1, max_length=32)
+    purpose: Code
+    category: Code
+    secrecy: Code
+    exp: Annotated[int, Field(ge=0)]
+    """Seconds since 1970: when the disclosure would expire."""
+
+
+class Decision(Shape):
+    """The gate would say yes. A no is the problem `not-permitted`, without a reason."""
+
+    decision: Literal["permit"]
+    decided_at: Moment
+
+
+class DisclosureStored(Shape):
+    """The sealed document is stored; recipients are told."""
+
+    id: Id
+    manifest: Digest
+    state: Literal["announced", "stored"]
+    upload: str | None = None
+    """Absolute URL of the resumable upload (tus 1.0.0), when only announced."""
+
+
+DisclosureState = Literal["announced", "stored", "collected", "acknowledged", "expired", "ended"]
+
+
+class RecipientState(Shape):
+    """Where a disclosure stands with one recipient; a recipient sees its own row only."""
+
+    agency: AgencyId
+    collected_at: Moment | None
+    result: Literal["accepted", "rejected", "quarantined"] | None
+    acknowledgement: Statement | None
+    """The recipient's signed acknowledgement."""
+
+
+class Disclosure(Shape):
+    """A disclosure as its sender or one of its recipients sees it."""
+
+    id: Id
+    manifest: Digest
+    statement: Statement
+    """The signed manifest."""
+    consent_id: Id
+    """Id of the consent record it names, for `GET /v1/consents/{id}`."""
+    state: DisclosureState
+    stored_at: Moment | None
+    payload_size: int
+    """Bytes of the payload (the sealed document without its header)."""
+    payload_sha256: Sha256 | None
+    """SHA-256 of the payload, as in `Repr-Digest`; null before it is stored."""
+    recipients: tuple[RecipientState, ...]
+
+
+class Waiting(Shape):
+    """One entry of the inbox: enough to verify everything that needs no key."""
+
+    cursor: Cursor
+    disclosure: Disclosure
+
+
+class Inbox(Shape):
+    """What waits for the caller, oldest first. It may be empty by the time it is read."""
+
+    entries: tuple[Waiting, ...]
+    next: Cursor | None = None
+    """Cursor to continue after; null when nothing was ever waiting."""
+
+
+class Collected(Shape):
+    """The gate has released the header; `header || payload` is a stock age file."""
+
+    id: Id
+    header: Annotated[str, Field(max_length=90_000)]
+    """base64url of the age header."""
+    collected_at: Moment
+
+
+class Acknowledged(Shape):
+    """The acknowledgement is stored; the sender sees it."""
+
+    id: Id
+    state: DisclosureState
+    result: Literal["accepted", "rejected", "quarantined"]
+
+
+class Recalled(Shape):
+    """The sender has taken the disclosure back; nobody can collect it any more."""
+
+    id: Id
+    state: Literal["ended"]
+
+
+class Erasure(Shape):
+    """What a recipient must erase, or has answered about."""
+
+    id: Id
+    consent: Digest
+    consent_id: Id
+    manifests: tuple[Digest, ...]
+    to: AgencyId
+    reason: Literal["withdrawn", "unlawful"]
+    asked_at: Moment
+    due: Moment
+    state: Literal["open", "erased", "kept"]
+    confirmation: Statement | None
+
+
+class Erasures(Shape):
+    """A page of erasures: those the caller must answer, and those it may see."""
+
+    erasures: tuple[Erasure, ...]
+    next: Cursor | None = None
+
+
+class Health(Shape):
+    """The process serves."""
+
+    status: Literal["ok"]
