@@ -1,0 +1,211 @@
+"""Settings of the hub, each with meaning and unit; the rules between them are validators here.
+
+Every default starts a hub without set-up. Zero or "unlimited" does not exist.
+"""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, JsonValue, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from exchange.configuration import Configuration, Section
+
+MEBI = 1024 * 1024
+GIBI = 1024 * MEBI
+
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Bytes = Annotated[int, Field(ge=1024, le=2**50)]
+Seconds = Annotated[float, Field(gt=0, le=366 * 86_400)]
+PerSecond = Annotated[float, Field(gt=0, le=100_000)]
+
+
+class Listen(Section):
+    """Where and how many."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65_535)] = 8700
+    connections: Count = 2000
+    """Open connections in all; one more is closed at once."""
+    connections_per_address: Count = 64
+    """Open connections of one address; trusted proxies are exempt."""
+    backlog: Count = 1024
+
+
+class Http(Section):
+    """Deadlines and limits of the HTTP front, for every request."""
+
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks of proxies whose last `X-Forwarded-For` entry is believed."""
+    head_s: Seconds = 10
+    """Seconds for the head of a request to arrive."""
+    idle_s: Seconds = 75
+    """Seconds a kept connection may be idle."""
+    body_s: Seconds = 30
+    """Seconds for a whole JSON body or form to arrive; also for one silent moment of a stream."""
+    stall_s: Seconds = 30
+    """Seconds a client may leave an answer unread before the connection is cut."""
+    slowest_body: PerSecond = 1024
+    """Bytes per second a streamed body must keep up, over each 20 seconds."""
+    shutdown_s: Seconds = 30
+    """Seconds requests under way get after SIGTERM."""
+    poll_s: Seconds = 30
+    """Longest `wait` of a long poll, in seconds."""
+
+
+class AgencyLimits(Section):
+    """What one agency may use of the hub; beyond it the answer is 429, or 507 for storage."""
+
+    rate: PerSecond = 50
+    """Requests per second in the long run."""
+    burst: Count = 200
+    """Requests at once."""
+    parallel: Count = 32
+    """Requests under way at the same time."""
+    streams: Count = 8
+    """Uploads, and as many downloads, under way at the same time."""
+    polls: Count = 4
+    """Long polls waiting at the same time."""
+    decisions: PerSecond = 10
+    """Questions to the gate (`POST /v1/decisions`) per second."""
+    denials_per_minute: Count = 60
+    """Denials by the gate per minute; beyond them the gate is not asked any more."""
+    uploads: Count = 100
+    """Announced uploads that are not complete."""
+    waiting: Count = 20_000
+    """Disclosures stored and not yet acknowledged, per sender."""
+    stored: Bytes = 50 * GIBI
+    """Bytes of payloads stored, per sender."""
+
+
+class TokenLimits(Section):
+    """The token endpoint."""
+
+    rate: PerSecond = 1
+    """Tokens per second and agency in the long run."""
+    burst: Count = 10
+    """Tokens per agency at once."""
+    per_address: PerSecond = 10
+    """Requests per second and address."""
+    life_s: Annotated[int, Field(ge=30, le=3600)] = 600
+    """Seconds an access token is valid."""
+
+
+class Disclosures(Section):
+    """Size and deadlines of disclosures."""
+
+    max_size: Bytes = 1152 * MEBI
+    """Largest sealed document in bytes: 1 GiB of files, padding and age overhead."""
+    incomplete_s: Seconds = 86_400
+    """Seconds after which an upload that is not complete is removed."""
+    reminder_s: Seconds = 3 * 86_400
+    """Seconds after which recipients are reminded of what they have not collected."""
+    expiry_s: Annotated[float, Field(gt=0, le=14 * 86_400)] = 14 * 86_400
+    """Seconds after which what nobody collected expires; never above 14 days."""
+
+
+class Erasures(Section):
+    """Deadlines of erasure requests."""
+
+    due_days: Annotated[int, Field(ge=1, le=30)] = 14
+    """Days a recipient has to answer; never above 30."""
+    reminder_days: Annotated[int, Field(ge=1, le=30)] = 7
+    """Days after which it is reminded."""
+
+
+class Notices(Section):
+    """The outbox of content-free notices."""
+
+    quiet_s: Seconds = 900
+    """At most one notice per agency and channel in so many seconds; what comes is merged."""
+    first_retry_s: Seconds = 5
+    longest_retry_s: Seconds = 6 * 3600
+    give_up_s: Seconds = 3 * 86_400
+    """Seconds after which a notice that cannot be delivered is parked."""
+    breaker_failures: Count = 5
+    """Failures in a row after which a channel rests."""
+    breaker_s: Seconds = 300
+    """Seconds a failing channel rests."""
+    send_s: Seconds = 30
+    """Seconds one delivery may take."""
+
+
+class Disk(Section):
+    """Room that must stay free, so that a withdrawal can always be recorded."""
+
+    reserve: Bytes = GIBI
+    """Bytes below which no further document is stored."""
+
+
+class Writer(Section):
+    """The one writer of the database."""
+
+    batch: Count = 64
+    """Units of work that share one commit at most."""
+    queue: Count = 512
+    """Units that may wait; withdrawals are exempt."""
+
+
+class HubSettings(Configuration):
+    """Settings of `exchange hub`, from TOML and from variables `EXCHANGE_HUB_…`."""
+
+    model_config = SettingsConfigDict(env_prefix="EXCHANGE_HUB_")
+
+    data: Path = Path("hub-data")
+    """Directory of the databases, the payloads and the control socket; mode 0700."""
+    origin: str = "http://127.0.0.1:8700"
+    """Public scheme, host and port, without a path; issuer and audience of tokens."""
+    name: Annotated[str, Field(min_length=1, max_length=80)] = "Exchange"
+    """What notices are signed with, such as the name of the district."""
+    plugins: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
+    """Plugins to load, by name, each with its own settings; installed is not enabled."""
+    demo: bool = False
+    """True in `exchange demo` only: admits the published demo keys."""
+    listen: Listen = Listen()
+    http: Http = Http()
+    agency: AgencyLimits = AgencyLimits()
+    token: TokenLimits = TokenLimits()
+    disclosure: Disclosures = Disclosures()
+    erasure: Erasures = Erasures()
+    notices: Notices = Notices()
+    disk: Disk = Disk()
+    writer: Writer = Writer()
+
+    @model_validator(mode="after")
+    def _origin_is_safe(self) -> Self:
+        parts = urlsplit(self.origin)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("origin must be a URL such as https://hub.example")
+        if self.origin != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
+            raise ValueError("origin has a scheme, a host and perhaps a port, nothing else")
+        if parts.scheme == "http" and not _loopback(parts.hostname):
+            raise ValueError("origin must be https unless it is a loopback address")
+        return self
+
+    @model_validator(mode="after")
+    def _proxies_are_named(self) -> Self:
+        for text in self.http.trusted_proxies:
+            if ipaddress.ip_network(text, strict=False).prefixlen == 0:
+                raise ValueError("trusted_proxies must not be everybody")
+        return self
+
+    @model_validator(mode="after")
+    def _deadlines_are_in_order(self) -> Self:
+        if self.disclosure.reminder_s >= self.disclosure.expiry_s:
+            raise ValueError("disclosure.reminder_s must come before disclosure.expiry_s")
+        if self.erasure.reminder_days >= self.erasure.due_days:
+            raise ValueError("erasure.reminder_days must come before erasure.due_days")
+        if self.notices.first_retry_s > self.notices.longest_retry_s:
+            raise ValueError("notices.first_retry_s must not exceed notices.longest_retry_s")
+        return self
+
+
+def _loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
