@@ -15,16 +15,20 @@ from typing import Any, NoReturn, TypeAlias, Union
 
 from exchange.errors import Malformed, TooLarge
 
-Json: TypeAlias = Union[None, bool, int, str, Sequence["Json"], Mapping[str, "Json"]]
+Json: TypeAlias = Union[bool, int, str, Sequence["Json"], Mapping[str, "Json"], None]
 """A JSON value without floating point."""
 
 LARGEST_INTEGER = 2**53 - 1
 """Largest integer every JSON reader agrees on (RFC 7493, section 2.2)."""
+LONGEST_INTEGER = 17
+"""Characters of the longest integer admitted: a sign and 16 digits."""
 LARGEST_DEPTH = 8
 """Nesting of arrays and objects in anything we read; no record of ours needs more than six."""
 
 _B64U = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
-_UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII)
+_UUID4 = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII
+)
 _HEX32 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -47,11 +51,11 @@ def _ordered(value: Json) -> Any:
         return value
     if isinstance(value, int):
         return _bounded(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
         # RFC 8785 section 3.2.3: names are sorted by UTF-16 code units, not by code points.
         names = sorted(value, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
         return {name: _ordered(value[name]) for name in names}
-    if isinstance(value, Sequence):
+    if isinstance(value, list | tuple):  # bytes are a sequence too, and no JSON
         return [_ordered(item) for item in value]
     raise Malformed(f"{type(value).__name__} has no canonical form")
 
@@ -98,7 +102,9 @@ def _members(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(digits: str) -> int:
-    if len(digits) > 17:  # before conversion: its cost grows with the square of the length
+    if (
+        len(digits) > LONGEST_INTEGER
+    ):  # before conversion: its cost grows with the square of the length
         raise Malformed("an integer is too large")
     return _bounded(int(digits))
 

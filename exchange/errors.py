@@ -20,8 +20,13 @@
   x TooMany                   a rate or quota is used up
   x Unavailable               a key, the log, the clock or the database is missing: try again
     - OutcomeUnknown          inside only: a commit failed, it may have happened
+    - ClockWrong              gateway only: its clock and the hub's are minutes apart
   x StorageFull               there is no room for another document
+  - NotCovered                gateway only: the records it may read say no, and why
+  - HubMisbehaves             gateway only: an answer no honest hub would give
   - Held                      gateway only: a document stays at the hub until somebody looks
+  - Quarantined               gateway only: a document could not be converted, and why
+  - Undeliverable             hub only: a channel will never deliver this notice
   - Misconfigured             settings or plugins do not allow a start
 
 An error says what happened, never how HTTP answers it: `exchange.wire.problems` owns that table.
@@ -107,6 +112,11 @@ class StatementNotAcceptable(ExchangeError):
 
     code = "statement-not-acceptable"
 
+    def __init__(self, text: str = "", *, step: int = 0) -> None:
+        super().__init__(text)
+        self.step = step
+        """Number of the step of verification that refused; for the local log. 0: a later check."""
+
 
 class Tampered(StatementNotAcceptable):
     """The bytes are not those that were signed."""
@@ -165,10 +175,31 @@ class OutcomeUnknown(Unavailable):
     """A commit failed; it may have happened. Look it up by its id."""
 
 
+class ClockWrong(Unavailable):
+    """The clock of this machine and the hub's differ by more than five minutes; set it right."""
+
+    reason: ClassVar[str] = "clock"
+
+
 class StorageFull(ExchangeError):
     """There is no room for another document."""
 
     code = "storage-full"
+
+
+class NotCovered(ExchangeError):
+    """The consent and agreement this agency may read do not cover the disclosure."""
+
+    def __init__(self, reasons: tuple[str, ...]) -> None:
+        super().__init__(f"not permitted: {', '.join(reasons)}; nothing was sent")
+        self.reasons = reasons
+        """Every reason of `decide`, in its order."""
+
+
+class HubMisbehaves(ExchangeError):
+    """The hub gave an answer that no honest hub gives; nothing of it was used."""
+
+    reason: ClassVar[str] = "hub-misbehaves"
 
 
 class Held(ExchangeError):
@@ -178,6 +209,19 @@ class Held(ExchangeError):
         super().__init__(f"held at the hub: {reason}")
         self.reason = reason
         """Code of the refused check, such as `key-not-pinned`; CRYPTO verification order."""
+
+
+class Quarantined(ExchangeError):
+    """The document could not be converted and lies in quarantine."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"not converted: {reason}")
+        self.reason = reason
+        """Code of what went wrong, such as `timeout`; never words of the plugin."""
+
+
+class Undeliverable(ExchangeError):
+    """The channel will never deliver this notice."""
 
 
 class Misconfigured(ExchangeError):

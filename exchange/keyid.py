@@ -4,9 +4,7 @@ Pure; knows public keys only. CRYPTO: keys, names of keys. Never holds or derive
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from exchange.canonical import b64u, labelled, unb64u
 from exchange.errors import Malformed
@@ -69,10 +67,12 @@ class IdentityCard:
         }
 
 
-def identity_card(payload: Mapping[str, Any]) -> IdentityCard:
+def identity_card(payload: object) -> IdentityCard:
     """Read a card from exactly the members of `IdentityCard.payload`, or raise Malformed."""
-    if payload.keys() != {"agency", "ed25519", "ml-dsa-65"} or not all(
-        isinstance(value, str) for value in payload.values()
+    if (
+        not isinstance(payload, dict)
+        or payload.keys() != {"agency", "ed25519", "ml-dsa-65"}
+        or not all(isinstance(value, str) for value in payload.values())
     ):
         raise Malformed("an identity card has the members agency, ed25519 and ml-dsa-65")
     return IdentityCard(
