@@ -1,0 +1,474 @@
+"""SQLite as both sides use it: one writer thread with group commit, readers, a lock file.
+
+Work on the database is a plain function of a SQLAlchemy `Connection`, run as a whole in one
+thread. This is the only module that begins, commits or rolls back. Nothing that decides may
+rest on what a reader saw.
+"""
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
+
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    MetaData,
+    TypeDecorator,
+    create_engine,
+    event,
+)
+from sqlalchemy.exc import SQLAlchemyError
+
+from exchange.errors import Misconfigured, OutcomeUnknown, Unavailable
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "busy_timeout=5000",
+    "secure_delete=ON",
+    "trusted_schema=OFF",
+    "temp_store=MEMORY",
+)
+"""Of every connection that may write. `secure_delete` is per connection; its default varies."""
+_MUST_READ_BACK = {
+    "journal_mode": "wal",
+    "synchronous": 2,
+    "foreign_keys": 1,
+    "secure_delete": 1,
+    "temp_store": 2,
+}
+BATCH = 64
+"""Units that share one COMMIT at most; a unit stays under 10 ms."""
+QUEUE = 512
+"""Units that may wait; urgent ones are exempt."""
+READERS = 4
+"""Threads that read, each with a connection of its own."""
+
+NAMES = {
+    "ix": "ix_%(column_0_N_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""Names of constraints, so that a later migration can name what it changes."""
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware moment, stored as UTC with microseconds.
+
+    The driver's own type drops the offset without converting; this one refuses naive values.
+    """
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return what is stored."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return an aware moment in UTC."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Database(Protocol):
+    """Runs units of work: plain functions that get a connection and can wait for nothing else."""
+
+    async def write(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Return what `work(connection, ...)` returned, after its transaction was committed.
+
+        Cancelling the caller does not stop the work: it happens, or it does not.
+
+        Raises:
+            OutcomeUnknown: the commit failed; it may have happened. Look it up by its id.
+            Unavailable: too much waits, or the database is gone; it has not happened.
+            Exception: whatever `work` raised; its changes, and only its, are undone.
+        """
+        ...
+
+    async def write_first(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Do as `write` does, before everything that waits there, whatever the queue's length.
+
+        For what must never wait behind disclosures: withdrawals, erasure confirmations and
+        revocations of keys.
+        """
+        ...
+
+    async def read(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Return what `work(connection, ...)` returned, from one snapshot that cannot write.
+
+        Never decide on what it saw.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """The tables of a file, and which version of them this program knows."""
+
+    metadata: MetaData
+    version: int
+    """`PRAGMA user_version`, from 1."""
+    extra: tuple[str, ...] = ()
+    """Statements run once after the tables were made, such as triggers."""
+
+
+def lock_file(path: Path) -> int:
+    """Take the lock of the database at `path` for this process, and return its descriptor.
+
+    Held until the descriptor is closed or the process ends, however it ends.
+
+    Raises:
+        Misconfigured: another process has it.
+    """
+    name = path.with_name(path.name + ".lock")
+    fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        raise Misconfigured(f"another process uses {path}") from None
+    return fd
+
+
+def tune(engine: Engine, *, begin: str, pragmas: tuple[str, ...] = PRAGMAS) -> None:
+    """Take BEGIN away from the driver and set the pragmas on every connection.
+
+    The driver would begin at the first write only: what was read before it would not be part
+    of the transaction, and two of them would decide on the same state.
+
+    Args:
+        engine: of SQLite.
+        begin: `BEGIN IMMEDIATE` for whatever may write, `BEGIN` for readers.
+        pragmas: without the word PRAGMA.
+    """
+
+    def on_connect(dbapi: Any, _record: object) -> None:
+        dbapi.isolation_level = None
+        for pragma in pragmas:
+            dbapi.execute(f"PRAGMA {pragma}")
+        check_pragmas(dbapi)
+
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine, "connect", on_connect)
+    event.listen(engine, "begin", on_begin)
+
+
+def check_pragmas(connection: sqlite3.Connection) -> None:
+    """Read back what durability and erasure rest on, or refuse the connection."""
+    for pragma, expected in _MUST_READ_BACK.items():
+        (found,) = connection.execute(f"PRAGMA {pragma}").fetchone()
+        if found != expected:
+            raise Misconfigured(f"SQLite does not keep {pragma}: this build cannot be used")
+
+
+def erase_from_wal(connection: sqlite3.Connection) -> bool:
+    """Truncate the WAL, so that deleted rows are in no file; False while a reader prevents it.
+
+    Only on the connection that writes, outside a transaction: beside it, two checkpoints can
+    corrupt the file (fixed in SQLite 3.51.3). Until it answered True, nothing was erased.
+    """
+    busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return bool(busy == 0)
+
+
+def writer_engine(path: Path) -> Engine:
+    """Return an engine whose transactions begin with the lock of the whole file."""
+    engine = create_engine(_url(path), hide_parameters=True, pool_size=1, max_overflow=0)
+    tune(engine, begin="BEGIN IMMEDIATE")
+    return engine
+
+
+def reader_engine(path: Path, *, readers: int = READERS) -> Engine:
+    """Return an engine that cannot write; each of its transactions is one snapshot."""
+    engine = create_engine(_url(path), hide_parameters=True, pool_size=readers, max_overflow=0)
+    tune(engine, begin="BEGIN", pragmas=(*PRAGMAS, "query_only=ON"))
+    return engine
+
+
+def _url(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+def prepare(engine: Engine, schema: Schema) -> None:
+    """Make the tables in a new file, or check that the file has the version we know.
+
+    Raises:
+        Misconfigured: another version, or a file that is not ours.
+    """
+    with engine.begin() as connection:
+        version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+        if version == schema.version:
+            return
+        tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_schema").scalar_one()
+        if version or tables:
+            raise Misconfigured(
+                f"the database has schema {version}, this program knows schema {schema.version}"
+            )
+        schema.metadata.create_all(connection)
+        for statement in schema.extra:
+            connection.exec_driver_sql(statement)
+        connection.exec_driver_sql(f"PRAGMA user_version={schema.version:d}")
+
+
+class _Unit:
+    """One unit of work that waits for the writer, and whom to tell."""
+
+    __slots__ = ("done", "error", "loop", "result", "work")
+
+    def __init__(
+        self,
+        work: Callable[[Connection], Any],
+        done: "asyncio.Future[Any]",
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.work = work
+        self.done = done
+        self.loop = loop
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def resolve(self) -> None:
+        """Tell the caller, unless it has gone; runs in the caller's loop."""
+        if self.done.cancelled():
+            return
+        if self.error is not None:
+            self.done.set_exception(self.error)
+        else:
+            self.done.set_result(self.result)
+
+
+class SqliteDatabase:
+    """`Database` on one SQLite file: units one after the other, what queues up shares a COMMIT."""
+
+    def __init__(
+        self,
+        path: Path,
+        schema: Schema,
+        *,
+        on_failure: Callable[[], None],
+        batch: int = BATCH,
+        queue: int = QUEUE,
+    ) -> None:
+        """Open the file, make its tables if it is new, and start the threads.
+
+        Args:
+            path: of the database; its directory exists.
+            schema: tables and version.
+            on_failure: called once, in the writer's thread, after a COMMIT failed. The process
+                must stop and come back through recovery; until then every unit is refused.
+            batch: units that share one COMMIT at most.
+            queue: units that may wait; urgent ones are exempt.
+
+        Raises:
+            Misconfigured: another process uses the file, or its schema is unknown.
+        """
+        self.failed = False
+        self._on_failure = on_failure
+        self._batch = batch
+        self._limit = queue
+        self._urgent: deque[_Unit] = deque()
+        self._units: deque[_Unit] = deque()
+        self._erasing: list[_Unit] = []
+        self._wake = threading.Condition()
+        self._closing = False
+        self._lock = lock_file(path)
+        try:
+            self._writer, self._reader = writer_engine(path), reader_engine(path)
+            prepare(self._writer, schema)
+        except BaseException:
+            os.close(self._lock)
+            raise
+        path.chmod(0o600)
+        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-read")
+        self._thread = threading.Thread(target=self._run, name="sqlite-write", daemon=True)
+        self._thread.start()
+
+    async def write(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """See `Database.write`."""
+        if len(self._units) >= self._limit:
+            raise Unavailable("too much waits for the database")
+        return await self._queued(self._units, lambda conn: work(conn, *args, **kwargs))
+
+    async def write_first(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """See `Database.write_first`."""
+        return await self._queued(self._urgent, lambda conn: work(conn, *args, **kwargs))
+
+    async def read(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """See `Database.read`."""
+
+        def snapshot() -> T:
+            with self._reader.connect() as connection:
+                return work(connection, *args, **kwargs)
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, snapshot)
+        except SQLAlchemyError as error:
+            raise _unavailable(error) from error
+
+    async def erase_from_wal(self) -> bool:
+        """Truncate the WAL between two groups; False while a reader prevents it: try again."""
+        return bool(await self._queued(self._erasing, lambda _: None))
+
+    async def close(self) -> None:
+        """Finish what waits, then close the file and give up its lock."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        await asyncio.to_thread(self._thread.join)
+        self._pool.shutdown()
+        self._reader.dispose()
+        self._writer.dispose()
+        os.close(self._lock)
+
+    async def _queued(
+        self, queue: "deque[_Unit] | list[_Unit]", work: Callable[[Connection], T]
+    ) -> T:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+        with self._wake:
+            if self.failed or self._closing:
+                raise Unavailable("the database is closed")
+            queue.append(_Unit(work, done, loop))
+            self._wake.notify()
+        return await done
+
+    def _run(self) -> None:
+        with self._writer.connect() as connection:
+            while True:
+                with self._wake:
+                    while not (self._urgent or self._units or self._erasing or self._closing):
+                        self._wake.wait()
+                    erasing, self._erasing = self._erasing, []
+                    group = self._next_group()
+                if erasing:
+                    self._erase(connection, erasing)
+                if group:
+                    self._commit(connection, group)
+                elif not erasing:
+                    return
+
+    def _next_group(self) -> list[_Unit]:
+        group: list[_Unit] = []
+        while len(group) < self._batch and (self._urgent or self._units):
+            group.append((self._urgent or self._units).popleft())
+        return group
+
+    def _erase(self, connection: Connection, erasing: list[_Unit]) -> None:
+        try:
+            erased = erase_from_wal(_driver(connection))
+        except sqlite3.Error:
+            erased = False
+        for unit in erasing:
+            unit.result = erased
+        _tell(erasing)
+
+    def _commit(self, connection: Connection, group: list[_Unit]) -> None:
+        """Run a group in one transaction and answer everybody after its COMMIT, never before."""
+        if self.failed:
+            _fail(group, Unavailable("the database is closed"))
+            return
+        try:
+            transaction = connection.begin()
+        except SQLAlchemyError as error:  # no lock, or no file: nothing has happened
+            _fail(group, _unavailable(error))
+            return
+        if not _run_units(connection, group):
+            # SQLite itself has undone the whole transaction (disk full, out of memory).
+            transaction.rollback()
+            _fail(group, Unavailable("the database could not write"))
+            return
+        try:
+            transaction.commit()
+        except Exception:  # noqa: BLE001 - whatever it is, the outcome is unknown
+            # A crash or error here: the group is there as a whole after a restart, or it is not
+            # there at all. Nobody can tell now, so nothing more is written by this process.
+            self.failed = True
+            _fail(group, OutcomeUnknown())
+            self._on_failure()
+            return
+        _tell(group)
+
+
+def _run_units(connection: Connection, group: Sequence[_Unit]) -> bool:
+    """Run each unit under a savepoint of its own; False if the transaction itself is lost."""
+    driver = _driver(connection)
+    for unit in group:
+        driver.execute("SAVEPOINT unit")
+        try:
+            unit.result = unit.work(connection)
+        except Exception as error:  # noqa: BLE001 - handed to the caller as it is
+            unit.error = _unavailable(error) if isinstance(error, SQLAlchemyError) else error
+            if not driver.in_transaction:
+                return False
+            driver.execute("ROLLBACK TO unit")
+        driver.execute("RELEASE unit")
+    return True
+
+
+def _tell(group: Sequence[_Unit]) -> None:
+    """Resolve the callers with one wake-up per loop."""
+    loops: dict[asyncio.AbstractEventLoop, list[_Unit]] = {}
+    for unit in group:
+        loops.setdefault(unit.loop, []).append(unit)
+    for loop, units in loops.items():
+        try:
+            loop.call_soon_threadsafe(_resolve, units)
+        except RuntimeError:  # the loop has closed: nobody waits any more
+            continue
+
+
+def _resolve(units: Sequence[_Unit]) -> None:
+    for unit in units:
+        unit.resolve()
+
+
+def _fail(group: Sequence[_Unit], error: Exception) -> None:
+    for unit in group:
+        unit.error = error
+    _tell(group)
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    return cast("sqlite3.Connection", connection.connection.driver_connection)
+
+
+def _unavailable(error: Exception) -> Unavailable:
+    """Return what is said of a database error: its class, never its text."""
+    refused = Unavailable(f"the database refused: {type(error).__qualname__}")
+    refused.__cause__ = error
+    return refused
