@@ -1,0 +1,139 @@
+"""The command `exchange`: picks one side, runs it, and turns every error into one line.
+
+Only the module of the chosen command is imported: the hub's process never loads the agency's
+side, and `exchange --help` is quick.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+
+from cyclopts import App, CycloptsError
+
+from exchange.errors import ExchangeError, LintRefused, positions
+
+FAILED = 1
+"""Exit code: the command was understood and did not succeed."""
+USAGE = 2
+"""Exit code: the command line was not understood."""
+INTERRUPTED = 130
+"""Exit code after Ctrl-C: 128 + SIGINT, as shells count."""
+PIPE_CLOSED = 141
+"""Exit code when the reader of our output left: 128 + SIGPIPE, as shells count."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code.
+
+    Args:
+        arguments: without the program's name; those of this process if not given.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _run(given)
+    except CycloptsError as error:
+        _complain(f"{_one_line(error)} (exchange {_chosen(given)}--help explains)")
+        return USAGE
+    except LintRefused as refused:
+        broken = ", ".join(f"{finding['id']} {finding['field']}" for finding in refused.findings)
+        _complain(f"{refused}: {broken}" if broken else str(refused))
+    except ExchangeError as error:
+        _complain(_one_line(error))
+    except BrokenPipeError:
+        # Python would complain once more when it flushes at exit; the reader is gone.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except OSError as error:
+        named = f": {error.filename}" if error.filename else ""
+        _complain(f"{error.strerror or type(error).__name__}{named}")
+    except Exception as bug:  # noqa: BLE001 -- the text of a foreign error can quote a document
+        _complain(f"this is a defect of the program; please report {' '.join(positions(bug))}")
+    return FAILED
+
+
+def root_app(chosen: str = "") -> App:
+    """Return the application with every command named and only `chosen` loaded."""
+    app = App(
+        name="exchange",
+        help="Documents between agencies, sealed end to end, only under a signed consent.",
+        version=version("consent-exchange"),
+        suppress_keyboard_interrupt=False,
+        result_action="return_value",
+        help_format="plaintext",
+    )
+    for name, (load, summary) in _commands().items():
+        app.command(load() if name == chosen else App(name=name, help=summary))
+    return app
+
+
+def _commands() -> dict[str, tuple[Callable[[], App], str]]:
+    return {
+        "hub": (_hub, "Run the hub: the server that stores, decides and cannot read."),
+        "gateway": (_gateway, "Run an agency's side: send, fetch and open documents."),
+        "keys": (_keys, "Make, show, rotate, pin and revoke an agency's keys."),
+        "agreement": (_agreement, "Propose, sign and show agreements between agencies."),
+        "consent": (_consent, "Record, sign, show and withdraw a person's consent."),
+        "demo": (_demo, "Show the whole journey of a document on this machine."),
+    }
+
+
+def _hub() -> App:
+    from exchange.cli.hub import hub_app
+
+    return hub_app()
+
+
+def _gateway() -> App:
+    from exchange.cli.gateway import gateway_app
+
+    return gateway_app()
+
+
+def _keys() -> App:
+    from exchange.cli.keys import keys_app
+
+    return keys_app()
+
+
+def _agreement() -> App:
+    from exchange.cli.agreement import agreement_app
+
+    return agreement_app()
+
+
+def _consent() -> App:
+    from exchange.cli.consent import consent_app
+
+    return consent_app()
+
+
+def _demo() -> App:
+    from exchange.cli.demo import demo_app
+
+    return demo_app()
+
+
+def _run(arguments: list[str]) -> int:
+    app = root_app(arguments[0] if arguments else "")
+    answer = app(arguments, exit_on_error=False, print_error=False, verbose=False)
+    sys.stdout.flush()
+    return answer if isinstance(answer, int) and not isinstance(answer, bool) else 0
+
+
+def _chosen(arguments: list[str]) -> str:
+    return f"{arguments[0]} " if arguments and arguments[0] in _commands() else ""
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _complain(text: str) -> None:
+    print(f"exchange: {text}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

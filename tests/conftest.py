@@ -1,0 +1,59 @@
+"""Skips are told plainly, and in CI only those of `allowed_skips.txt` pass."""
+
+import os
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from _pytest.terminal import TerminalReporter
+
+ALLOWED = Path(__file__).parent / "allowed_skips.txt"
+
+
+def allowed_skips() -> set[str]:
+    """Return the names of the tests that may be skipped in CI: file::test, without parameters."""
+    lines = ALLOWED.read_text(encoding="utf-8").splitlines()
+    return {line.split("#")[0].strip() for line in lines} - {""}
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run in CI that skipped a test which is not on the list."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or not _in_ci():
+        return
+    if _unexpected(reporter) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """List what was skipped, how often, and how to enable it."""
+    skipped = _skipped(terminalreporter)
+    if not skipped:
+        return
+    reasons: dict[str, int] = defaultdict(int)
+    for _name, reason in skipped:
+        reasons[reason] += 1
+    terminalreporter.section("skipped on this machine, and how to enable it")
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.line(f"{count:4d}  {reason}")
+    if _in_ci():
+        for name in _unexpected(terminalreporter):
+            terminalreporter.line(f"skipped in CI, and not in tests/allowed_skips.txt: {name}")
+
+
+def _in_ci() -> bool:
+    return os.environ.get("CI", "") not in {"", "0", "false"}
+
+
+def _unexpected(reporter: TerminalReporter) -> list[str]:
+    allowed = allowed_skips()
+    return sorted({name for name, _reason in _skipped(reporter)} - allowed)
+
+
+def _skipped(reporter: TerminalReporter) -> list[tuple[str, str]]:
+    found = []
+    for report in reporter.stats.get("skipped", []):
+        where = report.longrepr
+        reason = where[2] if isinstance(where, tuple) else str(where)
+        found.append((report.nodeid.split("[")[0], reason.removeprefix("Skipped: ")))
+    return found
