@@ -217,7 +217,7 @@ def _ask(loaded: Loaded, plugin: Named, hook: str) -> list[object]:
         answers = caller(settings=plugin.settings)
     except Misconfigured as cause:
         raise Misconfigured(f"plugin {plugin.name}: {cause}") from None
-    except (Exception, SystemExit) as cause:
+    except (Exception, SystemExit) as cause:  # noqa: BLE001 - foreign code may do anything
         raise Misconfigured(
             f"plugin {plugin.name}: {hook} ended with {type(cause).__name__}"
         ) from None  # its text may quote the settings
