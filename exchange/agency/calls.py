@@ -1,0 +1,324 @@
+"""One call to the hub: token, deadline, bounded answer, strict reading, the hub's own errors.
+
+Knows HTTP and nothing of what is exchanged. Whatever an honest hub would not answer, a redirect,
+a cookie, a compressed, endless or ambiguous body, ends as `HubMisbehaves` and is used for nothing.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Final, TypeVar
+
+import aiohttp
+import stamina
+from pydantic import ValidationError
+
+from exchange import canonical
+from exchange.errors import (
+    ClockWrong,
+    ExchangeError,
+    HubMisbehaves,
+    Malformed,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
+from exchange.wire import problems, routes
+from exchange.wire.routes import Operation
+from exchange.wire.shapes import Shape, Token
+
+CLOCK_SKEW: Final = timedelta(minutes=5)
+"""How far this clock and the hub's `Date` may lie apart; beyond it nothing is judged by time."""
+ANSWER_LIMIT: Final = 64 * 1024
+"""Bytes of a JSON answer without a large statement."""
+STATEMENTS_LIMIT: Final = 8 * 1024 * 1024
+"""Bytes of a JSON answer that carries statements: a page of records, a manifest with answers."""
+PROBLEM_LIMIT: Final = 16 * 1024
+"""Bytes of a problem; a lint report of 40 findings has about 4 kB."""
+DEADLINE_S: Final = 30.0
+"""Seconds for a whole call with a bounded answer, besides the time a long poll asked for."""
+CONNECT_S: Final = 10.0
+SILENCE_S: Final = 60.0
+"""Longest silence of the peer while content streams."""
+TOKEN_MARGIN: Final = timedelta(seconds=60)
+"""A token this close to its end is renewed before it is used."""
+ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+"""RFC 7523, section 2.2."""
+
+_CARRIES_STATEMENTS: Final = frozenset(
+    {
+        *("agencies", "agency", "agreements", "agreement", "post_agreement", "sign_agreement"),
+        *("give_notice", "consents", "consent", "inbox", "disclosure", "erasures"),
+        *("confirm_erasure", "collect"),
+    }
+)
+
+S = TypeVar("S", bound=Shape)
+Headers = Mapping[str, str]
+Body = bytes | AsyncIterator[bytes] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What proves to the hub who calls: a maker of signed client assertions."""
+
+    assertion: Callable[[str, datetime], str]
+    """Called with the issuer and the moment; a compact JWT for one use (RFC 7523)."""
+    issuer: str
+    """The hub's issuer identifier, the only audience of the assertion."""
+
+
+class Calls:
+    """Calls to one hub as one agency over one kept-alive session."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        origin: str,
+        credentials: Credentials,
+        *,
+        clock: Callable[[], datetime],
+        attempts: int = 4,
+    ) -> None:
+        """Take the parts.
+
+        Args:
+            session: made by `exchange.agency.client.open_session`; closed by its maker.
+            origin: scheme, host and port of the hub, without a trailing slash.
+            credentials: proves who calls.
+            clock: aware moment of now.
+            attempts: how often a call is tried in all when the hub cannot be reached.
+        """
+        self.origin = origin
+        self._session = session
+        self._credentials = credentials
+        self._clock = clock
+        self._attempts = attempts
+        self._token = ""
+        self._token_until = datetime.min.replace(tzinfo=UTC)
+        self._renewing = asyncio.Lock()
+
+    async def call(
+        self,
+        operation: Operation,
+        returns: type[S],
+        *,
+        path: Mapping[str, str] | None = None,
+        query: Mapping[str, str | int] | None = None,
+        body: Shape | None = None,
+    ) -> S:
+        """Call `operation` with a JSON body or none, and return its answer.
+
+        Tried again when the hub cannot be reached or says 503: every operation may be
+        repeated, because a record's own id makes the repetition harmless.
+
+        Raises:
+            ExchangeError: the class the hub answered with; `Unavailable` when it cannot be
+                reached, `HubMisbehaves` and `ClockWrong` when it must not be believed.
+        """
+        data = None if body is None else _encoded(body)
+        headers = {} if body is None else {"Content-Type": routes.JSON}
+        async for attempt in self.retries():
+            with attempt:
+                async with self.open(
+                    operation, path=path, query=query, headers=headers, body=data
+                ) as response:
+                    return await _answer(response, operation, returns)
+        raise Unavailable  # the loop returns or raises
+
+    async def once(
+        self,
+        operation: Operation,
+        returns: type[S],
+        *,
+        headers: Headers,
+        body: Body,
+    ) -> S:
+        """Call `operation` with a streamed body, once: the caller repeats with a new stream."""
+        streamed = not isinstance(body, bytes)
+        async with self.open(
+            operation, headers=headers, body=body, deadline=None if streamed else DEADLINE_S
+        ) as response:
+            return await _answer(response, operation, returns)
+
+    def retries(self) -> stamina._core._RetryContextIterator:
+        """Return attempts to iterate over: they go on while the hub cannot be reached."""
+        return stamina.retry_context(
+            on=_may_pass, attempts=self._attempts, timeout=60.0, wait_initial=0.2, wait_max=5.0
+        )
+
+    @asynccontextmanager
+    async def open(
+        self,
+        operation: Operation,
+        *,
+        path: Mapping[str, str] | None = None,
+        query: Mapping[str, str | int] | None = None,
+        headers: Headers | None = None,
+        body: Body = None,
+        deadline: float | None = DEADLINE_S,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send one request and yield its successful answer; the content is not yet read.
+
+        Args:
+            operation: which route.
+            path: values for the path; they are ids and never need quoting.
+            query: values for the query.
+            headers: further request headers.
+            body: bytes, a stream, or None.
+            deadline: seconds for all of it; None for streams, which end by silence.
+        """
+        url = self.origin + operation.path.format_map(path or {})
+        waiting = float((query or {}).get("wait", 0))
+        timeout = aiohttp.ClientTimeout(
+            total=None if deadline is None else deadline + waiting,
+            sock_connect=CONNECT_S,
+            sock_read=SILENCE_S + waiting,
+        )
+        for renewed in (False, True):
+            sent = {"Accept": operation.answers, **(headers or {})}
+            if operation.authenticated:
+                sent["Authorization"] = f"Bearer {await self._bearer()}"
+            async with _reached(
+                self._session.request(
+                    operation.method,
+                    url,
+                    params=query,
+                    headers=sent,
+                    data=body,
+                    timeout=timeout,
+                    allow_redirects=False,
+                )
+            ) as response:
+                self._check_head(response)
+                # A token can end early when the hub's keys change: once, a fresh one may help.
+                unknown = response.status == HTTPStatus.UNAUTHORIZED and operation.authenticated
+                if unknown and not renewed and not isinstance(body, AsyncIterator):
+                    self._token_until = datetime.min.replace(tzinfo=UTC)
+                    continue
+                if response.status >= HTTPStatus.BAD_REQUEST:
+                    raise await _refusal(response)
+                yield response
+                return
+
+    def _check_head(self, response: aiohttp.ClientResponse) -> None:
+        if HTTPStatus.MULTIPLE_CHOICES <= response.status < HTTPStatus.BAD_REQUEST:
+            raise HubMisbehaves("the hub redirects, which it never does")
+        if "Set-Cookie" in response.headers or "Trailer" in response.headers:
+            raise HubMisbehaves("the hub sent a header it never sends")
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            raise HubMisbehaves("the hub compressed an answer, which it never does")
+        try:
+            theirs = parsedate_to_datetime(response.headers["Date"])
+            difference = abs(theirs - self._clock())
+        except (KeyError, ValueError, TypeError):
+            raise HubMisbehaves("the hub does not say what time it is") from None
+        if difference > CLOCK_SKEW:
+            raise ClockWrong
+
+    async def _bearer(self) -> str:
+        async with self._renewing:
+            if self._clock() >= self._token_until - TOKEN_MARGIN:
+                await self._renew()
+            return self._token
+
+    async def _renew(self) -> None:
+        now = self._clock()
+        form = aiohttp.FormData(
+            {
+                "grant_type": "client_credentials",
+                "client_assertion_type": ASSERTION_TYPE,
+                # A new one for each attempt: the hub refuses an assertion it has seen.
+                "client_assertion": self._credentials.assertion(self._credentials.issuer, now),
+            }
+        )
+        timeout = aiohttp.ClientTimeout(total=DEADLINE_S, sock_connect=CONNECT_S)
+        async with _reached(
+            self._session.post(
+                self.origin + routes.TOKEN.path,
+                data=form,
+                timeout=timeout,
+                allow_redirects=False,
+            )
+        ) as response:
+            self._check_head(response)
+            if response.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED}:
+                raise Unauthenticated("the hub does not know this agency, or has suspended it")
+            if response.status != HTTPStatus.OK:
+                raise await _refusal(response)
+            token = await _answer(response, routes.TOKEN, Token)
+        self._token = token.access_token
+        self._token_until = now + timedelta(seconds=token.expires_in)
+
+
+@asynccontextmanager
+async def _reached(
+    request: "aiohttp.client._BaseRequestContextManager[aiohttp.ClientResponse]",
+) -> AsyncIterator[aiohttp.ClientResponse]:
+    """Give what goes wrong on the way the names of our own errors.
+
+    The text of a foreign error is dropped: it can quote addresses and input.
+    """
+    try:
+        async with request as response:
+            yield response
+    except aiohttp.ConnectionTimeoutError:
+        raise Unavailable("the hub cannot be reached") from None
+    except (aiohttp.ServerTimeoutError, TimeoutError):
+        raise HubMisbehaves("the hub did not finish its answer in time") from None
+    except aiohttp.ClientConnectorCertificateError:
+        raise HubMisbehaves("the hub's certificate is not trusted here") from None
+    except (aiohttp.ClientConnectionError, ConnectionError):
+        raise Unavailable("the hub cannot be reached") from None
+    except aiohttp.ClientPayloadError:
+        raise Unavailable("the connection to the hub broke") from None
+    except aiohttp.ClientError:
+        raise HubMisbehaves("the hub does not speak HTTP as it should") from None
+
+
+def _may_pass(error: Exception) -> bool:
+    return isinstance(error, Unavailable) and not isinstance(error, ClockWrong)
+
+
+def _encoded(body: Shape) -> bytes:
+    return body.model_dump_json(exclude_none=True).encode("utf-8")
+
+
+async def _answer(response: aiohttp.ClientResponse, operation: Operation, returns: type[S]) -> S:
+    limit = STATEMENTS_LIMIT if operation.name in _CARRIES_STATEMENTS else ANSWER_LIMIT
+    if response.content_type != routes.JSON:
+        raise HubMisbehaves("the hub answered in another media type")
+    data = await bounded(response, limit)
+    try:
+        # pydantic's own reader takes the last of two equal members: ours refuses the text first.
+        canonical.loads(data, limit=limit)
+        return returns.model_validate_json(data)
+    except (Malformed, TooLarge, ValidationError):
+        raise HubMisbehaves("the hub's answer has another shape") from None
+
+
+async def bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """Return the whole content, at most `limit` bytes, or raise HubMisbehaves."""
+    found = bytearray()
+    async for chunk in response.content.iter_any():
+        found += chunk
+        if len(found) > limit:
+            raise HubMisbehaves("the hub's answer does not end where it should")
+    return bytes(found)
+
+
+async def _refusal(response: aiohttp.ClientResponse) -> ExchangeError:
+    if response.content_type == problems.MEDIA_TYPE:
+        try:
+            found = canonical.loads(await bounded(response, PROBLEM_LIMIT), limit=PROBLEM_LIMIT)
+        except (Malformed, TooLarge):
+            return HubMisbehaves("the hub's refusal has another shape")
+        if isinstance(found, dict):
+            return problems.from_problem(found)
+    if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:  # a proxy in between
+        return Unavailable("the hub cannot answer at the moment")
+    return HubMisbehaves("the hub refused in a way it never does")

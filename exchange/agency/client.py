@@ -1,0 +1,349 @@
+"""The SDK: every operation of the hub as one typed method.
+
+Raises the hub's error as the same class, so that a caller writes `except NotPermitted`. Signs
+nothing and verifies nothing: what an answer claims is judged by `receive` and `partners`.
+"""
+
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+
+import aiohttp
+
+from exchange.agency import content
+from exchange.agency.calls import Calls, Credentials
+from exchange.agency.content import Progress, unseen
+from exchange.errors import HubMisbehaves, Misconfigured
+from exchange.wire import routes, shapes
+
+ONE_SHOT_SIZE = 4 * 1024 * 1024
+"""Sealed documents up to this many bytes go in one request; larger ones are announced first.
+
+An announced document is decided about before its first byte travels, and resumes where it broke.
+"""
+
+
+class HubClient:
+    """The hub, as one agency sees it. Make it with `connect`."""
+
+    def __init__(self, calls: Calls) -> None:
+        """Take what makes single calls."""
+        self._calls = calls
+
+    # Directory and keys
+
+    async def agencies(self, *, after: str | None = None, limit: int = 50) -> shapes.Agencies:
+        """Return a page of the directory."""
+        return await self._calls.call(routes.AGENCIES, shapes.Agencies, query=_page(after, limit))
+
+    async def every_agency(self) -> AsyncIterator[shapes.Agency]:
+        """Yield the whole directory, page by page."""
+        after: str | None = None
+        while True:
+            page = await self.agencies(after=after)
+            for agency in page.agencies:
+                yield agency
+            if not _goes_on(after, page.next, len(page.agencies)):
+                return
+            after = page.next
+
+    async def agency(self, agency: str) -> shapes.Agency:
+        """Return one agency of the directory; NotFound when there is none."""
+        return await self._calls.call(routes.AGENCY, shapes.Agency, path={"id": agency})
+
+    async def put_key_statement(self, agency: str, statement: bytes) -> shapes.KeyStatementStored:
+        """Publish the caller's next key statement, whose exact bytes were persisted before."""
+        return await self._calls.call(
+            routes.PUT_KEY_STATEMENT,
+            shapes.KeyStatementStored,
+            path={"id": agency},
+            body=_given(statement),
+        )
+
+    async def put_succession(self, agency: str, statement: bytes) -> shapes.SuccessionStored:
+        """Register the caller's next identity."""
+        return await self._calls.call(
+            routes.PUT_SUCCESSION,
+            shapes.SuccessionStored,
+            path={"id": agency},
+            body=_given(statement),
+        )
+
+    async def put_capabilities(
+        self, agency: str, capabilities: shapes.Capabilities
+    ) -> shapes.Capabilities:
+        """Publish what the caller can receive."""
+        return await self._calls.call(
+            routes.PUT_CAPABILITIES, shapes.Capabilities, path={"id": agency}, body=capabilities
+        )
+
+    # Agreements
+
+    async def post_agreement(self, statement: bytes) -> shapes.Agreement:
+        """Propose an agreement."""
+        return await self._calls.call(
+            routes.POST_AGREEMENT, shapes.Agreement, body=_given(statement)
+        )
+
+    async def agreements(self, *, after: str | None = None, limit: int = 50) -> shapes.Agreements:
+        """Return a page of the caller's agreements."""
+        return await self._calls.call(
+            routes.AGREEMENTS, shapes.Agreements, query=_page(after, limit)
+        )
+
+    async def every_agreement(self) -> AsyncIterator[shapes.Agreement]:
+        """Yield all agreements of the caller, page by page."""
+        after: str | None = None
+        while True:
+            page = await self.agreements(after=after)
+            for agreement in page.agreements:
+                yield agreement
+            if not _goes_on(after, page.next, len(page.agreements)):
+                return
+            after = page.next
+
+    async def agreement(self, agreement_id: str) -> shapes.Agreement:
+        """Return one agreement with its signatures."""
+        return await self._calls.call(
+            routes.GET_AGREEMENT, shapes.Agreement, path={"id": agreement_id}
+        )
+
+    async def sign_agreement(self, agreement_id: str, statement: bytes) -> shapes.Agreement:
+        """Hand in the caller's signature of an agreement."""
+        return await self._calls.call(
+            routes.SIGN_AGREEMENT,
+            shapes.Agreement,
+            path={"id": agreement_id},
+            body=_given(statement),
+        )
+
+    async def give_notice(self, agreement_id: str, statement: bytes) -> shapes.Agreement:
+        """Give notice of termination of an agreement."""
+        return await self._calls.call(
+            routes.GIVE_NOTICE, shapes.Agreement, path={"id": agreement_id}, body=_given(statement)
+        )
+
+    # Consents
+
+    async def post_consent(self, statement: bytes, log_key: str) -> shapes.ConsentRecorded:
+        """Record a signed consent; `log_key` is the base64url of 32 random bytes, sent once."""
+        return await self._calls.call(
+            routes.POST_CONSENT,
+            shapes.ConsentRecorded,
+            body=shapes.ConsentGiven(statement=_text(statement), log_key=log_key),
+        )
+
+    async def consents(
+        self, *, consent: str | None = None, after: str | None = None, limit: int = 50
+    ) -> shapes.Consents:
+        """Return a page of the consents the caller may see, or the one with digest `consent`."""
+        query = _page(after, limit)
+        if consent is not None:
+            query["consent"] = consent
+        return await self._calls.call(routes.CONSENTS, shapes.Consents, query=query)
+
+    async def consent(self, consent_id: str) -> shapes.Consent:
+        """Return one consent and its present state; NotFound when absent or hidden."""
+        return await self._calls.call(routes.GET_CONSENT, shapes.Consent, path={"id": consent_id})
+
+    async def withdraw(self, consent_id: str, statement: bytes) -> shapes.Withdrawn:
+        """Withdraw a consent. From the answer on, no header under it is released."""
+        return await self._calls.call(
+            routes.WITHDRAW, shapes.Withdrawn, path={"id": consent_id}, body=_given(statement)
+        )
+
+    async def decide(self, asked: shapes.Asked) -> shapes.Decision:
+        """Ask the gate without passing it; NotPermitted is the no, without a reason."""
+        return await self._calls.call(routes.DECIDE, shapes.Decision, body=asked)
+
+    # Disclosures, as their sender
+
+    async def disclose(
+        self,
+        manifest: bytes,
+        sealed: Path,
+        *,
+        disclosure_id: str,
+        progress: Progress = unseen,
+    ) -> shapes.DisclosureStored:
+        """Store the sealed document in the file `sealed` under its signed manifest.
+
+        A repetition with the same manifest has the same outcome; a large upload that broke goes
+        on where it stopped.
+
+        Args:
+            manifest: exact bytes of the signed manifest.
+            sealed: header and payload.
+            disclosure_id: as in the manifest.
+            progress: called with bytes sent and bytes in all.
+
+        Raises:
+            NotPermitted: the gate says no, never why.
+            Conflict: the id was used for another manifest.
+        """
+        size = content.size_of(sealed)
+        if size <= ONE_SHOT_SIZE:
+            return await content.send_at_once(self._calls, manifest, sealed, progress)
+        announced = await content.announce(self._calls, manifest)
+        if announced.state == "stored":
+            progress(size, size)
+            return announced
+        await content.upload(self._calls, disclosure_id, sealed, progress)
+        return await content.announce(self._calls, manifest)
+
+    async def recall(self, disclosure_id: str) -> shapes.Recalled:
+        """Take back what nobody has collected; Conflict when somebody has."""
+        return await self._calls.call(routes.RECALL, shapes.Recalled, path={"id": disclosure_id})
+
+    async def disclosure(self, disclosure_id: str) -> shapes.Disclosure:
+        """Return manifest and state of a disclosure the caller sent or may collect."""
+        return await self._calls.call(
+            routes.GET_DISCLOSURE, shapes.Disclosure, path={"id": disclosure_id}
+        )
+
+    # Disclosures, as their recipient
+
+    async def inbox(
+        self, *, after: str | None = None, limit: int = 50, wait: int = 0
+    ) -> shapes.Inbox:
+        """Return what waits for the caller; with `wait` seconds of patience (at most 30)."""
+        query = _page(after, limit)
+        if wait:
+            query["wait"] = wait
+        return await self._calls.call(routes.INBOX, shapes.Inbox, query=query)
+
+    async def payload(
+        self,
+        disclosure_id: str,
+        target: Path,
+        *,
+        size: int,
+        sealed_sha256: str,
+        progress: Progress = unseen,
+    ) -> None:
+        """Fetch the payload into `target`, going on behind what it holds already.
+
+        Args:
+            disclosure_id: which disclosure.
+            target: a file of this gateway's own; longer than `size` it is begun anew.
+            size: bytes of the payload by the signed manifest; not one more is taken.
+            sealed_sha256: as signed; names the payload, so that a resumed one is no other.
+            progress: called with bytes present and bytes in all.
+
+        Raises:
+            NotFound: not addressed to the caller, ended, or expired: all look the same.
+            HubMisbehaves: longer than signed, or another range than asked for.
+        """
+        await content.fetch(self._calls, disclosure_id, target, size, sealed_sha256, progress)
+
+    async def collect(self, disclosure_id: str) -> shapes.Collected:
+        """Pass the gate: the hub decides, logs and releases the header.
+
+        A repetition returns the same header while the consent holds; NotFound is every no.
+        """
+        return await self._calls.call(routes.COLLECT, shapes.Collected, path={"id": disclosure_id})
+
+    async def acknowledge(self, disclosure_id: str, statement: bytes) -> shapes.Acknowledged:
+        """Hand in the signed acknowledgement, whose exact bytes were persisted before."""
+        return await self._calls.call(
+            routes.ACKNOWLEDGE,
+            shapes.Acknowledged,
+            path={"id": disclosure_id},
+            body=_given(statement),
+        )
+
+    # Erasures
+
+    async def erasures(self, *, after: str | None = None, limit: int = 50) -> shapes.Erasures:
+        """Return a page of what the caller must erase, and of answers it may see."""
+        return await self._calls.call(routes.ERASURES, shapes.Erasures, query=_page(after, limit))
+
+    async def every_erasure(self) -> AsyncIterator[shapes.Erasure]:
+        """Yield all erasures of the caller, page by page."""
+        after: str | None = None
+        while True:
+            page = await self.erasures(after=after)
+            for erasure in page.erasures:
+                yield erasure
+            if not _goes_on(after, page.next, len(page.erasures)):
+                return
+            after = page.next
+
+    async def confirm_erasure(self, erasure_id: str, statement: bytes) -> shapes.Erasure:
+        """Hand in the signed confirmation of an erasure."""
+        return await self._calls.call(
+            routes.CONFIRM_ERASURE,
+            shapes.Erasure,
+            path={"id": erasure_id},
+            body=_given(statement),
+        )
+
+    async def healthz(self) -> shapes.Health:
+        """Ask whether the hub answers at all."""
+        return await self._calls.call(routes.HEALTHZ, shapes.Health)
+
+
+@asynccontextmanager
+async def connect(
+    origin: str,
+    credentials: Credentials,
+    *,
+    clock: Callable[[], datetime],
+    certificates: Path | None = None,
+    proxy: str | None = None,
+    attempts: int = 4,
+) -> AsyncIterator[HubClient]:
+    """Yield a client of the hub at `origin` over one session that keeps its connections.
+
+    Args:
+        origin: such as `https://hub.example`; plain http only to this machine itself.
+        credentials: proves who calls.
+        clock: aware moment of now.
+        certificates: authorities to trust besides the system's, PEM.
+        proxy: an HTTP proxy to go through; the environment is not consulted.
+        attempts: how often a call is tried in all when the hub cannot be reached.
+    """
+    connector = aiohttp.TCPConnector(ssl=_trusted(certificates), limit=8, keepalive_timeout=60)
+    async with aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        trust_env=False,
+        proxy=proxy,
+        skip_auto_headers=("User-Agent", "Accept-Encoding"),
+        read_bufsize=content.PIECE,
+    ) as session:
+        yield HubClient(Calls(session, origin, credentials, clock=clock, attempts=attempts))
+
+
+def _trusted(certificates: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if certificates is not None:
+        try:
+            context.load_verify_locations(certificates)
+        except (OSError, ssl.SSLError):
+            raise Misconfigured(f"no certificates can be read from {certificates}") from None
+    return context
+
+
+def _page(after: str | None, limit: int) -> dict[str, str | int]:
+    return {"limit": limit} if after is None else {"limit": limit, "after": after}
+
+
+def _goes_on(after: str | None, following: str | None, found: int) -> bool:
+    if following is None or found == 0:
+        return False
+    if following == after:  # a hub that pages in a circle would keep us for ever
+        raise HubMisbehaves("the hub's pages do not end")
+    return True
+
+
+def _text(statement: bytes) -> str:
+    return statement.decode("ascii")
+
+
+def _given(statement: bytes) -> shapes.Given:
+    return shapes.Given(statement=_text(statement))

@@ -1,0 +1,118 @@
+"""Where a gateway keeps what it has: the one place that knows the layout of its home.
+
+```
+gateway.toml      settings; no secret in it
+keys/             private keys (0700), read by `keyfiles` only
+pins/             one JSON file per partner: whose identity this agency trusts, and why
+state/            state.db (what was sent, received, seen), lock
+outgoing/         sealed documents on their way to the hub: the unit of retry
+incoming/         sealed documents on their way in
+quarantine/       plaintext: opened, not yet handed over, or set aside for the administrator
+spool/            plaintext: one folder per document, ready for the back office
+```
+Every directory is 0700. Plaintext stands in `quarantine` and `spool` and nowhere else. Back up
+`gateway.toml`, `pins`, `state` and the identity key; never the document keys.
+"""
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from exchange.durable import sync_directory
+from exchange.errors import Misconfigured
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The home directory of one gateway."""
+
+    root: Path
+
+    @property
+    def settings_file(self) -> Path:
+        """Settings, TOML."""
+        return self.root / "gateway.toml"
+
+    @property
+    def keys(self) -> Path:
+        """Private keys: `identity-*.pem` and `document-<seq>.key`."""
+        return self.root / "keys"
+
+    @property
+    def pins(self) -> Path:
+        """Pins of partners, `<agency>.json`."""
+        return self.root / "pins"
+
+    @property
+    def state(self) -> Path:
+        """Directory of the state database and its lock."""
+        return self.root / "state"
+
+    @property
+    def state_file(self) -> Path:
+        """The state database, SQLite."""
+        return self.state / "state.db"
+
+    @property
+    def outgoing(self) -> Path:
+        """Sealed documents waiting to be uploaded, `<id>.age`."""
+        return self.root / "outgoing"
+
+    @property
+    def incoming(self) -> Path:
+        """Payloads and headers being collected, `<id>.payload` and `<id>.header`."""
+        return self.root / "incoming"
+
+    @property
+    def quarantine(self) -> Path:
+        """Opened documents before intake takes them, and those it could not take."""
+        return self.root / "quarantine"
+
+    @property
+    def spool(self) -> Path:
+        """Documents in the format of the back office, one folder each."""
+        return self.root / "spool"
+
+    def folders(self) -> tuple[Path, ...]:
+        """Return every directory of the home, parents first."""
+        return (
+            self.root,
+            self.keys,
+            self.pins,
+            self.state,
+            self.outgoing,
+            self.incoming,
+            self.quarantine,
+            self.spool,
+        )
+
+
+def create(home: Home) -> None:
+    """Make every directory of `home`, 0700; harmless where they exist. Durable on return."""
+    for folder in home.folders():
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, parents=folder == home.root)
+            # A new directory is only safe once its parent is synced.
+            sync_directory(folder.parent)
+
+
+def check(home: Home) -> None:
+    """Refuse a home that is incomplete or that others on the machine can look into.
+
+    Raises:
+        Misconfigured: a directory is missing, a link, foreign, or open to group or others.
+    """
+    if not home.settings_file.is_file():
+        raise Misconfigured(
+            f"{home.root} is not the home of a gateway; make one with: exchange gateway init"
+        )
+    for folder in home.folders():
+        try:
+            found = folder.lstat()
+        except FileNotFoundError:
+            raise Misconfigured(f"the directory {folder} is missing") from None
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+            raise Misconfigured(f"{folder} is not a directory of the user that runs the gateway")
+        if found.st_mode & 0o077:
+            raise Misconfigured(f"others can look into {folder}; run: chmod 700 {folder}")
