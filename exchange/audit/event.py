@@ -108,6 +108,19 @@ def encode_event(event: Event, *, rid: str, detail: str | None) -> bytes:
     return _bounded(encode(payload))
 
 
+def with_detail(body: bytes, detail: str) -> bytes:
+    """Return the bytes of an event with another commitment in its member `detail`.
+
+    For events that were recorded while the vault was away: what they say stays as it is.
+
+    Raises:
+        Malformed: not an event with a detail.
+    """
+    payload = {**read_event(body), "detail": detail}
+    _check(payload)
+    return encode(payload)
+
+
 def read_event(body: bytes) -> dict[str, Any]:
     """Return the members of an event, or refuse it.
 

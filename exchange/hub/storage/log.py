@@ -1,0 +1,198 @@
+"""The log inside a business transaction: an event, its number, and a leaf that waits for the tree.
+
+Nothing here touches the tree: requests never wait for each other on the log. Keys of chains come
+from the vault before the unit of work; no key and no salt is ever stored in this database.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+from uuid import uuid4
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from exchange.audit import event as events
+from exchange.audit import leaf
+from exchange.audit.event import Event
+from exchange.errors import Unavailable
+from exchange.hub.storage.tables import log_chain, log_event, log_pending
+
+Kind = Literal["consent", "agreement", "agency", "hub"]
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A chain of events and the key from which its leaves are made."""
+
+    uuid: str
+    key: bytes | None = field(repr=False)
+    """32 bytes; None while the vault is away, for what may not wait for it."""
+    single: bool = False
+    """A chain of one event: a refusal that belongs to no consent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event in the log's queue."""
+
+    rid: str
+    """Name of its receipt."""
+    n: int
+    """Its number in its chain."""
+
+
+_NEXT = (
+    update(log_chain)
+    .where(log_chain.c.chain == bindparam("of"))
+    .values(next_n=log_chain.c.next_n + 1)
+    .returning(log_chain.c.next_n, log_chain.c.deferred)
+)
+_EVENT = insert(log_event)
+_PENDING = insert(log_pending)
+_DEFER = (
+    update(log_chain)
+    .where(log_chain.c.chain == bindparam("of"))
+    .values(deferred=log_chain.c.deferred + 1)
+)
+_FILLED = update(log_chain).where(log_chain.c.chain == bindparam("of")).values(deferred=0)
+_WAITING = (
+    select(log_pending.c.id, log_event.c.rid, log_event.c.n, log_event.c.body, log_event.c.detail)
+    .join_from(log_pending, log_event)
+    .where(log_pending.c.leaf.is_(None), log_event.c.chain == bindparam("of"))
+    .order_by(log_pending.c.id)
+)
+_FILL_PENDING = (
+    update(log_pending).where(log_pending.c.id == bindparam("row")).values(leaf=bindparam("leaf"))
+)
+_FILL_EVENT = (
+    update(log_event).where(log_event.c.rid == bindparam("of")).values(body=bindparam("body"))
+)
+
+
+def begin(conn: Connection, chain: str, kind: Kind) -> None:
+    """Begin a chain; its first event gets number 0."""
+    conn.execute(insert(log_chain), {"chain": chain, "kind": kind})
+
+
+def record(conn: Connection, chain: Chain, event: Event) -> Recorded:
+    """Record what this unit of work does: event, number and pending leaf commit with it.
+
+    A refusal on a single chain takes the same statements as one on a consent's chain, so that
+    neither time nor the growth of the log tells the two apart.
+
+    Args:
+        conn: of the unit of work.
+        chain: its key was read from the vault before; without one the leaf is deferred.
+        event: what happened.
+
+    Raises:
+        Unavailable: the chain is not, or no longer, in the log.
+    """
+    row = conn.execute(_NEXT, {"of": chain.uuid}).one_or_none()
+    if row is None and not chain.single:
+        raise Unavailable("this chain of the log has not begun")
+    n, deferred = (row.next_n - 1, row.deferred) if row is not None else (0, 0)
+    if deferred and chain.key is not None:
+        fill_deferred(conn, chain)  # the earlier events of a chain get their leaves first
+    rid = str(uuid4())
+    body, made = _made(chain, n, rid, event)
+    conn.execute(
+        _EVENT,
+        {
+            "rid": rid,
+            "chain": chain.uuid,
+            "n": n,
+            "kind": event.kind,
+            "at": event.at,
+            "body": body,
+            "detail": event.detail,
+        },
+    )
+    conn.execute(_PENDING, {"rid": rid, "leaf": made})
+    if made is None:
+        conn.execute(_DEFER, {"of": chain.uuid})
+    return Recorded(rid, n)
+
+
+def _made(chain: Chain, n: int, rid: str, event: Event) -> tuple[bytes, bytes | None]:
+    """Return the bytes of the event and its leaf; without a key no leaf and no commitment yet."""
+    if chain.key is None:
+        # A stand-in of the right form: `fill_deferred` puts the commitment in its place.
+        stand_in = None if event.detail is None else "A" * 43
+        return events.encode_event(event, rid=rid, detail=stand_in), None
+    committed = (
+        None if event.detail is None else leaf.detail_commitment(chain.key, n, event.detail)
+    )
+    body = events.encode_event(event, rid=rid, detail=committed)
+    return body, leaf.event_leaf(chain.key, n, body)
+
+
+def fill_deferred(conn: Connection, chain: Chain) -> int:
+    """Make the leaves of a chain that were deferred, and return how many there were.
+
+    Raises:
+        Unavailable: the chain comes without its key.
+    """
+    if chain.key is None:
+        raise Unavailable("the vault has not answered")
+    rows = conn.execute(_WAITING, {"of": chain.uuid}).all()
+    for row in rows:
+        body = row.body
+        if row.detail is not None:
+            committed = leaf.detail_commitment(chain.key, row.n, row.detail)
+            body = events.with_detail(body, committed)
+            conn.execute(_FILL_EVENT, {"of": row.rid, "body": body})
+        made = leaf.event_leaf(chain.key, row.n, body)
+        conn.execute(_FILL_PENDING, {"row": row.id, "leaf": made})
+    conn.execute(_FILLED, {"of": chain.uuid})
+    return len(rows)
+
+
+def deferred_chains(conn: Connection, *, limit: int) -> tuple[str, ...]:
+    """Return chains with leaves that wait for the vault; the sweeper fills them when it is back."""
+    query = select(log_chain.c.chain).where(log_chain.c.deferred > 0).limit(limit)
+    return tuple(conn.execute(query).scalars())
+
+
+def record_document(conn: Connection, topic: str, document: bytes, at: datetime) -> Recorded:
+    """Record a public document, such as a key statement under `key-statement/<agency>`.
+
+    Args:
+        conn: of the unit of work.
+        topic: ASCII.
+        document: the exact bytes; anybody may fetch them.
+        at: hub time.
+    """
+    rid = str(uuid4())
+    conn.execute(
+        _EVENT,
+        {
+            "rid": rid,
+            "chain": None,
+            "n": None,
+            "kind": topic,
+            "at": at,
+            "body": document,
+            "detail": None,
+        },
+    )
+    conn.execute(_PENDING, {"rid": rid, "leaf": leaf.document_leaf(topic, document)})
+    return Recorded(rid, 0)
+
+
+def pending(conn: Connection) -> int:
+    """Return how many leaves wait for the tree; beyond a limit nothing more is disclosed."""
+    return conn.execute(select(func.count()).select_from(log_pending)).scalar_one()
+
+
+def known_chains(conn: Connection, chains: tuple[str, ...]) -> frozenset[str]:
+    """Return those of `chains` that the log knows; the vault may forget the keys of the others."""
+    begun = select(log_chain.c.chain).where(log_chain.c.chain.in_(chains))
+    used = select(log_event.c.chain).where(log_event.c.chain.in_(chains))
+    return frozenset(conn.execute(begun.union(used)).scalars())
+
+
+def keyed(keys: Mapping[str, Chain], chain: str) -> Chain:
+    """Return the chain with its key if the vault gave it, else without: its leaf is deferred."""
+    return keys.get(chain, Chain(chain, None))

@@ -1,0 +1,387 @@
+"""The hub's tables, as values. The one table that is not here is that of headers.
+
+No person has a name here: consents carry signed statements whose subject block is sealed.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from exchange.sqlite import NAMES, Moment
+
+VERSION = 1
+"""Of all these tables together; another one in the file and the hub does not start."""
+RECURRING = 0
+"""`consents.uses` of a consent that may be used again and again; a count is 1 or more."""
+
+metadata = MetaData(naming_convention=NAMES)
+
+# Names, digests and identifiers are ASCII text; statements are bytes, exactly as received.
+AgencyId = Text
+Digest = Text
+Uuid = Text
+
+
+def _one_of(name: str, column: str, words: Sequence[str]) -> CheckConstraint:
+    listed = ", ".join(f"'{word}'" for word in words)
+    return CheckConstraint(f"{column} IN ({listed})", name=name)
+
+
+agencies = Table(
+    "agencies",
+    metadata,
+    Column("id", AgencyId, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("chain", Uuid, nullable=False, unique=True),
+    Column("admitted_at", Moment, nullable=False),
+    Column("suspended_at", Moment),
+    # Where its notices go: the name of a channel, and an address that only the channel reads.
+    Column("channel", Text),
+    Column("address", Text),
+    Column("language", Text, nullable=False),
+    Column("capabilities", LargeBinary),
+    # Number of the newest entry of its inbox; raised under the lock of this row.
+    Column("inbox_last", BigInteger, nullable=False, server_default=text("0")),
+    _one_of("state", "state", ("active", "suspended")),
+)
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("kid", Digest, primary_key=True),
+    Column("agency", AgencyId, ForeignKey("agencies.id"), nullable=False, index=True),
+    Column("ed25519", LargeBinary, nullable=False),
+    Column("ml_dsa_65", LargeBinary, nullable=False),
+    Column("registered_at", Moment, nullable=False),
+    # Of the identity that was succeeded: until when it is still accepted. Null: without end.
+    Column("until", Moment),
+    # The succession that led to this identity, as received. Null for the first one.
+    Column("succession", LargeBinary),
+)
+
+key_statements = Table(
+    "key_statements",
+    metadata,
+    Column("agency", AgencyId, ForeignKey("agencies.id"), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("digest", Digest, nullable=False, unique=True),
+    Column("statement", LargeBinary, nullable=False),
+    Column("fingerprint", Digest, nullable=False),
+    Column("nbf", Moment, nullable=False),
+    Column("exp", Moment, nullable=False),
+    Column("stored_at", Moment, nullable=False),
+    # When the next one was stored; its key is accepted for one more day.
+    Column("superseded_at", Moment),
+)
+
+revoked_keys = Table(
+    "revoked_keys",
+    metadata,
+    Column("fingerprint", Digest, primary_key=True),
+    Column("agency", AgencyId, ForeignKey("agencies.id"), primary_key=True),
+    Column("revoked_at", Moment, nullable=False),
+)
+
+agreements = Table(
+    "agreements",
+    metadata,
+    Column("digest", Digest, primary_key=True),
+    Column("id", Uuid, nullable=False, unique=True),
+    Column("statement", LargeBinary, nullable=False),
+    Column("chain", Uuid, nullable=False, unique=True),
+    Column("recorded_at", Moment, nullable=False),
+    # Set by the sweeper when it is over; `decide` denies from its term or this flag on.
+    Column("ended_at", Moment, index=True),
+)
+
+agreement_parties = Table(
+    "agreement_parties",
+    metadata,
+    Column("agreement", Digest, ForeignKey("agreements.digest"), primary_key=True),
+    Column("agency", AgencyId, primary_key=True),
+    Index(None, "agency"),
+)
+
+agreement_signatures = Table(
+    "agreement_signatures",
+    metadata,
+    Column("agreement", Digest, ForeignKey("agreements.digest"), primary_key=True),
+    Column("agency", AgencyId, primary_key=True),
+    Column("digest", Digest, nullable=False),
+    Column("statement", LargeBinary, nullable=False),
+    Column("signed_at", Moment, nullable=False),
+)
+
+agreement_notices = Table(
+    "agreement_notices",
+    metadata,
+    Column("digest", Digest, primary_key=True),
+    Column(
+        "agreement", Digest, ForeignKey("agreements.digest"), nullable=False, index=True
+    ),
+    Column("agency", AgencyId, nullable=False),
+    Column("statement", LargeBinary, nullable=False),
+    Column("ends", Moment, nullable=False),
+    Column("given_at", Moment, nullable=False),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("digest", Digest, primary_key=True),
+    Column("id", Uuid, nullable=False, unique=True),
+    Column(
+        "agreement", Digest, ForeignKey("agreements.digest"), nullable=False, index=True
+    ),
+    Column("collected_by", AgencyId, nullable=False, index=True),
+    Column("statement", LargeBinary, nullable=False),
+    Column("chain", Uuid, nullable=False, unique=True),
+    Column("uses", Integer, nullable=False),
+    Column("used", Integer, nullable=False, server_default=text("0")),
+    Column("valid_from", Moment, nullable=False),
+    Column("valid_until", Moment, nullable=False),
+    Column("recorded_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+    Column("ended_why", Text),
+    # The signed withdrawal, or the hub's own record of one by code.
+    Column("withdrawal", LargeBinary),
+    CheckConstraint("used >= 0 AND (uses = 0 OR used <= uses)", name="used"),
+    CheckConstraint("(ended_at IS NULL) = (ended_why IS NULL)", name="ended"),
+)
+
+consent_parties = Table(
+    "consent_parties",
+    metadata,
+    Column("consent", Digest, ForeignKey("consents.digest"), primary_key=True),
+    Column("agency", AgencyId, primary_key=True),
+    Column("role", Text, nullable=False),
+    Index(None, "agency"),
+    _one_of("role", "role", ("releaser", "recipient")),
+)
+
+disclosures = Table(
+    "disclosures",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("digest", Digest, nullable=False),
+    Column("manifest", LargeBinary, nullable=False),
+    Column("sender", AgencyId, nullable=False),
+    Column("consent", Digest, ForeignKey("consents.digest"), nullable=False, index=True),
+    Column("state", Text, nullable=False),
+    # Bytes of header and payload together, from the manifest.
+    Column("sealed_size", BigInteger, nullable=False),
+    Column("exp", Moment, nullable=False),
+    Column("announced_at", Moment, nullable=False),
+    Column("stored_at", Moment),
+    Column("ended_at", Moment),
+    Column("ended_why", Text),
+    Column("use_returned", Boolean, nullable=False, server_default=text("0")),
+    # Payload: the sealed document without its header. Null before it is stored.
+    Column("blob", Text, unique=True),
+    Column("payload_size", BigInteger),
+    Column("payload_sha256", Text),
+    Index(None, "sender", "state"),
+    Index(None, "state", "exp"),
+    _one_of(
+        "state",
+        "state",
+        ("announced", "stored", "collected", "acknowledged", "expired", "ended"),
+    ),
+)
+
+disclosure_recipients = Table(
+    "disclosure_recipients",
+    metadata,
+    Column("disclosure", Uuid, ForeignKey("disclosures.id"), primary_key=True),
+    Column("agency", AgencyId, primary_key=True),
+    Column("fingerprint", Digest, nullable=False, index=True),
+    # Place in the inbox of this agency; null before it is stored.
+    Column("number", BigInteger),
+    Column("collected_at", Moment),
+    Column("acknowledged_at", Moment),
+    Column("result", Text),
+    Column("reason", Text),
+    Column("acknowledgement", LargeBinary),
+    Column("reminded_at", Moment),
+    UniqueConstraint("agency", "number"),
+    _one_of("result", "result", ("accepted", "rejected", "quarantined")),
+)
+
+upload_pieces = Table(
+    "upload_pieces",
+    metadata,
+    Column("disclosure", Uuid, ForeignKey("disclosures.id"), primary_key=True),
+    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, nullable=False),
+    Column("blob", Text, nullable=False, unique=True),
+    CheckConstraint("size > 0", name="size"),
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("consent", Digest, ForeignKey("consents.digest"), nullable=False),
+    Column("recipient", AgencyId, nullable=False, index=True),
+    Column("reason", Text, nullable=False),
+    Column("asked_at", Moment, nullable=False),
+    Column("due", Moment, nullable=False),
+    Column("reminded_at", Moment),
+    Column("answered_at", Moment),
+    Column("result", Text),
+    Column("ground", Text),
+    Column("confirmation", LargeBinary),
+    Column("confirmation_digest", Digest),
+    UniqueConstraint("consent", "recipient"),
+    _one_of("reason", "reason", ("withdrawn", "unlawful")),
+    _one_of("result", "result", ("erased", "kept")),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("agency", AgencyId, ForeignKey("agencies.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    # What it is about, so that it goes when its cause goes. Never sent.
+    Column("consent", Digest, index=True),
+    Column("disclosure", Uuid, index=True),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("created_at", Moment, nullable=False),
+    Column("due_at", Moment, nullable=False),
+    Column("done_at", Moment),
+    Index(None, "state", "due_at"),
+    _one_of("state", "state", ("waiting", "sent", "parked")),
+)
+
+used_assertions = Table(
+    "used_assertions",
+    metadata,
+    Column("agency", AgencyId, primary_key=True),
+    Column("jti", Text, primary_key=True),
+    Column("until", Moment, nullable=False, index=True),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("agency", AgencyId, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("request", Digest, nullable=False),
+    Column("claimed_at", Moment, nullable=False, index=True),
+)
+
+log_chain = Table(
+    "log_chain",
+    metadata,
+    Column("chain", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("next_n", BigInteger, nullable=False, server_default=text("0")),
+    # Leaves of this chain that wait for the vault; they come before any later one.
+    Column("deferred", Integer, nullable=False, server_default=text("0")),
+    _one_of("kind", "kind", ("consent", "agreement", "agency", "hub")),
+)
+
+log_event = Table(
+    "log_event",
+    metadata,
+    Column("rid", Uuid, primary_key=True),
+    Column("chain", Uuid),
+    Column("n", BigInteger),
+    # Kind of the event, or the topic of a public document.
+    Column("kind", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    # What stands behind the member `detail`, for those who may know it.
+    Column("detail", LargeBinary),
+    UniqueConstraint("chain", "n"),
+)
+
+log_pending = Table(
+    "log_pending",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("rid", Uuid, ForeignKey("log_event.rid"), nullable=False, unique=True),
+    Column("leaf", LargeBinary),
+    CheckConstraint("length(leaf) = 49", name="leaf"),
+    # Never reuses a number: the order of a chain's events is the order of these.
+    sqlite_autoincrement=True,
+)
+
+log_entry = Table(
+    "log_entry",
+    metadata,
+    Column("idx", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("leaf", LargeBinary, nullable=False),
+    Column("rid", Uuid, unique=True),
+)
+
+log_tile = Table(
+    "log_tile",
+    metadata,
+    Column("level", Integer, primary_key=True),
+    Column("n", BigInteger, primary_key=True, autoincrement=False),
+    Column("hashes", LargeBinary, nullable=False),
+)
+
+log_tree = Table(
+    "log_tree",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("range", LargeBinary, nullable=False),
+    CheckConstraint("id = 0", name="one"),
+)
+
+log_checkpoint = Table(
+    "log_checkpoint",
+    metadata,
+    Column("size", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("root", LargeBinary, nullable=False),
+    Column("note", LargeBinary, nullable=False),
+    Column("signed_at", Moment, nullable=False),
+    Column("candidate_at", Moment),
+    Column("published_at", Moment),
+)
+
+log_cosignature = Table(
+    "log_cosignature",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True),
+    Column("key_id", LargeBinary, primary_key=True),
+    Column("time", BigInteger, nullable=False),
+    Column("line", LargeBinary, nullable=False),
+)
+
+log_erased = Table(
+    "log_erased",
+    metadata,
+    Column("idx", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("tombstone", Uuid),
+)
+
+TRIGGERS = (
+    "CREATE TRIGGER log_entry_stays BEFORE DELETE ON log_entry "
+    "BEGIN SELECT raise(ABORT, 'the log only grows'); END",
+    "CREATE TRIGGER log_entry_never_changes BEFORE UPDATE ON log_entry "
+    "WHEN new.rid IS NOT NULL OR new.idx <> old.idx OR new.leaf <> old.leaf "
+    "BEGIN SELECT raise(ABORT, 'the log only grows'); END",
+    "INSERT INTO log_tree (id, size, range) VALUES (0, 0, x'')",
+)
+"""Run once on a new file: entries stay, only their link to an event may be cut."""
