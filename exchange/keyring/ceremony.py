@@ -3,19 +3,16 @@
 Randomness is used here and nowhere else in the keyring. Never writes a file and never sends.
 """
 
-import hashlib
 import os
 from datetime import datetime
 
 from exchange.errors import Malformed
-from exchange.keyid import IdentityCard
 from exchange.keyring.decryption import DocumentKey
+from exchange.keyring.demo import demo_seed
 from exchange.keyring.directory import LONGEST_LIFE_S, OVERLAP_S, KeyStatement
 from exchange.keyring.recipient import DocumentRecipient
 from exchange.keyring.signing import SEED_SIZE, IdentityKey
 from exchange.statement import Kind, seconds, sign
-
-_DEMO = b"xch-demo-only-v1"
 
 
 def new_identity(agency: str) -> IdentityKey:
@@ -95,21 +92,6 @@ def succeed(old: IdentityKey, new: IdentityKey, *, now: datetime | int) -> bytes
     )
 
 
-def demo_identity(agency: str) -> IdentityKey:
-    """Return the identity key of a demo agency. Anybody can: it protects nothing."""
-    return IdentityKey(agency, _demo_seed(agency, "ed25519"), _demo_seed(agency, "ml-dsa-65"))
-
-
 def demo_document_key(agency: str) -> DocumentKey:
     """Return the first document key of a demo agency. Anybody can: it protects nothing."""
-    return DocumentKey(_demo_seed(agency, "document"))
-
-
-def is_demo(card: IdentityCard) -> bool:
-    """Tell whether `card` is that of a demo agency, which hub and gateway refuse."""
-    return card.kid == demo_identity(card.agency).kid
-
-
-def _demo_seed(agency: str, kind: str) -> bytes:
-    parts = (_DEMO, agency.encode("ascii"), kind.encode("ascii"))
-    return hashlib.shake_256(b"\n".join(parts)).digest(SEED_SIZE)
+    return DocumentKey(demo_seed(agency, "document"))

@@ -199,7 +199,7 @@ def read_succession(verified: Verified) -> Succession:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was accepted of an agency before. Stored durably: a restart must not allow a rollback."""
+    """What was accepted of an agency before; stored durably, or a restart allows a rollback."""
 
     seq: int
     """Highest sequence number accepted."""
