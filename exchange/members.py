@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from exchange.canonical import is_sha256_hex, is_uuid4, unb64u
@@ -19,11 +20,14 @@ CODE_SIZE = 48
 """Longest code of a vocabulary, without its owner."""
 TEXT_SIZE = 500
 """Longest text in an agreement unless its reader says otherwise: a name, a contact, a label."""
-LARGEST_SECONDS = 253_402_300_799
-"""The last second of the year 9999: beyond it no calendar of ours can follow."""
+LAST_YEAR = 9000
+"""Last year a record may name: the calendar of Python ends in 9999, and terms look ahead."""
+LARGEST_SECONDS = 221876927999
+"""The last second of `LAST_YEAR`."""
 
 _CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", re.ASCII)
 _LANG = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}", re.ASCII)
+_VERSION = re.compile(r"(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})", re.ASCII)
 _TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)Z", re.ASCII)
 
 _Word = TypeVar("_Word", bound=StrEnum)
@@ -35,10 +39,14 @@ def read_time(text: object) -> datetime:
     found = _TIME.fullmatch(text) if isinstance(text, str) else None
     if found is None:
         raise Malformed("a time is written YYYY-MM-DDTHH:MM:SSZ")
+    year, month, day, hour, minute, second = map(int, found.groups())
     try:
-        return datetime(*map(int, found.groups()), tzinfo=UTC)  # type: ignore[misc,arg-type]  # six digits groups
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
-        raise Malformed("a time names no day or hour of the calendar") from None
+        raise Malformed("a time names a day and an hour of the calendar") from None
+    if year > LAST_YEAR:
+        raise Malformed(f"a time lies before the end of {LAST_YEAR}")
+    return moment
 
 
 def write_time(moment: datetime) -> str:
@@ -68,6 +76,13 @@ def language(text: object) -> str:
     """Return `text` if it is a language tag such as `de` or `de-simple`, or raise Malformed."""
     if not isinstance(text, str) or _LANG.fullmatch(text) is None:
         raise Malformed("a language is a short BCP 47 tag")
+    return text
+
+
+def version(text: object) -> str:
+    """Return `text` if it is a version `major.minor`, or raise Malformed."""
+    if not isinstance(text, str) or _VERSION.fullmatch(text) is None:
+        raise Malformed("a version is written such as 1.0")
     return text
 
 
@@ -217,9 +232,7 @@ class Members:
         """Return texts by language."""
         return self.take(
             name,
-            lambda value: {
-                language(lang): words(text) for lang, text in _mapping(value).items()
-            },
+            lambda value: {language(lang): words(text) for lang, text in _mapping(value).items()},
         )
 
 
@@ -229,7 +242,7 @@ def ordered(keys: Sequence[Any], where: str) -> None:
     Raises:
         Malformed: naming `where`.
     """
-    if any(second <= first for first, second in zip(keys, keys[1:], strict=False)):
+    if any(second <= first for first, second in pairwise(keys)):
         raise Malformed(f"{where}: not sorted, or with a repetition")
 
 
@@ -264,10 +277,10 @@ def _flag(value: object) -> bool:
 
 
 def _word(value: object, among: type[_Word]) -> _Word:
-    try:
-        return among(value)
-    except ValueError:
-        raise Malformed(f"not one of {', '.join(among)}") from None
+    for known in among:
+        if known == value:
+            return known
+    raise Malformed(f"not one of {', '.join(among)}")
 
 
 def _mapping(value: object) -> dict[str, Any]:
@@ -282,9 +295,7 @@ def _sequence(value: object, least: int, most: int) -> list[Any]:
     return list(value)
 
 
-def _names(
-    value: object, least: int, most: int, read: Callable[[object], str]
-) -> frozenset[str]:
+def _names(value: object, least: int, most: int, read: Callable[[object], str]) -> frozenset[str]:
     names = [read(name) for name in _sequence(value, least, most)]
     ordered(names, "list")
     return frozenset(names)

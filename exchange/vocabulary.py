@@ -22,6 +22,8 @@ mean "without limit"."""
 
 LANGUAGES = ("de", "en")
 """Languages every label is written in (rule V01); easy language `de-simple` is welcome."""
+RESERVED = frozenset({"all", "anything", "file", "misc", "other"})
+"""Categories that would allow anything: refused for whoever defines them (rule L04)."""
 LARGEST_VOCABULARY = 256
 """Purposes, and categories, one agreement can carry; the shipped vocabulary has fewer than 30."""
 PURPOSE_TERM = "https://w3id.org/dpv#Purpose"
@@ -184,8 +186,9 @@ def read_vocabulary(value: object) -> Vocabulary:
 
     Raises:
         Malformed: unknown, missing or wrongly typed members.
-        LintRefused: V01 a label is missing in German or English, V02 the class of a purpose is
-            not admitted, V03 a special category is classed as merely personal.
+        LintRefused: L04 a category that would allow anything, V01 a label is missing in German
+            or English, V02 the class of a purpose is not admitted, V03 a special category is
+            classed as merely personal.
     """
     members = Members(value, "vocabulary")
     found = Vocabulary(
@@ -232,6 +235,8 @@ def _purpose_class(value: object) -> PurposeClass:
 
 
 def _category(name: str, value: object) -> Category:
+    if name.rpartition("/")[2] in RESERVED:
+        raise _refused("L04", "vocabulary.category")
     members = Members(value, "vocabulary.category[]")
     found = Category(
         code=name,

@@ -4,116 +4,42 @@ Owns the fields, their types and their one spelling. Whether a record breaks rul
 of `exchange.consent.check`; whether it covers a disclosure, of `exchange.consent.decision`.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from typing import Any
 
 from exchange.canonical import Json, b64u
+from exchange.consent.words import (
+    Capacity,
+    CapacityBasis,
+    Custody,
+    EvidenceKind,
+    Form,
+    FormReason,
+    Identified,
+    Interpreter,
+    Power,
+    Role,
+)
 from exchange.errors import Malformed
-from exchange.keyid import person_key
-from exchange.members import Members, language, write_time
+from exchange.keyid import ED25519_SIZE, person_key
+from exchange.members import Members, language, version, write_time
 from exchange.statement import Kind, Verified
 from exchange.vocabulary import Secrecy, Uses, secrecy
 
+MOST_AGENCIES = 16
+"""Releasers, and recipients, of one record; one recipient is the default."""
+MOST_SOURCES = 8
+"""Agencies whose documents may be passed on."""
+MOST_CATEGORIES = 12
+"""Kinds of documents; more than six already deserve a second look."""
+MOST_SIGNERS = 5
+"""Subject, two guardians, one who entrusted, a witness."""
+MOST_PAGES = 999
+"""Pages of a scan or of minutes."""
 MOST_USES = 999
 """Largest counted number of uses; whoever needs more says `recurring`."""
 LARGEST_BLOCK = 160 * 1024
 """Bytes of the sealed subject block: 32 recipients take 51 kB of header, its text a few kB."""
-
-
-class Form(StrEnum):
-    """How the person declared it."""
-
-    WRITTEN = "written"
-    ELECTRONIC = "electronic"
-    ORAL_MINUTED = "oral-minuted"
-
-
-class FormReason(StrEnum):
-    """Why it was oral."""
-
-    CANNOT_WRITE = "cannot-write"
-    URGENT_LOSS = "urgent-loss"
-    BY_PHONE = "by-phone"
-    REMOTE_INTERPRETER = "remote-interpreter"
-
-
-class Capacity(StrEnum):
-    """Who had to declare it."""
-
-    SELF = "self"
-    SELF_AND_GUARDIAN = "self+guardian"
-    GUARDIAN = "guardian"
-
-
-class CapacityBasis(StrEnum):
-    """On what ground."""
-
-    RULE = "rule"
-    """As a rule: from 15 a person decides herself (§ 36 SGB I)."""
-    ASSESSED = "assessed"
-    """Insight was judged in a talk and minuted in the evidence."""
-
-
-class Role(StrEnum):
-    """As what somebody signed; a proxy is not among them."""
-
-    SUBJECT = "subject"
-    GUARDIAN = "guardian"
-    ENTRUSTING = "entrusting"
-    """Who entrusted the data, where that is not the subject (§ 65 SGB VIII)."""
-    WITNESS = "witness"
-    """The second member of staff at an oral consent."""
-
-
-class Identified(StrEnum):
-    """How the collecting agency knew who signed."""
-
-    IN_PERSON = "in-person"
-    KNOWN = "known"
-    EID = "eid"
-    CODE = "code"
-
-
-class Power(StrEnum):
-    """Power to represent; a power of attorney is not among them."""
-
-    PARENT = "parent"
-    APPOINTED = "appointed"
-    """Vormund."""
-    SUPPLEMENTARY = "supplementary"
-    """Ergänzungspfleger."""
-    OFFICIAL = "official"
-    """Amtsvormund, Amtspfleger."""
-    CARER = "carer"
-    """Betreuer."""
-
-
-class Custody(StrEnum):
-    """Why one parent's signature suffices."""
-
-    SOLE = "sole"
-    COURT = "court"
-    EVERYDAY = "everyday"
-    """§ 1687(1) s. 2 BGB."""
-
-
-class Interpreter(StrEnum):
-    """Who conveyed the text, where it was not in the person's language."""
-
-    NONE = "none"
-    PROFESSIONAL = "professional"
-    STAFF = "staff"
-    ACCOMPANYING = "accompanying"
-
-
-class EvidenceKind(StrEnum):
-    """What the collecting agency keeps."""
-
-    SCAN = "scan"
-    MINUTES = "minutes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +106,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentRecord:
-    """A consent whose signatures were verified; immutable: a change is a withdrawal or a new one."""
+    """A consent whose signatures were verified. Immutable: a change is another statement."""
 
     digest: str
     """Digest of the signed statement: how manifests, withdrawals and the log name it."""
@@ -225,9 +151,192 @@ def read_consent(verified: Verified) -> ConsentRecord:
         Malformed: another kind of statement, an unknown, missing or wrongly typed member, a list
             that is not sorted, or a `form` that does not agree with the kind (rule L46).
     """
-    raise NotImplementedError
+    if verified.kind not in (Kind.CONSENT, Kind.CONSENT_ELECTRONIC):
+        raise Malformed("not a consent")
+    members = Members(verified.payload)
+    form = members.word("form", Form)
+    # Whether the person signs is part of `typ`, which no attacker can change after signing.
+    if (form is Form.ELECTRONIC) != (verified.kind is Kind.CONSENT_ELECTRONIC):
+        raise Malformed("form: does not agree with the kind of statement")
+    subject, purpose = members.object("subject"), members.object("purpose")
+    found = ConsentRecord(
+        digest=verified.digest,
+        kind=verified.kind,
+        id=members.uuid("id"),
+        iat=members.seconds("iat"),
+        agreement=members.digest("agreement"),
+        subject=Subject(ref=subject.uuid("ref"), sealed=_block(subject)),
+        releasers=members.agencies("releasers", 1, MOST_AGENCIES),
+        recipients=members.agencies("recipients", 1, MOST_AGENCIES),
+        onward_from=members.agencies("onward_from", 0, MOST_SOURCES),
+        categories=members.codes("categories", 1, MOST_CATEGORIES),
+        secrecy=members.take("secrecy", secrecy),
+        purpose=StatedPurpose(code=purpose.code("code"), words=purpose.text("words")),
+        uses=members.take("uses", _uses),
+        valid_from=members.time("valid_from"),
+        valid_until=members.time("valid_until"),
+        form=form,
+        form_reason=_form_reason(members, form),
+        capacity=members.word("capacity", Capacity),
+        capacity_basis=members.word("capacity_basis", CapacityBasis),
+        signers=_signers(members),
+        notice=_notice(members.object("notice")),
+        evidence=_evidence(members, form),
+        person_key=_person_key(members, form),
+        collected_by=members.agency("collected_by"),
+        collected_at=members.time("collected_at"),
+    )
+    for read in (subject, purpose, members):
+        read.end()
+    return found
+
+
+def _block(subject: Members) -> bytes:
+    sealed = subject.raw("sealed")
+    if not 1 <= len(sealed) <= LARGEST_BLOCK:
+        raise Malformed(f"subject.sealed: not 1 to {LARGEST_BLOCK} bytes")
+    return sealed
+
+
+def _signers(members: Members) -> tuple[Signer, ...]:
+    signers = tuple(_signer(signer) for signer in members.objects("signers", 1, MOST_SIGNERS))
+    # Two parents may sign in the same minute: equal entries are two people, so repetition is fine.
+    if list(signers) != sorted(signers, key=_place):
+        raise Malformed("signers: not sorted by role and time")
+    return signers
+
+
+def _place(signer: Signer) -> tuple[int, datetime]:
+    return list(Role).index(signer.role), signer.at
+
+
+def _uses(value: object) -> Uses:
+    if value == "once":
+        return 1
+    if value == "recurring":
+        return "recurring"
+    if isinstance(value, int) and not isinstance(value, bool) and 1 < value <= MOST_USES:
+        return value
+    raise Malformed(f"not once, recurring or an integer from 2 to {MOST_USES}")
+
+
+def _form_reason(members: Members, form: Form) -> FormReason | None:
+    if form is not Form.ORAL_MINUTED or not members.has("form_reason"):
+        return None  # present with another form it stays unread, and `end` refuses it
+    return members.word("form_reason", FormReason)
+
+
+def _evidence(members: Members, form: Form) -> Evidence | None:
+    if form is Form.ELECTRONIC or not members.has("evidence"):
+        return None
+    evidence = members.object("evidence")
+    found = Evidence(
+        sha256=evidence.sha256("sha256"),
+        kind=evidence.word("kind", EvidenceKind),
+        pages=evidence.integer("pages", 1, MOST_PAGES),
+    )
+    evidence.end()
+    return found
+
+
+def _person_key(members: Members, form: Form) -> bytes | None:
+    if form is not Form.ELECTRONIC:
+        return None
+    return person_key(members.raw("person_key", size=ED25519_SIZE))
+
+
+def _notice(notice: Members) -> ShownNotice:
+    found = ShownNotice(
+        id=notice.code("id"),
+        version=notice.take("version", version),
+        lang=notice.take("lang", language),
+        sha256=notice.sha256("sha256"),
+        interpreter=notice.word("interpreter", Interpreter),
+    )
+    notice.end()
+    return found
+
+
+def _signer(signer: Members) -> Signer:
+    role = signer.word("role", Role)
+    power = signer.word("power", Power) if role is Role.GUARDIAN else None
+    ends = power not in (None, Power.PARENT) and signer.has("power_until")
+    shared = power is Power.PARENT and signer.has("custody")
+    official = power is Power.OFFICIAL and signer.has("office")
+    found = Signer(
+        role=role,
+        at=signer.time("at"),
+        identified=signer.word("identified", Identified),
+        entrusting=role is Role.SUBJECT and _said(signer, "entrusting"),
+        power=power,
+        power_until=signer.time("power_until") if ends else None,
+        areas_checked=power is Power.CARER and _said(signer, "areas_checked"),
+        custody=signer.word("custody", Custody) if shared else None,
+        office=signer.agency("office") if official else None,
+    )
+    signer.end()  # a member that does not belong to this role or power was not read
+    return found
+
+
+def _said(signer: Members, name: str) -> bool:
+    """Read a member that is `true` or absent: one spelling for a no."""
+    if not signer.has(name):
+        return False
+    if not signer.flag(name):
+        raise Malformed(f"{signer.path(name)}: left out instead of false")
+    return True
 
 
 def payload(consent: ConsentRecord) -> dict[str, Json]:
     """Return the members to sign; `read_consent` is the way back."""
-    raise NotImplementedError
+    written: dict[str, Json] = {
+        "id": consent.id,
+        "iat": consent.iat,
+        "agreement": consent.agreement,
+        "subject": {"ref": consent.subject.ref, "sealed": b64u(consent.subject.sealed)},
+        "releasers": sorted(consent.releasers),
+        "recipients": sorted(consent.recipients),
+        "onward_from": sorted(consent.onward_from),
+        "categories": sorted(consent.categories),
+        "secrecy": consent.secrecy.code,
+        "purpose": {"code": consent.purpose.code, "words": consent.purpose.words},
+        "uses": "once" if consent.uses == 1 else consent.uses,
+        "valid_from": write_time(consent.valid_from),
+        "valid_until": write_time(consent.valid_until),
+        "form": consent.form.value,
+        "form_reason": consent.form_reason and consent.form_reason.value,
+        "capacity": consent.capacity.value,
+        "capacity_basis": consent.capacity_basis.value,
+        "signers": [_signer_payload(signer) for signer in consent.signers],
+        "notice": {
+            "id": consent.notice.id,
+            "version": consent.notice.version,
+            "lang": consent.notice.lang,
+            "sha256": consent.notice.sha256,
+            "interpreter": consent.notice.interpreter.value,
+        },
+        "evidence": _evidence_payload(consent.evidence) if consent.evidence else None,
+        "person_key": consent.person_key and b64u(consent.person_key),
+        "collected_by": consent.collected_by,
+        "collected_at": write_time(consent.collected_at),
+    }
+    return {name: value for name, value in written.items() if value is not None}
+
+
+def _evidence_payload(evidence: Evidence) -> dict[str, Json]:
+    return {"sha256": evidence.sha256, "kind": evidence.kind.value, "pages": evidence.pages}
+
+
+def _signer_payload(signer: Signer) -> dict[str, Json]:
+    written: dict[str, Json] = {
+        "role": signer.role.value,
+        "at": write_time(signer.at),
+        "identified": signer.identified.value,
+        "entrusting": signer.entrusting or None,
+        "power": signer.power and signer.power.value,
+        "power_until": write_time(signer.power_until) if signer.power_until else None,
+        "areas_checked": signer.areas_checked or None,
+        "custody": signer.custody and signer.custody.value,
+        "office": signer.office,
+    }
+    return {name: value for name, value in written.items() if value is not None}
