@@ -7,12 +7,12 @@ in no other table, file, cache or message, so deleting a row makes the payload w
 from collections.abc import Sequence
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Exists,
     ForeignKey,
     LargeBinary,
-    Column,
     Table,
     bindparam,
     delete,

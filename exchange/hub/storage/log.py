@@ -121,9 +121,7 @@ def _made(chain: Chain, n: int, rid: str, event: Event) -> tuple[bytes, bytes | 
         # A stand-in of the right form: `fill_deferred` puts the commitment in its place.
         stand_in = None if event.detail is None else "A" * 43
         return events.encode_event(event, rid=rid, detail=stand_in), None
-    committed = (
-        None if event.detail is None else leaf.detail_commitment(chain.key, n, event.detail)
-    )
+    committed = None if event.detail is None else leaf.detail_commitment(chain.key, n, event.detail)
     body = events.encode_event(event, rid=rid, detail=committed)
     return body, leaf.event_leaf(chain.key, n, body)
 

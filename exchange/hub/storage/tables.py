@@ -130,13 +130,13 @@ agreement_notices = Table(
     "agreement_notices",
     metadata,
     Column("digest", Digest, primary_key=True),
-    Column(
-        "agreement", Digest, ForeignKey("agreements.digest"), nullable=False, index=True
-    ),
+    Column("agreement", Digest, ForeignKey("agreements.digest"), nullable=False, index=True),
+    Column("id", Uuid, nullable=False, unique=True),
+    Column("iat", BigInteger, nullable=False),
     Column("agency", AgencyId, nullable=False),
     Column("statement", LargeBinary, nullable=False),
     Column("ends", Moment, nullable=False),
-    Column("given_at", Moment, nullable=False),
+    Column("recorded_at", Moment, nullable=False),
 )
 
 consents = Table(
@@ -144,9 +144,7 @@ consents = Table(
     metadata,
     Column("digest", Digest, primary_key=True),
     Column("id", Uuid, nullable=False, unique=True),
-    Column(
-        "agreement", Digest, ForeignKey("agreements.digest"), nullable=False, index=True
-    ),
+    Column("agreement", Digest, ForeignKey("agreements.digest"), nullable=False, index=True),
     Column("collected_by", AgencyId, nullable=False, index=True),
     Column("statement", LargeBinary, nullable=False),
     Column("chain", Uuid, nullable=False, unique=True),
@@ -282,8 +280,8 @@ idempotency = Table(
     metadata,
     Column("agency", AgencyId, primary_key=True),
     Column("key", Text, primary_key=True),
-    Column("request", Digest, nullable=False),
-    Column("claimed_at", Moment, nullable=False, index=True),
+    Column("request", LargeBinary, nullable=False),
+    Column("until", Moment, nullable=False, index=True),
 )
 
 log_chain = Table(

@@ -1,0 +1,347 @@
+"""Consent records, who may see them, and their uses. Records never change; their standing does."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from exchange.consent.decision import Permit
+from exchange.errors import Conflict, Unavailable
+from exchange.hub.storage import log
+from exchange.hub.storage.tables import (
+    RECURRING,
+    agreement_parties,
+    consent_parties,
+    consents,
+    disclosure_recipients,
+    disclosures,
+    erasures,
+)
+from exchange.vocabulary import Uses
+
+Role = Literal["collector", "releaser", "recipient"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewConsent:
+    """A consent record as it is stored; signatures and rules verified by the caller."""
+
+    digest: str
+    id: str
+    agreement: str
+    """Digest of the agreement it lives under."""
+    collected_by: str
+    statement: bytes
+    """As received."""
+    chain: str
+    """UUID of its chain in the log; the vault has the key already."""
+    uses: Uses
+    valid_from: datetime
+    valid_until: datetime
+    releasers: frozenset[str]
+    recipients: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentStanding:
+    """What happened to a consent; true as long as the unit of work that locked it runs."""
+
+    digest: str
+    id: str
+    chain: str
+    agreement: str
+    collected_by: str
+    used: int
+    """Uses counted for all its disclosures."""
+    valid_until: datetime
+    ended_at: datetime | None
+    ended_why: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filed:
+    """What never changes of a consent: may be kept in memory once it was parsed."""
+
+    statement: bytes
+    chain: str
+    agreement: str
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentSeen:
+    """A consent as one agency may see it."""
+
+    digest: str
+    id: str
+    agreement: str
+    statement: bytes
+    role: Role
+    """The caller's strongest role in it."""
+    valid_from: datetime
+    valid_until: datetime
+    used: int
+    recorded_at: datetime
+    ended_at: datetime | None
+    ended_why: str | None
+    """Why it ended; None also for a caller who may not know."""
+    withdrawal: bytes | None
+    """The withdrawal; None also for a caller who may not know."""
+
+
+_FIND = (
+    select(
+        consents.c.digest,
+        consents.c.id,
+        consents.c.chain,
+        consents.c.agreement,
+        consents.c.collected_by,
+        consents.c.used,
+        consents.c.valid_until,
+        consents.c.ended_at,
+        consents.c.ended_why,
+    )
+    .where(consents.c.digest == bindparam("of"))
+    .with_for_update()
+)
+_FILED = select(
+    consents.c.statement, consents.c.chain, consents.c.agreement, consents.c.recorded_at
+).where(consents.c.digest == bindparam("of"))
+_COUNT = (
+    update(consents)
+    .where(
+        consents.c.digest == bindparam("of"),
+        consents.c.ended_at.is_(None),
+        or_(consents.c.uses == RECURRING, consents.c.used < consents.c.uses),
+    )
+    .values(used=consents.c.used + 1)
+)
+_GIVE_BACK = (
+    update(consents)
+    .where(consents.c.digest == bindparam("of"))
+    .values(used=consents.c.used - bindparam("count"))
+)
+
+
+def known(conn: Connection, id: str, digest: str) -> bool:  # noqa: A002 - the record's own word
+    """Tell whether this record is stored already: a repetition.
+
+    Raises:
+        Conflict: the id was used for another record.
+    """
+    found = conn.execute(select(consents.c.digest).where(consents.c.id == id)).scalar()
+    if found is not None and found != digest:
+        raise Conflict
+    return found is not None
+
+
+def add(conn: Connection, new: NewConsent, *, at: datetime) -> None:
+    """Store a consent record and begin its chain in the log."""
+    conn.execute(
+        insert(consents),
+        {
+            "digest": new.digest,
+            "id": new.id,
+            "agreement": new.agreement,
+            "collected_by": new.collected_by,
+            "statement": new.statement,
+            "chain": new.chain,
+            "uses": RECURRING if new.uses == "recurring" else new.uses,
+            "valid_from": new.valid_from,
+            "valid_until": new.valid_until,
+            "recorded_at": at,
+        },
+    )
+    roles = [(agency, "releaser") for agency in sorted(new.releasers)]
+    roles += [(agency, "recipient") for agency in sorted(new.recipients)]
+    conn.execute(
+        insert(consent_parties),
+        [{"consent": new.digest, "agency": agency, "role": role} for agency, role in roles],
+    )
+    log.begin(conn, new.chain, "consent")
+
+
+def find(conn: Connection, digest: str) -> ConsentStanding | None:
+    """Return the standing of a consent, or None; its row stays locked until the unit ends.
+
+    A statement of its own, without a join: after a wait, joined rows are stale. FOR UPDATE, not
+    FOR SHARE: two senders that share the lock and then count a use would deadlock. SQLite has
+    one writer and leaves the clause out.
+    """
+    row = conn.execute(_FIND, {"of": digest}).one_or_none()
+    return None if row is None else _standing(row)
+
+
+def filed(conn: Connection, digest: str) -> Filed | None:
+    """Return what never changes of a consent, or None."""
+    row = conn.execute(_FILED, {"of": digest}).one_or_none()
+    if row is None:
+        return None
+    return Filed(
+        statement=row.statement,
+        chain=row.chain,
+        agreement=row.agreement,
+        recorded_at=row.recorded_at,
+    )
+
+
+def endable(conn: Connection, id: str, caller: str) -> ConsentStanding | None:  # noqa: A002
+    """Return the standing of a consent to an agency that may record its withdrawal, or None.
+
+    That is every party of its agreement: the person may tell any of them. Locks the row.
+    """
+    party = exists().where(
+        agreement_parties.c.agreement == consents.c.agreement,
+        agreement_parties.c.agency == caller,
+    )
+    query = (
+        select(
+            consents.c.digest,
+            consents.c.id,
+            consents.c.chain,
+            consents.c.agreement,
+            consents.c.collected_by,
+            consents.c.used,
+            consents.c.valid_until,
+            consents.c.ended_at,
+            consents.c.ended_why,
+        )
+        .where(consents.c.id == id, party)
+        .with_for_update()
+    )
+    row = conn.execute(query).one_or_none()
+    return None if row is None else _standing(row)
+
+
+def consume_use(conn: Connection, granted: Permit) -> None:
+    """Count one use of the consent behind `granted`, in the unit of work that decided it.
+
+    The condition repeats what `decide` has just checked, so that a forgotten lock shows as an
+    error and never as one disclosure too many.
+
+    Raises:
+        Unavailable: the consent changed between decision and commit.
+    """
+    if conn.execute(_COUNT, {"of": granted.asked.consent}).rowcount != 1:
+        raise Unavailable("the consent changed between decision and commit")
+
+
+def give_back(conn: Connection, digest: str, count: int) -> None:
+    """Give back uses of disclosures that nobody can have read; the caller marks each of them."""
+    if count:
+        conn.execute(_GIVE_BACK, {"of": digest, "count": count})
+
+
+def seen(conn: Connection, id: str, caller: str) -> ConsentSeen | None:  # noqa: A002
+    """Return a consent as `caller` may see it; absent and hidden are both None."""
+    row = conn.execute(_visible(caller).where(consents.c.id == id)).one_or_none()
+    return None if row is None else _seen(row)
+
+
+def seen_by_digest(conn: Connection, digest: str, caller: str) -> ConsentSeen | None:
+    """Return a consent by its digest as `caller` may see it; absent and hidden are both None."""
+    row = conn.execute(_visible(caller).where(consents.c.digest == digest)).one_or_none()
+    return None if row is None else _seen(row)
+
+
+def listed(
+    conn: Connection, caller: str, *, after: str | None, limit: int
+) -> tuple[ConsentSeen, ...]:
+    """Return the consents `caller` may see in the order of their ids, from behind `after`.
+
+    Ids are random: a page's end tells nothing about consents the caller may not see.
+    """
+    query = (
+        _visible(caller).where(consents.c.id > (after or "")).order_by(consents.c.id).limit(limit)
+    )
+    return tuple(_seen(row) for row in conn.execute(query))
+
+
+def unended_under(conn: Connection, agreement: str, *, limit: int) -> tuple[ConsentStanding, ...]:
+    """Return consents under an agreement that have not ended, for the sweeper's next batch."""
+    query = (
+        select(consents)
+        .where(consents.c.agreement == agreement, consents.c.ended_at.is_(None))
+        .limit(limit)
+    )
+    return tuple(_standing(row) for row in conn.execute(query))
+
+
+def _visible(caller: str) -> Select[*tuple[object, ...]]:
+    """Select a consent with the caller's roles: one condition, never one branch per role."""
+    collector = consents.c.collected_by == caller
+    releaser = _party(caller, "releaser")
+    # To a recipient nothing exists before something is stored for it, and nothing is left if
+    # that ended before it collected.
+    reached = exists().where(
+        disclosures.c.consent == consents.c.digest,
+        disclosure_recipients.c.disclosure == disclosures.c.id,
+        disclosure_recipients.c.agency == caller,
+        or_(
+            disclosure_recipients.c.collected_at.is_not(None),
+            disclosures.c.state.in_(("stored", "collected", "acknowledged")),
+        ),
+    )
+    must_erase = exists().where(
+        erasures.c.consent == consents.c.digest, erasures.c.recipient == caller
+    )
+    return select(
+        consents,
+        collector.label("is_collector"),
+        releaser.label("is_releaser"),
+        must_erase.label("must_erase"),
+    ).where(or_(collector, releaser, and_(_party(caller, "recipient"), reached)))
+
+
+def _party(caller: str, role: str) -> ColumnElement[bool]:
+    return exists().where(
+        consent_parties.c.consent == consents.c.digest,
+        consent_parties.c.agency == caller,
+        consent_parties.c.role == role,
+    )
+
+
+def _standing(row: Row[*tuple[object, ...]]) -> ConsentStanding:
+    return ConsentStanding(
+        digest=row.digest,
+        id=row.id,
+        chain=row.chain,
+        agreement=row.agreement,
+        collected_by=row.collected_by,
+        used=row.used,
+        valid_until=row.valid_until,
+        ended_at=row.ended_at,
+        ended_why=row.ended_why,
+    )
+
+
+def _seen(row: Row[*tuple[object, ...]]) -> ConsentSeen:
+    role: Role = "collector" if row.is_collector else "releaser" if row.is_releaser else "recipient"
+    may_know = row.is_collector or row.must_erase
+    return ConsentSeen(
+        digest=row.digest,
+        id=row.id,
+        agreement=row.agreement,
+        statement=row.statement,
+        role=role,
+        valid_from=row.valid_from,
+        valid_until=row.valid_until,
+        used=row.used,
+        recorded_at=row.recorded_at,
+        ended_at=row.ended_at,
+        ended_why=row.ended_why if may_know else None,
+        withdrawal=row.withdrawal if may_know else None,
+    )

@@ -1,0 +1,425 @@
+"""Disclosures on their way: announced, stored, collected, acknowledged.
+
+How one ends otherwise is in `ending`; what one agency may see of it, in `inbox`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import Connection, Row, bindparam, exists, func, insert, or_, select, update
+
+from exchange.consent.decision import Fate, Permit, gives_back
+from exchange.errors import Conflict, Unavailable
+from exchange.hub.storage import consents, headers
+from exchange.hub.storage.tables import (
+    agencies,
+    disclosure_recipients,
+    disclosures,
+)
+
+State = Literal["announced", "stored", "collected", "acknowledged", "expired", "ended"]
+Result = Literal["accepted", "rejected", "quarantined"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDisclosure:
+    """What a verified manifest says, as far as rows need it."""
+
+    id: str
+    digest: str
+    """Of the manifest."""
+    manifest: bytes
+    """As received."""
+    sender: str
+    consent: str
+    recipients: Mapping[str, str]
+    """Agency to fingerprint of the key sealed to."""
+    sealed_size: int
+    """Bytes of header and payload together."""
+    exp: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A payload in the blob store."""
+
+    blob: str
+    size: int
+    """Bytes, without the header."""
+    sha256: str
+    """Hex, of the payload alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A recipient's signed acknowledgement."""
+
+    statement: bytes
+    """As received; signatures verified by the caller."""
+    result: Result
+    reason: str | None
+    """Code of a rejection."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gated:
+    """A stored disclosure in front of the gate, for one of its recipients."""
+
+    id: str
+    digest: str
+    manifest: bytes
+    sender: str
+    consent: str
+    state: State
+    recipients: frozenset[str]
+    collected_at: datetime | None
+    """When this recipient collected it first."""
+    answered: Result | None
+    """What this recipient has acknowledged."""
+    acknowledgement: bytes | None
+
+
+_KNOWN = select(disclosures.c.digest, disclosures.c.state).where(
+    disclosures.c.id == bindparam("of")
+)
+_ADD = insert(disclosures)
+_ADD_RECIPIENT = insert(disclosure_recipients)
+_STORE = (
+    update(disclosures)
+    .where(disclosures.c.id == bindparam("of"), disclosures.c.state == "announced")
+    .values(
+        state="stored",
+        stored_at=bindparam("at"),
+        blob=bindparam("name"),
+        payload_size=bindparam("size"),
+        payload_sha256=bindparam("sha256"),
+    )
+)
+_NUMBER_NEXT = (
+    update(agencies)
+    .where(agencies.c.id == bindparam("of"), agencies.c.state == "active")
+    .values(inbox_last=agencies.c.inbox_last + 1)
+    .returning(agencies.c.inbox_last)
+)
+_NUMBER = (
+    update(disclosure_recipients)
+    .where(
+        disclosure_recipients.c.disclosure == bindparam("of"),
+        disclosure_recipients.c.agency == bindparam("to"),
+    )
+    .values(number=bindparam("place"))
+)
+_OTHERS = (
+    select(func.group_concat(disclosure_recipients.c.agency.distinct()))
+    .where(disclosure_recipients.c.disclosure == disclosures.c.id)
+    .scalar_subquery()
+)
+_GATED = (
+    select(
+        disclosures.c.id,
+        disclosures.c.digest,
+        disclosures.c.manifest,
+        disclosures.c.sender,
+        disclosures.c.consent,
+        disclosures.c.state,
+        disclosure_recipients.c.collected_at,
+        disclosure_recipients.c.result,
+        disclosure_recipients.c.acknowledgement,
+        _OTHERS.label("recipients"),
+    )
+    .join_from(disclosures, disclosure_recipients)
+    .where(
+        disclosures.c.id == bindparam("of"),
+        disclosure_recipients.c.agency == bindparam("caller"),
+        disclosure_recipients.c.number.is_not(None),
+    )
+)
+_COLLECT = (
+    update(disclosure_recipients)
+    .where(
+        disclosure_recipients.c.disclosure == bindparam("of"),
+        disclosure_recipients.c.agency == bindparam("caller"),
+        disclosure_recipients.c.collected_at.is_(None),
+    )
+    .values(collected_at=bindparam("at"))
+)
+_COLLECTED = (
+    update(disclosures)
+    .where(disclosures.c.id == bindparam("of"), disclosures.c.state == "stored")
+    .values(state="collected")
+)
+_ANSWER = (
+    update(disclosure_recipients)
+    .where(
+        disclosure_recipients.c.disclosure == bindparam("of"),
+        disclosure_recipients.c.agency == bindparam("caller"),
+        disclosure_recipients.c.acknowledged_at.is_(None),
+    )
+    .values(
+        acknowledged_at=bindparam("at"),
+        result=bindparam("answered"),
+        reason=bindparam("because"),
+        acknowledgement=bindparam("signed"),
+    )
+)
+_FATES = select(
+    disclosure_recipients.c.collected_at,
+    disclosure_recipients.c.acknowledged_at,
+    disclosure_recipients.c.result,
+    disclosure_recipients.c.reason,
+).where(disclosure_recipients.c.disclosure == bindparam("of"))
+
+
+def known(conn: Connection, id: str, digest: str) -> State | None:  # noqa: A002 - wire's word
+    """Return the state of a disclosure that this very manifest announced or stored, or None.
+
+    Raises:
+        Conflict: the id was used for another manifest.
+    """
+    row = conn.execute(_KNOWN, {"of": id}).one_or_none()
+    if row is None:
+        return None
+    if row.digest != digest:
+        raise Conflict
+    state: State = row.state
+    return state
+
+
+def announce(conn: Connection, granted: Permit, new: NewDisclosure, *, at: datetime) -> None:
+    """Add a disclosure whose sealed document follows in pieces; it counts no use yet."""
+    _add(conn, granted, new, {"state": "announced", "announced_at": at})
+
+
+def store(
+    conn: Connection,
+    granted: Permit,
+    new: NewDisclosure,
+    header: bytes,
+    kept: Kept,
+    *,
+    at: datetime,
+) -> None:
+    """Add a disclosure with header and payload, or complete the one that was announced.
+
+    In one unit of work with the decision (`granted`), the use (`consents.consume_use`), the log
+    and the notices. From the commit on it waits in the inbox of each recipient.
+
+    Raises:
+        Unavailable: it is neither new nor announced, or a recipient is suspended.
+    """
+    stored = {"at": at, "name": kept.blob, "size": kept.size, "sha256": kept.sha256}
+    if known(conn, new.id, new.digest) is None:
+        row = {
+            "state": "stored",
+            "announced_at": at,
+            "stored_at": at,
+            "blob": kept.blob,
+            "payload_size": kept.size,
+            "payload_sha256": kept.sha256,
+        }
+        _add(conn, granted, new, row)
+    elif conn.execute(_STORE, {"of": new.id, **stored}).rowcount != 1:
+        raise Unavailable("the disclosure changed between decision and commit")
+    headers.keep(conn, granted, new.id, header)
+    for agency in sorted(new.recipients):
+        place = conn.execute(_NUMBER_NEXT, {"of": agency}).scalar_one_or_none()
+        if place is None:
+            raise Unavailable("a recipient was suspended between decision and commit")
+        conn.execute(_NUMBER, {"of": new.id, "to": agency, "place": place})
+
+
+def _add(conn: Connection, granted: Permit, new: NewDisclosure, row: Mapping[str, object]) -> None:
+    if granted.asked.consent != new.consent or granted.asked.recipients != new.recipients.keys():
+        raise Unavailable("the permit is for another disclosure")
+    conn.execute(
+        _ADD,
+        {
+            "id": new.id,
+            "digest": new.digest,
+            "manifest": new.manifest,
+            "sender": new.sender,
+            "consent": new.consent,
+            "sealed_size": new.sealed_size,
+            "exp": new.exp,
+            "stored_at": None,
+            "blob": None,
+            "payload_size": None,
+            "payload_sha256": None,
+            **row,
+        },
+    )
+    conn.execute(
+        _ADD_RECIPIENT,
+        [
+            {"disclosure": new.id, "agency": agency, "fingerprint": key}
+            for agency, key in sorted(new.recipients.items())
+        ],
+    )
+
+
+def gated(conn: Connection, id: str, caller: str) -> Gated | None:  # noqa: A002
+    """Return a disclosure that was stored for `caller`, in whatever state, or None.
+
+    One statement by id and caller. For the gate and for acknowledgements; whether it may be
+    released is decided under the consent's lock afterwards.
+    """
+    row = conn.execute(_GATED, {"of": id, "caller": caller}).one_or_none()
+    if row is None:
+        return None
+    return Gated(
+        id=row.id,
+        digest=row.digest,
+        manifest=row.manifest,
+        sender=row.sender,
+        consent=row.consent,
+        state=row.state,
+        recipients=frozenset(row.recipients.split(",")),
+        collected_at=row.collected_at,
+        answered=row.result,
+        acknowledgement=row.acknowledgement,
+    )
+
+
+def collect(conn: Connection, granted: Permit, id: str, caller: str) -> bool:  # noqa: A002
+    """Note that the header goes out to `caller`; True the first time, which is the one logged."""
+    at = granted.decided_at
+    if conn.execute(_COLLECT, {"of": id, "caller": caller, "at": at}).rowcount != 1:
+        return False
+    conn.execute(_COLLECTED, {"of": id})
+    return True
+
+
+def acknowledge(
+    conn: Connection, found: Gated, caller: str, answer: Answer, *, at: datetime
+) -> State:
+    """Store a recipient's first and only answer, and return the state of the disclosure.
+
+    When the last recipient has answered, the header goes, and the use is given back if nobody
+    can have read the document. An answer to what has ended in the meantime is stored as well:
+    it is evidence, and the state stays what it is.
+
+    Args:
+        conn: of the unit of work.
+        found: the disclosure, from `gated` in this unit.
+        caller: the recipient.
+        answer: whose signatures were verified.
+        at: hub time.
+
+    Raises:
+        Conflict: the recipient has answered otherwise before.
+    """
+    row = {
+        "of": found.id,
+        "caller": caller,
+        "at": at,
+        "answered": answer.result,
+        "because": answer.reason,
+        "signed": answer.statement,
+    }
+    if conn.execute(_ANSWER, row).rowcount != 1:
+        raise Conflict("the disclosure was acknowledged before")
+    fates = conn.execute(_FATES, {"of": found.id}).all()
+    if found.state in {"stored", "collected"}:
+        if not all(fate.acknowledged_at for fate in fates):
+            return found.state
+        state: State = "acknowledged"
+        conn.execute(
+            update(disclosures).where(disclosures.c.id == found.id).values(state=state, ended_at=at)
+        )
+        headers.forget(conn, [found.id])
+    else:
+        state = found.state
+    if gives_back([_fate(fate) for fate in fates]):
+        return_use(conn, found.id, found.consent)
+    return state
+
+
+def return_use(conn: Connection, id: str, consent: str) -> None:  # noqa: A002
+    """Give the use of one stored disclosure back to its consent, once."""
+    change = (
+        update(disclosures)
+        .where(
+            disclosures.c.id == id,
+            disclosures.c.stored_at.is_not(None),
+            disclosures.c.use_returned.is_(False),
+        )
+        .values(use_returned=True)
+    )
+    if conn.execute(change).rowcount == 1:
+        consents.give_back(conn, consent, 1)
+
+
+def occupied(conn: Connection, sender: str) -> tuple[int, int, int]:
+    """Return what a sender uses: open uploads, disclosures waiting, bytes of payloads stored."""
+    open_ = select(func.count()).where(
+        disclosures.c.sender == sender, disclosures.c.state == "announced"
+    )
+    waiting = select(func.count(), func.coalesce(func.sum(disclosures.c.payload_size), 0)).where(
+        disclosures.c.sender == sender, disclosures.c.state.in_(("stored", "collected"))
+    )
+    uploads = conn.execute(open_).scalar_one()
+    count, size = conn.execute(waiting).one()
+    return uploads, count, size
+
+
+def unneeded_blobs(conn: Connection, *, limit: int) -> tuple[tuple[str, str], ...]:
+    """Return (disclosure, blob) of payloads that nobody can open any more, for the sweeper."""
+    query = (
+        select(disclosures.c.id, disclosures.c.blob)
+        .where(
+            disclosures.c.blob.is_not(None),
+            or_(
+                disclosures.c.state.in_(("acknowledged", "expired", "ended")),
+                ~headers.present(disclosures.c.id),
+            ),
+        )
+        .limit(limit)
+    )
+    return tuple((row.id, row.blob) for row in conn.execute(query))
+
+
+def forget_blob(conn: Connection, id: str) -> None:  # noqa: A002
+    """Note that the payload of a disclosure has been deleted."""
+    conn.execute(update(disclosures).where(disclosures.c.id == id).values(blob=None))
+
+
+def overdue(conn: Connection, *, since: datetime, limit: int) -> tuple[tuple[str, str, str], ...]:
+    """Return (disclosure, agency, consent) of what was stored before `since` and not collected.
+
+    Each recipient once: `remind` notes it.
+    """
+    query = (
+        select(
+            disclosure_recipients.c.disclosure,
+            disclosure_recipients.c.agency,
+            disclosures.c.consent,
+        )
+        .join_from(disclosure_recipients, disclosures)
+        .where(
+            disclosures.c.state.in_(("stored", "collected")),
+            disclosures.c.stored_at <= since,
+            disclosure_recipients.c.collected_at.is_(None),
+            disclosure_recipients.c.acknowledged_at.is_(None),
+            disclosure_recipients.c.reminded_at.is_(None),
+            exists().where(agencies.c.id == disclosure_recipients.c.agency),
+        )
+        .limit(limit)
+    )
+    return tuple((row.disclosure, row.agency, row.consent) for row in conn.execute(query))
+
+
+def remind(conn: Connection, id: str, agency: str, *, at: datetime) -> None:  # noqa: A002
+    """Note that a recipient was reminded."""
+    change = update(disclosure_recipients).where(
+        disclosure_recipients.c.disclosure == id, disclosure_recipients.c.agency == agency
+    )
+    conn.execute(change.values(reminded_at=at))
+
+
+def _fate(row: Row[*tuple[object, ...]]) -> Fate:
+    rejected = row.result == "rejected"
+    return Fate(
+        collected=row.collected_at is not None, rejected_for=row.reason if rejected else None
+    )
