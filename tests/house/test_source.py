@@ -10,8 +10,9 @@ import pytest
 from tests.house.source import ROOT, calls, makers, modules, plugins
 
 AVOIDED = {
-    "manager", "service", "helper", "helpers", "util", "utils", "item", "message", "transfer", "common", "misc",
-}  # fmt: skip
+    *("manager", "service", "helper", "helpers", "util", "utils", "item", "message", "transfer"),
+    *("common", "misc"),
+}
 """Words the vocabulary avoids: each stands for something that has a better name."""
 SPOKEN_BY_OTHERS = {"message_from_bytes", "EmailMessage", "items", "handler_cancellation"}
 """Names of other libraries, which we cannot choose."""
@@ -38,10 +39,14 @@ def test_only_decide_makes_permits() -> None:
 def test_whatever_stores_or_releases_takes_a_permit() -> None:
     for path, names in STORES_OR_RELEASES.items():
         defined = {
-            node.name: node for node in ast.walk(modules()[path]) if isinstance(node, ast.FunctionDef)
+            node.name: node
+            for node in ast.walk(modules()[path])
+            if isinstance(node, ast.FunctionDef)
         }
         for name in names:
-            arguments = [ast.unparse(arg.annotation or ast.Name("")) for arg in defined[name].args.args]
+            arguments = [
+                ast.unparse(arg.annotation or ast.Name("")) for arg in defined[name].args.args
+            ]
             assert "Permit" in arguments, f"{path}: {name}"
 
 
@@ -81,7 +86,13 @@ def test_packages_export_nothing() -> None:
         ),
         (
             "exchange.agency.worker",
-            {"exchange.keyring", "exchange.statement", "exchange.envelope", "exchange.wire", "cryptography"},
+            {
+                "exchange.keyring",
+                "exchange.statement",
+                "exchange.envelope",
+                "exchange.wire",
+                "cryptography",
+            },
         ),
         ("exchange.agency.app", {"exchange.hub"}),
     ],

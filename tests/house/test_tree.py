@@ -8,17 +8,26 @@ import pytest
 from tests.house.source import ROOT, committed
 
 TOP = {
-    "pyproject.toml", "exchange", "plugins", "keys", "tests", "deploy", "README.md", "docs", "Makefile",
-    "CHANGELOG.md", "LICENSE", "requirements.lock",
-}  # fmt: skip
+    *("exchange", "plugins", "keys", "tests", "deploy", "docs"),
+    *("pyproject.toml", "README.md", "Makefile", "CHANGELOG.md", "LICENSE", "requirements.lock"),
+}
 PRIVATE = re.compile(
-    r"BEGIN (?:ENCRYPTED |EC |RSA |OPENSSH )?PRIVATE KEY-----\s+[A-Za-z0-9+/]|AGE-SECRET-KEY-(?:PQ-)?1[A-Z0-9]{20}"
+    r"BEGIN (?:ENCRYPTED |EC |RSA |OPENSSH )?PRIVATE KEY-----\s+[A-Za-z0-9+/]"
+    r"|AGE-SECRET-KEY-(?:PQ-)?1[A-Z0-9]{20}"
 )
 PUBLIC_SAMPLES = {"tests/vectors/", "tests/unit/keyring/", "tests/unit/envelope/"}
 """Where published sample identities of specifications and keys made from a word are vectors."""
 OUTSIDE = ["/work" + "/", "." + "library", "/tmp" + "/plan"]
-REGISTRIES = ["pypi" + ".org", "python" + "hosted", "registry." + "npmjs", "npmjs" + ".org", "--extra" + "-index"]
-PEOPLE = re.compile(r"\b(muster" + r"mann|muster" + r"frau|ali" + r"ce|bo" + r"b|john d" + r"oe)\b", re.IGNORECASE)
+REGISTRIES = [
+    "pypi" + ".org",
+    "python" + "hosted",
+    "registry." + "npmjs",
+    "npmjs" + ".org",
+    "--extra" + "-index",
+]
+PEOPLE = re.compile(
+    r"\b(muster" + r"mann|muster" + r"frau|ali" + r"ce|bo" + r"b|john d" + r"oe)\b", re.IGNORECASE
+)
 
 
 def text_of(file: Path) -> str:
@@ -36,7 +45,9 @@ def test_the_top_level_holds_what_the_layout_says() -> None:
 
 def test_the_lock_names_packages_and_hashes_and_no_address() -> None:
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    assert not re.search(r"://|--index|--find-links|file:|^-e |^consent-exchange|^exchange", lock, re.MULTILINE)
+    assert not re.search(
+        r"://|--index|--find-links|file:|^-e |^consent-exchange|^exchange", lock, re.MULTILINE
+    )
     for block in re.split(r"\n(?=\S)", lock.strip()):
         if not block.startswith("#"):
             assert re.match(r"[a-z0-9._-]+(\[[a-z,]+\])?==\S+", block), block[:60]

@@ -1,0 +1,115 @@
+"""Renders `exchange.wire.routes` as OpenAPI 3.1; `make openapi` writes what hubs serve.
+
+Run: python -m tests.house.openapi
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from openapi_pydantic import OpenAPI
+from openapi_pydantic.util import PydanticSchema, construct_open_api_with_schema_class
+
+from exchange.wire.problems import HTTP_CODES, MEDIA_TYPE, STATUS
+from exchange.wire.routes import OPERATIONS, Operation
+
+COMMITTED = Path(__file__).parents[2] / "exchange" / "wire" / "openapi.json"
+TITLES = {status.value: error.__doc__ for error, status in STATUS.items()}
+PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "findings": {"type": "array", "items": {"type": "object"}},
+    },
+}
+
+
+def document(operations: Iterable[Operation], *, title: str, version: str) -> str:
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _entry(operation)
+    skeleton = {
+        "openapi": "3.1.1",
+        "info": {"title": title, "version": version, "license": {"name": "EUPL-1.2"}},
+        "paths": paths,
+        "components": {
+            "schemas": {"Problem": PROBLEM},
+            "securitySchemes": {
+                "token": {
+                    "type": "oauth2",
+                    "flows": {"clientCredentials": {"tokenUrl": "/oauth2/token", "scopes": {}}},
+                }
+            },
+        },
+    }
+    whole = construct_open_api_with_schema_class(OpenAPI.model_validate(skeleton))
+    return whole.model_dump_json(by_alias=True, exclude_unset=True, indent=1) + "\n"
+
+
+def _entry(operation: Operation) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "parameters": _parameters(operation),
+        "responses": _responses(operation),
+        "security": [{"token": []}] if operation.authenticated else [],
+    }
+    content: dict[str, Any] = {}
+    if operation.body is not None:
+        content["application/json"] = {"schema": PydanticSchema(schema_class=operation.body)}
+    for media_type, text in operation.streams.items():
+        content[media_type] = {"schema": {"type": "string", "description": text}}
+    if content:
+        entry["requestBody"] = {"required": True, "content": content}
+    return entry
+
+
+def _parameters(operation: Operation) -> list[dict[str, Any]]:
+    found = []
+    for place, shape in (("path", operation.path_shape), ("query", operation.query)):
+        if shape is None:
+            continue
+        schema = shape.model_json_schema()
+        for name, each in schema["properties"].items():
+            needed = place == "path" or name in schema.get("required", ())
+            found.append({"name": name, "in": place, "required": needed, "schema": each})
+    if operation.creates:
+        found.append(
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": False,
+                "schema": {"type": "string", "maxLength": 128},
+            }
+        )
+    return found
+
+
+def _responses(operation: Operation) -> dict[str, Any]:
+    success: dict[str, Any] = {"description": "Success."}
+    if operation.returns is not None:
+        schema = PydanticSchema(schema_class=operation.returns)
+        success["content"] = {operation.answers: {"schema": schema}}
+    elif operation.status == 200:
+        success["content"] = {operation.answers: {"schema": {"type": "string"}}}
+    responses = {str(operation.status): success}
+    everywhere = {400, 401, 429, 503} if operation.authenticated else set()
+    for status in sorted(everywhere | set(operation.problems)):
+        text = HTTP_CODES[status][1] if status in HTTP_CODES else TITLES[status] or ""
+        responses[str(status)] = {
+            "description": text.splitlines()[0],
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+    return responses
+
+
+def current() -> str:
+    return document(OPERATIONS, title="consent-exchange: hub", version="1")
+
+
+if __name__ == "__main__":
+    COMMITTED.write_text(current(), "utf-8")
