@@ -32,8 +32,8 @@ def settings_page() -> str:
         "# Settings",
         "",
         "One TOML file per program; a name nobody reads is an error. Environment variables win",
-        "over the file: `EXCHANGE_HUB_DISCLOSURE__MAX_SIZE=1000000`. Times end in `_s` (seconds) or",
-        "`_days`, sizes are bytes. Written by `make docs`.",
+        "over the file: `EXCHANGE_HUB_DISCLOSURE__MAX_SIZE=1000000`. Times end in `_s` (seconds)",
+        "or `_days`, sizes are bytes. Written by `make docs`.",
         "",
     ]
     sides = (
