@@ -4,10 +4,12 @@ Installed is not enabled. Every way in which a plugin can be wrong at start-up i
 `Misconfigured`, which names the plugin and never quotes its settings or its exception.
 """
 
+import importlib.util
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import pluggy
@@ -99,6 +101,21 @@ def load(group: str, plugins: Sequence[Named]) -> Loaded:
             raise Misconfigured(f"plugin {plugin.name}: its hooks do not fit") from cause
         _refuse_unknown_hooks(manager, plugin)
     return Loaded(manager, tuple(plugins))
+
+
+def code_of(group: str, plugin: Named) -> tuple[Path, ...]:
+    """Return the folders, or the file, of a plugin's own code, without importing any of it.
+
+    Raises:
+        Misconfigured: the plugin is not installed exactly once.
+    """
+    package = _entry_point(group, plugin).module.partition(".")[0]
+    found = importlib.util.find_spec(package)
+    if found is None:
+        return ()
+    if found.submodule_search_locations is not None:
+        return tuple(map(Path, found.submodule_search_locations))
+    return (Path(found.origin),) if found.origin else ()
 
 
 def _entry_point(group: str, plugin: Named) -> metadata.EntryPoint:

@@ -1,67 +1,25 @@
-"""Converts one document at a time in a process of its own, and trusts nothing that comes back.
+"""Converts documents in processes of their own, and trusts nothing that comes back.
 
-The worker (`exchange.agency.worker`) runs foreign code over hostile documents. Here are the
-limits on it, its replacement, and the re-reading of what it wrote. Whatever goes wrong costs
+A worker (`exchange.agency.worker`) runs foreign code over hostile documents. Here it is staffed,
+fed one document at a time, and replaced after anything but success. Whatever goes wrong costs
 this one document a visit to quarantine, with a reason, and nothing else.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import asyncio
+from datetime import UTC
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from exchange.canonical import Json
-from exchange.hookspecs import FILES, Capabilities, DocumentPackage, IntakeFile
+from exchange.agency import rooms
+from exchange.agency.leash import Adapter, Leash, Limits, Reason, Started
+from exchange.errors import Misconfigured, Quarantined, Unavailable
+from exchange.hookspecs import DocumentPackage, IntakeFile
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What one conversion may cost (docs/plugins.md, limits)."""
-
-    start_s: float = 30.0
-    """Seconds until the worker has imported the plugin."""
-    wall_s: float = 120.0
-    """Seconds until a conversion has answered."""
-    cpu_s: int = 60
-    """Seconds of processor time of one conversion."""
-    memory: int = 1 << 30
-    """Bytes of address space of the worker."""
-    descriptors: int = 64
-    files: int = 2_000
-    """Largest number of files written."""
-    growth: int = 4
-    """Bytes written, in one file and in all: at most `growth` times the input plus `allowance`."""
-    allowance: int = 64 << 20
-    noise: int = 1 << 20
-    """Bytes the plugin may print during one conversion; nobody reads them."""
-    parallel: int = 2
-    """Workers of one adapter at the same time."""
-    waiting: int = 200
-    """Conversions that may wait for a worker."""
-    documents: int = 100
-    """Conversions until a worker is replaced by a fresh one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Adapter:
-    """Which intake format converts: a plugin, named as settings name it, and a profile."""
-
-    plugin: str
-    distribution: str = ""
-    """Empty means `exchange-plugin-<plugin>`."""
-    profile: str = FILES
-    settings: Mapping[str, Json] = field(default_factory=dict, repr=False)
-    """The plugin's own table."""
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """What a worker said of itself when it started."""
-
-    capabilities: Capabilities
-    missing: tuple[str, ...]
-    """Walls this machine's kernel does not offer, such as `landlock`; to be told at start-up."""
+def folder_name(package: DocumentPackage) -> str:
+    """Return the name of a document's folder: it sorts by time and says nothing of the content."""
+    return f"{package.collected_at.astimezone(UTC):%Y-%m-%d_%H%M%S}_{package.disclosure_id[:8]}"
 
 
 class Intake:
@@ -76,15 +34,26 @@ class Intake:
                 everything in it is removed at start and at the end.
             limits: what one conversion may cost.
         """
-        raise NotImplementedError
+        self._adapter = adapter
+        self._root = root
+        self._limits = limits or Limits()
+        self._free = asyncio.Semaphore(self._limits.parallel)
+        self._waiting = 0
+        self._idle: list[Leash] = []
 
     async def start(self) -> Started:
         """Start the first worker and return what it says of itself.
 
         Raises:
             Misconfigured: the plugin cannot be loaded, or does not read the profile.
+            Unavailable: the machine cannot start a process now.
         """
-        raise NotImplementedError
+        # A crash left rooms behind: copies of documents that are still in quarantine.
+        for leftover in await rooms.in_thread(lambda: list(self._root.iterdir())):
+            await rooms.in_thread(rooms.remove, leftover)
+        leash = await self._employ()
+        self._idle.append(leash)
+        return leash.started
 
     async def convert(self, package: DocumentPackage, target: Path) -> tuple[IntakeFile, ...]:
         """Convert `package` and put the files, durably, into `target`.
@@ -104,11 +73,102 @@ class Intake:
             Quarantined: with the reason, one of `Reason`; `target` may hold leftovers.
             Unavailable: too many wait already, or no process can be started now.
         """
-        raise NotImplementedError
+        if self._waiting >= self._limits.waiting:
+            raise Unavailable("too many documents wait for their conversion")
+        self._waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            return await self._convert_next(package, target)
+        finally:
+            self._free.release()
+
+    async def _convert_next(self, package: DocumentPackage, target: Path) -> tuple[IntakeFile, ...]:
+        leash = await self._pick()
+        first = leash.documents == 0
+        try:
+            return await self._convert_with(leash, package, target)
+        except Quarantined as cause:
+            if first or cause.reason == Reason.MALFORMED:
+                raise
+        # What an earlier document left in the worker may be to blame: the verdict is that of a
+        # worker that has seen nothing else.
+        await rooms.in_thread(rooms.empty, target)
+        return await self._convert_with(await self._hire(), package, target)
+
+    async def _convert_with(
+        self, leash: Leash, package: DocumentPackage, target: Path
+    ) -> tuple[IntakeFile, ...]:
+        goes_on = False
+        try:
+            files = await self._convert(leash, package, target)
+            goes_on = True
+        except Quarantined as cause:
+            goes_on = cause.reason == Reason.MALFORMED
+            raise
+        finally:
+            if goes_on and leash.documents < self._limits.documents:
+                await rooms.in_thread(rooms.clear, leash.room)
+                self._idle.append(leash)
+            else:
+                await rooms.whole(self._dismiss(leash))
+        return files
+
+    async def _convert(
+        self, leash: Leash, package: DocumentPackage, target: Path
+    ) -> tuple[IntakeFile, ...]:
+        capabilities = leash.started.capabilities
+        size = sum(file.size for file in package.files)
+        most = size * self._limits.growth + self._limits.allowance
+        walled = "landlock" not in leash.started.missing
+        await rooms.in_thread(rooms.furnish, leash.room, package.files, copy=not walled)
+        names = await leash.ask(package, most=most)
+        return await rooms.in_thread(
+            rooms.take,
+            leash.room,
+            names,
+            target,
+            alphabet=capabilities.name_alphabet,
+            most_files=self._limits.files,
+            most=most,
+        )
+
+    async def _pick(self) -> Leash:
+        """Return an idle worker that lives, or a new one."""
+        while self._idle:
+            leash = self._idle.pop()
+            if leash.alive:
+                return leash
+            await self._dismiss(leash)
+        return await self._hire()
+
+    async def _hire(self) -> Leash:
+        try:
+            return await self._employ()
+        except Misconfigured:
+            raise Quarantined(Reason.START) from None
+
+    async def _employ(self) -> Leash:
+        room = await rooms.in_thread(rooms.make, self._root)
+        try:
+            return await Leash.start(self._adapter, room, self._limits)
+        except BaseException:
+            await rooms.in_thread(rooms.remove, room)
+            raise
+
+    async def _dismiss(self, leash: Leash) -> None:
+        await leash.kill()
+        await rooms.in_thread(rooms.remove, leash.room)
 
     async def close(self) -> None:
-        """End all workers; none is left when this returns."""
-        raise NotImplementedError
+        """End all workers that wait; none is left when this returns.
+
+        Conversions still running end their own worker when they are cancelled.
+        """
+        while self._idle:
+            await self._dismiss(self._idle.pop())
 
     async def __aenter__(self) -> Self:
         return self

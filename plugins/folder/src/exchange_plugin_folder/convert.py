@@ -1,0 +1,86 @@
+"""Converts a document package into one folder that a person opens by double click."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from exchange.errors import Malformed, Misconfigured
+from exchange.hookspecs import (
+    EVERY_CHARACTER,
+    FILES,
+    Capabilities,
+    DocumentFile,
+    DocumentPackage,
+    IntakeFile,
+    IntakeFormat,
+    Settings,
+    hookimpl,
+)
+from exchange_plugin_folder import index, kinds
+
+
+class ReadableFolder:
+    """Reads ``files/1``: files a person can read. Source: docs/plugins.md, profile ``files/1``."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Every file a person can open; no program, no web page, no shortcut, no archive."""
+        return Capabilities(
+            profiles=frozenset({FILES}),
+            media_types=frozenset(kinds.kinds()),
+            max_size=1 << 30,
+            name_alphabet=EVERY_CHARACTER,
+        )
+
+    async def convert(self, package: DocumentPackage, target: Path) -> Sequence[IntakeFile]:
+        """Copy the files under their names and write the index beside them, index first."""
+        for file in package.files:
+            kinds.check(file)
+        files = _named(package.files)
+        for name, file in files:
+            _copy(file, target / name)
+        written = {
+            index.PAGE: index.page(package, files),
+            index.TABLE: index.table(package, files),
+            index.SIDECAR: index.sidecar(package, files),
+        }
+        for name, content in written.items():
+            (target / name).write_bytes(content)
+        return [IntakeFile(name) for name in (*written, *(name for name, _ in files))]
+
+
+def _copy(file: DocumentFile, place: Path) -> None:
+    """Copy, never link: the office may change its copy, and ours goes."""
+    shutil.copyfile(file.path, place)
+    if place.stat().st_size != file.size:
+        raise Malformed("a file has another size than its contents list says")
+
+
+def _named(files: Sequence[DocumentFile]) -> list[tuple[str, DocumentFile]]:
+    """Return each file with its name in the folder: its own, unless the index needs that one."""
+    taken = {index.PAGE, index.TABLE, index.SIDECAR} | {file.name.casefold() for file in files}
+    named = []
+    for file in files:
+        name, number = file.name, 2
+        while name.casefold() in taken and (name != file.name or _is_ours(name)):
+            stem, ending = Path(file.name).stem, Path(file.name).suffix
+            name, number = f"{stem} ({number}){ending}", number + 1
+        taken.add(name.casefold())
+        named.append((name, file))
+    return named
+
+
+def _is_ours(name: str) -> bool:
+    return name.casefold() in {index.PAGE, index.TABLE, index.SIDECAR}
+
+
+@hookimpl
+def register_intake_formats(settings: Settings) -> Sequence[IntakeFormat]:
+    """Register the one format of this plugin; it has no settings.
+
+    Raises:
+        Misconfigured: a setting is given all the same.
+    """
+    if settings:
+        raise Misconfigured("it has no settings")
+    return [ReadableFolder()]

@@ -1,0 +1,193 @@
+"""The index of a folder: a page to read, a table for a spreadsheet, a sidecar for a program.
+
+Names and remarks were written by a stranger: on the page they are text, never markup or links;
+in the table they are text, never formulas.
+"""
+
+import csv
+import html
+import io
+import json
+import unicodedata
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from exchange.hookspecs import DocumentFile, DocumentPackage, Label
+
+PAGE, TABLE, SIDECAR = "index.html", "index.csv", "document.json"
+"""Names of the three files beside the documents."""
+
+# Section 78 of Book X of the German Social Code: the notice in short; the full text comes with
+# the agreement.
+PURPOSE_BINDING_DE = (
+    "Diese Unterlagen wurden Ihnen mit Einwilligung der betroffenen Person übermittelt. "
+    "Sie dürfen sie nur für den genannten Zweck speichern, verwenden und verändern, müssen sie so "
+    "geheim halten wie eine Stelle, die das Sozialgeheimnis wahrt, und dürfen sie nur mit einer "
+    "neuen Einwilligung weitergeben, die das ausdrücklich erlaubt (§ 78 Sozialgesetzbuch X)."
+)
+PURPOSE_BINDING_EN = (
+    "These documents were sent to you with the consent of the person concerned. You may store, "
+    "use and alter them for the stated purpose only, must keep them as secret as an office bound "
+    "to social secrecy, and may pass them on only under a new consent that expressly allows it "
+    "(section 78 of Book X of the German Social Code)."
+)
+
+_COLUMNS = (
+    *("Datei", "Art", "Bytes", "SHA-256", "Absender", "Zweck", "Art der Unterlage"),
+    *("Geheimhaltung", "Gesendet", "Abgeholt", "Kennung"),
+)
+_STYLE = (
+    "body{font:1rem/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;"
+    "color:#111;background:#fff}table{border-collapse:collapse;width:100%}"
+    "th,td{border:1px solid #767676;padding:.4rem .6rem;text-align:left;vertical-align:top;"
+    "overflow-wrap:anywhere}code{font-size:.75rem}.note{border-left:.4rem solid #111;"
+    "padding-left:1rem}"
+)
+
+
+def page(package: DocumentPackage, files: Sequence[tuple[str, DocumentFile]]) -> bytes:
+    """Return the readable index, German and English, without script or outside reference.
+
+    Args:
+        package: what arrived.
+        files: name in the folder and file, in the sender's order.
+    """
+    facts = "".join(
+        f'<tr><th scope="row">{de}<br><span lang="en">{en}</span></th><td>{value}</td></tr>\n'
+        for de, en, value in _facts(package)
+    )
+    rows = "".join(
+        f'<tr><td><a href="./{quote(name, safe="")}"><bdi>{_text(name)}</bdi></a></td>'
+        f"<td>{_text(file.media_type)}</td><td>{_size(file.size)}</td>"
+        f"<td><code>{_text(file.sha256)}</code></td></tr>\n"
+        for name, file in files
+    )
+    return f"""<!DOCTYPE html>
+<html lang="de">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="referrer" content="no-referrer">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Unterlagen</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<main>
+<h1>Unterlagen <span lang="en">/ Documents</span></h1>
+<div class="note">
+<p>{html.escape(PURPOSE_BINDING_DE)}</p>
+<p lang="en">{html.escape(PURPOSE_BINDING_EN)}</p>
+</div>
+<table>
+{facts}</table>
+<h2>Dateien <span lang="en">/ Files</span></h2>
+<table>
+<thead><tr><th scope="col">Datei / <span lang="en">File</span></th>
+<th scope="col">Art / <span lang="en">Kind</span></th>
+<th scope="col">Größe / <span lang="en">Size</span></th>
+<th scope="col">SHA-256</th></tr></thead>
+<tbody>
+{rows}</tbody>
+</table>
+</main>
+</body>
+</html>
+""".encode()
+
+
+def _facts(package: DocumentPackage) -> list[tuple[str, str, str]]:
+    facts = [
+        ("Absender", "Sender", f"{_text(package.sender_name)} ({_text(package.sender)})"),
+        ("Zweck", "Purpose", _words(package.purpose)),
+        ("Art der Unterlage", "Kind of document", _words(package.category)),
+        ("Geheimhaltung", "Secrecy", _words(package.secrecy)),
+        ("Gesendet", "Sent", _moment(package.sent_at)),
+        ("Abgeholt", "Collected", _moment(package.collected_at)),
+        ("Kennung", "Identifier", f"<code>{_text(package.disclosure_id)}</code>"),
+    ]
+    if package.reference:
+        facts.append(("Zeichen des Absenders", "Sender's reference", _text(package.reference)))
+    if package.remark:
+        facts.append(("Bemerkung", "Remark", _text(package.remark)))
+    return facts
+
+
+def table(package: DocumentPackage, files: Sequence[tuple[str, DocumentFile]]) -> bytes:
+    """Return one line per file, as a German spreadsheet opens it by double click.
+
+    UTF-8 with its mark, semicolons, and no cell that a spreadsheet takes for a formula.
+    """
+    written = io.StringIO(newline="")
+    lines = csv.writer(written, delimiter=";", quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    lines.writerow(_COLUMNS)
+    for name, file in files:
+        cells = (
+            *(name, file.media_type, str(file.size), file.sha256, package.sender),
+            *(package.purpose.de, package.category.de, package.secrecy.de),
+            *(_utc(package.sent_at), _utc(package.collected_at), package.disclosure_id),
+        )
+        lines.writerow([_cell(cell) for cell in cells])
+    return b"\xef\xbb\xbf" + written.getvalue().encode()
+
+
+def sidecar(package: DocumentPackage, files: Sequence[tuple[str, DocumentFile]]) -> bytes:
+    """Return the context of the document for programs; no more of the person than the package."""
+    labels = {
+        "purpose": package.purpose,
+        "category": package.category,
+        "secrecy": package.secrecy,
+    }
+    context = {
+        "id": package.disclosure_id,
+        "sender": {"agency": package.sender, "name": package.sender_name},
+        **{name: {"code": x.code, "de": x.de, "en": x.en} for name, x in labels.items()},
+        "sent_at": _utc(package.sent_at),
+        "collected_at": _utc(package.collected_at),
+        "reference": package.reference,
+        "remark": package.remark,
+        "purpose_binding": {"de": PURPOSE_BINDING_DE, "en": PURPOSE_BINDING_EN},
+        "files": [
+            {"name": name, "type": file.media_type, "size": file.size, "sha256": file.sha256}
+            for name, file in files
+        ],
+    }
+    return json.dumps(context, ensure_ascii=False, indent=2).encode() + b"\n"
+
+
+def _text(words: str) -> str:
+    """Return a stranger's words as text of a page: escaped, no control or direction characters."""
+    shown = (
+        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(sign) in {"Cc", "Cf"} else sign
+        for sign in words.replace("\r\n", " ").replace("\n", " ").replace("\t", " ")
+    )
+    return html.escape("".join(shown))
+
+
+def _words(label: Label) -> str:
+    return f'{_text(label.de)} <span lang="en">/ {_text(label.en)}</span>'
+
+
+def _cell(words: str) -> str:
+    """Return a cell that no spreadsheet computes (OWASP, CSV injection)."""
+    flat = " ".join(words.split())
+    return f"'{flat}" if flat.startswith(("=", "+", "-", "@")) else flat
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment.astimezone(ZoneInfo('Europe/Berlin')):%d.%m.%Y, %H:%M} Uhr"
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _size(size: int) -> str:
+    """Return a size as people read it, in steps of 1,024."""
+    if size < 1 << 10:
+        return f"{size} B"
+    kib = size / (1 << 10)
+    amount = f"{kib:.1f} KiB" if kib < 1 << 10 else f"{kib / (1 << 10):.1f} MiB"
+    return amount.replace(".", ",")
