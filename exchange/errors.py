@@ -24,7 +24,7 @@
   x StorageFull               there is no room for another document
   - NotCovered                gateway only: the records it may read say no, and why
   - HubMisbehaves             gateway only: an answer no honest hub would give
-  - Held                      gateway only: a document stays at the hub until somebody looks
+  - Held                      gateway only: a check failed, somebody has to look
   - Quarantined               gateway only: a document could not be converted, and why
   - Undeliverable             hub only: a channel will never deliver this notice
   - Misconfigured             settings or plugins do not allow a start
@@ -203,10 +203,10 @@ class HubMisbehaves(ExchangeError):
 
 
 class Held(ExchangeError):
-    """The document stays at the hub until the administrator has looked."""
+    """A check of what the hub delivered has failed; an administrator has to look."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"held at the hub: {reason}")
+        super().__init__(f"stopped by a check, {reason}; nothing of it was used")
         self.reason = reason
         """Code of the refused check, such as `key-not-pinned`; CRYPTO verification order."""
 

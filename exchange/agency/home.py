@@ -4,14 +4,15 @@
 gateway.toml      settings; no secret in it
 keys/             private keys (0700), read by `keyfiles` only
 pins/             one JSON file per partner: whose identity this agency trusts, and why
-state/            state.db (what was sent, received, seen), lock
+statements/       what this agency has signed, byte for byte: sign once, persist, then send
+state/            state.db (what was sent, received, seen), and its lock
 outgoing/         sealed documents on their way to the hub: the unit of retry
 incoming/         sealed documents on their way in
 quarantine/       plaintext: opened, not yet handed over, or set aside for the administrator
 spool/            plaintext: one folder per document, ready for the back office
 ```
 Every directory is 0700. Plaintext stands in `quarantine` and `spool` and nowhere else. Back up
-`gateway.toml`, `pins`, `state` and the identity key; never the document keys.
+`gateway.toml`, `pins`, `statements`, `state` and the identity key; never the document keys.
 """
 
 import os
@@ -43,6 +44,11 @@ class Home:
     def pins(self) -> Path:
         """Pins of partners, `<agency>.json`."""
         return self.root / "pins"
+
+    @property
+    def statements(self) -> Path:
+        """Statements signed here, such as `key-statement-<seq>.jws`."""
+        return self.root / "statements"
 
     @property
     def state(self) -> Path:
@@ -80,12 +86,18 @@ class Home:
             self.root,
             self.keys,
             self.pins,
+            self.statements,
             self.state,
             self.outgoing,
             self.incoming,
             self.quarantine,
             self.spool,
         )
+
+
+def at(root: Path) -> Home:
+    """Return the home at `root`, wherever the process goes later."""
+    return Home(root.absolute())
 
 
 def create(home: Home) -> None:

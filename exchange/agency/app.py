@@ -1,0 +1,130 @@
+"""The composition root of the agency's side: the one place where a gateway's parts are built.
+
+Reads the clock, the environment and the settings; nothing below does. One process at a time uses
+a home: the lock on its state refuses a second one.
+"""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from secrets import token_urlsafe
+
+import stamina.instrumentation
+
+from exchange.agency import home as homes
+from exchange.agency.calls import Credentials
+from exchange.agency.client import connect
+from exchange.agency.keyfiles import KeyFiles, Unlock, credentials_directory, no_passphrase
+from exchange.agency.partners import Partners
+from exchange.agency.parts import Clock, Gateway
+from exchange.agency.pins import read_pins
+from exchange.agency.records import Records
+from exchange.agency.settings import read_settings
+from exchange.agency.tables import schema
+from exchange.errors import Misconfigured
+from exchange.keyring import selftest
+from exchange.keyring.demo import is_demo
+from exchange.keyring.directory import log_not_yet_verified
+from exchange.keyring.signing import IdentityKey
+from exchange.sqlite import SqliteDatabase
+from exchange.statement import seconds
+
+
+@asynccontextmanager
+async def open_gateway(
+    root: Path,
+    *,
+    unlock: Unlock = no_passphrase,
+    demo: bool = False,
+    clock: Clock | None = None,
+    attempts: int = 4,
+) -> AsyncIterator[Gateway]:
+    """Yield the gateway whose home is `root`, alone on it, and close it afterwards.
+
+    Args:
+        root: made by `exchange gateway init`.
+        unlock: asks for the passphrase of protected key files.
+        demo: whether demo keys are admitted, which anybody can derive.
+        clock: aware moment of now; the system's if not given.
+        attempts: how often a call to the hub is tried in all.
+
+    Raises:
+        Misconfigured: the home, its settings, keys or pins do not allow a start, or another
+            process uses it.
+    """
+    home = homes.at(root)
+    homes.check(home)
+    settings = read_settings(home.settings_file)
+    selftest.check()
+    # Its own hooks log the text of errors, which can quote what was sent.
+    stamina.instrumentation.set_on_retry_hooks(())
+    files = KeyFiles(home.keys, credentials=credentials_directory(os.environ), unlock=unlock)
+    identity = files.identity()
+    if identity.agency != settings.agency:
+        raise Misconfigured(f"the keys are those of {identity.agency}, not {settings.agency}")
+    if not demo and is_demo(identity.card):
+        raise Misconfigured("anybody can derive these demo keys; make your own: exchange keys new")
+    document_keys = {held.key.fingerprint: held.key for held in files.documents()}
+    now = clock or _system_clock
+    state = SqliteDatabase(home.state_file, schema, on_failure=_stop)
+    try:
+        async with connect(
+            settings.hub.origin,
+            credentials(identity, settings.hub.audience),
+            clock=now,
+            certificates=settings.hub.certificates,
+            proxy=settings.hub.proxy,
+            attempts=attempts,
+        ) as client:
+            partners = Partners(
+                read_pins(home.pins),
+                identity.card,
+                client,
+                state,
+                verify_receipt=log_not_yet_verified,
+            )
+            await partners.load()
+            yield Gateway(
+                settings=settings,
+                home=home,
+                identity=identity,
+                document_keys=document_keys,
+                client=client,
+                state=state,
+                partners=partners,
+                records=Records(identity.card, document_keys, client, state, partners),
+                verify_log=verify_log,
+                clock=now,
+            )
+    finally:
+        await state.close()
+
+
+def credentials(identity: IdentityKey, issuer: str) -> Credentials:
+    """Return what proves to the hub who calls: assertions signed by the identity key."""
+
+    def assertion(audience: str, now: datetime) -> str:
+        return identity.client_assertion(issuer=audience, now=seconds(now), jti=token_urlsafe(24))
+
+    return Credentials(assertion=assertion, issuer=issuer)
+
+
+async def verify_log(*, consent: str, manifest: str) -> str:
+    """Stand in for step 8 of receiving until the log has signed checkpoints.
+
+    The named place for it (docs/open-points.md): it says so in the evidence of each document.
+    """
+    del manifest
+    return log_not_yet_verified(consent)
+
+
+def _system_clock() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251  # the composition root owns the clock
+
+
+def _stop() -> None:
+    # A commit failed and may have happened: only a restart finds out. Nothing more is promised
+    # from here on, and every step before it can be repeated.
+    os._exit(75)

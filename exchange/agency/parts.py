@@ -1,0 +1,61 @@
+"""The parts of a gateway, as verbs get them: built once, in `exchange.agency.app`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol, TypeAlias
+
+from exchange.agency.client import HubClient
+from exchange.agency.home import Home
+from exchange.agency.partners import Partners
+from exchange.agency.records import Records
+from exchange.agency.settings import GatewaySettings
+from exchange.keyring.decryption import DocumentKey
+from exchange.keyring.signing import IdentityKey
+from exchange.sqlite import Database
+
+Clock: TypeAlias = Callable[[], datetime]
+"""Returns the aware moment of now."""
+
+
+class DisclosureVerifier(Protocol):
+    """The named step of receiving that asks the log (docs/open-points.md)."""
+
+    async def __call__(self, *, consent: str, manifest: str) -> str:
+        """Verify the log receipts of a consent and of a disclosure under it.
+
+        Args:
+            consent: digest of the consent statement.
+            manifest: digest of the manifest.
+
+        Returns:
+            What the evidence says about the log.
+
+        Raises:
+            Held: a receipt is missing or wrong.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """One agency's side of the exchange, ready to work."""
+
+    settings: GatewaySettings
+    home: Home
+    identity: IdentityKey = field(repr=False)
+    document_keys: Mapping[str, DocumentKey] = field(repr=False)
+    """By fingerprint: every document key that is still held."""
+    client: HubClient
+    state: Database
+    partners: Partners
+    """Whom this agency trusts, and to which keys it seals."""
+    records: Records
+    """Consents and agreements, verified."""
+    verify_log: DisclosureVerifier
+    clock: Clock
+
+    @property
+    def agency(self) -> str:
+        """Id of this agency."""
+        return self.settings.agency

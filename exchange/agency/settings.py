@@ -1,0 +1,118 @@
+"""Settings of a gateway: one TOML file, `gateway.toml`, with the environment over it.
+
+Holds no secret of its own; keys are files (`keyfiles`). A plugin's table may hold the plugin's.
+"""
+
+import ipaddress
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+from pydantic_settings import SettingsConfigDict
+
+from exchange.canonical import Json
+from exchange.configuration import Configuration, Section, load
+from exchange.errors import Malformed
+from exchange.hookspecs import FILES
+from exchange.keyid import agency_id
+
+
+class HubSection(Section):
+    """`[hub]`: where the hub is."""
+
+    origin: str
+    """Scheme, host and port, such as `https://hub.example`; plain http to this machine only."""
+    issuer: str = ""
+    """The hub's issuer identifier for tokens; empty means `origin`."""
+    certificates: Path | None = None
+    """Authorities to trust besides the system's, PEM."""
+    proxy: str | None = None
+    """HTTP proxy to go through, `http://host:port`; the environment is never asked."""
+
+    @field_validator("origin")
+    @classmethod
+    def _is_an_origin(cls, text: str) -> str:
+        found = urlsplit(text)
+        plain = found.scheme == "http" and _is_this_machine(found.hostname or "")
+        if not (found.scheme == "https" or plain):
+            raise ValueError("https, or http to this machine itself")
+        if not found.hostname or found.path.strip("/") or found.query or found.username:
+            raise ValueError("scheme, host and port and nothing else")
+        return text.rstrip("/")
+
+    @property
+    def audience(self) -> str:
+        """Issuer identifier of the hub."""
+        return self.issuer or self.origin
+
+
+class IntakeSection(Section):
+    """`[intake]`: into which form received documents are converted, by which plugin."""
+
+    plugin: str = "folder"
+    """Name of the intake plugin; its own settings stand in `[plugins.<name>]`."""
+    profile: str = FILES
+    """What packages promise; the plugin reads this profile."""
+
+
+class DisclosureSection(Section):
+    """`[disclosure]`: what is sent."""
+
+    life_days: int = Field(default=14, ge=1, le=14)
+    """Days until a document that nobody collected expires."""
+    reminder_days: int = Field(default=3, ge=1, le=14)
+    """Days after which a document nobody collected is pointed out in `status`."""
+
+
+class PollSection(Section):
+    """`[poll]`: how `exchange gateway run` waits."""
+
+    wait_s: int = Field(default=25, ge=0, le=30)
+    """Seconds a long poll waits at the hub."""
+    look_again_s: int = Field(default=60, ge=1)
+    """Seconds between looks at what was sent, at erasures and at what is held."""
+    longest_pause_s: int = Field(default=300, ge=1)
+    """Longest pause while the hub cannot be reached; pauses grow up to it."""
+
+
+class GatewaySettings(Configuration):
+    """Everything about a gateway that is not a key, a pin or a document."""
+
+    model_config = SettingsConfigDict(env_prefix="EXCHANGE_GATEWAY_")
+
+    agency: str
+    """Id of this agency: 2 to 63 of a-z, 0-9 and "-"."""
+    language: str = Field(default="de", pattern="^(de|en|de-simple)$")
+    """Language of labels in converted documents."""
+    hub: HubSection
+    intake: IntakeSection = IntakeSection()
+    disclosure: DisclosureSection = DisclosureSection()
+    poll: PollSection = PollSection()
+    plugins: dict[str, dict[str, Json]] = Field(default_factory=dict)
+    """`[plugins.<name>]`: `distribution`, if it is not `exchange-plugin-<name>`, and its own."""
+
+    @field_validator("agency")
+    @classmethod
+    def _is_an_agency(cls, text: str) -> str:
+        try:
+            return agency_id(text)
+        except Malformed as error:
+            raise ValueError(str(error)) from None
+
+    @property
+    def life(self) -> timedelta:
+        """How long a document waits for its recipient."""
+        return timedelta(days=self.disclosure.life_days)
+
+
+def read_settings(file: Path) -> GatewaySettings:
+    """Read and check `gateway.toml`, or raise Misconfigured, which never quotes a value."""
+    return load(GatewaySettings, file)
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

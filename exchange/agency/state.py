@@ -1,0 +1,338 @@
+"""What a gateway remembers of documents, as plain functions on the connection of a unit of work.
+
+They never begin, commit or roll back. Each state says what a crash leaves behind and which verb
+goes on from there.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, delete, func, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from exchange.agency import tables
+
+
+class Sending(StrEnum):
+    """Where a disclosure of ours stands."""
+
+    SEALED = "sealed"
+    """Signed and in the out-spool; `send.resume` uploads it."""
+    STORED = "stored"
+    COLLECTED = "collected"
+    ACKNOWLEDGED = "acknowledged"
+    EXPIRED = "expired"
+    ENDED = "ended"
+    REFUSED = "refused"
+    """The hub would not take it; nothing of it is left."""
+
+
+WAITING = (Sending.STORED, Sending.COLLECTED)
+"""States of a sent disclosure that the hub may still change."""
+
+
+class Receiving(StrEnum):
+    """Where a disclosure for us stands."""
+
+    COLLECTED = "collected"
+    """The header is here and the payload in `incoming`: go on with step 11."""
+    OPENED = "opened"
+    """Steps 11 to 16 are done; what was opened is opened again after a crash."""
+    DECIDED = "decided"
+    """The acknowledgement is signed; the converted folder is moved into place, then it is sent."""
+    DONE = "done"
+    """The hub has the acknowledgement; nothing sealed is left here."""
+    ENDED = "ended"
+    """Ended before anybody here read it; nothing of it is left."""
+    ERASED = "erased"
+    """Erased on request after it was received."""
+
+
+class Erasing(StrEnum):
+    """Where a request to erase stands."""
+
+    ASKED = "asked"
+    """The back office has taken the document out of the spool and must confirm its part."""
+    CONFIRMED = "confirmed"
+    """Our own copies are gone and the answer is signed; it is sent next."""
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A disclosure of ours."""
+
+    id: str
+    digest: str
+    manifest: bytes = field(repr=False)
+    consent: str
+    recipients: str
+    """Ids of agencies, a comma between."""
+    size: int
+    """Bytes of the sealed document."""
+    state: Sending
+    sent_at: datetime
+    exp: datetime
+    stored_at: datetime | None = None
+    collected_at: datetime | None = None
+    result: str | None = None
+    reason: str | None = None
+    log: str
+    """What is known of the log, such as that it is not yet verified."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """A disclosure for us: seen, and how far it has come."""
+
+    digest: str
+    id: str
+    sender: str
+    consent: str
+    manifest: bytes = field(repr=False)
+    state: Receiving
+    seen_at: datetime
+    keep_until: datetime
+    """How long the id stays in the seen-set."""
+    header: bytes | None = field(default=None, repr=False)
+    collected_at: datetime | None = None
+    contents: bytes | None = field(default=None, repr=False)
+    """`contents.json` as opened: with the manifest it proves which files were sent."""
+    log: str | None = None
+    folder: str | None = None
+    """Folder in the spool, when it was accepted."""
+    reason: str | None = None
+    acknowledgement: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """A request to erase, and how far our answer has come."""
+
+    id: str
+    consent: str
+    due: datetime
+    state: Erasing
+    statement: bytes | None = field(default=None, repr=False)
+
+
+# Sent
+
+
+def add_sent(conn: Connection, sent: Sent) -> None:
+    """Remember a signed disclosure before its first byte travels."""
+    conn.execute(insert(tables.sent).values(_row(sent)))
+
+
+def find_sent(conn: Connection, disclosure_id: str) -> Sent | None:
+    """Return a disclosure of ours."""
+    query = select(tables.sent).where(tables.sent.c.id == disclosure_id)
+    row = conn.execute(query).mappings().one_or_none()
+    return None if row is None else _sent(row)
+
+
+def list_sent(conn: Connection, states: Sequence[Sending] | None = None) -> list[Sent]:
+    """Return disclosures of ours in any of `states` (all if None), oldest first."""
+    query = select(tables.sent).order_by(tables.sent.c.sent_at, tables.sent.c.id)
+    if states is not None:
+        query = query.where(tables.sent.c.state.in_([state.value for state in states]))
+    return [_sent(row) for row in conn.execute(query).mappings()]
+
+
+def change_sent(conn: Connection, disclosure_id: str, **values: Any) -> None:
+    """Set columns of a disclosure of ours."""
+    conn.execute(update(tables.sent).where(tables.sent.c.id == disclosure_id).values(**values))
+
+
+def add_answer(
+    conn: Connection,
+    disclosure_id: str,
+    agency: str,
+    *,
+    statement: bytes,
+    result: str,
+    reason: str | None,
+) -> None:
+    """Keep a recipient's verified acknowledgement; a second one changes nothing."""
+    values = {
+        "id": disclosure_id,
+        "agency": agency,
+        "statement": statement,
+        "result": result,
+        "reason": reason,
+    }
+    conn.execute(insert(tables.answers).values(values).on_conflict_do_nothing())
+
+
+def answered(conn: Connection, disclosure_id: str) -> frozenset[str]:
+    """Return the recipients whose verified acknowledgement is here."""
+    query = select(tables.answers.c.agency).where(tables.answers.c.id == disclosure_id)
+    return frozenset(conn.execute(query).scalars())
+
+
+# Received
+
+
+def find_received(conn: Connection, disclosure_id: str) -> list[Received]:
+    """Return every manifest seen under one id: more than one is a replay."""
+    query = select(tables.received).where(tables.received.c.id == disclosure_id)
+    return [_received(row) for row in conn.execute(query).mappings()]
+
+
+def list_received(
+    conn: Connection, states: Sequence[Receiving] | None = None, *, consent: str | None = None
+) -> list[Received]:
+    """Return received disclosures in any of `states`, under `consent`, oldest first."""
+    query = select(tables.received).order_by(tables.received.c.seen_at, tables.received.c.id)
+    if states is not None:
+        query = query.where(tables.received.c.state.in_([state.value for state in states]))
+    if consent is not None:
+        query = query.where(tables.received.c.consent == consent)
+    return [_received(row) for row in conn.execute(query).mappings()]
+
+
+def put_received(conn: Connection, received: Received) -> None:
+    """Remember how far a disclosure has come; it is no longer held."""
+    values = _row(received)
+    conn.execute(
+        insert(tables.received)
+        .values(values)
+        .on_conflict_do_update(index_elements=["digest"], set_=values)
+    )
+    conn.execute(delete(tables.held).where(tables.held.c.id == received.id))
+
+
+def add_delivered(conn: Connection, received: Received, secrecy: str, files: Sequence[str]) -> None:
+    """Remember the SHA-256 of files that came from others."""
+    for sha256 in files:
+        values = {
+            "sha256": sha256,
+            "id": received.id,
+            "sender": received.sender,
+            "secrecy": secrecy,
+        }
+        conn.execute(insert(tables.delivered).values(values).on_conflict_do_nothing())
+
+
+def find_delivered(conn: Connection, files: Sequence[str]) -> list[Mapping[str, str]]:
+    """Return `sha256`, `id`, `sender`, `secrecy` of those of `files` that came from others."""
+    found: list[Mapping[str, str]] = []
+    for sha256 in files:
+        query = select(tables.delivered).where(tables.delivered.c.sha256 == sha256)
+        found.extend(dict(row) for row in conn.execute(query).mappings())
+    return found
+
+
+def forget_seen(conn: Connection, now: datetime) -> None:
+    """Shorten what is over: the evidence stays, the seen-set ends with `keep_until`.
+
+    Only documents that ended unread are forgotten; of the others the signed manifest, the list
+    of contents and the acknowledgement are this agency's evidence.
+    """
+    conn.execute(
+        delete(tables.received).where(
+            tables.received.c.state == Receiving.ENDED.value, tables.received.c.keep_until < now
+        )
+    )
+
+
+# Held
+
+
+def hold(conn: Connection, disclosure_id: str, reason: str, now: datetime) -> bool:
+    """Remember why a disclosure stays at the hub; True when that is news."""
+    values = {"id": disclosure_id, "reason": reason, "since": now}
+    known = conn.execute(
+        select(tables.held.c.reason).where(tables.held.c.id == disclosure_id)
+    ).scalar_one_or_none()
+    if known == reason:
+        return False
+    conn.execute(
+        insert(tables.held)
+        .values(values)
+        .on_conflict_do_update(index_elements=["id"], set_={"reason": reason, "since": now})
+    )
+    return True
+
+
+def list_held(conn: Connection) -> list[tuple[str, str, datetime]]:
+    """Return id, reason and since when of what is held, oldest first."""
+    query = select(tables.held).order_by(tables.held.c.since, tables.held.c.id)
+    return [(row.id, row.reason, row.since) for row in conn.execute(query)]
+
+
+def forget_held(conn: Connection, offered: Sequence[str]) -> None:
+    """Forget what the hub no longer offers: it has expired, ended or been recalled."""
+    conn.execute(delete(tables.held).where(tables.held.c.id.not_in(offered)))
+
+
+# Erasures
+
+
+def find_erasure(conn: Connection, erasure_id: str) -> Erasure | None:
+    """Return a request to erase."""
+    query = select(tables.erasures).where(tables.erasures.c.id == erasure_id)
+    row = conn.execute(query).mappings().one_or_none()
+    return None if row is None else _erasure(row)
+
+
+def list_erasures(conn: Connection, state: Erasing) -> list[Erasure]:
+    """Return requests to erase in one state, the most urgent first."""
+    query = select(tables.erasures).where(tables.erasures.c.state == state.value)
+    return [_erasure(row) for row in conn.execute(query.order_by("due")).mappings()]
+
+
+def put_erasure(conn: Connection, erasure: Erasure) -> None:
+    """Remember how far the answer to a request has come."""
+    values = _row(erasure)
+    conn.execute(
+        insert(tables.erasures)
+        .values(values)
+        .on_conflict_do_update(index_elements=["id"], set_=values)
+    )
+
+
+def mark_erased(conn: Connection, consent: str) -> None:
+    """Forget what was in the documents under a consent, and who it was about.
+
+    What stays is which statements were exchanged: the evidence that it was erased.
+    """
+    conn.execute(
+        update(tables.received)
+        .where(tables.received.c.consent == consent)
+        .values(state=Receiving.ERASED.value, header=None, contents=None, folder=None)
+    )
+    ids = select(tables.received.c.id).where(tables.received.c.consent == consent)
+    conn.execute(delete(tables.delivered).where(tables.delivered.c.id.in_(ids)))
+    conn.execute(
+        update(tables.consents).where(tables.consents.c.digest == consent).values(subject=None)
+    )
+
+
+def count_states(conn: Connection) -> tuple[dict[str, int], dict[str, int]]:
+    """Return how many sent and received disclosures are in each state."""
+    found = []
+    for table in (tables.sent, tables.received):
+        query = select(table.c.state, func.count()).group_by(table.c.state)
+        found.append({state: int(count) for state, count in conn.execute(query)})
+    return found[0], found[1]
+
+
+def _row(value: Sent | Received | Erasure) -> dict[str, Any]:
+    row = {name: getattr(value, name) for name in type(value).__slots__}
+    return row | {"state": value.state.value}
+
+
+def _sent(row: RowMapping) -> Sent:
+    return Sent(**{**row, "state": Sending(row["state"])})
+
+
+def _received(row: RowMapping) -> Received:
+    return Received(**{**row, "state": Receiving(row["state"])})
+
+
+def _erasure(row: RowMapping) -> Erasure:
+    return Erasure(**{**row, "state": Erasing(row["state"])})

@@ -1,0 +1,123 @@
+"""Tables of a gateway's own state: what was sent, received, seen and believed.
+
+Holds sealed headers, signed statements and opened subject blocks; documents are files. Everything
+here is the agency's own and never leaves it.
+"""
+
+from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, String, Table
+
+from exchange.sqlite import NAMES, Moment, Schema
+
+metadata = MetaData(naming_convention=NAMES)
+
+sent = Table(
+    "sent",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("digest", String, nullable=False),
+    Column("manifest", LargeBinary, nullable=False),
+    Column("consent", String, nullable=False),
+    Column("recipients", String, nullable=False),  # ids, comma between
+    Column("size", Integer, nullable=False),
+    Column("state", String, nullable=False),  # Sending
+    Column("sent_at", Moment, nullable=False),
+    Column("exp", Moment, nullable=False),
+    Column("stored_at", Moment),
+    Column("collected_at", Moment),
+    Column("result", String),
+    Column("reason", String),
+    Column("log", String, nullable=False),
+)
+
+answers = Table(  # signed acknowledgements of what was sent: the receipts of the sender
+    "answers",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("agency", String, primary_key=True),
+    Column("statement", LargeBinary, nullable=False),
+    Column("result", String, nullable=False),
+    Column("reason", String),
+)
+
+received = Table(  # the seen-set, and where each document stands
+    "received",
+    metadata,
+    Column("digest", String, primary_key=True),
+    Column("id", String, nullable=False),
+    Column("sender", String, nullable=False),
+    Column("consent", String, nullable=False),
+    Column("manifest", LargeBinary, nullable=False),
+    Column("state", String, nullable=False),  # Receiving
+    Column("seen_at", Moment, nullable=False),
+    Column("keep_until", Moment, nullable=False),
+    Column("header", LargeBinary),
+    Column("collected_at", Moment),
+    Column("contents", LargeBinary),
+    Column("log", String),
+    Column("folder", String),
+    Column("reason", String),
+    Column("acknowledgement", LargeBinary),
+)
+Index("ix_received_id", received.c.id)
+Index("ix_received_state", received.c.state)
+
+delivered = Table(  # files of others: whoever sends one on has to say so
+    "delivered",
+    metadata,
+    Column("sha256", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("sender", String, nullable=False),
+    Column("secrecy", String, nullable=False),
+)
+
+held = Table(  # left at the hub until somebody looks
+    "held",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("reason", String, nullable=False),
+    Column("since", Moment, nullable=False),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("digest", String, primary_key=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("statement", LargeBinary, nullable=False),
+    Column("subject", LargeBinary),  # the opened block, JSON; NULL when it could not be opened
+)
+
+cards = Table(  # identity cards that hash to a `kid` somebody here has pinned or signed
+    "cards",
+    metadata,
+    Column("kid", String, primary_key=True),
+    Column("card", LargeBinary, nullable=False),
+)
+
+key_statements = Table(  # the newest accepted of each partner: no restart allows a rollback
+    "key_statements",
+    metadata,
+    Column("agency", String, primary_key=True),
+    Column("seq", Integer, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("statement", LargeBinary, nullable=False),
+)
+
+revoked = Table(
+    "revoked",
+    metadata,
+    Column("agency", String, primary_key=True),
+    Column("fingerprint", String, primary_key=True),
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("consent", String, nullable=False),
+    Column("due", Moment, nullable=False),
+    Column("state", String, nullable=False),  # Erasing
+    Column("statement", LargeBinary),
+)
+
+schema = Schema(metadata=metadata, version=1)
