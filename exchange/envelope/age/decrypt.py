@@ -5,7 +5,7 @@ Nothing leaves this module that is not inside a verified chunk. The hub may not 
 
 import io
 from collections.abc import Sequence
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
@@ -20,6 +20,18 @@ _SCRYPT = b"scrypt"
 
 class Sealed(Readable, header.Source, Protocol):
     """A sealed file as a binary stream."""
+
+
+class SeekableSealed(Sealed, Protocol):
+    """A sealed file on disk, or in memory."""
+
+    def seek(self, offset: int, whence: int = ..., /) -> int:
+        """Go to `offset`; return the position."""
+        ...
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next `size` bytes, fewer at the end."""
+        ...
 
 
 def unwrap(found: Header, identities: Sequence[Identity]) -> bytes:
@@ -151,16 +163,27 @@ class DecryptingReader(io.RawIOBase):
     """The plaintext of a sealed file as a stream. Memory is two batches."""
 
     def __init__(
-        self, source: Sealed, identities: Sequence[Identity], *, batch: int = stream.BATCH
+        self,
+        source: Sealed,
+        identities: Sequence[Identity],
+        *,
+        found: Header | None = None,
+        batch: int = stream.BATCH,
     ) -> None:
         """Read and verify the header.
+
+        Args:
+            source: the sealed file, or its payload alone.
+            identities: who may open it.
+            found: the header, if it lies elsewhere than before the payload.
+            batch: chunks read at once.
 
         Raises:
             Unreadable: see `unwrap`.
         """
         super().__init__()
         self._source = source
-        file_key = unwrap(header.read(source), identities)
+        file_key = unwrap(header.read(source) if found is None else found, identities)
         nonce = bytearray(stream.NONCE_SIZE)
         size = fill(source, memoryview(nonce))
         self._chunks = _Chunks(file_key, bytes(nonce[:size]))
@@ -234,7 +257,7 @@ def decrypt_file(
 class RandomAccess:
     """Verified plaintext anywhere in a seekable sealed file."""
 
-    def __init__(self, source: BinaryIO, identities: Sequence[Identity]) -> None:
+    def __init__(self, source: SeekableSealed, identities: Sequence[Identity]) -> None:
         """Read the header and verify the last chunk, without which no length is authentic.
 
         Raises:
