@@ -112,7 +112,7 @@ _NUMBER = (
     .values(number=bindparam("place"))
 )
 _OTHERS = (
-    select(func.group_concat(disclosure_recipients.c.agency.distinct()))
+    select(func.aggregate_strings(disclosure_recipients.c.agency, ","))
     .where(disclosure_recipients.c.disclosure == disclosures.c.id)
     .scalar_subquery()
 )

@@ -1,0 +1,443 @@
+"""How consents and disclosures end: headers go, uses come back, recipients are asked to erase.
+
+Each function is one unit of work, complete in itself. From its commit on no header of what it
+ended can be released by anybody: the database orders every release and every end.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import uuid4
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    exists,
+    or_,
+    select,
+    update,
+)
+
+from exchange.audit import event
+from exchange.consent.decision import Fate, gives_back
+from exchange.errors import Conflict, Unavailable
+from exchange.hub.storage import consents, erasures, headers, log, notices
+from exchange.hub.storage.consents import ConsentStanding
+from exchange.hub.storage.log import Chain
+from exchange.hub.storage.tables import (
+    consents as consents_table,
+)
+from exchange.hub.storage.tables import (
+    disclosure_recipients,
+    disclosures,
+)
+
+WITHDRAWN = "withdrawn"
+AGREEMENT = "agreement"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawal:
+    """What ends a consent: a verified statement of an agency or the person, or a code."""
+
+    statement: bytes
+    """As received, or the hub's own record of a withdrawal by code."""
+    digest: str
+    by: str
+    """Agency that handed it in, or `person`."""
+    via: str
+    """`office` or `page`."""
+    why: str
+    """`withdrawn`, or the collector's reason code."""
+    erasure: erasures.Reason | None
+    """What recipients that collected are asked for; None where they follow their own rules."""
+    erasure_due: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """What an end has done."""
+
+    ended_at: datetime
+    """Of the first one, when this is a repetition."""
+    disclosures: tuple[str, ...]
+    """Those it cut: their running streams and uploads are to be cut as well."""
+    asked: tuple[str, ...]
+    """Recipients that were asked to erase."""
+    first: bool
+    """False for a repetition, which changes nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A disclosure whose time has come, and the chain its end is recorded on."""
+
+    id: str
+    chain: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recallable:
+    """A disclosure its sender asks to take back."""
+
+    id: str
+    consent: str
+    chain: str
+
+
+_END = (
+    update(consents_table)
+    .where(
+        consents_table.c.digest == bindparam("of"),
+        or_(
+            consents_table.c.ended_at.is_(None),
+            and_(consents_table.c.ended_why == AGREEMENT, bindparam("because") != AGREEMENT),
+        ),
+    )
+    .values(
+        ended_at=bindparam("at"), ended_why=bindparam("because"), withdrawal=bindparam("signed")
+    )
+)
+_CUT = (
+    select(
+        disclosures.c.id,
+        disclosures.c.digest,
+        disclosures.c.sender,
+        disclosures.c.consent,
+        disclosures.c.state,
+        consents_table.c.chain,
+    )
+    .join_from(disclosures, consents_table)
+    .order_by(disclosures.c.announced_at, disclosures.c.id)
+)
+_OPEN = _CUT.where(
+    disclosures.c.consent == bindparam("of"),
+    disclosures.c.state.in_(("announced", "stored", "collected")),
+)
+_RECIPIENTS = select(
+    disclosure_recipients.c.disclosure,
+    disclosure_recipients.c.agency,
+    disclosure_recipients.c.collected_at,
+    disclosure_recipients.c.result,
+    disclosure_recipients.c.reason,
+).where(disclosure_recipients.c.disclosure.in_(bindparam("ids", expanding=True)))
+_CLOSE = (
+    update(disclosures)
+    .where(disclosures.c.id.in_(bindparam("ids", expanding=True)))
+    .values(state=bindparam("final"), ended_at=bindparam("at"), ended_why=bindparam("because"))
+)
+_RETURNED = (
+    update(disclosures)
+    .where(disclosures.c.id.in_(bindparam("ids", expanding=True)))
+    .values(use_returned=True)
+)
+_COLLECTORS = (
+    select(disclosure_recipients.c.agency)
+    .join_from(disclosure_recipients, disclosures)
+    .where(
+        disclosures.c.consent == bindparam("of"),
+        disclosure_recipients.c.collected_at.is_not(None),
+    )
+    .distinct()
+    .order_by(disclosure_recipients.c.agency)
+)
+
+
+def withdraw(
+    conn: Connection,
+    consent: ConsentStanding,
+    withdrawal: Withdrawal,
+    chain: Chain,
+    *,
+    at: datetime,
+) -> Ended:
+    """End a consent: every header under it goes, collectors are asked to erase, all is logged.
+
+    Never refused and never waiting for the vault: without a key the leaves are deferred. A
+    repetition changes nothing and gets the moment of the first one.
+
+    Args:
+        conn: of the unit of work.
+        consent: its standing, locked in this unit of work.
+        withdrawal: verified by the caller.
+        chain: the consent's, with or without its key.
+        at: hub time, taken after the lock.
+    """
+    if consent.ended_at is not None and consent.ended_why != AGREEMENT:
+        return Ended(ended_at=consent.ended_at, disclosures=(), asked=(), first=False)
+    _end(conn, consent, withdrawal.why, withdrawal.statement, at)
+    ended = event.consent_withdrawn(
+        at=at,
+        by=withdrawal.by,
+        consent=consent.digest,
+        statement=withdrawal.digest,
+        via=withdrawal.via,
+    )
+    log.record(conn, chain, ended)
+    cut = _cut_under(conn, consent.digest, chain, why=WITHDRAWN, at=at)
+    asked = _ask_to_erase(conn, consent.digest, withdrawal, chain, at)
+    return Ended(ended_at=at, disclosures=cut, asked=asked, first=True)
+
+
+def end_by_agreement(
+    conn: Connection, consent: ConsentStanding, chain: Chain, *, at: datetime
+) -> Ended:
+    """End a consent because its agreement is over: nobody withdrew, so nobody has to erase.
+
+    Args:
+        conn: of the unit of work.
+        consent: its standing, locked in this unit of work.
+        chain: the consent's, with or without its key.
+        at: hub time.
+    """
+    if consent.ended_at is not None:
+        return Ended(ended_at=consent.ended_at, disclosures=(), asked=(), first=False)
+    _end(conn, consent, AGREEMENT, None, at)
+    cut = _cut_under(conn, consent.digest, chain, why=AGREEMENT, at=at)
+    return Ended(ended_at=at, disclosures=cut, asked=(), first=True)
+
+
+def due(
+    conn: Connection,
+    *,
+    now: datetime,
+    stored_before: datetime,
+    announced_before: datetime,
+    limit: int,
+) -> tuple[Due, ...]:
+    """Return disclosures whose time has come, for `expire`.
+
+    Args:
+        conn: may be a reader's: `expire` asks again.
+        now: what has passed its own `exp`.
+        stored_before: what nobody has collected since then.
+        announced_before: uploads that were not completed since then.
+        limit: most rows.
+    """
+    query = _CUT.where(_overdue(now, stored_before, announced_before)).limit(limit)
+    return tuple(Due(id=row.id, chain=row.chain) for row in conn.execute(query))
+
+
+def expire(
+    conn: Connection,
+    found: Collection[Due],
+    keys: Mapping[str, Chain],
+    *,
+    now: datetime,
+    stored_before: datetime,
+    announced_before: datetime,
+) -> tuple[str, ...]:
+    """Expire those of `found` that are still due, and return which; the use comes back.
+
+    What a recipient has collected stays `collected`; only its header goes. An upload that was
+    never complete leaves no trace in the log.
+
+    Args:
+        conn: of the unit of work.
+        found: from `due`.
+        keys: chains by their UUID, as far as the vault answered.
+        now: as for `due`, and so the others.
+        stored_before: see `due`.
+        announced_before: see `due`.
+    """
+    query = _CUT.where(
+        disclosures.c.id.in_([one.id for one in found]),
+        _overdue(now, stored_before, announced_before),
+    )
+    rows = conn.execute(query).all()
+    return _expire(conn, rows, keys, why="expired", at=now)
+
+
+def sealed_to(conn: Connection, fingerprints: Collection[str]) -> tuple[Due, ...]:
+    """Return disclosures whose header is sealed to one of these keys, for `end_sealed_to`."""
+    rows = conn.execute(_CUT.where(_sealed_to(fingerprints)))
+    return tuple(Due(id=row.id, chain=row.chain) for row in rows)
+
+
+def end_sealed_to(
+    conn: Connection, fingerprints: Collection[str], keys: Mapping[str, Chain], *, at: datetime
+) -> tuple[str, ...]:
+    """Delete every header sealed to a revoked key, in the unit that stores the revocation.
+
+    Outside, these disclosures have expired; their uses come back and senders seal again.
+
+    Args:
+        conn: of the unit of work.
+        fingerprints: of the revoked document keys.
+        keys: chains by their UUID, as far as they were known before; others are deferred.
+        at: hub time.
+    """
+    rows = conn.execute(_CUT.where(_sealed_to(fingerprints))).all()
+    return _expire(conn, rows, keys, why="key-revoked", at=at)
+
+
+def recallable(conn: Connection, id: str, sender: str) -> Recallable | None:  # noqa: A002
+    """Return a disclosure to its sender, who wants to take it back, or None."""
+    query = _CUT.where(disclosures.c.id == id, disclosures.c.sender == sender)
+    row = conn.execute(query).one_or_none()
+    return None if row is None else Recallable(id=row.id, consent=row.consent, chain=row.chain)
+
+
+def recall(conn: Connection, found: Recallable, chain: Chain, *, at: datetime) -> bool:
+    """Take back a disclosure that nobody has collected; False when that was done before.
+
+    Args:
+        conn: of the unit of work; the caller has locked the consent in it.
+        found: from `recallable`.
+        chain: the consent's, with its key.
+        at: hub time.
+
+    Raises:
+        Conflict: it was collected, acknowledged or has expired.
+    """
+    query = _CUT.add_columns(disclosures.c.ended_why).where(disclosures.c.id == found.id)
+    row = conn.execute(query).one()
+    if row.state == "ended" and row.ended_why == "recalled":
+        return False
+    if row.state not in {"announced", "stored"}:
+        raise Conflict("it is too late to take this disclosure back")
+    _close(conn, [row], state="ended", why="recalled", at=at)
+    _record(conn, [row], {row.chain: chain}, why="recalled", at=at)
+    return True
+
+
+def _end(
+    conn: Connection,
+    consent: ConsentStanding,
+    why: str,
+    statement: bytes | None,
+    at: datetime,
+) -> None:
+    row = {"of": consent.digest, "at": at, "because": why, "signed": statement}
+    if conn.execute(_END, row).rowcount != 1:
+        raise Unavailable("the consent changed after it was locked")
+
+
+def _cut_under(
+    conn: Connection, consent: str, chain: Chain, *, why: str, at: datetime
+) -> tuple[str, ...]:
+    rows = conn.execute(_OPEN, {"of": consent}).all()
+    _close(conn, rows, state="ended", why=why, at=at)
+    notices.drop(conn, consent=consent, disclosures=[])
+    _record(conn, rows, {chain.uuid: chain}, why=why, at=at)
+    return tuple(row.id for row in rows)
+
+
+def _expire(
+    conn: Connection,
+    rows: Sequence[Row[*tuple[object, ...]]],
+    keys: Mapping[str, Chain],
+    *,
+    why: str,
+    at: datetime,
+) -> tuple[str, ...]:
+    headers.forget(conn, [row.id for row in rows if row.state == "collected"])
+    ending = [row for row in rows if row.state != "collected"]
+    _close(conn, ending, state="expired", why=why, at=at)
+    notices.drop(conn, consent=None, disclosures=[row.id for row in ending])
+    _record(conn, ending, keys, why=why, at=at)
+    return tuple(row.id for row in rows)
+
+
+def _close(
+    conn: Connection,
+    rows: Sequence[Row[*tuple[object, ...]]],
+    *,
+    state: str,
+    why: str,
+    at: datetime,
+) -> None:
+    """Delete the headers, set the final state and give back uses of what nobody has read."""
+    ids = [row.id for row in rows]
+    if not ids:
+        return
+    headers.forget(conn, ids)
+    conn.execute(_CLOSE, {"ids": ids, "final": state, "because": why, "at": at})
+    fates: dict[str, list[Fate]] = {}
+    for one in conn.execute(_RECIPIENTS, {"ids": ids}):
+        rejected = one.reason if one.result == "rejected" else None
+        fate = Fate(collected=one.collected_at is not None, rejected_for=rejected)
+        fates.setdefault(one.disclosure, []).append(fate)
+    unread = [row for row in rows if row.state != "announced" and gives_back(fates[row.id])]
+    if unread:
+        conn.execute(_RETURNED, {"ids": [row.id for row in unread]})
+    for consent in {row.consent for row in unread}:
+        consents.give_back(conn, consent, sum(row.consent == consent for row in unread))
+
+
+def _record(
+    conn: Connection,
+    rows: Sequence[Row[*tuple[object, ...]]],
+    keys: Mapping[str, Chain],
+    *,
+    why: str,
+    at: datetime,
+) -> None:
+    to: dict[str, list[str]] = {}
+    ids = [row.id for row in rows if row.state != "announced"]
+    if not ids:
+        return
+    for one in conn.execute(_RECIPIENTS, {"ids": ids}):
+        to.setdefault(one.disclosure, []).append(one.agency)
+    for row in rows:
+        if row.state == "announced":
+            continue  # an incomplete upload was never in the log
+        ended = event.disclosure_ended(
+            at=at,
+            by=row.sender if why == "recalled" else event.HUB,
+            manifest=row.digest,
+            to=to[row.id],
+            why=why,
+        )
+        log.record(conn, log.keyed(keys, row.chain), ended)
+
+
+def _ask_to_erase(
+    conn: Connection, consent: str, withdrawal: Withdrawal, chain: Chain, at: datetime
+) -> tuple[str, ...]:
+    if withdrawal.erasure is None:
+        return ()
+    recipients = tuple(conn.execute(_COLLECTORS, {"of": consent}).scalars())
+    for recipient in recipients:
+        erasure = str(uuid4())
+        erasures.ask(
+            conn,
+            erasure,
+            consent,
+            recipient,
+            reason=withdrawal.erasure,
+            at=at,
+            due=withdrawal.erasure_due,
+        )
+        asked = event.erasure_asked(at=at, consent=consent, erasure=erasure, to=recipient)
+        log.record(conn, chain, asked)
+    notices.enqueue(conn, recipients, "erasure", consent=consent, disclosure=None, at=at)
+    return recipients
+
+
+def _overdue(
+    now: datetime, stored_before: datetime, announced_before: datetime
+) -> ColumnElement[bool]:
+    return or_(
+        and_(disclosures.c.state.in_(("announced", "stored")), disclosures.c.exp <= now),
+        and_(
+            disclosures.c.state == "collected",
+            disclosures.c.exp <= now,
+            headers.present(disclosures.c.id),
+        ),
+        and_(disclosures.c.state == "stored", disclosures.c.stored_at <= stored_before),
+        and_(disclosures.c.state == "announced", disclosures.c.announced_at <= announced_before),
+    )
+
+
+def _sealed_to(fingerprints: Collection[str]) -> ColumnElement[bool]:
+    return and_(
+        disclosures.c.state.in_(("announced", "stored", "collected")),
+        exists().where(
+            disclosure_recipients.c.disclosure == disclosures.c.id,
+            disclosure_recipients.c.fingerprint.in_(sorted(fingerprints)),
+        ),
+    )

@@ -1,0 +1,186 @@
+"""Erasure requests: whom a withdrawal asks to erase, and the signed answers. Never closed by time."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import Connection, Row, Select, exists, insert, or_, select, update
+
+from exchange.errors import Conflict
+from exchange.hub.storage.tables import (
+    consents,
+    disclosure_recipients,
+    disclosures,
+    erasures,
+)
+
+Reason = Literal["withdrawn", "unlawful"]
+Result = Literal["erased", "kept"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """One recipient that was asked to erase what it collected under one consent."""
+
+    id: str
+    consent: str
+    consent_id: str
+    chain: str
+    """UUID of the consent's chain in the log."""
+    recipient: str
+    reason: Reason
+    manifests: tuple[str, ...]
+    """Digests of the manifests of what it collected, sorted."""
+    asked_at: datetime
+    due: datetime
+    answered_at: datetime | None
+    result: Result | None
+    confirmation: bytes | None
+    """The signed answer, as received."""
+    confirmation_digest: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmation:
+    """A signed answer whose signatures the caller has verified."""
+
+    statement: bytes
+    digest: str
+    result: Result
+    ground: str | None
+    """Code, when something is kept."""
+
+
+def ask(  # noqa: PLR0913 - the parts of one row
+    conn: Connection,
+    id: str,  # noqa: A002
+    consent: str,
+    recipient: str,
+    *,
+    reason: Reason,
+    at: datetime,
+    due: datetime,
+) -> None:
+    """Ask one recipient to erase; the log and the notice are the caller's, in the same unit."""
+    conn.execute(
+        insert(erasures),
+        {
+            "id": id,
+            "consent": consent,
+            "recipient": recipient,
+            "reason": reason,
+            "asked_at": at,
+            "due": due,
+        },
+    )
+
+
+def find(conn: Connection, id: str, recipient: str) -> Erasure | None:  # noqa: A002
+    """Return an erasure request to the recipient it was made to, or None."""
+    query = _all().where(erasures.c.id == id, erasures.c.recipient == recipient)
+    row = conn.execute(query.with_for_update()).one_or_none()
+    return None if row is None else _erasure(conn, row)
+
+
+def listed(conn: Connection, caller: str, *, after: str | None, limit: int) -> tuple[Erasure, ...]:
+    """Return erasures the caller must answer or may see, in the order of their ids.
+
+    Besides the recipient that is the collecting agency, and whoever sent that recipient
+    something under the consent.
+    """
+    sent = exists().where(
+        disclosures.c.consent == erasures.c.consent,
+        disclosures.c.sender == caller,
+        disclosure_recipients.c.disclosure == disclosures.c.id,
+        disclosure_recipients.c.agency == erasures.c.recipient,
+        disclosure_recipients.c.collected_at.is_not(None),
+    )
+    query = (
+        _all()
+        .where(
+            erasures.c.id > (after or ""),
+            or_(erasures.c.recipient == caller, consents.c.collected_by == caller, sent),
+        )
+        .order_by(erasures.c.id)
+        .limit(limit)
+    )
+    return tuple(_erasure(conn, row) for row in conn.execute(query).all())
+
+
+def confirm(conn: Connection, erasure: Erasure, answer: Confirmation, *, at: datetime) -> bool:
+    """Store the signed answer; False when this very answer was stored before.
+
+    Raises:
+        Conflict: another answer was given before.
+    """
+    if erasure.confirmation_digest is not None:
+        if erasure.confirmation_digest != answer.digest:
+            raise Conflict("this erasure was answered before")
+        return False
+    conn.execute(
+        update(erasures)
+        .where(erasures.c.id == erasure.id, erasures.c.answered_at.is_(None))
+        .values(
+            answered_at=at,
+            result=answer.result,
+            ground=answer.ground,
+            confirmation=answer.statement,
+            confirmation_digest=answer.digest,
+        )
+    )
+    return True
+
+
+def unanswered(
+    conn: Connection, *, asked_before: datetime, limit: int
+) -> tuple[tuple[str, str, str], ...]:
+    """Return (erasure, recipient, consent) of open requests of which nobody was reminded yet."""
+    query = (
+        select(erasures.c.id, erasures.c.recipient, erasures.c.consent)
+        .where(
+            erasures.c.answered_at.is_(None),
+            erasures.c.reminded_at.is_(None),
+            erasures.c.asked_at <= asked_before,
+        )
+        .limit(limit)
+    )
+    return tuple((row.id, row.recipient, row.consent) for row in conn.execute(query))
+
+
+def remind(conn: Connection, id: str, *, at: datetime) -> None:  # noqa: A002
+    """Note that the recipient was reminded."""
+    conn.execute(update(erasures).where(erasures.c.id == id).values(reminded_at=at))
+
+
+def _all() -> Select[*tuple[object, ...]]:
+    return select(
+        erasures, consents.c.id.label("consent_id"), consents.c.chain.label("chain")
+    ).join_from(erasures, consents)
+
+
+def _erasure(conn: Connection, row: Row[*tuple[object, ...]]) -> Erasure:
+    collected = (
+        select(disclosures.c.digest)
+        .join_from(disclosures, disclosure_recipients)
+        .where(
+            disclosures.c.consent == row.consent,
+            disclosure_recipients.c.agency == row.recipient,
+            disclosure_recipients.c.collected_at.is_not(None),
+        )
+        .order_by(disclosures.c.digest)
+    )
+    return Erasure(
+        id=row.id,
+        consent=row.consent,
+        consent_id=row.consent_id,
+        chain=row.chain,
+        recipient=row.recipient,
+        reason=row.reason,
+        manifests=tuple(conn.execute(collected).scalars()),
+        asked_at=row.asked_at,
+        due=row.due,
+        answered_at=row.answered_at,
+        result=row.result,
+        confirmation=row.confirmation,
+        confirmation_digest=row.confirmation_digest,
+    )
