@@ -1,0 +1,127 @@
+"""The processes of the demo: started here, logged into files, and ended here, whatever happens."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from exchange.cli.demo_report import Failed, must
+
+PATIENCE_S = 15.0
+"""Seconds something may take to happen before the demo gives up."""
+PAUSE_S = 0.02
+"""Seconds between two looks."""
+
+
+@dataclass
+class Processes:
+    """What runs beside the demo; each writes its output to a file in `logs`."""
+
+    logs: Path
+    environment: dict[str, str]
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def start(self, name: str, arguments: Sequence[str]) -> None:
+        """Start `python ARGUMENTS` under `name`."""
+        with (self.logs / f"{name}.log").open("ab") as log:
+            self.running[name] = subprocess.Popen(  # noqa: S603 -- our own program
+                [sys.executable, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self.environment,
+                start_new_session=True,  # Ctrl-C reaches the demo, and the demo ends the others
+            )
+
+    def exchange(self, name: str, *arguments: str) -> None:
+        """Start `exchange ARGUMENTS` under `name`."""
+        self.start(name, ["-m", "exchange.cli.main", *arguments])
+
+    def run(self, *arguments: str, refused: bool = False) -> str:
+        """Run `exchange ARGUMENTS` to its end and return what it printed.
+
+        Args:
+            arguments: of the command line.
+            refused: it must fail; its one line of error is returned.
+        """
+        done = subprocess.run(  # noqa: S603 -- our own program
+            [sys.executable, "-m", "exchange.cli.main", *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=self.environment,
+            timeout=4 * PATIENCE_S,
+            check=False,
+        )
+        shown, complaint = done.stdout.decode("utf-8"), done.stderr.decode("utf-8").strip()
+        command = "exchange " + " ".join(arguments[:2])
+        if refused:
+            must(done.returncode, f"{command} was not refused")
+            return complaint
+        must(not done.returncode, f"{command}: {complaint.removeprefix('exchange: ')}")
+        return shown
+
+    def log(self, name: str) -> str:
+        """Return what the process `name` has printed so far."""
+        return (self.logs / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+
+    def alive(self, name: str) -> bool:
+        """Tell whether the process `name` still runs."""
+        return self.running[name].poll() is None
+
+    def stop(self, name: str) -> None:
+        """Ask the process `name` to end, and wait until it has."""
+        started = self.running.pop(name)
+        if started.poll() is None:
+            started.send_signal(signal.SIGTERM)
+        try:
+            started.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            started.wait()
+            raise Failed(f"{name} did not end when asked; see its log") from None
+
+    def stop_all(self) -> None:
+        """End everything, the last started first; nothing may be left behind."""
+        for name in reversed(list(self.running)):
+            started = self.running.pop(name)
+            started.terminate()
+            try:
+                started.wait(PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                started.kill()
+                started.wait()
+
+
+@contextmanager
+def processes(logs: Path) -> Iterator[Processes]:
+    """Yield the processes of one demo and end them all at its end."""
+    # The settings of this machine must not reach into the demo.
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("EXCHANGE_")}
+    everything = Processes(logs, {**kept, "PYTHONUNBUFFERED": "1"})
+    try:
+        yield everything
+    finally:
+        everything.stop_all()
+
+
+def until(what: str) -> Iterator[None]:
+    """Yield moments to look whether `what` has happened; the demo fails when they run out."""
+    ends = time.monotonic() + PATIENCE_S
+    while time.monotonic() < ends:
+        yield
+        time.sleep(PAUSE_S)
+    raise Failed(f"gave up waiting until {what}")
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
