@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, bindparam, exists, func, insert, or_, se
 from exchange.consent.decision import Fate, Permit, gives_back
 from exchange.errors import Conflict, Unavailable
 from exchange.hub.storage import consents, headers
+from exchange.hub.storage.blobs import Kept
 from exchange.hub.storage.tables import (
     agencies,
     disclosure_recipients,
@@ -39,17 +40,6 @@ class NewDisclosure:
     sealed_size: int
     """Bytes of header and payload together."""
     exp: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """A payload in the blob store."""
-
-    blob: str
-    size: int
-    """Bytes, without the header."""
-    sha256: str
-    """Hex, of the payload alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,13 +27,8 @@ from exchange.errors import Conflict, Unavailable
 from exchange.hub.storage import consents, erasures, headers, log, notices
 from exchange.hub.storage.consents import ConsentStanding
 from exchange.hub.storage.log import Chain
-from exchange.hub.storage.tables import (
-    consents as consents_table,
-)
-from exchange.hub.storage.tables import (
-    disclosure_recipients,
-    disclosures,
-)
+from exchange.hub.storage.tables import consents as consents_table
+from exchange.hub.storage.tables import disclosure_recipients, disclosures
 
 WITHDRAWN = "withdrawn"
 AGREEMENT = "agreement"
@@ -300,6 +295,7 @@ def recall(conn: Connection, found: Recallable, chain: Chain, *, at: datetime) -
     if row.state not in {"announced", "stored"}:
         raise Conflict("it is too late to take this disclosure back")
     _close(conn, [row], state="ended", why="recalled", at=at)
+    notices.drop(conn, consent=None, disclosures=[row.id])
     _record(conn, [row], {row.chain: chain}, why="recalled", at=at)
     return True
 

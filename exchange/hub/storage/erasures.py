@@ -1,4 +1,7 @@
-"""Erasure requests: whom a withdrawal asks to erase, and the signed answers. Never closed by time."""
+"""Erasure requests: whom a withdrawal asks to erase, and the signed answers.
+
+Never closed by time.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime

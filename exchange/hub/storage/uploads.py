@@ -1,4 +1,4 @@
-"""Resumable uploads: pieces of a sealed document that was announced. A piece is a blob and a row."""
+"""Resumable uploads: pieces of a sealed document that was announced; each is a blob and a row."""
 
 from dataclasses import dataclass
 
