@@ -113,7 +113,8 @@ class StatementNotAcceptable(ExchangeError):
     code = "statement-not-acceptable"
 
     def __init__(self, text: str = "", *, step: int = 0) -> None:
-        super().__init__(text)
+        # A subclass says nothing else: which check refused is nobody's business outside.
+        super().__init__(text or title(StatementNotAcceptable))
         self.step = step
         """Number of the step of verification that refused; for the local log. 0: a later check."""
 
