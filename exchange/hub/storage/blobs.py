@@ -19,7 +19,7 @@ from exchange.errors import Malformed, NotFound
 
 CHUNK = 256 * 1024
 """Bytes read at once when a payload is served."""
-_NAME = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_NAME = re.compile(r"[0-9a-f][0-9a-f-]{31,35}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
