@@ -1,0 +1,129 @@
+"""exchange.cli.main: one line for every error, and the exit code that fits."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import NoReturn
+
+import pytest
+from cyclopts import App
+
+from exchange.cli import main as cli
+from exchange.errors import ExchangeError, LintRefused, NotPermitted, Unavailable
+
+
+def run(monkeypatch: pytest.MonkeyPatch, command: Callable[[], object]) -> int:
+    """Run `exchange demo` with `command` in its place."""
+
+    def stand_in() -> App:
+        app = App(name="demo", result_action="return_value")
+        app.default(command)
+        return app
+
+    monkeypatch.setattr(cli, "_demo", stand_in)
+    return cli.main(["demo"])
+
+
+def raising(error: BaseException) -> Callable[[], NoReturn]:
+    def command() -> NoReturn:
+        raise error
+
+    return command
+
+
+def test_a_command_that_returns_nothing_succeeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(monkeypatch, lambda: None) == 0
+
+
+def test_a_command_chooses_its_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(monkeypatch, lambda: 3) == 3
+
+
+async def test_help_loads_no_side() -> None:
+    probe = (
+        "import sys; from exchange.cli.main import main; main(['--help']);"
+        "sys.exit(any(n.startswith(('exchange.hub', 'exchange.agency')) for n in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, check=False)
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (NotPermitted(), "exchange: Not permitted.\n"),
+        (Unavailable("the hub\nis away"), "exchange: the hub is away\n"),
+        (ExchangeError("plain"), "exchange: plain\n"),
+        (
+            LintRefused("refused", findings=({"id": "L01", "severity": "error", "field": "term"},)),
+            "exchange: refused: L01 term\n",
+        ),
+        (FileNotFoundError(2, "No such file", "x.pdf"), "exchange: No such file: x.pdf\n"),
+    ],
+)
+def test_an_error_is_one_line_on_stderr(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+    line: str,
+) -> None:
+    assert run(monkeypatch, raising(error)) == 1
+    assert capsys.readouterr() == ("", line)
+
+
+def test_a_defect_is_told_without_its_text(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, raising(ValueError("a secret of a document"))) == 1
+    shown = capsys.readouterr().err
+    assert "secret" not in shown
+    assert "ValueError" in shown
+    assert shown.count("\n") == 1
+
+
+def test_an_interrupt_ends_quietly(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, raising(KeyboardInterrupt())) == 130
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["--nonsense"], ["demo", "--nonsense"]])
+def test_a_misspelt_command_line_is_one_line_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert cli.main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("exchange: ")
+    assert err.count("\n") == 1
+    assert "--help" in err
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out.strip().count(".") >= 1
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "exchange.cli.main", "--help"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writing)
+    assert done.stderr == b""
+    assert done.returncode in {1, 141}  # rich ends with 1
+
+
+def test_help_is_quick() -> None:
+    began = time.monotonic()
+    subprocess.run(
+        [sys.executable, "-m", "exchange.cli.main", "--help"], capture_output=True, check=True
+    )
+    assert time.monotonic() - began < 10  # 0.2 s alone; the bound only sees a forgotten import
