@@ -119,7 +119,7 @@ def _expect(source: Readable, expected: bytes, otherwise: str) -> None:
 def _expect_zeros(source: Readable, size: int, piece: memoryview) -> None:
     """Expect `size` zero bytes and then the end, which only a verified final chunk gives."""
     while size and (read := fill(source, piece[:size])):
-        if any(piece[:read]):
+        if bytes(piece[:read]) != bytes(read):
             raise Unreadable("the padding is not zero")
         size -= read
     if size or fill(source, piece[:1]):

@@ -11,6 +11,7 @@ import io
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,15 +86,24 @@ def seal(
         FileExistsError: `target` exists.
         OSError: a file cannot be read, or `target` not be written.
     """
-    watched = _Watched(progress or _unwatched, 2 * sum(map(_size, files)))
-    contents = _listed(files, letter or Letter(), watched)
-    addressees = [Addressee(agency, key.fingerprint) for agency, key in recipients.items()]
-    context = new_context(terms, addressees, contents.sha256)
-    # The header names the recipients in the order of the context.
-    keys = [HybridRecipient(recipients[addressee.agency]) for addressee in context.recipients]
-    layout = tarblocks.layout(context, contents)
-    package = _Package(_parts(layout, files, contents, watched))
-    sha256, size = _write(target, package, layout.size, keys)
+    sizes = [_size(file) for file in files]
+    watched = _Watched(progress or _unwatched, 2 * sum(sizes))
+    with _created(target) as file, ThreadPoolExecutor(max_workers=1) as pool:
+        large = sum(sizes) > _ALONE
+        # The second thread finds room while the first hashes; a full disk is noticed early.
+        reserved = pool.submit(os.posix_fallocate, file.fileno(), 0, sum(sizes)) if large else None
+        contents = _listed(files, sizes, letter or Letter(), watched)
+        if reserved is not None:
+            reserved.result()
+        addressees = [Addressee(agency, key.fingerprint) for agency, key in recipients.items()]
+        context = new_context(terms, addressees, contents.sha256)
+        # The header names the recipients in the order of the context.
+        keys = [HybridRecipient(recipients[addressee.agency]) for addressee in context.recipients]
+        layout = tarblocks.layout(context, contents)
+        package = _Package(_parts(layout, files, contents, watched))
+        digested = _Digested(file, pool if large else None)
+        encrypt_file(package, digested, keys, batch=min(BATCH, -(-layout.size // CHUNK_SIZE)))
+        sha256, size = digested.finish()
     return SealedDocument(context, contents, sha256, size, header_size(len(keys)))
 
 
@@ -131,18 +141,22 @@ def _opened(file: Outgoing) -> io.BytesIO | io.FileIO:
     return io.FileIO(file.source)
 
 
-def _listed(files: Sequence[Outgoing], letter: Letter, watched: _Watched) -> Contents:
-    """First pass: size and SHA-256 of every file."""
+def _listed(
+    files: Sequence[Outgoing], sizes: Sequence[int], letter: Letter, watched: _Watched
+) -> Contents:
+    """First pass: the SHA-256 of every file."""
     names = distinct(file.name for file in files)
-    piece = memoryview(bytearray(min(_PIECE_SIZE, max(map(_size, files), default=0) + 1)))
+    piece = memoryview(bytearray(min(_PIECE_SIZE, max(sizes, default=0) + 1)))
     entries = []
-    for file, name in zip(files, names, strict=True):
+    for file, name, expected in zip(files, names, sizes, strict=True):
         digest, size = hashlib.sha256(), 0
         with _opened(file) as source:
             while read := fill(source, piece):
                 digest.update(piece[:read])
                 size += read
                 watched.add(read)
+        if size != expected:
+            raise Malformed("a file changed while it was sealed")
         entries.append(Entry(name, file.media_type, size, digest.hexdigest(), file.third_party))
     return new_contents(entries, letter)
 
@@ -213,34 +227,28 @@ def _parts(
     yield _Zeros(layout.tail)
 
 
-def _write(
-    target: Path, package: Readable, size: int, keys: Sequence[HybridRecipient]
-) -> tuple[str, int]:
-    """Second pass: write the sealed document; return its SHA-256 and size."""
+@contextmanager
+def _created(target: Path) -> Iterator[io.FileIO]:
+    """Give a new file; durable after the block, gone if the block fails."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(target, flags, 0o600)
     try:
-        with (
-            os.fdopen(descriptor, "wb", buffering=0) as file,
-            ThreadPoolExecutor(max_workers=1) as pool,
-        ):
-            digested = _Digested(file, pool if size > _ALONE else None)
-            encrypt_file(package, digested, keys, batch=min(BATCH, -(-size // CHUNK_SIZE)))
-            written = digested.finish()
+        with io.FileIO(descriptor, "wb") as file:
+            yield file
             # A crash from here on leaves a whole document, before it a beginning without a
             # manifest; either is swept by the gateway, which seals again under a new name.
-            os.fsync(file.fileno())
+            os.fsync(descriptor)
         _sync_directory(target.parent)
     except BaseException:
         target.unlink(missing_ok=True)
         raise
-    return written
 
 
 class _Digested:
-    """A file that is hashed while it is written, in a second thread where there is one.
+    """A file that is written and hashed in a second thread, where there is one.
 
-    Both SHA-256 and the cipher release the interpreter's lock, so the two run side by side.
+    SHA-256, the cipher and the kernel all work without the interpreter's lock, so this runs
+    beside the reading and sealing of the next batch.
     """
 
     def __init__(self, file: Writable, pool: ThreadPoolExecutor | None) -> None:
@@ -251,22 +259,27 @@ class _Digested:
         self._before: Future[None] | None = None
 
     def write(self, data: memoryview | bytes, /) -> int:
-        """Write all of `data`; when this returns, what was written before it is hashed."""
-        write_all(self._file, data)
-        self._size += len(data)
+        """Take all of `data`; when this returns, what was given before it is on its way to disk."""
+        self._wait()
         if self._pool is None:
-            self._digest.update(data)
-            return len(data)
-        if self._before is not None:
-            self._before.result()
-        self._before = self._pool.submit(self._digest.update, data)
+            self._append(data)
+        else:
+            self._before = self._pool.submit(self._append, data)
         return len(data)
 
     def finish(self) -> tuple[str, int]:
         """Return SHA-256 in lowercase hex, and the size, of all that was written."""
+        self._wait()
+        return self._digest.hexdigest(), self._size
+
+    def _wait(self) -> None:
         if self._before is not None:
             self._before.result()
-        return self._digest.hexdigest(), self._size
+
+    def _append(self, data: memoryview | bytes) -> None:
+        write_all(self._file, data)
+        self._digest.update(data)
+        self._size += len(data)
 
 
 def _sync_directory(directory: Path) -> None:
