@@ -1,0 +1,172 @@
+"""Literal records for tests: one agreement of two parties and one consent under it.
+
+Payloads are written out member by member, so that a renamed member fails a test. `changed` gives a
+copy with other members; the values made from it are read by the real readers.
+"""
+
+from copy import deepcopy
+from typing import Any
+
+from exchange.agreement.reading import read_agreement
+from exchange.agreement.record import Agreement
+from exchange.canonical import digest, encode, sha256_hex
+from exchange.consent.record import ConsentRecord, read_consent
+from exchange.statement import Kind, Verified
+from exchange.vocabulary import shipped
+
+KID_A = "A" * 43
+KID_B = "B" * 42 + "A"
+AGREEMENT_DIGEST = "G" * 42 + "A"
+CONSENT_DIGEST = "C" * 42 + "A"
+NOTICE = "Einwilligung in die Weitergabe von Unterlagen\n"
+
+HOUSING = ["energy-bill", "rent-arrears-letter", "tenancy-termination"]
+
+AGREEMENT: dict[str, Any] = {
+    "id": "3f0c9b1e-6f57-4a3c-9d22-0a4f6d1c7b11",
+    "iat": 1767261600,
+    "drafted_by": "jobcentre-a",
+    "title": "Vereinbarung zum Erhalt von Wohnraum",
+    "term": {"from": "2025-12-31T23:00:00Z", "first_year": 2026, "notice_months": 3},
+    "parties": [
+        {
+            "agency": "jobcentre-a",
+            "kid": KID_A,
+            "name": "Jobcenter Kreis A",
+            "contact": "Am Markt 1, 00000 Musterstadt",
+            "officer": "datenschutz@jobcentre-a.example",
+            "public_label": "Amt 1",
+            "body": "sgb35",
+            "secret_keeper": False,
+            "benefit": True,
+        },
+        {
+            "agency": "women-b",
+            "kid": KID_B,
+            "name": "Frauenberatung B",
+            "contact": "Nebenweg 2, 00000 Musterstadt",
+            "officer": "datenschutz@women-b.example",
+            "public_label": "Beratungsstelle 3",
+            "body": "private",
+            "secret_keeper": True,
+            "benefit": False,
+        },
+    ],
+    "collectors": ["women-b"],
+    "flows": [
+        {
+            "from": "jobcentre-a",
+            "to": "women-b",
+            "categories": ["energy-bill", "rent-arrears-letter"],
+            "secrecy": "social",
+            "release": "consent",
+        },
+        {
+            "from": "women-b",
+            "to": "jobcentre-a",
+            "categories": HOUSING,
+            "secrecy": "professional",
+            "release": "each",
+        },
+    ],
+    "purposes": ["energy-debt", "housing-loss"],
+    "vocabulary": shipped()
+    .part(frozenset({"energy-debt", "housing-loss"}), frozenset(HOUSING))
+    .payload(),
+    "notices": [
+        {
+            "id": "consent-form",
+            "version": "1.0",
+            "lang": "de",
+            "sha256": sha256_hex(NOTICE.encode()),
+            "reviewed": False,
+            "text": NOTICE,
+        }
+    ],
+    "sole_basis": True,
+    "refusal_consequences": "none",
+    "undertakings": [{"agency": "women-b", "sha256": "ab" * 32}],
+    "attestations": [
+        {"code": "operator-bound-to-secrecy", "date": "2025-11-30"},
+        {"code": "processing-contract", "date": "2025-12-01"},
+    ],
+    "authority": "Landesbeauftragte für den Datenschutz",
+    "retention": {"years": 3, "words": {"de": "drei Jahre", "en": "three years"}},
+    "limits": {"once_days": 183, "days": 366},
+    "hub": {
+        "operator": "IT des Kreises A",
+        "storage_location": "Deutschland",
+        "page": "hub.example/p/",
+    },
+}
+
+CONSENT: dict[str, Any] = {
+    "id": "5b1d9e2c-98a1-4d4f-8c57-3f6f0d2f9a01",
+    "iat": 1772444520,
+    "agreement": AGREEMENT_DIGEST,
+    "subject": {"ref": "7c2a4f10-2f0b-4b64-a3de-5a3f1c9be901", "sealed": "YWdlLWVuY3J5cHRpb24"},
+    "releasers": ["women-b"],
+    "recipients": ["jobcentre-a"],
+    "onward_from": [],
+    "categories": ["rent-arrears-letter", "tenancy-termination"],
+    "secrecy": "professional",
+    "purpose": {
+        "code": "housing-loss",
+        "words": "den Verlust der Wohnung abwenden (Mietschulden, Kündigung, Räumung)",
+    },
+    "uses": "recurring",
+    "valid_from": "2026-03-02T09:40:00Z",
+    "valid_until": "2026-08-31T22:00:00Z",
+    "form": "written",
+    "capacity": "self",
+    "capacity_basis": "rule",
+    "signers": [{"role": "subject", "at": "2026-03-02T09:40:00Z", "identified": "in-person"}],
+    "notice": {
+        "id": "consent-form",
+        "version": "1.0",
+        "lang": "de",
+        "sha256": "cd" * 32,
+        "interpreter": "none",
+    },
+    "evidence": {"sha256": "ef" * 32, "kind": "scan", "pages": 2},
+    "collected_by": "women-b",
+    "collected_at": "2026-03-02T09:40:00Z",
+}
+
+ABSENT = object()
+"""Given as a member's value, it removes the member."""
+
+
+def changed(payload: dict[str, Any], **members: Any) -> dict[str, Any]:
+    """Return a deep copy with other top-level members, or without those set to ABSENT."""
+    copy = {**deepcopy(payload), **members}
+    return {name: value for name, value in copy.items() if value is not ABSENT}
+
+
+def verified(
+    kind: Kind,
+    payload: dict[str, Any],
+    *,
+    signer: str | None = "jobcentre-a",
+    kid: str | None = KID_A,
+    digest_: str | None = None,
+) -> Verified:
+    """Return what `statement.verify` would say of a well signed statement with this payload."""
+    statement = encode(payload)
+    return Verified(kind, payload, signer, kid, digest_ or digest(statement), statement)
+
+
+def agreement(**members: Any) -> Agreement:
+    """Return the agreement, with other members where given."""
+    return read_agreement(
+        verified(Kind.AGREEMENT, changed(AGREEMENT, **members), digest_=AGREEMENT_DIGEST)
+    )
+
+
+def consent(kind: Kind = Kind.CONSENT, **members: Any) -> ConsentRecord:
+    """Return the consent, with other members where given."""
+    return read_consent(
+        verified(
+            kind, changed(CONSENT, **members), signer="women-b", kid=KID_B, digest_=CONSENT_DIGEST
+        )
+    )
