@@ -76,6 +76,11 @@ class Home:
         return self.root / "quarantine"
 
     @property
+    def workers(self) -> Path:
+        """Rooms of the intake workers; emptied at every start."""
+        return self.quarantine / ".workers"
+
+    @property
     def spool(self) -> Path:
         """Documents in the format of the back office, one folder each."""
         return self.root / "spool"
@@ -91,6 +96,7 @@ class Home:
             self.outgoing,
             self.incoming,
             self.quarantine,
+            self.workers,
             self.spool,
         )
 

@@ -24,7 +24,7 @@ from exchange.agreement.record import Agreement
 from exchange.agreement.signing import AgreementNotice, read_notice, read_signature
 from exchange.consent.decision import Asked, Standing
 from exchange.consent.record import ConsentRecord, read_consent
-from exchange.envelope.subject import open_block
+from exchange.envelope.block import open_block
 from exchange.errors import Held, HubMisbehaves, Malformed, NotFound, Unreadable
 from exchange.keyid import IdentityCard, agency_id
 from exchange.keyring.decryption import DocumentKey

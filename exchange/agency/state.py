@@ -4,7 +4,7 @@ They never begin, commit or roll back. Each state says what a crash leaves behin
 goes on from there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -92,6 +92,7 @@ class Received:
     id: str
     sender: str
     consent: str
+    consent_id: str
     manifest: bytes = field(repr=False)
     state: Receiving
     seen_at: datetime
@@ -104,6 +105,7 @@ class Received:
     log: str | None = None
     folder: str | None = None
     """Folder in the spool, when it was accepted."""
+    result: str | None = None
     reason: str | None = None
     acknowledgement: bytes | None = field(default=None, repr=False)
 
@@ -142,9 +144,9 @@ def list_sent(conn: Connection, states: Sequence[Sending] | None = None) -> list
     return [_sent(row) for row in conn.execute(query).mappings()]
 
 
-def change_sent(conn: Connection, disclosure_id: str, **values: Any) -> None:
+def change_sent(conn: Connection, disclosure_id: str, change: Mapping[str, object]) -> None:
     """Set columns of a disclosure of ours."""
-    conn.execute(update(tables.sent).where(tables.sent.c.id == disclosure_id).values(**values))
+    conn.execute(update(tables.sent).where(tables.sent.c.id == disclosure_id).values(change))
 
 
 def add_answer(
@@ -205,25 +207,29 @@ def put_received(conn: Connection, received: Received) -> None:
     conn.execute(delete(tables.held).where(tables.held.c.id == received.id))
 
 
-def add_delivered(conn: Connection, received: Received, secrecy: str, files: Sequence[str]) -> None:
-    """Remember the SHA-256 of files that came from others."""
-    for sha256 in files:
-        values = {
-            "sha256": sha256,
-            "id": received.id,
-            "sender": received.sender,
-            "secrecy": secrecy,
-        }
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A file that came from another agency: whoever sends it on has to say so."""
+
+    sha256: str
+    size: int
+    id: str
+    """Of the disclosure that brought it."""
+    sender: str
+    secrecy: str
+
+
+def add_delivered(conn: Connection, files: Sequence[Delivered]) -> None:
+    """Remember files that came from others."""
+    for file in files:
+        values = {name: getattr(file, name) for name in Delivered.__slots__}
         conn.execute(insert(tables.delivered).values(values).on_conflict_do_nothing())
 
 
-def find_delivered(conn: Connection, files: Sequence[str]) -> list[Mapping[str, str]]:
-    """Return `sha256`, `id`, `sender`, `secrecy` of those of `files` that came from others."""
-    found: list[Mapping[str, str]] = []
-    for sha256 in files:
-        query = select(tables.delivered).where(tables.delivered.c.sha256 == sha256)
-        found.extend(dict(row) for row in conn.execute(query).mappings())
-    return found
+def find_delivered(conn: Connection, sizes: Collection[int]) -> list[Delivered]:
+    """Return files of others that have one of these sizes: those worth hashing."""
+    query = select(tables.delivered).where(tables.delivered.c.size.in_(sizes))
+    return [Delivered(**row) for row in conn.execute(query).mappings()]
 
 
 def forget_seen(conn: Connection, now: datetime) -> None:

@@ -46,6 +46,7 @@ received = Table(  # the seen-set, and where each document stands
     Column("id", String, nullable=False),
     Column("sender", String, nullable=False),
     Column("consent", String, nullable=False),
+    Column("consent_id", String, nullable=False),
     Column("manifest", LargeBinary, nullable=False),
     Column("state", String, nullable=False),  # Receiving
     Column("seen_at", Moment, nullable=False),
@@ -55,6 +56,7 @@ received = Table(  # the seen-set, and where each document stands
     Column("contents", LargeBinary),
     Column("log", String),
     Column("folder", String),
+    Column("result", String),
     Column("reason", String),
     Column("acknowledgement", LargeBinary),
 )
@@ -66,6 +68,7 @@ delivered = Table(  # files of others: whoever sends one on has to say so
     metadata,
     Column("sha256", String, primary_key=True),
     Column("id", String, primary_key=True),
+    Column("size", Integer, nullable=False, index=True),
     Column("sender", String, nullable=False),
     Column("secrecy", String, nullable=False),
 )

@@ -1,0 +1,98 @@
+"""Step 18 of receiving: one signed acknowledgement per disclosure, persisted before it is sent."""
+
+import asyncio
+import uuid
+from dataclasses import replace
+
+import structlog
+
+from exchange.agency import spool, state
+from exchange.agency.parts import Gateway
+from exchange.agency.state import Delivered, Received, Receiving
+from exchange.errors import Conflict, NotFound, NotPermitted
+from exchange.statement import Kind, seconds, sign
+from exchange.wire.acknowledgement import Acknowledgement, Reason, Result
+
+log = structlog.get_logger(__name__)
+
+
+async def decide_answer(
+    gateway: Gateway,
+    received: Received,
+    result: Result,
+    reason: Reason | None = None,
+    *,
+    folder: str | None = None,
+    files: tuple[Delivered, ...] = (),
+) -> Received:
+    """Sign what became of a disclosure, and persist it; nothing is sent yet.
+
+    From the commit on this is the one answer: a crash at any later point repeats it.
+
+    Args:
+        gateway: the parts.
+        received: as it stands.
+        result: accepted, rejected or quarantined.
+        reason: None exactly when accepted.
+        folder: name in the spool, when accepted.
+        files: what came with it, so that it is known when it is sent on.
+    """
+    answer = Acknowledgement(
+        id=str(uuid.uuid4()),
+        iat=seconds(gateway.clock()),
+        agency=gateway.agency,
+        manifest=received.digest,
+        result=result,
+        reason=reason,
+    )
+    decided = replace(
+        received,
+        state=Receiving.DECIDED,
+        folder=folder,
+        result=result.value,
+        reason=None if reason is None else reason.value,
+        acknowledgement=sign(Kind.ACKNOWLEDGEMENT, answer.payload(), gateway.identity),
+    )
+    await gateway.state.write(_decide, decided, files)
+    return decided
+
+
+def _decide(conn: state.Connection, decided: Received, files: tuple[Delivered, ...]) -> None:
+    state.put_received(conn, decided)
+    state.add_delivered(conn, files)
+
+
+async def finish(gateway: Gateway, decided: Received) -> None:
+    """Move an accepted document into the spool, send the acknowledgement, remove the rest.
+
+    Repeated after a crash: the move happens once, because its source is gone then; the hub takes
+    the same acknowledgement again.
+
+    Raises:
+        Unavailable: the hub cannot be reached; the next round repeats it.
+    """
+    if decided.folder is not None:
+        await asyncio.to_thread(spool.move_in, gateway.home, decided.id, decided.folder)
+    await _send(gateway, decided)
+    await gateway.state.write(
+        state.put_received, replace(decided, state=Receiving.DONE, header=None)
+    )
+    # The hub has the answer. What a crash leaves of the sealed document here is swept.
+    if decided.reason != Reason.REPLAY:  # what is here then belongs to the first of the two
+        aside = decided.result == Result.QUARANTINED
+        await asyncio.to_thread(spool.remove, gateway.home, decided.id, opened=not aside)
+    log.info("acknowledged", disclosure_id=decided.id, code=decided.reason or "accepted")
+
+
+async def repeat(gateway: Gateway, done: Received) -> None:
+    """Send a stored acknowledgement again: the hub offers what was answered already."""
+    await _send(gateway, done)
+
+
+async def _send(gateway: Gateway, decided: Received) -> None:
+    try:
+        await gateway.client.acknowledge(decided.id, decided.acknowledgement or b"")
+    except (NotFound, NotPermitted, Conflict) as refused:
+        # It has ended in the meantime, or another answer stands. Ours is kept as evidence, and
+        # repeating it would change nothing.
+        log.warning("acknowledgement_refused", disclosure_id=decided.id, code=refused.code)

@@ -1,0 +1,158 @@
+"""Step 17 of receiving: from an opened document to files of the back office, in another process.
+
+The adapter gets the document and what people read about it, never a key, a statement or another
+document. Whatever goes wrong there sets this one document aside.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from exchange.agency import spool
+from exchange.agency.examine import Examined
+from exchange.agency.intake import Intake, folder_name
+from exchange.agency.leash import Adapter, Started
+from exchange.agency.parts import Gateway
+from exchange.agency.records import KnownAgreement
+from exchange.agency.settings import GatewaySettings
+from exchange.envelope.opening import Opened
+from exchange.hookspecs import (
+    EVERY_CHARACTER,
+    Capabilities,
+    DocumentFile,
+    DocumentPackage,
+    Label,
+)
+from exchange.registry import named
+from exchange.vocabulary import Secrecy
+from exchange.wire import shapes
+
+LARGEST_SEALED: Final = 1152 * 1024 * 1024
+"""Bytes of a sealed document at most: 1 GiB of files, padding and age overhead."""
+
+_SECRECY: Final[Mapping[Secrecy, tuple[str, str]]] = {
+    Secrecy.PERSONAL: ("Personenbezogene Daten", "Personal data"),
+    Secrecy.SOCIAL: ("Sozialgeheimnis (§ 35 SGB I)", "Social secrecy (§ 35 SGB I)"),
+    Secrecy.PROFESSIONAL: ("Berufsgeheimnis (§ 203 StGB)", "Professional secrecy (§ 203 StGB)"),
+    Secrecy.ENTRUSTED: ("Anvertraut (§ 65 SGB VIII)", "Entrusted (§ 65 SGB VIII)"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Where received documents are converted."""
+
+    intake: Intake
+    started: Started
+    profile: str
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the adapter takes."""
+        return self.started.capabilities
+
+
+@asynccontextmanager
+async def open_desk(gateway: Gateway) -> AsyncIterator[Desk]:
+    """Yield the desk of a gateway with its first worker started, and end all workers afterwards.
+
+    Raises:
+        Misconfigured: the intake plugin of the settings cannot be loaded.
+    """
+    adapter = adapter_of(gateway.settings)
+    async with Intake(adapter, gateway.home.workers) as running:
+        yield Desk(intake=running, started=await running.start(), profile=adapter.profile)
+
+
+def adapter_of(settings: GatewaySettings) -> Adapter:
+    """Return which plugin converts, with its own table and nothing else of the settings."""
+    plugin = named(settings.intake.plugin, settings.plugins.get(settings.intake.plugin, {}))
+    return Adapter(
+        plugin=plugin.name,
+        distribution=plugin.distribution,
+        profile=settings.intake.profile,
+        settings=plugin.settings,
+    )
+
+
+def published(capabilities: Capabilities) -> shapes.Capabilities:
+    """Return what senders see in the directory of what this gateway's intake takes."""
+    alphabet = capabilities.name_alphabet
+    return shapes.Capabilities(
+        profiles=tuple(sorted(capabilities.profiles)),
+        max_size=min(capabilities.max_size + capabilities.max_size // 8, LARGEST_SEALED),
+        media_types=tuple(sorted(capabilities.media_types)),
+        name_alphabet=None if alphabet == EVERY_CHARACTER else alphabet,
+    )
+
+
+async def convert(
+    gateway: Gateway, desk: Desk, examined: Examined, opened: Opened, collected_at: datetime
+) -> str:
+    """Convert an opened document; return the name its folder will have in the spool.
+
+    Durable when it returns, still in quarantine.
+
+    Raises:
+        Quarantined: the adapter could not, with the reason.
+        Unavailable: no worker can be had now; nothing is decided.
+    """
+    package = await _package(gateway, desk, examined, opened, collected_at)
+    target = await asyncio.to_thread(spool.make_target, gateway.home, package.disclosure_id)
+    await desk.intake.convert(package, target)
+    await asyncio.to_thread(spool.secure_target, gateway.home, package.disclosure_id)
+    return folder_name(package)
+
+
+async def _package(
+    gateway: Gateway, desk: Desk, examined: Examined, opened: Opened, collected_at: datetime
+) -> DocumentPackage:
+    context = examined.manifest.context
+    record = examined.consent.record
+    agreement = await gateway.records.agreement(record.agreement, now=gateway.clock())
+    return DocumentPackage(
+        disclosure_id=context.id,
+        profile=desk.profile,
+        sender=context.sender,
+        sender_name=_office(agreement, context.sender),
+        purpose=_purpose(agreement, context.purpose),
+        category=_category(agreement, context.category),
+        secrecy=Label(context.secrecy.code, *_SECRECY[context.secrecy]),
+        sent_at=datetime.fromtimestamp(context.iat, UTC),
+        collected_at=collected_at,
+        files=tuple(
+            DocumentFile(
+                name=file.name,
+                media_type=file.media_type,
+                size=file.size,
+                sha256=file.sha256,
+                path=file.path,
+            )
+            for file in opened.files
+        ),
+        remark=opened.contents.remark or "",
+        reference=opened.contents.reference or "",
+    )
+
+
+def _office(agreement: KnownAgreement | None, agency: str) -> str:
+    if agreement is None or agency not in agreement.agreement.agencies:
+        return agency
+    return agreement.agreement.party(agency).name
+
+
+def _purpose(agreement: KnownAgreement | None, code: str) -> Label:
+    known = agreement.scope.vocabulary.purposes if agreement else {}
+    return _label(code, known[code].labels if code in known else {})
+
+
+def _category(agreement: KnownAgreement | None, code: str) -> Label:
+    known = agreement.scope.vocabulary.categories if agreement else {}
+    return _label(code, known[code].labels if code in known else {})
+
+
+def _label(code: str, labels: Mapping[str, str]) -> Label:
+    return Label(code, labels.get("de", code), labels.get("en", code))

@@ -1,0 +1,208 @@
+"""What would be sent, decided before a byte is sealed: the reasons of a no are told here.
+
+Runs the same decision as the hub, on the records this agency may read. The hub's own no has no
+reason; this one has.
+"""
+
+import asyncio
+import hashlib
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from exchange.agency import state
+from exchange.agency.parts import Gateway
+from exchange.agency.records import KnownAgreement, KnownConsent
+from exchange.agency.state import Delivered
+from exchange.agreement.record import Release
+from exchange.consent import decision
+from exchange.consent.decision import Deny, decide
+from exchange.envelope.contents import Contents, Entry, Letter, Onward, unsuitable
+from exchange.envelope.manifest import Addressee, Terms, new_context
+from exchange.envelope.names import distinct
+from exchange.envelope.sealing import Outgoing
+from exchange.errors import Malformed, NotCovered
+from exchange.keyring.directory import Accepted
+from exchange.statement import seconds
+from exchange.vocabulary import Secrecy, secrecy
+from exchange.wire.asked import asked_by_manifest
+
+_NOTHING = "0" * 64
+"""Stands for the digest of contents that are not read yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What somebody wants to send."""
+
+    files: tuple[Outgoing, ...]
+    consent: str
+    """Id of the consent record."""
+    recipients: tuple[str, ...]
+    category: str
+    secrecy: Secrecy | None = None
+    """None means the lowest class that the category and this agency's own secrecy admit."""
+    remark: str | None = None
+    reference: str | None = None
+    replaces: str | None = None
+    """Id of the disclosure that this sends again."""
+    seen_by_person: bool = False
+    """Whether the person has seen these very files and said yes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A disclosure that is permitted as far as this agency can know; not yet sealed."""
+
+    terms: Terms
+    keys: tuple[Accepted, ...]
+    """One per recipient."""
+    files: tuple[Outgoing, ...]
+    letter: Letter
+
+
+async def plan(gateway: Gateway, draft: Draft, recipients: Sequence[str]) -> Plan:
+    """Return what would be sent to `recipients` together, or say why it may not.
+
+    Raises:
+        NotCovered: with every reason of the decision.
+        Held: a recipient's key is not to be trusted.
+        Malformed: the recipient cannot take these files, or the draft lacks something.
+        NotFound: this agency knows no such consent.
+    """
+    now = gateway.clock()
+    consent = await gateway.records.consent(now=now, consent_id=draft.consent)
+    agreement = await gateway.records.agreement(consent.record.agreement, now=now)
+    if agreement is None:
+        raise NotCovered((decision.Reason.AGREEMENT.value,))
+    keys = [await gateway.partners.key_of(agency, now=now) for agency in sorted(recipients)]
+    terms = _terms(gateway, draft, consent, agreement, now)
+    brought = await _brought(gateway, draft.files)
+    await _decide(gateway, terms, keys, consent, brought)
+    _check_release(gateway, draft, agreement, recipients)
+    for key in keys:
+        _check_capabilities(gateway, key.statement.agency, draft.files)
+    subject = await gateway.records.subject(consent.record.digest)
+    letter = Letter(
+        subject=None if subject is None else subject.get("subject"),
+        remark=draft.remark,
+        reference=draft.reference,
+        onward_of=tuple(
+            sorted(
+                {Onward(file.id, file.sender, secrecy(file.secrecy)) for file in brought},
+                key=lambda onward: onward.disclosure,
+            )
+        ),
+    )
+    return Plan(terms=terms, keys=tuple(keys), files=draft.files, letter=letter)
+
+
+def _terms(
+    gateway: Gateway,
+    draft: Draft,
+    consent: KnownConsent,
+    agreement: KnownAgreement,
+    now: datetime,
+) -> Terms:
+    try:
+        floor = agreement.scope.floor(gateway.agency, draft.category)
+    except Malformed:
+        raise NotCovered((decision.Reason.CATEGORY.value,)) from None
+    # A disclosure never outlives its consent; of one about to end, it lives as long as that.
+    exp = min(now + gateway.settings.life, consent.record.valid_until)
+    return Terms(
+        id=str(uuid.uuid4()),
+        sender=gateway.agency,
+        kid=gateway.identity.kid,
+        consent=consent.record.digest,
+        purpose=consent.record.purpose.code,
+        category=draft.category,
+        secrecy=draft.secrecy if draft.secrecy is not None else floor,
+        iat=seconds(now),
+        exp=max(seconds(exp), seconds(now) + 1),  # an ended one is denied below, with its reason
+        replaces=draft.replaces,
+    )
+
+
+async def _decide(
+    gateway: Gateway,
+    terms: Terms,
+    keys: Sequence[Accepted],
+    consent: KnownConsent,
+    brought: Sequence[Delivered],
+) -> None:
+    addressees = [Addressee(key.statement.agency, key.recipient.fingerprint) for key in keys]
+    onward = tuple(
+        decision.Onward(sender=file.sender, secrecy=secrecy(file.secrecy), collected=True)
+        for file in brought
+    )
+    context = new_context(terms, addressees, _NOTHING)
+    asked = asked_by_manifest(context, onward=onward)
+    now = gateway.clock()
+    standing = await gateway.records.standing(asked, consent, now=now)
+    decided = decide(asked, consent.record, standing, now=now)
+    if isinstance(decided, Deny):
+        raise NotCovered(tuple(reason.value for reason in decided.reasons))
+
+
+def _check_release(
+    gateway: Gateway, draft: Draft, agreement: KnownAgreement, recipients: Sequence[str]
+) -> None:
+    each = any(
+        flow.release is Release.EACH
+        for flow in agreement.agreement.flows
+        if flow.sender == gateway.agency and flow.recipient in recipients
+    )
+    if each and not draft.seen_by_person:
+        raise Malformed(
+            "the agreement wants the person to see these very files and agree to each sending; "
+            "say that she has with --seen-by-person"
+        )
+
+
+def _check_capabilities(gateway: Gateway, agency: str, files: Sequence[Outgoing]) -> None:
+    capabilities = gateway.partners.capabilities_of(agency)
+    if capabilities is None:
+        return
+    names = distinct(file.name for file in files)
+    listed = Contents(
+        files=tuple(
+            Entry(name, file.media_type, size_of(file), _NOTHING)
+            for name, file in zip(names, files, strict=True)
+        ),
+        raw=b"",
+    )
+    reasons = unsuitable(
+        listed,
+        media_types=frozenset(capabilities.media_types),
+        max_size=capabilities.max_size,
+        name_alphabet=capabilities.name_alphabet,
+    )
+    if reasons:
+        raise Malformed(f"{agency} cannot take these files: {', '.join(reasons)}")
+
+
+async def _brought(gateway: Gateway, files: Sequence[Outgoing]) -> list[Delivered]:
+    """Return those of `files` that another agency once sent here."""
+    candidates = await gateway.state.read(state.find_delivered, {size_of(file) for file in files})
+    if not candidates:
+        return []
+    sizes = {file.size for file in candidates}
+    hashes = {await asyncio.to_thread(_sha256, file) for file in files if size_of(file) in sizes}
+    return [file for file in candidates if file.sha256 in hashes]
+
+
+def size_of(file: Outgoing) -> int:
+    """Return the bytes of a file to be sent."""
+    if isinstance(file.source, Path):
+        return file.source.stat().st_size
+    return len(file.source)
+
+
+def _sha256(file: Outgoing) -> str:
+    if isinstance(file.source, bytes):
+        return hashlib.sha256(file.source).hexdigest()
+    with file.source.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()

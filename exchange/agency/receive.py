@@ -1,0 +1,274 @@
+"""Receiving: the 18 numbered steps from an inbox entry to a signed acknowledgement.
+
+The numbers are those of docs/formats.md, order of verification of the recipient. Every step fails
+closed, with one of three outcomes: held at the hub, answered with a rejection, set aside in
+quarantine. Interrupted anywhere, the next round goes on without doing anything twice.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+import structlog
+
+from exchange.agency import answer, examine, fetch, hand_over, spool, state
+from exchange.agency.examine import Examined, Rejected
+from exchange.agency.hand_over import Desk
+from exchange.agency.parts import Gateway
+from exchange.agency.state import Delivered, Received, Receiving
+from exchange.canonical import digest
+from exchange.consent.decision import Onward
+from exchange.consent.decision import Reason as Denied
+from exchange.envelope.contents import unsuitable
+from exchange.envelope.manifest import read_manifest
+from exchange.envelope.opening import Opened, open_sealed
+from exchange.errors import Held, HubMisbehaves, NotFound, Quarantined, Unreadable
+from exchange.hookspecs import EVERY_CHARACTER
+from exchange.statement import Kind
+from exchange.wire import shapes
+from exchange.wire.acknowledgement import Reason, Result
+from exchange.wire.asked import asked_by_manifest
+
+KEPT_SEEN: Final = timedelta(days=1)
+"""How long after its end an id stays in the seen-set."""
+
+log = structlog.get_logger(__name__)
+
+
+class Outcome(StrEnum):
+    """What became of one entry of the inbox in this round."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    QUARANTINED = "quarantined"
+    HELD = "held"
+    ENDED = "ended"
+    KNOWN = "known"
+    """It was answered before; the answer was sent again."""
+
+
+async def receive(gateway: Gateway, desk: Desk, offered: shapes.Disclosure) -> Outcome:
+    """Verify, fetch, collect, open, hand over and acknowledge one disclosure.
+
+    Args:
+        gateway: the parts.
+        desk: where it is converted.
+        offered: from the inbox; nothing of it is believed.
+
+    Raises:
+        Unavailable: the hub or a worker cannot be reached; the next round goes on.
+    """
+    try:
+        return await _receive(gateway, desk, offered)
+    except (Held, HubMisbehaves) as held:
+        news = await gateway.state.write(state.hold, offered.id, held.reason, gateway.clock())
+        if news:
+            log.error("held", disclosure_id=offered.id, code=held.reason)
+        return Outcome.HELD
+
+
+async def _receive(gateway: Gateway, desk: Desk, offered: shapes.Disclosure) -> Outcome:
+    seen = await gateway.state.read(state.find_received, offered.id)
+    named = digest(offered.statement.encode("utf-8"))
+    for received in seen:  # 6, for what was verified before: the digest says that it is the same
+        if received.digest == named:
+            return await go_on(gateway, desk, received)
+    verified = await examine.signed(gateway, offered)  # 1, 2
+    fresh = Received(
+        digest=verified.digest,
+        id=offered.id,
+        sender=verified.signer or "",
+        consent="",
+        consent_id=offered.consent_id,
+        manifest=verified.statement,
+        state=Receiving.DECIDED,
+        seen_at=gateway.clock(),
+        keep_until=gateway.clock() + KEPT_SEEN,
+    )
+    try:
+        manifest = examine.read(gateway, offered, verified)  # 3, 4, 5
+        fresh = replace(
+            fresh,
+            consent=manifest.context.consent,
+            keep_until=datetime.fromtimestamp(manifest.context.exp, UTC) + KEPT_SEEN,
+        )
+        _refuse_replay(seen, offered)  # 6
+        examined = await examine.permitted(gateway, manifest, offered.consent_id)  # 7, 8
+        fresh = replace(fresh, log=examined.log)
+        await fetch.payload(gateway, offered, manifest)  # 9
+        collected = await fetch.collect(gateway, fresh)  # 10
+    except Rejected as rejected:
+        return await _reject(gateway, fresh, rejected.reason)
+    except NotFound:
+        # Ended between the inbox and here: withdrawn, expired or recalled, which all look alike.
+        await asyncio.to_thread(spool.remove, gateway.home, offered.id, opened=True)
+        return Outcome.ENDED
+    return await _open(gateway, desk, collected, examined)
+
+
+def _refuse_replay(seen: Sequence[Received], offered: shapes.Disclosure) -> None:
+    """Step 6: an id that was used before names this document no longer."""
+    if seen:
+        log.error("replayed", disclosure_id=offered.id)
+        raise Rejected(Reason.REPLAY)
+
+
+async def go_on(gateway: Gateway, desk: Desk, received: Received) -> Outcome:
+    """Go on with a disclosure where the stored state says, after a crash or an earlier round."""
+    if received.state is Receiving.DONE:
+        await answer.repeat(gateway, received)
+        return Outcome.KNOWN
+    if received.state is Receiving.DECIDED:
+        await answer.finish(gateway, received)
+        return Outcome(received.result or Outcome.KNOWN)
+    if received.state in {Receiving.ENDED, Receiving.ERASED}:
+        raise Held("consent-ended")
+    examined = await _again(gateway, received)
+    if examined is None:
+        return await _end(gateway, received)
+    return await _open(gateway, desk, received, examined)
+
+
+async def _again(gateway: Gateway, received: Received) -> Examined | None:
+    """Return what was examined before a crash; None when the consent has ended since."""
+    verified = await gateway.partners.verify(
+        received.manifest, {Kind.MANIFEST}, now=gateway.clock(), before=True
+    )
+    manifest = read_manifest(verified)
+    try:
+        consent = await gateway.records.consent(
+            now=gateway.clock(), digest=received.consent, consent_id=received.consent_id
+        )
+    except NotFound:
+        return None
+    return Examined(
+        manifest=manifest,
+        asked=asked_by_manifest(manifest.context),
+        consent=consent,
+        log=received.log or "",
+    )
+
+
+async def _open(gateway: Gateway, desk: Desk, collected: Received, examined: Examined) -> Outcome:
+    try:
+        opened = await _opened(gateway, collected, examined)  # 11, 12, 13
+    except Unreadable:
+        return await _reject(gateway, collected, Reason.UNREADABLE)
+    except NotFound:
+        return await _end(gateway, collected)
+    aside = _refused_by(desk, opened)  # 14
+    denied = await _decided_again(gateway, collected, examined, opened)  # 15
+    if denied - {Denied.ONWARD}:
+        return await _end(gateway, collected)
+    known = replace(
+        collected, state=Receiving.OPENED, contents=opened.contents.raw, log=examined.log
+    )
+    # 16: seen-set, state and evidence in one transaction. The opened files are not durable: until
+    # the answer is signed, header and payload are, and a crash opens them again.
+    await gateway.state.write(state.put_received, known)
+    if aside or denied:
+        return await _set_aside(gateway, known, Reason.NOT_ACCEPTED, ", ".join(aside) or "onward")
+    try:
+        folder = await hand_over.convert(  # 17
+            gateway, desk, examined, opened, collected.collected_at or gateway.clock()
+        )
+    except Quarantined as failed:
+        reason = Reason.MALFORMED if failed.reason == Reason.MALFORMED else Reason.INTAKE
+        return await _set_aside(gateway, known, reason, failed.reason)
+    files = _delivered(known, examined, opened)
+    decided = await answer.decide_answer(  # 18
+        gateway, known, Result.ACCEPTED, folder=folder, files=files
+    )
+    await answer.finish(gateway, decided)
+    return Outcome.ACCEPTED
+
+
+async def _opened(gateway: Gateway, collected: Received, examined: Examined) -> Opened:
+    """Steps 11 to 13, with a second payload before anything is called unreadable."""
+    await fetch.again_if_missing(gateway, examined.manifest)
+    try:
+        return await asyncio.to_thread(_open_once, gateway, collected, examined)
+    except Unreadable:
+        await fetch.anew(gateway, examined.manifest)
+        return await asyncio.to_thread(_open_once, gateway, collected, examined)
+
+
+def _open_once(gateway: Gateway, collected: Received, examined: Examined) -> Opened:
+    into = spool.make_room(gateway.home, collected.id)
+    keys = {addressee.agency: addressee.key for addressee in examined.manifest.context.recipients}
+    key = gateway.document_keys.get(keys[gateway.agency])
+    if key is None:  # destroyed between collecting and a restart
+        raise Unreadable
+    with spool.payload_file(gateway.home, collected.id).open("rb") as payload:
+        return open_sealed(collected.header or b"", payload, examined.manifest, key, into)
+
+
+def _refused_by(desk: Desk, opened: Opened) -> Sequence[str]:
+    """Step 14: return why the published capabilities do not admit these files."""
+    alphabet = desk.capabilities.name_alphabet
+    return unsuitable(
+        opened.contents,
+        media_types=desk.capabilities.media_types,
+        max_size=desk.capabilities.max_size,
+        name_alphabet=None if alphabet == EVERY_CHARACTER else alphabet,
+    )
+
+
+async def _decided_again(
+    gateway: Gateway, collected: Received, examined: Examined, opened: Opened
+) -> frozenset[Denied]:
+    """Step 15: decide with what is known now, what is inside included."""
+    try:
+        consent = await gateway.records.consent(
+            now=gateway.clock(), digest=collected.consent, consent_id=collected.consent_id
+        )
+    except NotFound:
+        return frozenset({Denied.ENDED})
+    onward = tuple(
+        Onward(sender=passed.sender, secrecy=passed.secrecy, collected=True)
+        for passed in opened.contents.onward_of
+    )
+    asked = asked_by_manifest(examined.manifest.context, onward=onward)
+    return await examine.reasons(gateway, asked, consent)
+
+
+def _delivered(received: Received, examined: Examined, opened: Opened) -> tuple[Delivered, ...]:
+    return tuple(
+        Delivered(
+            sha256=file.sha256,
+            size=file.size,
+            id=received.id,
+            sender=received.sender,
+            secrecy=examined.manifest.context.secrecy.code,
+        )
+        for file in opened.files
+    )
+
+
+async def _reject(gateway: Gateway, received: Received, reason: Reason) -> Outcome:
+    decided = await answer.decide_answer(gateway, received, Result.REJECTED, reason)
+    await answer.finish(gateway, decided)
+    return Outcome.REJECTED
+
+
+async def _set_aside(gateway: Gateway, opened: Received, reason: Reason, why: str) -> Outcome:
+    await asyncio.to_thread(spool.set_aside, gateway.home, opened.id, why)
+    log.error("quarantined", disclosure_id=opened.id, code=why)
+    decided = await answer.decide_answer(gateway, opened, Result.QUARANTINED, reason)
+    await answer.finish(gateway, decided)
+    return Outcome.QUARANTINED
+
+
+async def _end(gateway: Gateway, collected: Received) -> Outcome:
+    """Remove a document whose consent ended after it was collected, before anybody read it.
+
+    The hub asks for an erasure, which `erase` confirms.
+    """
+    await asyncio.to_thread(spool.remove, gateway.home, collected.id, opened=True)
+    ended = replace(collected, state=Receiving.ENDED, header=None, contents=None)
+    await gateway.state.write(state.put_received, ended)
+    log.warning("ended", disclosure_id=collected.id)
+    return Outcome.ENDED

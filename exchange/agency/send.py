@@ -1,0 +1,190 @@
+"""Sending: plan, seal, sign once, persist, upload; and going on after any interruption.
+
+The sealed file in the out-spool is the unit of retry: nothing is ever sealed or signed twice. No
+plaintext of an outgoing document is written to disk.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from exchange.agency import state
+from exchange.agency.content import Progress, unseen
+from exchange.agency.parts import Gateway
+from exchange.agency.plan import Draft, Plan, plan
+from exchange.agency.state import Sending, Sent
+from exchange.canonical import digest
+from exchange.durable import sync_directory
+from exchange.envelope.manifest import manifest_payload
+from exchange.envelope.sealing import seal
+from exchange.errors import (
+    Conflict,
+    ExchangeError,
+    HubMisbehaves,
+    LintRefused,
+    Malformed,
+    NotFound,
+    NotPermitted,
+    StatementNotAcceptable,
+    TooLarge,
+)
+from exchange.statement import Kind, sign
+
+FINAL: Final = (
+    *(NotPermitted, NotFound, Conflict, StatementNotAcceptable),
+    *(Malformed, TooLarge, LintRefused),
+)
+"""Refusals that no repetition changes."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Who looks at the progress of a long sending."""
+
+    sealing: Progress = unseen
+    uploading: Progress = unseen
+
+
+async def send(
+    gateway: Gateway, draft: Draft, *, joint: bool = False, watched: Watched | None = None
+) -> tuple[Sent, ...]:
+    """Send the files of `draft`, one disclosure per recipient, and return what became of them.
+
+    Everything is decided before anything is sealed, and everything is sealed before anything is
+    sent: a no concerns all of it.
+
+    Args:
+        gateway: the parts.
+        draft: what to send.
+        joint: one disclosure for all recipients together; each then learns of the others.
+        watched: told how far it is.
+
+    Raises:
+        NotCovered: the records do not allow it, with every reason; nothing was sealed.
+        Held: a recipient's key is not to be trusted.
+        NotPermitted: the hub's gate says no, never why.
+        Unavailable: not now; what was sealed waits in the out-spool and `resume` sends it.
+    """
+    if not draft.files or not draft.recipients:
+        raise Malformed("a disclosure has at least one file and one recipient")
+    groups = [draft.recipients] if joint else [(agency,) for agency in draft.recipients]
+    plans = [await plan(gateway, draft, group) for group in groups]
+    looks = watched or Watched()
+    sealed = [await _seal(gateway, planned, looks.sealing) for planned in plans]
+    return tuple([await deliver(gateway, sent, looks.uploading) for sent in sealed])
+
+
+async def _seal(gateway: Gateway, planned: Plan, progress: Progress) -> Sent:
+    terms = planned.terms
+    target = sealed_file(gateway, terms.id)
+    document = await asyncio.to_thread(
+        seal,
+        planned.files,
+        terms=terms,
+        recipients={key.statement.agency: key.recipient for key in planned.keys},
+        target=target,
+        letter=planned.letter,
+        progress=progress,
+    )
+    # The sealed file is durable. A crash here leaves a file that no row names; `sweep` removes
+    # it, and the sender starts again.
+    manifest = sign(
+        Kind.MANIFEST,
+        manifest_payload(document.context.raw, sha256=document.sha256, size=document.size),
+        gateway.identity,
+    )
+    sent = Sent(
+        id=terms.id,
+        digest=digest(manifest),
+        manifest=manifest,
+        consent=terms.consent,
+        recipients=",".join(sorted(key.statement.agency for key in planned.keys)),
+        size=document.size,
+        state=Sending.SEALED,
+        sent_at=gateway.clock(),
+        exp=datetime.fromtimestamp(terms.exp, UTC),
+        log=planned.keys[0].log,
+    )
+    await gateway.state.write(state.add_sent, sent)
+    # Signed once and persisted: from here on every attempt, also after a crash, sends these bytes.
+    return sent
+
+
+async def deliver(gateway: Gateway, sent: Sent, progress: Progress = unseen) -> Sent:
+    """Upload a sealed disclosure, or go on with it; harmless when the hub has it already.
+
+    Raises:
+        Unavailable: not now; it stays sealed in the out-spool.
+        NotPermitted, Conflict, ...: the hub will not take it; nothing of it is kept.
+    """
+    try:
+        stored = await gateway.client.disclose(
+            sent.manifest, sealed_file(gateway, sent.id), disclosure_id=sent.id, progress=progress
+        )
+    except FINAL as refused:
+        await gateway.state.write(
+            state.change_sent, sent.id, {"state": Sending.REFUSED.value, "reason": refused.code}
+        )
+        await asyncio.to_thread(remove_sealed, gateway, sent.id)
+        raise
+    if (stored.id, stored.manifest, stored.state) != (sent.id, sent.digest, "stored"):
+        raise HubMisbehaves("the hub confirms another disclosure than was sent")
+    await gateway.state.write(
+        state.change_sent,
+        sent.id,
+        {"state": Sending.STORED.value, "stored_at": gateway.clock()},
+    )
+    # Stored at the hub and known to be: a crash before the removal leaves a file for `sweep`.
+    await asyncio.to_thread(remove_sealed, gateway, sent.id)
+    log.info("disclosed", disclosure_id=sent.id, size=sent.size)
+    found = await gateway.state.read(state.find_sent, sent.id)
+    return found or sent
+
+
+async def resume(gateway: Gateway) -> list[ExchangeError]:
+    """Send what was sealed before an interruption; return what went wrong, oldest first."""
+    troubles: list[ExchangeError] = []
+    for sent in await gateway.state.read(state.list_sent, (Sending.SEALED,)):
+        if gateway.clock() >= sent.exp:
+            await gateway.state.write(
+                state.change_sent, sent.id, {"state": Sending.EXPIRED.value}
+            )
+            await asyncio.to_thread(remove_sealed, gateway, sent.id)
+            continue
+        try:
+            await deliver(gateway, sent)
+        except ExchangeError as trouble:
+            log.warning("not_disclosed", disclosure_id=sent.id, code=trouble.code)
+            troubles.append(trouble)
+    return troubles
+
+
+async def sweep_outgoing(gateway: Gateway) -> None:
+    """Remove what a crash has left in the out-spool: files that no unsent disclosure names."""
+    waiting = await gateway.state.read(state.list_sent, (Sending.SEALED,))
+    await asyncio.to_thread(_sweep, gateway, [sent.id for sent in waiting])
+
+
+def _sweep(gateway: Gateway, waiting: Sequence[str]) -> None:
+    kept = {sealed_file(gateway, disclosure_id) for disclosure_id in waiting}
+    for file in gateway.home.outgoing.iterdir():
+        if file not in kept:
+            file.unlink()
+    sync_directory(gateway.home.outgoing)
+
+
+def sealed_file(gateway: Gateway, disclosure_id: str) -> Path:
+    """Return where a sealed document of ours waits."""
+    return gateway.home.outgoing / f"{disclosure_id}.age"
+
+
+def remove_sealed(gateway: Gateway, disclosure_id: str) -> None:
+    """Remove a sealed document of ours; it may be gone already."""
+    sealed_file(gateway, disclosure_id).unlink(missing_ok=True)

@@ -1,0 +1,134 @@
+"""Where a received document lies on its way: sealed, opened, converted, delivered.
+
+```
+incoming/<id>.payload              sealed, being fetched; removed once acknowledged
+quarantine/<id>/document/          opened, not durable: a crash opens it again
+quarantine/<id>/converted/         durable, what intake made of it
+quarantine/<id>/reason.txt         why it was set aside, if it was
+spool/<folder>/                    delivered
+```
+Every document is in exactly one of spool, quarantine, or removed. Functions block: call them in a
+thread.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+
+from exchange.agency.home import Home
+from exchange.durable import move_durably, sync_directory, write_bytes_durably
+
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+
+
+def payload_file(home: Home, disclosure_id: str) -> Path:
+    """Return where the payload of a disclosure is fetched to."""
+    return home.incoming / f"{disclosure_id}.payload"
+
+
+def room(home: Home, disclosure_id: str) -> Path:
+    """Return the folder of a disclosure in quarantine."""
+    return home.quarantine / disclosure_id
+
+
+def opened(home: Home, disclosure_id: str) -> Path:
+    """Return where a document is opened."""
+    return room(home, disclosure_id) / "document"
+
+
+def converted(home: Home, disclosure_id: str) -> Path:
+    """Return where intake's files are put before they are moved into the spool."""
+    return room(home, disclosure_id) / "converted"
+
+
+def make_room(home: Home, disclosure_id: str) -> Path:
+    """Return an empty folder to open a document into; what a crash left there is removed."""
+    _remove_tree(room(home, disclosure_id))
+    folder = opened(home, disclosure_id)
+    folder.parent.mkdir(mode=0o700)
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def make_target(home: Home, disclosure_id: str) -> Path:
+    """Return an empty folder to convert into."""
+    folder = converted(home, disclosure_id)
+    _remove_tree(folder)
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def secure_target(home: Home, disclosure_id: str) -> None:
+    """Make the names of the converted folder durable: its files are already."""
+    sync_directory(room(home, disclosure_id))
+    sync_directory(home.quarantine)
+
+
+def move_in(home: Home, disclosure_id: str, folder: str) -> None:
+    """Move what was converted into the spool, durably and as a whole; once.
+
+    A crash leaves it at the one place or the other. Its source being gone means that it was
+    moved before; the back office may have taken it since.
+    """
+    source = converted(home, disclosure_id)
+    if source.is_dir():
+        move_durably(source, home.spool / folder)
+
+
+def set_aside(home: Home, disclosure_id: str, reason: str) -> None:
+    """Make an opened document durable in quarantine, with the reason beside it."""
+    _remove_tree(converted(home, disclosure_id))
+    for file in opened(home, disclosure_id).iterdir():
+        _sync(file)
+    sync_directory(opened(home, disclosure_id))
+    note = room(home, disclosure_id) / "reason.txt"
+    write_bytes_durably(note, f"{reason}\n".encode("ascii"), replace=True)
+    sync_directory(home.quarantine)
+
+
+def remove(home: Home, disclosure_id: str, *, opened: bool) -> None:
+    """Remove what is sealed, and with `opened` also what stands in quarantine."""
+    payload_file(home, disclosure_id).unlink(missing_ok=True)
+    if opened:
+        _remove_tree(room(home, disclosure_id))
+
+
+def remove_delivered(home: Home, folder: str) -> bool:
+    """Remove a document from the spool, durably; False when the back office has taken it."""
+    target = home.spool / folder
+    if not target.is_dir():
+        return False
+    _remove_tree(target)
+    sync_directory(home.spool)
+    return True
+
+
+def sweep(home: Home, working: Collection[str], kept: Collection[str]) -> None:
+    """Remove what a crash has left.
+
+    Args:
+        home: of the gateway.
+        working: disclosures whose sealed document is still needed.
+        kept: disclosures that may have a folder in quarantine.
+    """
+    for file in home.incoming.iterdir():
+        if file.name.partition(".")[0] not in working:
+            file.unlink()
+    for folder in home.quarantine.iterdir():
+        if _ID.fullmatch(folder.name) and folder.name not in kept:
+            _remove_tree(folder)
+
+
+def _sync(file: Path) -> None:
+    fd = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _remove_tree(folder: Path) -> None:
+    if folder.is_dir() and not folder.is_symlink():
+        shutil.rmtree(folder)
