@@ -8,6 +8,8 @@ from exchange.errors import (
     Held,
     LintRefused,
     NoMatch,
+    NotCovered,
+    Quarantined,
     StatementNotAcceptable,
     Tampered,
     positions,
@@ -63,6 +65,13 @@ def test_a_held_document_says_why() -> None:
     refused = Held("key-not-pinned")
     assert refused.reason == "key-not-pinned"
     assert "key-not-pinned" in str(refused)
+
+
+def test_what_a_gateway_says_names_codes_only() -> None:
+    uncovered, aside = NotCovered(("ended", "recipient")), Quarantined("timeout")
+    assert uncovered.reasons == ("ended", "recipient")
+    assert str(uncovered) == "not permitted: ended, recipient; nothing was sent"
+    assert (aside.reason, str(aside)) == ("timeout", "not converted: timeout")
 
 
 def test_positions_name_type_and_lines_and_never_the_text() -> None:

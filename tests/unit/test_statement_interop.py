@@ -9,8 +9,8 @@ import pytest
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
-from jwcrypto import jwk
-from jwcrypto.jws import JWS
+from jwcrypto import jwk  # type: ignore[import-untyped]
+from jwcrypto.jws import JWS  # type: ignore[import-untyped]
 
 from exchange import canonical, jws, statement
 from exchange.errors import StatementNotAcceptable
@@ -22,7 +22,7 @@ ISSUER = "https://hub.example"
 ROOT = Path(__file__).parents[2]
 PAIR = IdentityKey("agency-a", b"\x01" * 32, b"\x02" * 32)
 KNOWN = {PAIR.kid: PAIR.card}
-PAYLOAD = {
+PAYLOAD: dict[str, Any] = {
     "id": "06060606-0606-4606-8606-060606060606",
     "iat": NOW,
     "agency": "agency-a",
