@@ -1,1 +1,4 @@
-"""Channel `smtp`."""
+"""Channel `smtp`: an e-mail that says that something may be waiting, and nothing else.
+
+Nothing is exported here; the entry point is `exchange_plugin_smtp.channel`.
+"""
