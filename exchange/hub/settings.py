@@ -153,8 +153,8 @@ class HubSettings(Configuration):
 
     model_config = SettingsConfigDict(env_prefix="EXCHANGE_HUB_")
 
-    data: Path = Path("hub-data")
-    """Directory of the databases, the payloads and the control socket; mode 0700."""
+    home: Path = Path("hub")
+    """Directory of the databases, the payloads, the keys and the control socket; mode 0700."""
     origin: str = "http://127.0.0.1:8700"
     """Public scheme, host and port, without a path; issuer and audience of tokens."""
     name: Annotated[str, Field(min_length=1, max_length=80)] = "Exchange"

@@ -1,0 +1,120 @@
+"""Release a header: the gate. One unit of work decides, logs and hands it out.
+
+The numbers are those of docs/formats.md, order of verification: the hub, releasing.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection
+
+from exchange.audit import event
+from exchange.canonical import b64u, labelled
+from exchange.consent.decision import Asked, Reason
+from exchange.errors import NotFound
+from exchange.hub import gate, repeat
+from exchange.hub.gate import Attempt, Denied
+from exchange.hub.parts import Hub
+from exchange.hub.repeat import Once
+from exchange.hub.storage import agencies, consents, disclosures, headers, log
+from exchange.hub.storage.disclosures import Gated
+from exchange.hub.storage.log import Chain
+from exchange.hub.stored import context_of
+from exchange.vocabulary import Secrecy
+from exchange.wire.asked import asked_by_manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A header on its way to a recipient; it exists in this value and in its row only."""
+
+    header: bytes = field(repr=False)
+    collected_at: datetime
+    """When this recipient was first given it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """What had to be awaited before the unit of work."""
+
+    chain: Chain
+    vetoed: bool
+
+
+async def collect(hub: Hub, disclosure: str, caller: str, *, once: Once | None) -> Released:
+    """Release the header of `disclosure` to `caller`, or refuse, and record that.
+
+    A repetition by the same recipient gets the same header while all of this still holds.
+
+    Raises:
+        NotFound: absent, hidden, over or denied; the caller cannot tell which.
+    """
+    chain, question = await hub.db.read(_seek, disclosure, caller)
+    vetoed = False
+    if question is not None and hub.vetoes:
+        vetoed = await gate.vetoes(hub, asked_by_manifest(context_of(question)))
+    ready = _Ready(await gate.chain_for(hub, chain), vetoed)
+    released = await hub.db.write(_collect, hub, disclosure, caller, ready, once)
+    if released is None:
+        raise NotFound
+    # Committed: from here on the header counts as handed out, whether or not it arrives. If a
+    # withdrawal comes next, this recipient is asked to erase.
+    return released
+
+
+def _seek(conn: Connection, disclosure: str, caller: str) -> tuple[str | None, bytes | None]:
+    """Return the chain and the manifest behind a disclosure, if `caller` is its recipient."""
+    found = disclosures.gated(conn, disclosure, caller)
+    filed = consents.filed(conn, "" if found is None else found.consent)
+    chain = None if filed is None else filed.chain
+    return chain, None if found is None else found.manifest
+
+
+def _collect(
+    conn: Connection, hub: Hub, disclosure: str, caller: str, ready: _Ready, once: Once | None
+) -> Released | None:
+    found = disclosures.gated(conn, disclosure, caller)
+    try:
+        released = _release(conn, hub, found, caller, ready)
+    except Denied as denied:
+        attempt = Attempt(
+            caller=caller,
+            request=b64u(labelled("xch-collection-request-v1", disclosure.encode("ascii"))),
+            consent=None if found is None else found.consent,
+        )
+        gate.refuse(conn, hub, ready.chain, attempt, denied)
+        return None
+    repeat.claim(conn, once, now=hub.clock())
+    return released
+
+
+def _release(
+    conn: Connection, hub: Hub, found: Gated | None, caller: str, ready: _Ready
+) -> Released:
+    """Decide, log and read the header; what is absent is decided on all the same."""
+    asked = _nothing(caller) if found is None else asked_by_manifest(context_of(found.manifest))
+    granted = gate.permit(conn, hub, asked, vetoed=ready.vetoed, counted=1)
+    if found is None or caller not in agencies.active(conn, [caller]):
+        raise Denied((Reason.NO_CONSENT,))
+    header = headers.release(conn, granted, found.id)
+    if header is None or granted.decided_at >= asked.exp:
+        raise Denied((Reason.ENDED,), chain=ready.chain.uuid)
+    if disclosures.collect(conn, granted, found.id, caller):
+        collected = event.disclosure_collected(
+            at=granted.decided_at, by=caller, manifest=found.digest
+        )
+        log.record(conn, ready.chain, collected)
+    return Released(header, found.collected_at or granted.decided_at)
+
+
+def _nothing(caller: str) -> Asked:
+    """Return a question that no consent covers."""
+    return Asked(
+        consent=gate.NOWHERE,
+        sender=gate.NOWHERE,
+        recipients=frozenset({caller}),
+        purpose=gate.NOWHERE,
+        category=gate.NOWHERE,
+        secrecy=Secrecy.PERSONAL,
+        exp=datetime.max.replace(tzinfo=UTC),
+    )

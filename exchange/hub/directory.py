@@ -1,0 +1,92 @@
+"""Who may call and whose signatures count: the agencies' rows, mirrored in this process.
+
+A mirror and not a cache: it is replaced after every commit that changes an agency, before that
+change is answered, and only one process uses the database. It serves authentication and the
+verification of signatures. What decides about a document reads the rows in its own transaction.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from joserfc import jwk
+
+from exchange.canonical import b64u
+from exchange.keyid import IdentityCard
+from exchange.statement import Identities, VerifyingKeys, seconds, verifying_keys
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One identity of one agency, as registered."""
+
+    card: IdentityCard
+    until: datetime | None
+    """When an old identity stops counting after a succession; None for the present one."""
+    active: bool
+    """False while its agency is suspended: it cannot call."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    keys: VerifyingKeys
+    client: jwk.OKPKey = field(repr=False)
+    until: int | None
+    active: bool
+
+    def counts(self, now: int) -> bool:
+        return self.until is None or now < self.until
+
+
+class Directory:
+    """The registered identities by `kid`; keys are loaded once."""
+
+    def __init__(self, identities: Iterable[Identity] = ()) -> None:
+        self._known: dict[str, _Known] = {}
+        self._of: dict[str, list[_Known]] = {}
+        self.replace(identities)
+
+    def replace(self, identities: Iterable[Identity]) -> None:
+        """Take over what a commit has made true."""
+        known: dict[str, _Known] = {}
+        for identity in identities:
+            before = self._known.get(identity.card.kid)
+            keys = before.keys if before is not None else verifying_keys(identity.card)
+            client = before.client if before is not None else _client_key(identity.card)
+            until = None if identity.until is None else seconds(identity.until)
+            known[keys.kid] = _Known(keys, client, until, identity.active)
+        self._known = known
+        self._of = {}
+        for entry in known.values():
+            self._of.setdefault(entry.keys.card.agency, []).append(entry)
+
+    def accepts(self, agency: str, kid: str, *, now: datetime) -> bool:
+        """Tell whether `agency` may call now, having authenticated with identity `kid`."""
+        known = self._known.get(kid)
+        return (
+            known is not None
+            and known.active
+            and known.keys.card.agency == agency
+            and known.counts(seconds(now))
+        )
+
+    def client(self, kid: object, *, now: int) -> tuple[str, jwk.OKPKey]:
+        """Return the agency and the key a client assertion of identity `kid` is signed with.
+
+        Raises:
+            KeyError: not registered, no longer valid, or suspended.
+        """
+        known = self._known[kid] if isinstance(kid, str) else None
+        if known is None or not known.active or not known.counts(now):
+            raise KeyError
+        return known.keys.card.agency, known.client
+
+    def identities(self, agency: str, *, now: datetime) -> Identities:
+        """Return the identities whose signatures count as those of `agency` now, by `kid`."""
+        moment = seconds(now)
+        found = self._of.get(agency, ())
+        return {known.keys.kid: known.keys for known in found if known.counts(moment)}
+
+
+def _client_key(card: IdentityCard) -> jwk.OKPKey:
+    return jwk.OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": b64u(card.ed25519)})

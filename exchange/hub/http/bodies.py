@@ -1,0 +1,192 @@
+"""Reading what a request carries, each kind with its own bound and deadline.
+
+aiohttp's own limits do not guard a stream, and its readers accept what `canonical` refuses. So
+nothing else in the hub touches `request.content`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TypeVar
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
+from aiohttp.streams import StreamReader
+from aiohttp.web_protocol import RequestPayloadError
+from pydantic import ValidationError
+
+from exchange import canonical
+from exchange.errors import Malformed, TooLarge
+from exchange.wire.routes import FORM, JSON
+from exchange.wire.shapes import Shape, Text
+
+FORM_LIMIT = 8 * 1024
+"""Bytes of a form; a client assertion has 500."""
+FORM_FIELDS = 20
+JSON_DEPTH = 8
+LOST = (ConnectionError, RequestPayloadError)
+"""What reading raises when the client has gone in the middle of a body."""
+RATE_WINDOW_S = 20.0
+"""Seconds over which the smallest rate of a streamed body is measured."""
+
+S = TypeVar("S", bound=Shape)
+T = TypeVar("T", bound=Text)
+
+
+async def whole(request: web.Request, *, limit: int, seconds: float) -> bytes:
+    """Return a body of at most `limit` bytes that arrives within `seconds`.
+
+    Raises:
+        TooLarge: it is larger; reading stops within one chunk of the limit.
+        web.HTTPRequestTimeout: it did not arrive in time.
+        Malformed: it ended before its announced length.
+    """
+    if (request.content_length or 0) > limit:
+        raise TooLarge(f"more than {limit} bytes")
+    chunks = list[bytes]()
+    size = 0
+    try:
+        async with asyncio.timeout(seconds):
+            while chunk := await request.content.readany():
+                size += len(chunk)
+                if size > limit:
+                    raise TooLarge(f"more than {limit} bytes")
+                chunks.append(chunk)
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
+    except LOST:
+        raise Malformed("the body ended early") from None
+    return b"".join(chunks)
+
+
+def media_type(request: web.Request, *known: str) -> str:
+    """Return which of `known` the body claims to be, or refuse with 415.
+
+    No parameter but `charset=utf-8` is admitted.
+    """
+    kind, _, parameter = request.headers.get("Content-Type", "").partition(";")
+    kind = kind.strip().lower()
+    if kind not in known or parameter.strip().lower() not in {"", "charset=utf-8"}:
+        raise web.HTTPUnsupportedMediaType
+    return kind
+
+
+async def json_body(request: web.Request, shape: type[S], *, limit: int, seconds: float) -> S:
+    """Return the JSON body as `shape`; strictly read first, because pydantic is lenient."""
+    media_type(request, JSON)
+    text = await whole(request, limit=limit, seconds=seconds)
+    canonical.loads(text, limit=limit, depth=JSON_DEPTH)
+    try:
+        return shape.model_validate_json(text)
+    except ValidationError as error:
+        raise Malformed(faults(error)) from None
+
+
+def parsed(shape: type[T], given: dict[str, str]) -> T:
+    """Return parameters of a path or query as `shape`.
+
+    Raises:
+        Malformed: one is missing, unknown or out of range.
+    """
+    try:
+        return shape.model_validate(given)
+    except ValidationError as error:
+        raise Malformed(faults(error)) from None
+
+
+def faults(error: ValidationError) -> str:
+    """Return which members are wrong and how: never their values, nor names we do not know."""
+    found = error.errors(include_input=False, include_url=False, include_context=False)
+    return "; ".join(
+        "unknown member" if each["type"] == "extra_forbidden" else f"{_place(each['loc'])}"
+        for each in found[:10]
+    )
+
+
+def _place(place: tuple[int | str, ...]) -> str:
+    return f"{'.'.join(str(part) for part in place) or 'body'}: missing or not valid"
+
+
+async def form(request: web.Request, *, seconds: float) -> dict[str, str]:
+    """Return the fields of an urlencoded form, each once.
+
+    Raises:
+        Malformed: a field twice, or something that cannot be parsed.
+    """
+    media_type(request, FORM)
+    text = await whole(request, limit=FORM_LIMIT, seconds=seconds)
+    try:
+        pairs = parse_qsl(
+            text.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=True,
+            errors="strict",
+            max_num_fields=FORM_FIELDS,
+        )
+    except ValueError:
+        raise Malformed("the form cannot be parsed") from None
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise Malformed("a field occurs twice in the form")
+    return fields
+
+
+async def first_line(content: StreamReader, *, limit: int, seconds: float) -> bytes:
+    """Return the line in front of a sealed document without its LF; the rest stays unread.
+
+    Raises:
+        TooLarge: no LF within `limit` bytes.
+        Malformed: the body ended before the LF.
+        web.HTTPRequestTimeout: the line did not arrive in time.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            line = await content.readuntil(b"\n", max_size=limit)
+    except LineTooLong:  # its text quotes the line
+        raise TooLarge(f"the manifest line has more than {limit} bytes") from None
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
+    except LOST:
+        raise Malformed("the body ended early") from None
+    if not line.endswith(b"\n"):
+        raise Malformed("the manifest line has no line feed")
+    return line[:-1]
+
+
+async def arriving(
+    request: web.Request, *, limit: int, seconds: float, slowest: float
+) -> AsyncIterator[bytes]:
+    """Yield what arrives of a streamed body.
+
+    A lost, silent or too slow connection ends the piece instead of failing it: what came
+    counts, and whoever needs the whole compares sizes.
+
+    Args:
+        request: its content was not read, or only its first line.
+        limit: largest number of bytes.
+        seconds: longest silence.
+        slowest: bytes per second that must arrive over every `RATE_WINDOW_S`.
+
+    Raises:
+        TooLarge: more than `limit` bytes arrived.
+    """
+    seen = since = 0
+    clock = asyncio.get_running_loop().time
+    window = clock()
+    while True:
+        try:
+            async with asyncio.timeout(seconds):
+                chunk = await request.content.readany()
+        except (*LOST, TimeoutError):
+            return
+        if not chunk:
+            return
+        seen += len(chunk)
+        since += len(chunk)
+        if seen > limit:
+            raise TooLarge(f"more than {limit} bytes")
+        yield chunk
+        if (passed := clock() - window) >= RATE_WINDOW_S:
+            if since < slowest * passed:
+                return
+            window, since = clock(), 0

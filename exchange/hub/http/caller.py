@@ -1,0 +1,62 @@
+"""Who calls: the bearer token, and whether that agency may still call."""
+
+import ipaddress
+from collections.abc import Callable
+
+from aiohttp import web
+
+from exchange.errors import Unauthenticated
+from exchange.hub.http.call import FRONT
+from exchange.hub.settings import Http
+from exchange.statement import seconds
+
+SCHEME = "Bearer "
+
+
+def authenticated(request: web.Request) -> str:
+    """Return the id of the agency that calls.
+
+    Every failure is the same 401. The token says who authenticated a moment ago; suspension
+    and a changed identity count from the moment they were committed.
+
+    Raises:
+        Unauthenticated: no token, not our token, expired, or its agency may not call any more.
+    """
+    front = request.app[FRONT]
+    given = request.headers.get("Authorization", "")
+    if not given.startswith(SCHEME):
+        raise Unauthenticated
+    now = front.hub.clock()
+    bearer = front.tokens.read(given.removeprefix(SCHEME), now=seconds(now))
+    if not front.hub.directory.accepts(bearer.agency, bearer.kid, now=now):
+        raise Unauthenticated
+    return bearer.agency
+
+
+def addresses(settings: Http) -> Callable[[web.Request], str]:
+    """Return a function that says where a request comes from.
+
+    Only the entry a trusted proxy has appended itself is believed: the last one.
+    """
+    proxies = [ipaddress.ip_network(text, strict=False) for text in settings.trusted_proxies]
+
+    def address(request: web.Request) -> str:
+        remote = request.remote or ""
+        forwarded = request.headers.getall("X-Forwarded-For", [])
+        if not proxies or not forwarded or not _within(remote, proxies):
+            return remote
+        last = forwarded[-1].rpartition(",")[2].strip()
+        try:
+            return str(ipaddress.ip_address(last))
+        except ValueError:
+            return remote
+
+    return address
+
+
+def _within(address: str, networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(found in network for network in networks)

@@ -1,0 +1,189 @@
+"""One connection of a client: deadlines, caps and constant answers that aiohttp does not have.
+
+aiohttp has no deadline for a request head, no cap on connections, and answers what its parser
+refuses with the refused bytes. This is the one module that uses names aiohttp keeps private;
+tests/hub/test_connection.py fails on an upgrade that renames them.
+
+Never logs or answers a byte of what a client sent.
+"""
+
+import asyncio
+import ipaddress
+from collections import Counter
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
+from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_server import Server
+
+from exchange.canonical import encode
+from exchange.hub.settings import Http, Listen
+from exchange.hub.streams import cut
+from exchange.wire import problems
+
+HEAD_LINES = 64
+"""Header lines of a request; twice what a browser behind two proxies sends."""
+LINE_LIMIT = 8190
+"""Bytes of one line of a request head: aiohttp's and Apache's default."""
+
+
+class Doorkeeper:
+    """Counts open connections, in all and by address, and says when there are too many."""
+
+    def __init__(self, listen: Listen, http: Http) -> None:
+        self._listen = listen
+        self._proxies = [ipaddress.ip_network(text, strict=False) for text in http.trusted_proxies]
+        self._open: Counter[str] = Counter()
+
+    def admit(self, address: str) -> bool:
+        """Count a new connection from `address`; False if it must be closed at once."""
+        self._open[address] += 1
+        if self._open.total() > self._listen.connections:
+            return False
+        here = self._open[address] <= self._listen.connections_per_address
+        return here or self._is_proxy(address)
+
+    def leave(self, address: str) -> None:
+        """Forget a closed connection that was counted."""
+        self._open[address] -= 1
+        if self._open[address] <= 0:
+            del self._open[address]
+
+    def _is_proxy(self, address: str) -> bool:
+        try:
+            found = ipaddress.ip_address(address)
+        except ValueError:  # a unix socket has no address
+            return False
+        return any(found in network for network in self._proxies)
+
+
+class Connection(RequestHandler):
+    """aiohttp's protocol of one connection, with a deadline for every request head."""
+
+    __slots__ = ("_address", "_doorkeeper", "_head_deadline", "_head_s")
+
+    def __init__(
+        self, manager: "HubServer", *, doorkeeper: Doorkeeper, head_s: float, **settings: Any
+    ) -> None:
+        super().__init__(manager, **settings)
+        self._doorkeeper = doorkeeper
+        self._head_s = head_s
+        self._head_deadline: asyncio.TimerHandle | None = None
+        self._address: str | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Count the connection; cut it at once if there are too many."""
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        self._address = str(peer[0]) if isinstance(peer, tuple) else ""
+        if not self._doorkeeper.admit(self._address):
+            cut(self.transport)
+            return
+        self._expect_head()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Forget the connection and its deadline."""
+        self._disarm()
+        if self._address is not None:
+            self._doorkeeper.leave(self._address)
+            self._address = None
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser; from the first byte of a head the rest has `head_s` seconds."""
+        super().data_received(data)
+        if self._waiter is not None and not self._waiter.done() and not self._messages:
+            if data and self._head_deadline is None:
+                self._expect_head()
+        elif self._messages or self._current_request is not None:
+            self._disarm()
+
+    def _expect_head(self) -> None:
+        self._head_deadline = self._loop.call_later(self._head_s, self._head_is_late)
+
+    def _head_is_late(self) -> None:
+        self._head_deadline = None
+        if self._current_request is None and not self._messages:
+            cut(self.transport)
+
+    def _disarm(self) -> None:
+        if self._head_deadline is not None:
+            self._head_deadline.cancel()
+            self._head_deadline = None
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what the parser refused with a constant problem, and close."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer has begun already")
+        if status == web.HTTPBadRequest.status_code and isinstance(exc, LineTooLong):
+            status = 431
+        refused = web.Response(
+            status=status,
+            body=encode(problems.http_problem(status)),
+            content_type=problems.MEDIA_TYPE,
+            headers={"Server": "exchange", "Cache-Control": "no-store"},
+        )
+        refused.force_close()
+        return refused
+
+    def log_exception(self, *_args: Any, **_named: Any) -> None:
+        """Write nothing: the texts and causes here quote what a client sent."""
+
+
+class HubServer(Server):
+    """aiohttp's server, making `Connection`s."""
+
+    def __init__(self, stock: Server, *, doorkeeper: Doorkeeper, head_s: float) -> None:
+        super().__init__(
+            stock.request_handler,
+            request_factory=stock.request_factory,
+            handler_cancellation=stock.handler_cancellation,
+            loop=stock._loop,  # noqa: SLF001 - see the module's docstring
+            **stock._kwargs,  # noqa: SLF001
+        )
+        self._doorkeeper = doorkeeper
+        self._head_s = head_s
+
+    def __call__(self) -> RequestHandler:
+        """Return the protocol of a new connection."""
+        return Connection(
+            self,
+            doorkeeper=self._doorkeeper,
+            head_s=self._head_s,
+            loop=self._loop,
+            **self._kwargs,
+        )
+
+
+class Runner(web.AppRunner):
+    """Serves an application with the limits and deadlines of `settings`."""
+
+    __slots__ = ("_http", "_listen")
+
+    def __init__(self, app: web.Application, listen: Listen, http: Http) -> None:
+        super().__init__(
+            app,
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=http.idle_s,
+            lingering_time=5.0,
+            max_headers=HEAD_LINES,
+            max_line_size=LINE_LIMIT,
+            max_field_size=LINE_LIMIT,
+            shutdown_timeout=http.shutdown_s,
+        )
+        self._listen = listen
+        self._http = http
+
+    async def _make_server(self) -> Server:
+        stock = await super()._make_server()
+        return HubServer(
+            stock, doorkeeper=Doorkeeper(self._listen, self._http), head_s=self._http.head_s
+        )

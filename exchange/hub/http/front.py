@@ -1,0 +1,146 @@
+"""What is wrong with a request before anybody asks what it wants: framing, host, path, query.
+
+Stricter than HTTP allows where leniency lets two programs read one request differently, or
+lets an id be spelt in two ways. Never looks at an object, so a refusal here tells nothing.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Collection
+from urllib.parse import parse_qsl
+
+from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
+
+from exchange.errors import Malformed
+from exchange.wire import problems
+
+HEAD_LIMIT = 32 * 1024
+"""Bytes of all header lines together."""
+PATH_LIMIT = 512
+"""Bytes of a path; our longest has 90."""
+QUERY_LIMIT = 2048
+"""Bytes of a query; our longest has 200."""
+
+SINGLE = frozenset(
+    {
+        "authorization",
+        "content-length",
+        "content-type",
+        "cookie",
+        "host",
+        "idempotency-key",
+        "if-range",
+        "range",
+        "transfer-encoding",
+        "upload-length",
+        "upload-offset",
+    }
+)
+"""Headers that decide something: of two, one program would take the first, another the last."""
+REFUSED = frozenset({"x-http-method-override", "x-http-method", "x-method-override"})
+"""Headers that would make a request mean another one."""
+
+_PATH = re.compile(r"/[A-Za-z0-9._/-]*", re.ASCII)
+_QUERY = re.compile(r"[A-Za-z0-9_=&-]*", re.ASCII)
+
+
+class HeadTooLarge(web.HTTPClientError):
+    """The request head is too large."""
+
+    status_code = 431
+
+
+class Misdirected(web.HTTPClientError):
+    """The host in the request is not ours."""
+
+    status_code = 421
+
+
+class BadFraming(web.HTTPBadRequest):
+    """Where this request ends is not certain: the connection must not be used again."""
+
+
+def check(request: web.Request, *, hosts: Collection[str]) -> None:
+    """Refuse a request whose head is malformed, ambiguous, too large or meant for another host.
+
+    Args:
+        request: as parsed; nothing of its body was read.
+        hosts: values of `Host` this process answers, in lower case.
+
+    Raises:
+        web.HTTPException: 400, 404, 415, 417, 421 or 431.
+    """
+    _check_lines(request)
+    _check_framing(request)
+    if request.raw_path[:1] != "/" or request.headers[hdrs.HOST].lower() not in hosts:
+        raise Misdirected
+    _check_target(request.raw_path)
+    if hdrs.CONTENT_ENCODING in request.headers:
+        raise web.HTTPUnsupportedMediaType
+    if request.headers.get(hdrs.EXPECT, "100-continue").lower() != "100-continue":
+        raise web.HTTPExpectationFailed
+
+
+def _check_lines(request: web.Request) -> None:
+    total = 0
+    seen = Counter[str]()
+    for name, value in request.raw_headers:
+        total += len(name) + len(value) + 4
+        seen[name.decode("latin-1").lower()] += 1
+    if total > HEAD_LIMIT:
+        raise HeadTooLarge
+    if not REFUSED.isdisjoint(seen) or any("_" in name for name in seen):
+        raise BadFraming
+    if any(count > 1 and name in SINGLE for name, count in seen.items()) or not seen["host"]:
+        raise BadFraming
+
+
+def _check_framing(request: web.Request) -> None:
+    if request.version not in {HttpVersion10, HttpVersion11}:
+        raise BadFraming
+    coding = request.headers.get(hdrs.TRANSFER_ENCODING)
+    length = request.headers.get(hdrs.CONTENT_LENGTH)
+    if coding is not None and (
+        coding.lower() != "chunked" or request.version != HttpVersion11 or length is not None
+    ):
+        raise BadFraming
+    if length is not None and not (length.isascii() and length.isdigit()):
+        raise BadFraming
+    if request.method in {hdrs.METH_GET, hdrs.METH_HEAD} and (
+        coding is not None or (length is not None and int(length) > 0)
+    ):
+        raise BadFraming
+
+
+def _check_target(target: str) -> None:
+    path, _, query = target.partition("?")
+    # Ours never need a percent sign: what decodes to a slash or a NUL is no id of ours.
+    if len(path) > PATH_LIMIT or _PATH.fullmatch(path) is None:
+        raise web.HTTPNotFound
+    if len(query) > QUERY_LIMIT or _QUERY.fullmatch(query) is None:
+        raise Malformed("the query holds characters that no parameter has")
+
+
+def parameters(request: web.Request) -> dict[str, str]:
+    """Return the query as text, each key once.
+
+    Raises:
+        Malformed: a key twice, or a part without a value.
+    """
+    try:
+        pairs = parse_qsl(
+            request.raw_path.partition("?")[2], keep_blank_values=True, strict_parsing=True
+        )
+    except ValueError:
+        if "?" not in request.raw_path or request.raw_path.endswith("?"):
+            return {}
+        raise Malformed("the query cannot be parsed") from None
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Malformed("a parameter occurs twice in the query")
+    return found
+
+
+def known_status(status: int) -> int:
+    """Return `status` if it has a problem of its own, else 500."""
+    return status if status in problems.HTTP_CODES else 500

@@ -1,0 +1,124 @@
+"""The outermost layer: framing, problems instead of errors, one log line, security headers."""
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from exchange.canonical import encode
+from exchange.errors import ExchangeError, StatementNotAcceptable, Unauthenticated, positions
+from exchange.hub.http import front
+from exchange.hub.http.bodies import LOST
+from exchange.hub.http.call import CALLER, FRONT, REQUEST_ID
+from exchange.wire import problems
+
+HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), "
+    "browsing-topics=()",
+    "X-Permitted-Cross-Domain-Policies": "none",
+    "Cache-Control": "no-store",
+    "Server": "exchange",
+}
+"""On every answer, unless its handler has set the header itself."""
+
+RETRY_AFTER: Final = {429: "5", 503: "2", 507: "3600"}
+"""Seconds, constant per status: a figure that depends on a state would tell about it."""
+
+_CLOSING: Final = frozenset({400, 408, 431})
+"""After these nobody knows where the next request would begin."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@web.middleware
+async def problem_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer every error as a problem, and write one line about the request.
+
+    The one `except Exception` of the hub's HTTP side: aiohttp would log a traceback whose last
+    line is the text of a foreign error, and that text can hold what somebody sent us.
+    """
+    request[REQUEST_ID] = secrets.token_hex(8)
+    begun = time.monotonic()
+    log = structlog.get_logger("exchange.hub.http")
+    try:
+        front.check(request, hosts=request.app[FRONT].hosts)
+        answer = await handler(request)
+    except ExchangeError as error:
+        answer = _answer(error)
+        if isinstance(error, StatementNotAcceptable):
+            log.info("statement-refused", request_id=request[REQUEST_ID], step=error.step)
+    except web.HTTPException as refused:  # aiohttp's own 404, 405, 413, and ours of the front
+        answer = _answer_http(refused)
+    except LOST:
+        raise ConnectionResetError from None
+    except Exception as bug:  # noqa: BLE001 - see above
+        log.error("bug", request_id=request[REQUEST_ID], positions=positions(bug))
+        answer = _answer(ExchangeError())
+    log.info(
+        "request",
+        request_id=request[REQUEST_ID],
+        method=request.method if request.method in _METHODS else "other",
+        route=route_of(request),
+        status=answer.status,
+        duration_ms=round((time.monotonic() - begun) * 1000, 1),
+        **({"agency": request[CALLER]} if CALLER in request else {}),
+    )
+    return answer
+
+
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def route_of(request: web.Request) -> str:
+    """Return the pattern of the route, never the path."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else "unmatched"
+
+
+def _answer(error: ExchangeError) -> web.Response:
+    problem = problems.to_problem(error)
+    headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthenticated) else {}
+    return _problem(problem, problem["status"], headers)
+
+
+def _answer_http(refused: web.HTTPException) -> web.StreamResponse:
+    if refused.status < 400:  # noqa: PLR2004 - 204 and 304 are no errors
+        return web.Response(status=refused.status, headers=refused.headers)
+    kept = {
+        name: refused.headers[name]
+        for name in ("Allow", "Content-Range", "Tus-Version", "Tus-Resumable")
+        if name in refused.headers
+    }
+    return _problem(problems.http_problem(refused.status), refused.status, kept)
+
+
+def _problem(problem: dict[str, object], status: int, headers: dict[str, str]) -> web.Response:
+    if status in RETRY_AFTER:
+        headers = {**headers, "Retry-After": RETRY_AFTER[status]}
+    answer = web.Response(
+        status=status,
+        body=encode(problem),  # type: ignore[arg-type]  # problems are JSON without floats
+        content_type=problems.MEDIA_TYPE,
+        headers=headers,
+    )
+    if status in _CLOSING:
+        answer.force_close()
+    return answer
+
+
+async def security_headers(_request: web.Request, answer: web.StreamResponse) -> None:
+    """Put the constant headers on an answer; a signal, because it also sees 404, 405 and 413."""
+    for name, value in HEADERS.items():
+        if name == "Server" or name not in answer.headers:
+            answer.headers[name] = value

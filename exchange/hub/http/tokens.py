@@ -1,0 +1,79 @@
+"""Access tokens: short-lived, made and read by this hub alone (RFC 9068).
+
+A token says who authenticated and with which identity; whether that agency may still call is
+read anew at every request. The hub is the only issuer and the only reader, therefore one
+symmetric key is enough; it lies in the data directory, mode 0600.
+"""
+
+import secrets
+from dataclasses import dataclass
+
+from joserfc import jwk, jwt
+from joserfc.errors import JoseError
+
+from exchange.errors import Unauthenticated
+
+ALGORITHM = "HS256"
+TYPE = "at+jwt"
+"""RFC 9068, section 2.1: what keeps access tokens and other JWTs apart."""
+KEY_SIZE = 32
+LARGEST = 2048
+"""Characters of a token; ours have about 500."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Who a valid token was made for."""
+
+    agency: str
+    kid: str
+    """Identity that authenticated; the token dies with it."""
+
+
+class AccessTokens:
+    """Makes and reads the tokens of one hub."""
+
+    def __init__(self, key: bytes, *, issuer: str, life_s: int) -> None:
+        self._key = jwk.OctKey.import_key(key)
+        self._issuer = issuer
+        self.life_s = life_s
+
+    def make(self, bearer: Bearer, *, now: int) -> str:
+        """Return a token for `bearer`, valid from `now` (seconds) for `life_s` seconds."""
+        claims = {
+            "iss": self._issuer,
+            "aud": self._issuer,
+            "sub": bearer.agency,
+            "client_id": bearer.agency,
+            "kid": bearer.kid,
+            "iat": now,
+            "exp": now + self.life_s,
+            "jti": secrets.token_urlsafe(16),
+        }
+        return jwt.encode({"alg": ALGORITHM, "typ": TYPE}, claims, self._key)
+
+    def read(self, token: str, *, now: int) -> Bearer:
+        """Return who `token` was made for.
+
+        Raises:
+            Unauthenticated: not a token of this hub, or not valid at `now`.
+        """
+        if len(token) > LARGEST:
+            raise Unauthenticated
+        try:
+            read = jwt.decode(token, self._key, algorithms=[ALGORITHM])
+        except (JoseError, ValueError, TypeError):
+            raise Unauthenticated from None
+        claims = read.claims
+        agency, kid, expires = claims.get("sub"), claims.get("kid"), claims.get("exp")
+        if (
+            read.header.get("typ") != TYPE
+            or claims.get("iss") != self._issuer
+            or claims.get("aud") != self._issuer
+            or not isinstance(agency, str)
+            or not isinstance(kid, str)
+            or type(expires) is not int
+            or not now < expires <= now + self.life_s
+        ):
+            raise Unauthenticated
+        return Bearer(agency, kid)

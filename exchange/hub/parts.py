@@ -1,0 +1,76 @@
+"""The parts of a running hub, as one frozen value that every verb takes first.
+
+Built in `exchange.hub.app`. There is no private key in it, and no code that opens a document.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TypeAlias
+
+from exchange.hookspecs import Channel, GateVeto
+from exchange.hub.directory import Directory
+from exchange.hub.news import News
+from exchange.hub.records import Records
+from exchange.hub.storage.blobs import Blobs
+from exchange.hub.storage.vault import Vault
+from exchange.hub.streams import Streams
+from exchange.sqlite import Database
+
+Clock: TypeAlias = Callable[[], datetime]
+"""Returns the present moment, aware; only the composition root owns a real one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """Figures that verbs decide with; their meaning is documented in `exchange.hub.settings`."""
+
+    max_size: int
+    """Bytes of a sealed document."""
+    incomplete: timedelta
+    reminder: timedelta
+    erasure_due: timedelta
+    erasure_reminder: timedelta
+    open_uploads: int
+    waiting: int
+    """Disclosures of one sender that are stored and not acknowledged."""
+    stored: int
+    """Bytes of payloads of one sender."""
+    reserve: int
+    """Bytes that stay free on the disk."""
+    demo: bool
+
+
+@dataclass(slots=True)
+class Occupied:
+    """What a sender occupies, as last read and counted on since."""
+
+    read_at: datetime
+    uploads: int
+    waiting: int
+    stored: int
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hub:
+    """Everything a verb may use."""
+
+    home: Path
+    """Directory of the databases and payloads."""
+    db: Database
+    vault: Vault
+    blobs: Blobs
+    clock: Clock
+    origin: str
+    """Scheme, host and port; issuer and audience of tokens."""
+    rules: Rules
+    directory: Directory
+    records: Records
+    news: News
+    streams: Streams
+    channels: Mapping[str, Channel]
+    vetoes: Mapping[str, GateVeto]
+    occupied: dict[str, Occupied] = field(default_factory=dict)
+    """By sender; see `exchange.hub.quota`."""

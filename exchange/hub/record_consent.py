@@ -1,0 +1,142 @@
+"""Record a signed consent: from the commit on the gate uses it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from exchange.agreement.force import in_force
+from exchange.audit import event
+from exchange.canonical import labelled
+from exchange.consent.check import findings, refuse
+from exchange.consent.record import ConsentRecord, read_consent
+from exchange.errors import LintRefused, Malformed, StatementNotAcceptable
+from exchange.hub import repeat
+from exchange.hub.parts import Hub
+from exchange.hub.repeat import Once
+from exchange.hub.storage import agreements, consents, log
+from exchange.hub.storage.consents import NewConsent
+from exchange.hub.storage.log import Chain
+from exchange.statement import Kind, Verified, verify
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A consent in the hub's tables."""
+
+    id: str
+    digest: str
+    recorded_at: datetime
+
+
+async def record_consent(
+    hub: Hub, caller: str, statement: bytes, log_key: bytes, *, once: Once | None
+) -> Recorded:
+    """Record a consent that `caller` has collected; a repetition gets the first answer.
+
+    Args:
+        hub: the parts.
+        caller: the collecting agency.
+        statement: signed by it, and by the person if electronic.
+        log_key: 32 random bytes, drawn by the gateway: the key of the consent's log entries.
+        once: the caller's Idempotency-Key.
+
+    Raises:
+        StatementNotAcceptable: not a consent this caller has signed.
+        LintRefused: it breaks rules, or its agreement is not in force for this caller.
+        Conflict: its id or its log key was used before.
+    """
+    now = hub.clock()
+    identities = hub.directory.identities(caller, now=now)
+    kinds = (Kind.CONSENT, Kind.CONSENT_ELECTRONIC)
+    verified = verify(statement, kinds, identities, now=now)
+    try:
+        consent = read_consent(verified)
+    except Malformed as error:
+        raise StatementNotAcceptable from error
+    recorded = await hub.db.read(_recorded, consent)
+    if recorded is not None:
+        return recorded
+    await hub.db.read(_check, hub, consent)
+    # The key is durable before the record is: without it nobody could ever open the entries.
+    # A crash in between leaves a key without a chain; the same record finds it again, for its
+    # chain follows from its digest, and the sweeper forgets it after a day.
+    chain = await hub.vault.add(chain_of(consent.digest), log_key)
+    return await hub.db.write(_record, hub, verified, consent, chain, once)
+
+
+def chain_of(digest: str) -> str:
+    """Return the UUID of the log chain of the consent with this digest."""
+    return str(UUID(bytes=labelled("xch-consent-chain-v1", digest.encode("ascii"))[:16], version=4))
+
+
+def _recorded(conn: Connection, consent: ConsentRecord) -> Recorded | None:
+    if not consents.known(conn, consent.id, consent.digest):
+        return None
+    filed = consents.filed(conn, consent.digest)
+    return None if filed is None else Recorded(consent.id, consent.digest, filed.recorded_at)
+
+
+def _check(conn: Connection, hub: Hub, consent: ConsentRecord) -> None:
+    """Refuse a record that is wider than its agreement, or whose agreement is not in force.
+
+    An agreement that is unknown and one of others look the same.
+    """
+    now = hub.clock()
+    stored = agreements.by_digest(conn, consent.agreement)
+    agreed = agreements.lock(conn, consent.agreement)
+    if stored is None or agreed is None:
+        raise _no_agreement()
+    terms, scope = hub.records.agreement(conn, stored.digest, stored.statement)
+    if consent.collected_by not in scope.parties:
+        raise _no_agreement()
+    held = in_force(terms, agreed.signed, agreed.notices, agreed.ended_at, now=now) and in_force(
+        terms, agreed.signed, agreed.notices, agreed.ended_at, now=consent.collected_at
+    )
+    refuse(findings(consent, scope, agreement_held=held, now=now))
+
+
+def _no_agreement() -> LintRefused:
+    return LintRefused(
+        "the record breaks L10",
+        findings=({"id": "L10", "severity": "refuse", "field": "agreement"},),
+    )
+
+
+def _record(
+    conn: Connection,
+    hub: Hub,
+    verified: Verified,
+    consent: ConsentRecord,
+    chain: Chain,
+    once: Once | None,
+) -> Recorded:
+    before = _recorded(conn, consent)
+    if before is not None:  # the same record, twice at once
+        return before
+    _check(conn, hub, consent)
+    now = hub.clock()
+    repeat.claim(conn, once, now=now)
+    consents.add(
+        conn,
+        NewConsent(
+            digest=consent.digest,
+            id=consent.id,
+            agreement=consent.agreement,
+            collected_by=consent.collected_by,
+            statement=verified.statement,
+            chain=chain.uuid,
+            uses=consent.uses,
+            valid_from=consent.valid_from,
+            valid_until=consent.valid_until,
+            releasers=consent.releasers,
+            recipients=consent.recipients,
+        ),
+        at=now,
+    )
+    recorded = event.consent_recorded(
+        at=now, by=consent.collected_by, agreement=consent.agreement, consent=consent.digest
+    )
+    log.record(conn, chain, recorded)
+    return Recorded(consent.id, consent.digest, now)
