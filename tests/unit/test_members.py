@@ -170,7 +170,8 @@ def test_a_member_is_read_once_and_only_in_its_type(
     members.end()
     with pytest.raises(Malformed, match="name: missing"):
         getattr(members, reader)("name", **bounds)
-    for wrong in (None, 1.5, [], "\x00", "Ä" * 600, -1, 10**18):
+    wrongs: list[Any] = [None, 1.5, [], "\x00", "Ä" * 600, -1, 10**18]
+    for wrong in wrongs:
         with pytest.raises(Malformed, match=r"^name: "):
             getattr(Members({"name": wrong}), reader)("name", **bounds)
 

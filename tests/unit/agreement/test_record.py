@@ -130,6 +130,24 @@ def test_a_fixed_term_is_read_and_written() -> None:
     assert payload(agreement(term=term))["term"] == term
 
 
+@pytest.mark.parametrize(
+    "term",
+    [
+        {"from": "0001-06-01T00:00:00Z", "first_year": 1, "notice_months": 1},
+        {"from": "2026-12-31T22:59:59Z", "first_year": 2026, "notice_months": 12},
+        {"from": "2026-01-01T00:00:00Z", "first_year": 9000, "notice_months": 3},
+        {"from": "2026-01-01T00:00:00Z", "until": "2026-01-01T00:00:01Z"},
+    ],
+)
+def test_terms_at_the_edge_of_what_is_sensible_are_read(term: dict[str, Any]) -> None:
+    assert payload(agreement(term=term))["term"] == term
+
+
+def test_a_term_that_never_begins_says_so() -> None:
+    with pytest.raises(Malformed, match=r"^term: it ends before it begins$"):
+        agreement(**REFUSED["term that ends before it begins"])
+
+
 def test_the_scope_is_what_consents_may_be_at_most() -> None:
     scope = agreement().scope()
     assert scope.agreement == samples.AGREEMENT_DIGEST

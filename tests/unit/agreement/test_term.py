@@ -57,6 +57,7 @@ def test_a_year_ends_at_german_midnight() -> None:
 def test_notice_must_have_arrived_before_the_months_begin(months: int, deadline: datetime) -> None:
     term = Renewing(begins=TERM.begins, first_year=2026, notice_months=months)
     assert notice_deadline(term, 2026) == deadline
+    assert notice_deadline(term, 2026).tzinfo is UTC
 
 
 @pytest.mark.parametrize(

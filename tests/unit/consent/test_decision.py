@@ -210,7 +210,7 @@ def test_the_order_of_reasons_is_fixed() -> None:
 
 
 def test_nobody_can_ask_for_no_recipient() -> None:
-    with pytest.raises(Malformed, match="at least one recipient"):
+    with pytest.raises(Malformed, match=r"^a disclosure names at least one recipient$"):
         replace(ASKED, recipients=frozenset())
 
 

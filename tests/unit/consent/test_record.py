@@ -110,7 +110,7 @@ def test_an_electronic_record_holds_the_persons_key_and_no_evidence() -> None:
 
 
 def test_an_oral_record_holds_its_reason_and_witness() -> None:
-    members = {
+    members: dict[str, Any] = {
         "form": "oral-minuted",
         "form_reason": "by-phone",
         "signers": [
@@ -271,7 +271,7 @@ def test_every_member_of_the_example_is_needed_except_evidence(member: str) -> N
         assert consent(evidence=ABSENT).evidence is None
         return
     with pytest.raises(Malformed):
-        consent(**{member: ABSENT})
+        consent(Kind.CONSENT, **{member: ABSENT})
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_a_withdrawal_signed_by_the_person_holds_nothing_more() -> None:
 
 
 def test_a_collector_states_a_reason() -> None:
-    members = {"agency": "women-b", "by": "agency", "reason": "unlawful"}
+    members: dict[str, Any] = {"agency": "women-b", "by": "agency", "reason": "unlawful"}
     found = withdrawal(**members)
     assert found.reason is EndReason.UNLAWFUL
     assert payload(found) == {**NOTED, **members}
@@ -110,7 +110,7 @@ def test_a_withdrawal_with_other_members_is_refused(kind: Kind, members: dict[st
 def test_recipients_are_asked_to_erase_unless_the_help_simply_came_to_its_end(
     reason: str | None, asks: bool
 ) -> None:
-    members = {"by": "agency", "reason": reason} if reason else {}
+    members: dict[str, Any] = {"by": "agency", "reason": reason} if reason else {}
     assert withdrawal(**members).asks_erasure is asks
 
 
@@ -129,7 +129,7 @@ def test_the_person_ends_it_with_her_own_key() -> None:
 
 
 def test_an_agency_in_its_own_name_must_be_the_collector() -> None:
-    own = {"by": "agency", "reason": "purpose-reached"}
+    own: dict[str, Any] = {"by": "agency", "reason": "purpose-reached"}
     assert may_end(withdrawal(agency="women-b", **own), CONSENT, SCOPE)
     assert not may_end(withdrawal(agency="jobcentre-a", **own), CONSENT, SCOPE)
 
