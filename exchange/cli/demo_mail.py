@@ -22,18 +22,20 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 HOST = "127.0.0.1"
 CERTIFICATE = "certificate.pem"
 """What the hub trusts: the server's own certificate."""
-LOGIN = "login.txt"
-"""Name and password, one line each; the hub logs in with them."""
+USERNAME = "exchange"
+PASSWORD = "password.txt"
+"""File of the password the hub logs in with."""
 _KEY = "key.pem"
 
 
 def main() -> None:
     """Serve until the process is ended."""
     folder = Path(sys.argv[1])
-    name, password = "exchange", secrets.token_urlsafe(18)
-    (folder / LOGIN).write_text(f"{name}\n{password}\n", encoding="utf-8")
+    password = secrets.token_urlsafe(18)
+    (folder / PASSWORD).touch(mode=0o600)
+    (folder / PASSWORD).write_text(password, encoding="utf-8")
     make_certificate(folder)
-    asyncio.run(serve(folder, LoginPassword(name.encode(), password.encode())))
+    asyncio.run(serve(folder, LoginPassword(USERNAME.encode(), password.encode())))
 
 
 async def serve(folder: Path, login: LoginPassword) -> None:
