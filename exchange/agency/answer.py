@@ -5,6 +5,7 @@ import uuid
 from dataclasses import replace
 
 import structlog
+from sqlalchemy import Connection
 
 from exchange.agency import spool, state
 from exchange.agency.parts import Gateway
@@ -57,7 +58,7 @@ async def decide_answer(
     return decided
 
 
-def _decide(conn: state.Connection, decided: Received, files: tuple[Delivered, ...]) -> None:
+def _decide(conn: Connection, decided: Received, files: tuple[Delivered, ...]) -> None:
     state.put_received(conn, decided)
     state.add_delivered(conn, files)
 

@@ -21,6 +21,7 @@ from exchange.agency.partners import Partners
 from exchange.agency.parts import Clock, Gateway
 from exchange.agency.pins import read_pins
 from exchange.agency.records import Records
+from exchange.agency.rekey import Ring
 from exchange.agency.settings import read_settings
 from exchange.agency.tables import schema
 from exchange.errors import Misconfigured
@@ -91,6 +92,7 @@ async def open_gateway(
                 home=home,
                 identity=identity,
                 document_keys=document_keys,
+                ring=Ring(files, home.statements),
                 client=client,
                 state=state,
                 partners=partners,

@@ -182,7 +182,7 @@ class Calls:
         for renewed in (False, True):
             sent = {"Accept": operation.answers, **(headers or {})}
             if operation.authenticated:
-                sent["Authorization"] = f"Bearer {await self._bearer()}"
+                sent["Authorization"] = f"Bearer {await self.bearer()}"
             async with _reached(
                 self._session.request(
                     operation.method,
@@ -220,7 +220,8 @@ class Calls:
         if difference > CLOCK_SKEW:
             raise ClockWrong
 
-    async def _bearer(self) -> str:
+    async def bearer(self) -> str:
+        """Return an access token that is valid for at least another minute."""
         async with self._renewing:
             if self._clock() >= self._token_until - TOKEN_MARGIN:
                 await self._renew()

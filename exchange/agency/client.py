@@ -32,6 +32,10 @@ class HubClient:
         """Take what makes single calls."""
         self._calls = calls
 
+    async def access_token(self) -> str:
+        """Return the access token that calls carry, for trying the API by hand."""
+        return await self._calls.bearer()
+
     # Directory and keys
 
     async def agencies(self, *, after: str | None = None, limit: int = 50) -> shapes.Agencies:

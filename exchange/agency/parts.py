@@ -9,10 +9,11 @@ from exchange.agency.client import HubClient
 from exchange.agency.home import Home
 from exchange.agency.partners import Partners
 from exchange.agency.records import Records
+from exchange.agency.rekey import Ring
 from exchange.agency.settings import GatewaySettings
 from exchange.keyring.decryption import DocumentKey
 from exchange.keyring.signing import IdentityKey
-from exchange.sqlite import Database
+from exchange.sqlite import SqliteDatabase
 
 Clock: TypeAlias = Callable[[], datetime]
 """Returns the aware moment of now."""
@@ -46,8 +47,10 @@ class Gateway:
     identity: IdentityKey = field(repr=False)
     document_keys: Mapping[str, DocumentKey] = field(repr=False)
     """By fingerprint: every document key that is still held."""
+    ring: Ring
+    """The key files, and what this agency has said about its keys."""
     client: HubClient
-    state: Database
+    state: SqliteDatabase
     partners: Partners
     """Whom this agency trusts, and to which keys it seals."""
     records: Records

@@ -6,7 +6,7 @@ quarantine. Interrupted anywhere, the next round goes on without doing anything 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -61,12 +61,23 @@ async def receive(gateway: Gateway, desk: Desk, offered: shapes.Disclosure) -> O
     Raises:
         Unavailable: the hub or a worker cannot be reached; the next round goes on.
     """
+    return await _or_hold(gateway, offered.id, _receive(gateway, desk, offered))
+
+
+async def resume(gateway: Gateway, desk: Desk, received: Received) -> Outcome:
+    """Go on with a disclosure that a crash or an outage has interrupted; see `receive`."""
+    return await _or_hold(gateway, received.id, _go_on(gateway, desk, received))
+
+
+async def _or_hold(
+    gateway: Gateway, disclosure_id: str, steps: Coroutine[None, None, Outcome]
+) -> Outcome:
     try:
-        return await _receive(gateway, desk, offered)
+        return await steps
     except (Held, HubMisbehaves) as held:
-        news = await gateway.state.write(state.hold, offered.id, held.reason, gateway.clock())
+        news = await gateway.state.write(state.hold, disclosure_id, held.reason, gateway.clock())
         if news:
-            log.error("held", disclosure_id=offered.id, code=held.reason)
+            log.error("held", disclosure_id=disclosure_id, code=held.reason)
         return Outcome.HELD
 
 
@@ -75,7 +86,7 @@ async def _receive(gateway: Gateway, desk: Desk, offered: shapes.Disclosure) -> 
     named = digest(offered.statement.encode("utf-8"))
     for received in seen:  # 6, for what was verified before: the digest says that it is the same
         if received.digest == named:
-            return await go_on(gateway, desk, received)
+            return await _go_on(gateway, desk, received)
     verified = await examine.signed(gateway, offered)  # 1, 2
     fresh = Received(
         digest=verified.digest,
@@ -116,7 +127,7 @@ def _refuse_replay(seen: Sequence[Received], offered: shapes.Disclosure) -> None
         raise Rejected(Reason.REPLAY)
 
 
-async def go_on(gateway: Gateway, desk: Desk, received: Received) -> Outcome:
+async def _go_on(gateway: Gateway, desk: Desk, received: Received) -> Outcome:
     """Go on with a disclosure where the stored state says, after a crash or an earlier round."""
     if received.state is Receiving.DONE:
         await answer.repeat(gateway, received)

@@ -6,7 +6,7 @@ again with its own.
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -29,7 +29,7 @@ from exchange.errors import Held, HubMisbehaves, Malformed, NotFound, Unreadable
 from exchange.keyid import IdentityCard, agency_id
 from exchange.keyring.decryption import DocumentKey
 from exchange.sqlite import Database
-from exchange.statement import Kind, VerifyingKeys, verify
+from exchange.statement import Kind, Verified, VerifyingKeys, verify
 from exchange.vocabulary import Scope
 from exchange.wire import shapes
 from exchange.wire.asked import standing
@@ -120,12 +120,9 @@ class Records:
         known = self._agreements.get(digest)
         if known is not None and known.since <= now < known.since + FRESH:
             return known
-        if known is not None:
-            given = await self._client.agreement(known.agreement.id)
-        else:
-            given = await self._find_agreement(digest)
-            if given is None:
-                return None
+        given = await self._ask_agreement(digest, known)
+        if given is None:
+            return None
         if canonical.digest(given.statement.encode("utf-8")) != digest:
             raise HubMisbehaves("the hub delivered another agreement than was asked for")
         fresh = await self._read_agreement(given, digest, now)
@@ -162,6 +159,25 @@ class Records:
         found: dict[str, Any] = canonical.loads(row[1], limit=len(row[1]))
         return found
 
+    async def by_party(
+        self, agreement: Agreement, data: bytes, allowed: Collection[Kind], *, now: datetime
+    ) -> Verified:
+        """Verify a statement of somebody pinned, or of a party with the key the agreement names.
+
+        Raises:
+            Held: signed by nobody of them.
+            StatementNotAcceptable: anything else about it.
+        """
+        try:
+            return await self._partners.verify(data, allowed, now=now, before=True)
+        except Held:
+            kid = jws.read(data).signatures[0].kid
+            named = [party for party in agreement.parties if party.kid == kid]
+            if not named:
+                raise
+        keys = await self._partners.card(named[0].agency, kid)
+        return verify(data, allowed, {keys.kid: keys}, now=now)
+
     async def _ask(self, digest: str | None, consent_id: str | None) -> shapes.Consent:
         if consent_id is not None:
             return await self._client.consent(consent_id)
@@ -186,7 +202,11 @@ class Records:
             self._consents.popitem(last=False)
         return record
 
-    async def _find_agreement(self, digest: str) -> shapes.Agreement | None:
+    async def _ask_agreement(
+        self, digest: str, known: KnownAgreement | None
+    ) -> shapes.Agreement | None:
+        if known is not None:
+            return await self._client.agreement(known.agreement.id)
         async for given in self._client.every_agreement():
             if given.agreement == digest:
                 return given
@@ -265,13 +285,7 @@ class Records:
         self, agreement: Agreement, entry: shapes.TerminationNotice, now: datetime
     ) -> AgreementNotice:
         data = entry.statement.encode("utf-8")
-        try:
-            verified = await self._partners.verify(
-                data, {Kind.AGREEMENT_NOTICE}, now=now, before=True
-            )
-        except Held:  # a party nobody here has pinned: the agreement names its key
-            keys = await self._partners.card(entry.agency, agreement.party(entry.agency).kid)
-            verified = verify(data, {Kind.AGREEMENT_NOTICE}, {keys.kid: keys}, now=now)
+        verified = await self.by_party(agreement, data, {Kind.AGREEMENT_NOTICE}, now=now)
         notice = read_notice(verified)
         if notice.agreement != agreement.digest:
             raise HubMisbehaves("the hub delivered a notice of another agreement")

@@ -153,9 +153,7 @@ async def resume(gateway: Gateway) -> list[ExchangeError]:
     troubles: list[ExchangeError] = []
     for sent in await gateway.state.read(state.list_sent, (Sending.SEALED,)):
         if gateway.clock() >= sent.exp:
-            await gateway.state.write(
-                state.change_sent, sent.id, {"state": Sending.EXPIRED.value}
-            )
+            await gateway.state.write(state.change_sent, sent.id, {"state": Sending.EXPIRED.value})
             await asyncio.to_thread(remove_sealed, gateway, sent.id)
             continue
         try:

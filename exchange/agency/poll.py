@@ -1,0 +1,160 @@
+"""Rounds of a gateway: what waits is received, what was interrupted goes on, answers are sent.
+
+`fetch` makes one round; `run` makes them until it is told to stop, waiting at the hub in between.
+"""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from exchange.agency import erase, follow, hand_over, send, spool, state
+from exchange.agency.hand_over import Desk
+from exchange.agency.parts import Gateway
+from exchange.agency.publish import publish
+from exchange.agency.receive import Outcome, receive, resume
+from exchange.agency.state import Receiving
+from exchange.errors import ExchangeError, HubMisbehaves, StorageFull, positions
+from exchange.wire import shapes
+from exchange.wire.acknowledgement import Result
+
+PAGE: Final = 50
+"""Inbox entries asked for at a time."""
+MOST_PAGES: Final = 1000
+"""Pages of one round; the hub keeps at most 20,000 disclosures waiting for an agency."""
+OPEN: Final = (Receiving.COLLECTED, Receiving.OPENED, Receiving.DECIDED)
+"""States in which a received disclosure is not finished."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Round:
+    """What one round has done."""
+
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    troubles: list[ExchangeError] = field(default_factory=list)
+    """What did not work and will be tried again."""
+    cursor: str | None = None
+    """Where in the inbox the round has ended."""
+
+
+async def fetch(gateway: Gateway, desk: Desk) -> Round:
+    """Make one round: everything that waits now.
+
+    Raises:
+        Unavailable: the hub cannot be reached.
+        Unauthenticated: the hub has not admitted this agency, or has suspended it.
+    """
+    done = Round()
+    await publish(gateway, hand_over.published(desk.capabilities))
+    await _resume(gateway, desk, done)
+    await _look_through(gateway, desk, done)
+    await _look_around(gateway, done)
+    return done
+
+
+async def run(gateway: Gateway, desk: Desk, stop: asyncio.Event) -> None:
+    """Make rounds until `stop` is set; a document being received is finished first.
+
+    While the hub cannot be reached, pauses grow up to the longest of the settings.
+    """
+    poll = gateway.settings.poll
+    pause_s = 1.0
+    while not stop.is_set():
+        try:
+            done = await fetch(gateway, desk)
+            pause_s = 1.0
+            await _wait(gateway, desk, stop, done.cursor)
+        except ExchangeError as trouble:
+            log.warning("round_failed", code=trouble.code, duration_ms=int(pause_s * 1000))
+            await _pause(stop, pause_s)
+            pause_s = min(pause_s * 2, poll.longest_pause_s)
+
+
+async def _wait(gateway: Gateway, desk: Desk, stop: asyncio.Event, after: str | None) -> None:
+    """Wait at the hub for new entries, until it is time for a whole round again."""
+    poll = gateway.settings.poll
+    loop = asyncio.get_running_loop()
+    until = loop.time() + poll.look_again_s
+    done = Round()
+    while not stop.is_set() and (left := int(until - loop.time())) > 0:
+        page = await _unless(stop, gateway.client.inbox(after=after, wait=min(poll.wait_s, left)))
+        if page is None:
+            return
+        for waiting in page.entries:
+            await _receive(gateway, desk, waiting.disclosure, done)
+        if not page.entries and not poll.wait_s:
+            await _pause(stop, 1.0)
+        after = page.next or after
+
+
+async def _unless(
+    stop: asyncio.Event, question: Coroutine[None, None, shapes.Inbox]
+) -> shapes.Inbox | None:
+    """Return the answer to a question that may be dropped, or None once `stop` is set."""
+    asked = asyncio.create_task(question, name="inbox")
+    stopped = asyncio.create_task(stop.wait(), name="stop")
+    try:
+        await asyncio.wait({asked, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        return await asked if asked.done() else None
+    finally:
+        for task in (asked, stopped):
+            task.cancel()
+        await asyncio.gather(asked, stopped, return_exceptions=True)
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+
+
+async def _resume(gateway: Gateway, desk: Desk, done: Round) -> None:
+    """Go on with what a crash or an outage has interrupted."""
+    done.troubles += await send.resume(gateway)
+    for received in await gateway.state.read(state.list_received, OPEN):
+        done.outcomes[await resume(gateway, desk, received)] += 1
+
+
+async def _look_through(gateway: Gateway, desk: Desk, done: Round) -> None:
+    """Receive everything in the inbox, from its beginning: also what was held before."""
+    offered: set[str] = set()
+    for _ in range(MOST_PAGES):
+        page = await gateway.client.inbox(after=done.cursor, limit=PAGE)
+        for waiting in page.entries:
+            offered.add(waiting.disclosure.id)
+            await _receive(gateway, desk, waiting.disclosure, done)
+        done.cursor = page.next or done.cursor
+        if not page.entries:
+            await gateway.state.write(state.forget_held, sorted(offered))
+            await _sweep(gateway, offered)
+            return
+    raise HubMisbehaves("the hub's inbox does not end")
+
+
+async def _receive(gateway: Gateway, desk: Desk, offered: shapes.Disclosure, done: Round) -> None:
+    try:
+        done.outcomes[await receive(gateway, desk, offered)] += 1
+    except OSError as trouble:
+        # The disk is full or broken: this document waits at the hub or is gone on with later.
+        log.error("not_received", disclosure_id=offered.id, positions=positions(trouble))
+        done.troubles.append(StorageFull("the disk of this gateway is full or does not answer"))
+
+
+async def _look_around(gateway: Gateway, done: Round) -> None:
+    done.troubles += await follow.follow(gateway)
+    done.troubles += await erase.erase(gateway)
+    await gateway.state.write(state.forget_seen, gateway.clock())
+
+
+async def _sweep(gateway: Gateway, offered: set[str]) -> None:
+    """Remove what crashes have left, now that it is known what is still offered."""
+    known = await gateway.state.read(state.list_received)
+    working = offered | {received.id for received in known if received.state in OPEN}
+    kept = working | {received.id for received in known if received.result == Result.QUARANTINED}
+    await asyncio.to_thread(spool.sweep, gateway.home, working, kept)
