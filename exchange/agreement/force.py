@@ -27,7 +27,7 @@ def in_force(
         ended_at: when the agreement was ended out of turn, if it was.
         now: the moment asked about; for a consent that is the moment it was collected.
     """
-    if any(agency not in signed or now < signed[agency] for agency in agreement.agencies):
+    if any(agency not in signed or now < _second(signed[agency]) for agency in agreement.agencies):
         return False
     end = ends_at(agreement.term, notices)
     return (
@@ -35,6 +35,11 @@ def in_force(
         and (end is None or now < end)
         and (ended_at is None or now < ended_at)
     )
+
+
+def _second(moment: datetime) -> datetime:
+    """Return the second of a recorded moment: records state whole seconds, and are compared."""
+    return moment.replace(microsecond=0)
 
 
 def check_signature(agreement: Agreement, signature: AgreementSignature) -> None:

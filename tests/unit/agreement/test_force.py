@@ -183,6 +183,12 @@ def test_the_last_signature_begins_it() -> None:
     assert not held(now=SIGNED["women-b"] - SECOND)
 
 
+def test_a_consent_of_the_second_of_the_last_signature_is_in_time() -> None:
+    recorded = {**SIGNED, "women-b": SIGNED["women-b"] + timedelta(milliseconds=700)}
+    assert held(signed=recorded, now=SIGNED["women-b"])
+    assert not held(signed=recorded, now=SIGNED["women-b"] - SECOND)
+
+
 def test_it_does_not_hold_before_its_term() -> None:
     begins = datetime(2026, 3, 1, tzinfo=UTC)
     later = replace(AGREEMENT, term=replace(AGREEMENT.term, begins=begins))
