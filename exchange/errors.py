@@ -36,6 +36,9 @@ Messages never contain personal data: they are logged and may be sent to the cal
 
 from typing import ClassVar
 
+MOST_POSITIONS = 32
+"""Code positions told of one error: enough to find it, one line of a log."""
+
 
 class ExchangeError(Exception):
     """Something went wrong here."""
@@ -55,14 +58,17 @@ def title(error: type[Exception]) -> str:
 def positions(error: BaseException) -> list[str]:
     """Return type and code positions of `error`: what may be logged of a foreign exception.
 
-    Never its text: a driver quotes the row it refused, a parser the input it choked on.
+    Never its text: a driver quotes the row it refused, a parser the input it choked on. Of an
+    endless recursion the first and the last positions, `MOST_POSITIONS` in all.
     """
-    found = [type(error).__qualname__]
+    found = []
     trace = error.__traceback__
     while trace is not None:
         found.append(f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}")
         trace = trace.tb_next
-    return found
+    if len(found) > MOST_POSITIONS:
+        found[MOST_POSITIONS // 2 : -MOST_POSITIONS // 2] = ["..."]
+    return [type(error).__qualname__, *found]
 
 
 class Malformed(ExchangeError):

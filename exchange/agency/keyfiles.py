@@ -27,7 +27,12 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from exchange import canonical, jws
-from exchange.durable import make_directory, sync_directory, write_bytes_durably
+from exchange.durable import (
+    make_directory,
+    move_durably,
+    sync_directory,
+    write_bytes_durably,
+)
 from exchange.envelope.age import passphrase as protection
 from exchange.errors import ExchangeError, Malformed, Misconfigured
 from exchange.keyid import IdentityCard, identity_card
@@ -131,8 +136,17 @@ class KeyFiles:
         return {card.kid: card for card in cards}
 
     def is_succeeding(self) -> bool:
-        """Tell whether a new pair waits to take the place of the present one."""
-        return (self.folder / NEXT / CARD).exists()
+        """Tell whether a succession is under way; `forget_next` ends it."""
+        return (self.folder / NEXT).exists()
+
+    def is_installing(self) -> bool:
+        """Tell whether the new pair has partly taken the place of the present one."""
+        folder = self.folder / NEXT
+        return (folder / CARD).exists() and len(list(folder.glob("*.pem*"))) < len(_HALVES)
+
+    def is_installed(self) -> bool:
+        """Tell whether the new pair has wholly taken the place of the former one."""
+        return self.is_succeeding() and not (self.folder / NEXT / CARD).exists()
 
     def documents(self) -> tuple[HeldKey, ...]:
         """Return every document key still held, oldest first; empty when all are lost.
@@ -165,14 +179,15 @@ class KeyFiles:
     def write_next(self, key: IdentityKey, succession: bytes) -> None:
         """Write the pair of a succession beside the old one, and the signed succession with it.
 
-        A crash leaves a folder without a card, which the next attempt replaces.
+        All of it appears at once; a crash before leaves a folder that the next attempt replaces.
         """
-        folder = self.folder / NEXT
-        if folder.exists() and not (folder / CARD).exists():
-            _empty(folder)
-        make_directory(folder)
-        write_bytes_durably(folder / SUCCESSION, succession)
-        self._write_pair(folder, key)
+        building = self.folder / f"{NEXT}.new"
+        if building.exists():
+            _empty(building)
+        make_directory(building)
+        write_bytes_durably(building / SUCCESSION, succession)
+        self._write_pair(building, key)
+        move_durably(building, self.folder / NEXT)
 
     def succession(self) -> bytes:
         """Return the signed succession to the pair that waits."""
@@ -182,19 +197,22 @@ class KeyFiles:
         """Put the new pair in the place of the old one; repeat it after a crash.
 
         A crash in between leaves files of two pairs. `identity` then refuses to start, and this
-        function, called again, finishes: the card moves last and `next` goes only after it.
+        function, called again, finishes: the card moves last.
         """
         folder = self.folder / NEXT
-        former = self.card()
-        write_bytes_durably(self.folder / FORMER, _written(former), replace=True)
+        if self.is_installed():
+            return
+        write_bytes_durably(self.folder / FORMER, _written(self.card()), replace=True)
         for path in sorted(folder.glob("*.pem*")):
             (self.folder / _other_form(path.name)).unlink(missing_ok=True)
             path.rename(self.folder / path.name)
         sync_directory(self.folder)
-        (folder / CARD).rename(self.folder / CARD)
-        sync_directory(self.folder)
-        _empty(folder)
-        folder.rmdir()
+        move_durably(folder / CARD, self.folder / CARD)
+
+    def forget_next(self) -> None:
+        """End a succession whose new pair is in use and known to the hub."""
+        _empty(self.folder / NEXT)
+        (self.folder / NEXT).rmdir()
         sync_directory(self.folder)
 
     def write_document(self, seq: int, key: DocumentKey, *, now: datetime) -> Path:

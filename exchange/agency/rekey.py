@@ -12,7 +12,7 @@ from typing import Final
 
 from exchange import statement
 from exchange.agency.keyfiles import HeldKey, KeyFiles
-from exchange.durable import make_directory, write_bytes_durably
+from exchange.durable import make_directory, sync_directory, write_bytes_durably
 from exchange.errors import Conflict, ExchangeError, Misconfigured
 from exchange.keyring import ceremony
 from exchange.keyring.directory import KeyStatement, read_key_statement
@@ -147,7 +147,7 @@ class Ring:
     def succeed(self, *, now: datetime) -> bytes:
         """Make a new identity, and return the signed succession to it, stored before.
 
-        Called again before `finish`, it returns the same bytes.
+        Called again before `conclude`, it returns the same bytes.
         """
         if not self.files.is_succeeding():
             old = self.files.identity()
@@ -155,13 +155,25 @@ class Ring:
             self.files.write_next(new, ceremony.succeed(old, new, now=now))
         return self.files.succession()
 
-    def finish(self, *, now: datetime) -> KeyStatement:
+    def install(self, *, now: datetime) -> KeyStatement:
         """Put the new identity into use, once the hub has stored the succession.
 
-        A crash after the first line leaves a statement by the old pair, which is then `due`.
+        Returns the key statement by the new pair; called again, the same one.
         """
         self.files.install_next()
+        newest = self.newest()
+        if newest is not None and newest.kid == self.files.card().kid:
+            return newest
         return self.announce(now=now)
+
+    def conclude(self) -> None:
+        """Forget the succession: the hub has a key statement by the new pair."""
+        self.files.forget_next()
+
+    def forget(self, stated: KeyStatement) -> None:
+        """Remove a statement that never arrived and has run out; its number is free again."""
+        self._path(stated.seq).unlink()
+        sync_directory(self.statements)
 
     def _by_seq(self) -> dict[int, HeldKey]:
         return {held.seq: held for held in self.files.documents()}

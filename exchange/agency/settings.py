@@ -8,10 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, JsonValue, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from exchange.canonical import Json
 from exchange.configuration import Configuration, Section, load
 from exchange.errors import Malformed
 from exchange.hookspecs import FILES
@@ -89,7 +88,7 @@ class GatewaySettings(Configuration):
     intake: IntakeSection = IntakeSection()
     disclosure: DisclosureSection = DisclosureSection()
     poll: PollSection = PollSection()
-    plugins: dict[str, dict[str, Json]] = Field(default_factory=dict)
+    plugins: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
     """`[plugins.<name>]`: `distribution`, if it is not `exchange-plugin-<name>`, and its own."""
 
     @field_validator("agency")

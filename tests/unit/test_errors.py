@@ -86,5 +86,16 @@ def test_positions_name_type_and_lines_and_never_the_text() -> None:
     assert "secret" not in " ".join(found)
 
 
+def test_an_endless_recursion_is_told_shortly() -> None:
+    def dig(depth: int) -> None:
+        dig(depth + 1)
+
+    with pytest.raises(RecursionError) as caught:
+        dig(0)
+    found = positions(caught.value)
+    assert len(found) == 34
+    assert (found[0], found[17]) == ("RecursionError", "...")
+
+
 def test_an_error_that_was_never_raised_has_no_positions() -> None:
     assert positions(ValueError("x")) == ["ValueError"]
