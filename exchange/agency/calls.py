@@ -49,6 +49,7 @@ TOKEN_MARGIN: Final = timedelta(seconds=60)
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 """RFC 7523, section 2.2."""
 
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CARRIES_STATEMENTS: Final = frozenset(
     {
         *("agencies", "agency", "agreements", "agreement", "post_agreement", "sign_agreement"),
@@ -99,7 +100,7 @@ class Calls:
         self._clock = clock
         self._attempts = attempts
         self._token = ""
-        self._token_until = datetime.min.replace(tzinfo=UTC)
+        self._token_until = _LONG_AGO
         self._renewing = asyncio.Lock()
 
     async def call(
@@ -198,7 +199,7 @@ class Calls:
                 # A token can end early when the hub's keys change: once, a fresh one may help.
                 unknown = response.status == HTTPStatus.UNAUTHORIZED and operation.authenticated
                 if unknown and not renewed and not isinstance(body, AsyncIterator):
-                    self._token_until = datetime.min.replace(tzinfo=UTC)
+                    self._token_until = _LONG_AGO
                     continue
                 if response.status >= HTTPStatus.BAD_REQUEST:
                     raise await _refusal(response)

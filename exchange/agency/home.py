@@ -125,6 +125,11 @@ def check(home: Home) -> None:
         raise Misconfigured(
             f"{home.root} is not the home of a gateway; make one with: exchange gateway init"
         )
+    check_folders(home)
+
+
+def check_folders(home: Home) -> None:
+    """Refuse directories that are missing or open to others; see `check`."""
     for folder in home.folders():
         try:
             found = folder.lstat()

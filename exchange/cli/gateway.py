@@ -1,0 +1,340 @@
+"""`exchange gateway`: make and run an agency's side, send and fetch documents.
+
+One process at a time uses a home. Long work shows its progress on a terminal and nothing in a
+pipe; every error is one line that says what to do.
+"""
+
+import asyncio
+import mimetypes
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from exchange.cli.passphrase import Asking, chosen
+from exchange.errors import Malformed, Misconfigured
+
+if TYPE_CHECKING:
+    from exchange.agency.parts import Gateway
+    from exchange.envelope.sealing import Outgoing
+
+FIRST_AGENCY = "Id of this agency (2 to 63 of a-z, 0-9, -): "
+FIRST_HUB = "Address of the hub, such as https://hub.example: "
+LARGEST_REMARK = 64 * 1024
+"""Bytes read of a remark; the format admits 4,000 characters."""
+
+Home = Annotated[Path, Parameter(help="Home of the gateway, made by `exchange gateway init`.")]
+Descriptor = Annotated[
+    int | None, Parameter(help="Read the passphrase of key files from this file descriptor.")
+]
+Demo = Annotated[bool, Parameter(show=False)]
+"""Admit demo keys, which anybody can derive; only `exchange demo` says so."""
+
+
+def gateway_app() -> App:
+    """Return the commands of `exchange gateway`."""
+    app = App(
+        name="gateway",
+        help="Run an agency's side: send, fetch and open documents.",
+        help_format="plaintext",
+    )
+    for command in (init, send, fetch, run, status, recall, erased, token):
+        app.command(command)
+    return app
+
+
+def init(  # noqa: PLR0913  # each is an option of its own
+    *,
+    agency: str | None = None,
+    hub: str | None = None,
+    home: Home = Path(),
+    intake: Annotated[str, Parameter(help="Plugin that converts received documents.")] = "folder",
+    language: Annotated[str, Parameter(help="Language of labels: de, en or de-simple.")] = "de",
+    certificates: Annotated[
+        Path | None, Parameter(help="Authorities to trust besides the system's, PEM.")
+    ] = None,
+    passphrase: Annotated[
+        bool, Parameter(help="Keep the private files under a passphrase (age, scrypt).")
+    ] = False,
+    passphrase_fd: Descriptor = None,
+    demo: Demo = False,
+) -> None:
+    """Make the home of a gateway: settings, directories, keys.
+
+    Asks on a terminal for what is not given. Prints the fingerprint for the annex of the
+    cooperation agreement and where the identity card lies, which the operator of the hub needs to
+    admit the agency. Nothing is sent anywhere.
+
+    Parameters
+    ----------
+    agency
+        Id of this agency: 2 to 63 of a-z, 0-9 and "-".
+    hub
+        Address of the hub: https, or http to this machine itself.
+    """
+    from exchange.cli import gateway_init
+
+    gateway_init.make(
+        home,
+        gateway_init.Wanted(
+            agency=agency or _asked(FIRST_AGENCY, "--agency"),
+            hub=hub or _asked(FIRST_HUB, "--hub"),
+            intake=intake,
+            language=language,
+            certificates=certificates,
+        ),
+        passphrase=chosen(passphrase_fd) if passphrase or passphrase_fd is not None else None,
+        demo=demo,
+    )
+
+
+def send(  # noqa: PLR0913  # each is an option of its own
+    files: Annotated[tuple[Path, ...], Parameter(negative=())],
+    /,
+    *,
+    consent: str,
+    to: Annotated[tuple[str, ...], Parameter(negative=())],
+    category: str,
+    secrecy: str | None = None,
+    remark_file: Path | None = None,
+    reference_file: Path | None = None,
+    joint: bool = False,
+    seen_by_person: bool = False,
+    third_party: bool = False,
+    replaces: str | None = None,
+    home: Home = Path(),
+    passphrase_fd: Descriptor = None,
+    demo: Demo = False,
+) -> None:
+    """Send files to partners under a consent; all of them are one document package.
+
+    First decides with the agency's own records and says exactly why not, if not. Then seals,
+    signs and uploads. Interrupted, it goes on at the next `exchange gateway fetch` or `run`.
+
+    Parameters
+    ----------
+    files
+        The files, in order.
+    consent
+        Id of the consent record.
+    to
+        Id of the recipient; several make one disclosure each.
+    category
+        Kind of document, a code of the agreement's vocabulary such as `rent-arrears-letter`.
+    secrecy
+        Secrecy class, if higher than the category demands: personal, social, professional or
+        entrusted.
+    remark_file
+        File with words for the reader; `-` reads them from standard input.
+    reference_file
+        File with your file number. It travels sealed, never in the manifest.
+    joint
+        One disclosure for all recipients together; each learns of the others.
+    seen_by_person
+        The person has seen these very files and said yes; some agreements demand it.
+    third_party
+        The files also tell of other persons, inseparably.
+    replaces
+        Id of the disclosure that this sends again.
+    """
+    from exchange.agency.plan import Draft
+    from exchange.agency.send import Watched, resume, sweep_outgoing
+    from exchange.agency.send import send as send_now
+    from exchange.cli.progress import bars
+    from exchange.vocabulary import secrecy as secrecy_class
+
+    draft = Draft(
+        files=tuple(_outgoing(file, third_party=third_party) for file in files),
+        consent=consent,
+        recipients=to,
+        category=category,
+        secrecy=None if secrecy is None else secrecy_class(secrecy),
+        remark=_text(remark_file),
+        reference=_text(reference_file),
+        replaces=replaces,
+        seen_by_person=seen_by_person,
+    )
+
+    async def work() -> None:
+        async with _opened(home, passphrase_fd, demo=demo) as gateway:
+            await sweep_outgoing(gateway)
+            await resume(gateway)
+            with bars() as bar:
+                watched = Watched(sealing=bar("sealing"), uploading=bar("uploading"))
+                sent = await send_now(gateway, draft, joint=joint, watched=watched)
+            for one in sent:
+                print(f"{one.state.value} {one.id} for {one.recipients}, {one.size} bytes sealed")
+
+    asyncio.run(work())
+
+
+def fetch(*, home: Home = Path(), passphrase_fd: Descriptor = None, demo: Demo = False) -> int:
+    """Make one round: send what waits, receive what waits, answer what is asked.
+
+    Documents for you are verified, opened, converted and put into `spool`; what cannot be
+    converted is set aside in `quarantine`; what does not verify stays at the hub and is listed by
+    `exchange gateway status`.
+    """
+    from exchange.agency import poll
+    from exchange.agency.hand_over import open_desk
+    from exchange.agency.send import sweep_outgoing
+
+    async def work() -> int:
+        async with (
+            _opened(home, passphrase_fd, demo=demo) as gateway,
+            open_desk(gateway) as desk,
+        ):
+            await sweep_outgoing(gateway)
+            done = await poll.fetch(gateway, desk)
+        for outcome, count in sorted(done.outcomes.items()):
+            print(f"{outcome.value} {count}")
+        for trouble in done.troubles:
+            print(f"exchange: {trouble}", file=sys.stderr)
+        return 1 if done.troubles else 0
+
+    return asyncio.run(work())
+
+
+def run(*, home: Home = Path(), passphrase_fd: Descriptor = None, demo: Demo = False) -> None:
+    """Send and receive until told to stop (SIGTERM, Ctrl-C).
+
+    Waits at the hub for new documents, so no port has to be open. Writes what it does to standard
+    error, one line of JSON each, without personal data.
+    """
+    from exchange.agency import poll
+    from exchange.agency.hand_over import open_desk
+    from exchange.agency.send import sweep_outgoing
+    from exchange.cli import events
+
+    async def work() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        async with (
+            _opened(home, passphrase_fd, demo=demo) as gateway,
+            open_desk(gateway) as desk,
+        ):
+            await sweep_outgoing(gateway)
+            for wall in desk.started.missing:
+                print(f"this machine cannot wall off intake plugins with {wall}", file=sys.stderr)
+            print(f"the gateway of {gateway.agency} is running", flush=True)
+            await poll.run(gateway, desk, stop)
+
+    events.configure(sys.stderr)
+    asyncio.run(work())
+
+
+def status(*, home: Home = Path(), passphrase_fd: Descriptor = None) -> None:
+    """Say in plain words what was sent, what was received and what somebody has to look at.
+
+    Asks nobody and changes nothing; works beside a running gateway.
+    """
+    from exchange.cli import gateway_status
+
+    gateway_status.show(home, Asking(passphrase_fd))
+
+
+def recall(
+    disclosure: str, *, home: Home = Path(), passphrase_fd: Descriptor = None, demo: Demo = False
+) -> None:
+    """Take back a document that nobody has collected: wrong recipient, wrong file.
+
+    Parameters
+    ----------
+    disclosure
+        Its id, as `send` printed it.
+    """
+    from exchange.agency import state
+
+    async def work() -> None:
+        async with _opened(home, passphrase_fd, demo=demo) as gateway:
+            await gateway.client.recall(disclosure)
+            change = {"state": state.Sending.ENDED.value, "reason": "recalled"}
+            await gateway.state.write(state.change_sent, disclosure, change)
+        print(f"recalled {disclosure}; nobody can collect it any more")
+
+    asyncio.run(work())
+
+
+def erased(
+    erasure: str, *, home: Home = Path(), passphrase_fd: Descriptor = None, demo: Demo = False
+) -> None:
+    """Confirm that your office has erased what it had taken out of the spool.
+
+    A withdrawn consent obliges every recipient to erase. The gateway erases its own copies by
+    itself; for what has left the spool it needs your word, and signs it.
+
+    Parameters
+    ----------
+    erasure
+        Id of the request, as `exchange gateway status` shows it.
+    """
+    from exchange.agency.erase import confirm
+
+    async def work() -> None:
+        async with _opened(home, passphrase_fd, demo=demo) as gateway:
+            await confirm(gateway, erasure)
+        print(f"confirmed {erasure}: erased")
+
+    asyncio.run(work())
+
+
+def token(*, home: Home = Path(), passphrase_fd: Descriptor = None, demo: Demo = False) -> None:
+    """Print an access token for the hub's API, valid for some minutes.
+
+    For trying the API by hand: curl --oauth2-bearer "$(exchange gateway token)" ...
+    """
+
+    async def work() -> None:
+        async with _opened(home, passphrase_fd, demo=demo) as gateway:
+            print(await gateway.client.access_token())
+
+    asyncio.run(work())
+
+
+@asynccontextmanager
+async def _opened(home: Path, passphrase_fd: int | None, *, demo: bool) -> AsyncIterator["Gateway"]:
+    from exchange.agency.app import open_gateway
+
+    os.umask(0o077)
+    async with open_gateway(home, unlock=Asking(passphrase_fd), demo=demo) as gateway:
+        yield gateway
+
+
+def _asked(question: str, option: str) -> str:
+    if not sys.stdin.isatty():
+        raise Misconfigured(f"{option} is missing, and nobody can be asked")
+    return input(question).strip()
+
+
+def _text(file: Path | None) -> str | None:
+    """Return a short text; from a file, because arguments can be read by other processes."""
+    if file is None:
+        return None
+    try:
+        if str(file) == "-":
+            data = sys.stdin.buffer.read(LARGEST_REMARK + 1)
+        else:
+            with file.open("rb") as source:
+                data = source.read(LARGEST_REMARK + 1)
+        text = data.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        raise Malformed(f"{file} is not text in UTF-8") from None
+    if len(data) > LARGEST_REMARK:
+        raise Malformed(f"{file} is too large for a remark or a reference")
+    return text or None
+
+
+def _outgoing(file: Path, *, third_party: bool) -> "Outgoing":
+    from exchange.envelope.sealing import Outgoing
+
+    if not file.is_file():
+        raise Malformed(f"{file} is not a file")
+    media_type = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    return Outgoing(file.name, media_type, file, third_party=third_party)

@@ -1,0 +1,118 @@
+"""`exchange gateway init`: the home of a gateway, from nothing to ready.
+
+Settings are written last: a home without them was interrupted, and the same command goes on.
+"""
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from exchange.agency import home as homes
+from exchange.agency.home import Home
+from exchange.agency.keyfiles import KeyFiles
+from exchange.agency.rekey import Ring
+from exchange.agency.settings import GatewaySettings, HubSection, IntakeSection
+from exchange.durable import write_bytes_durably
+from exchange.errors import Conflict, Malformed, Misconfigured
+from exchange.keyid import agency_id
+from exchange.keyring import selftest
+from exchange.keyring.ceremony import demo_document_key, new_identity
+from exchange.keyring.demo import demo_identity
+from exchange.keyring.fingerprint import spoken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the settings of a new home say."""
+
+    agency: str
+    hub: str
+    intake: str
+    language: str
+    certificates: Path | None
+
+
+def make(root: Path, wanted: Wanted, *, passphrase: str | None, demo: bool) -> None:
+    """Make the home at `root`, its keys and its settings, and print what comes next.
+
+    Raises:
+        Conflict: there is a gateway already.
+        Misconfigured: the settings would not be accepted.
+    """
+    home = homes.at(root)
+    if home.settings_file.exists():
+        raise Conflict(f"{home.root} is the home of a gateway already; nothing was changed")
+    text = _settings(wanted)
+    selftest.check()
+    os.umask(0o077)
+    if home.root.is_dir() and not any(home.root.iterdir()):
+        home.root.chmod(0o700)
+    homes.create(home)
+    homes.check_folders(home)
+    ring = Ring(KeyFiles(home.keys, passphrase=passphrase), home.statements)
+    _make_keys(ring, wanted.agency, demo=demo)
+    write_bytes_durably(home.settings_file, text.encode("utf-8"))
+    _explain(home, ring, wanted)
+
+
+def _settings(wanted: Wanted) -> str:
+    try:
+        settings = GatewaySettings(
+            agency=agency_id(wanted.agency),
+            language=wanted.language,
+            hub=HubSection(origin=wanted.hub, certificates=wanted.certificates),
+            intake=IntakeSection(plugin=wanted.intake),
+        )
+    except Malformed:
+        raise
+    except ValueError:
+        raise Misconfigured(
+            "not accepted: --hub is https://host[:port], or http to this machine itself; "
+            "--language is de, en or de-simple"
+        ) from None
+    lines = [
+        "# Settings of this gateway. Every name is explained in docs/quickstart-agency.md.",
+        f'agency = "{settings.agency}"',
+        f'language = "{settings.language}"',
+        "",
+        "[hub]",
+        f'origin = "{settings.hub.origin}"',
+    ]
+    if settings.hub.certificates is not None:
+        lines.append(f"certificates = {_quoted(str(settings.hub.certificates.absolute()))}")
+    lines += ["", "[intake]", f"plugin = {_quoted(settings.intake.plugin)}", ""]
+    return "\n".join(lines)
+
+
+def _quoted(text: str) -> str:
+    """Return a TOML string that says exactly `text`."""
+    if "'" in text or not text.isprintable():
+        raise Misconfigured("a path or name in the settings has no quotes or control characters")
+    return f"'{text}'"
+
+
+def _make_keys(ring: Ring, agency: str, *, demo: bool) -> None:
+    now = datetime.now(UTC)  # noqa: TID251  # a command owns the clock
+    ring.files.create()
+    try:
+        card = ring.files.card()
+    except Misconfigured:
+        ring.files.write_identity(demo_identity(agency) if demo else new_identity(agency))
+        card = ring.files.card()
+    if card.agency != agency:
+        raise Conflict(f"the keys here are those of {card.agency}")
+    if demo and not ring.newest():
+        ring.files.write_document(1, demo_document_key(agency), now=now)
+    if ring.newest() is None:
+        ring.rotate(now=now)
+
+
+def _explain(home: Home, ring: Ring, wanted: Wanted) -> None:
+    card = ring.files.card()
+    print(f"the gateway of {wanted.agency} is ready in {home.root}")
+    print(f"fingerprint for the annex: {spoken(card.kid)}")
+    print(f"kid: {card.kid}")
+    print(f"identity card for the hub's operator: {home.keys / 'identity.json'}")
+    print("next: the operator runs `exchange hub admit`; partners and you pin each other's")
+    print("fingerprint with `exchange keys pin`; then start with `exchange gateway run`")

@@ -1,0 +1,98 @@
+"""`exchange gateway status`: what a gateway remembers, in plain words, asking nobody."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from os import environ
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection
+
+from exchange.agency import home as homes
+from exchange.agency import state
+from exchange.agency.keyfiles import KeyFiles, Unlock, credentials_directory
+from exchange.agency.pins import read_pins
+from exchange.agency.rekey import Ring
+from exchange.agency.settings import GatewaySettings, read_settings
+from exchange.agency.state import Erasing, Receiving, Sending
+from exchange.keyring.fingerprint import spoken
+from exchange.sqlite import reader_engine
+
+ADVICE: Final[Mapping[str, str]] = {
+    "key-not-pinned": (
+        "signed by an identity nobody here has confirmed; compare its fingerprint with the "
+        "partner and run: exchange keys pin"
+    ),
+    "statement-not-acceptable": (
+        "what the hub delivered is not what was signed; tell the hub's operator and the sender"
+    ),
+    "consent-ended": "its consent has ended; it disappears when the hub has removed it",
+    "payload-damaged": "the download was damaged twice; tell the hub's operator",
+    "hub-misbehaves": "the hub's answers contradict each other; tell the hub's operator",
+    "log-receipt-missing": "the log has no receipt yet",
+}
+"""What to do about a held document, by reason."""
+
+
+def show(root: Path, unlock: Unlock) -> None:
+    """Print the state of the gateway at `root`."""
+    home = homes.at(root)
+    homes.check(home)
+    settings = read_settings(home.settings_file)
+    files = KeyFiles(home.keys, credentials=credentials_directory(environ), unlock=unlock)
+    now = datetime.now(UTC)  # noqa: TID251  # a command owns the clock
+    _show_identity(settings, Ring(files, home.statements), now)
+    pins = ", ".join(read_pins(home.pins)) or "nobody yet"
+    print(f"pinned: {pins}")
+    if not home.state_file.exists():
+        print("nothing was sent or received yet")
+        return
+    engine = reader_engine(home.state_file)
+    try:
+        with engine.connect() as connection:
+            _show_documents(connection, settings, now)
+    finally:
+        engine.dispose()
+
+
+def _show_identity(settings: GatewaySettings, ring: Ring, now: datetime) -> None:
+    print(f"agency {settings.agency} at {settings.hub.origin}")
+    print(f"fingerprint: {spoken(ring.files.card().kid)}")
+    newest = ring.newest()
+    if newest is None:
+        print("no document key is announced yet; exchange gateway run announces it")
+        return
+    ends = datetime.fromtimestamp(newest.exp, UTC)
+    print(f"key statement {newest.seq}, valid until {ends:%Y-%m-%d}")
+    if ring.rotation_due(now=now):
+        print("the document key is 30 days old; replace it with: exchange keys rotate")
+    for held in ring.retirable(now=now):
+        print(f"document key {held.seq} has served; destroy it with: exchange keys retire")
+
+
+def _show_documents(connection: Connection, settings: GatewaySettings, now: datetime) -> None:
+    sent, received = state.count_states(connection)
+    print(f"sent: {_counts(sent)}")
+    for one in state.list_sent(connection, (Sending.SEALED, Sending.STORED, Sending.COLLECTED)):
+        days = (now - one.sent_at).days
+        late = one.state is Sending.STORED and days >= settings.disclosure.reminder_days
+        notes = [one.reason or "", f"not collected for {days} days" if late else ""]
+        said = ", ".join(note for note in notes if note)
+        print(f"  {one.id} for {one.recipients}: {one.state.value}{said and f' ({said})'}")
+    print(f"received: {_counts(received)}")
+    for waiting in state.list_received(connection, (Receiving.COLLECTED, Receiving.OPENED)):
+        print(f"  {waiting.id} from {waiting.sender}: interrupted, goes on at the next round")
+    for aside in state.list_received(connection):
+        if aside.result == "quarantined":
+            print(f"  {aside.id} from {aside.sender}: in quarantine ({aside.reason})")
+    for disclosure_id, reason, since in state.list_held(connection):
+        advice = ADVICE.get(reason, "an administrator has to look")
+        print(f"  held at the hub since {since:%Y-%m-%d %H:%M}: {disclosure_id} ({reason})")
+        print(f"    {advice}")
+    for asked in state.list_erasures(connection, Erasing.ASKED):
+        print(f"  erase until {asked.due:%Y-%m-%d} what came under consent {asked.consent};")
+        print(f"    then run: exchange gateway erased {asked.id}")
+
+
+def _counts(states: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(states.items())) or "nothing"
