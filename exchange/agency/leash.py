@@ -162,7 +162,7 @@ class Leash:
                 await self._say(job.start_line(first))
                 missing = job.read_walls(await self._hear())
                 found = job.read_ready(await self._hear())
-        except (TimeoutError, OSError, ValueError, Malformed, TooLarge):
+        except (EOFError, OSError, ValueError, Malformed, TooLarge):  # or out of time
             raise Misconfigured(f"plugin {adapter.plugin}: its worker did not start") from None
         if isinstance(found, str):
             raise Misconfigured(found)
