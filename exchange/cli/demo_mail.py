@@ -23,7 +23,7 @@ HOST = "127.0.0.1"
 CERTIFICATE = "certificate.pem"
 """What the hub trusts: the server's own certificate."""
 USERNAME = "exchange"
-PASSWORD = "password.txt"
+LOGIN_FILE = "login.txt"
 """File of the password the hub logs in with."""
 _KEY = "key.pem"
 
@@ -32,8 +32,8 @@ def main() -> None:
     """Serve until the process is ended."""
     folder = Path(sys.argv[1])
     password = secrets.token_urlsafe(18)
-    (folder / PASSWORD).touch(mode=0o600)
-    (folder / PASSWORD).write_text(password, encoding="utf-8")
+    (folder / LOGIN_FILE).touch(mode=0o600)
+    (folder / LOGIN_FILE).write_text(password, encoding="utf-8")
     make_certificate(folder)
     asyncio.run(serve(folder, LoginPassword(USERNAME.encode(), password.encode())))
 
