@@ -20,6 +20,8 @@ CODE_SIZE = 48
 """Longest code of a vocabulary, without its owner."""
 TEXT_SIZE = 500
 """Longest text in an agreement unless its reader says otherwise: a name, a contact, a label."""
+FIRST_YEAR = 1900
+"""First year a record may name."""
 LAST_YEAR = 9000
 """Last year a record may name: the calendar of Python ends in 9999, and terms look ahead."""
 LARGEST_SECONDS = 221876927999
@@ -44,8 +46,8 @@ def read_time(text: object) -> datetime:
         moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         raise Malformed("a time names a day and an hour of the calendar") from None
-    if year > LAST_YEAR:
-        raise Malformed(f"a time lies before the end of {LAST_YEAR}")
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        raise Malformed(f"a time lies from {FIRST_YEAR} to {LAST_YEAR}")
     return moment
 
 

@@ -6,17 +6,15 @@ Pure: the moment asked about is an argument.
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import date, datetime
 from typing import TypeAlias
-from zoneinfo import ZoneInfo
 
 from exchange.agreement.signing import AgreementNotice
 from exchange.canonical import Json
+from exchange.days import begin_of, day_of, end_of
 from exchange.errors import Malformed
-from exchange.members import LAST_YEAR, Members, write_time
+from exchange.members import FIRST_YEAR, LAST_YEAR, Members, write_time
 
-ZONE = "Europe/Berlin"
-"""Where a day of an agreement begins and ends."""
 MOST_NOTICE_MONTHS = 12
 """Longest notice: a whole year before the end of the year."""
 
@@ -54,7 +52,7 @@ def read_term(members: Members) -> Term:
     else:
         found = Renewing(
             begins=begins,
-            first_year=members.integer("first_year", 1, LAST_YEAR),
+            first_year=members.integer("first_year", FIRST_YEAR, LAST_YEAR),
             notice_months=members.integer("notice_months", 1, MOST_NOTICE_MONTHS),
         )
         sensible = found.begins < year_end(found.first_year)
@@ -77,7 +75,7 @@ def term_payload(term: Term) -> dict[str, Json]:
 
 def year_end(year: int) -> datetime:
     """Return the end of 31 December of `year` in Germany: the first moment of the next year."""
-    return datetime(year + 1, 1, 1, tzinfo=ZoneInfo(ZONE)).astimezone(UTC)
+    return end_of(date(year, 12, 31))
 
 
 def notice_deadline(term: Renewing, year: int) -> datetime:
@@ -87,12 +85,12 @@ def notice_deadline(term: Renewing, year: int) -> datetime:
     of 30 September. Weekends and holidays move nothing (§ 193 BGB does not concern a notice).
     """
     month = 13 - term.notice_months
-    return datetime(year, month, 1, tzinfo=ZoneInfo(ZONE)).astimezone(UTC)
+    return begin_of(date(year, month, 1))
 
 
 def earliest_end(term: Renewing, given_at: datetime) -> datetime:
     """Return the first year's end for which a notice given at that moment is in time."""
-    year = max(term.first_year, _year(given_at))
+    year = max(term.first_year, day_of(given_at).year)
     while notice_deadline(term, year) <= given_at:
         year += 1
     return year_end(year)
@@ -100,8 +98,8 @@ def earliest_end(term: Renewing, given_at: datetime) -> datetime:
 
 def next_year_end(moment: datetime) -> datetime:
     """Return the first year's end that is not before `moment`."""
-    begun = year_end(_year(moment) - 1)
-    return begun if begun == moment else year_end(_year(moment))
+    begun = year_end(day_of(moment).year - 1)
+    return begun if begun == moment else year_end(day_of(moment).year)
 
 
 def ends_at(term: Term, notices: Collection[AgreementNotice]) -> datetime | None:
@@ -117,7 +115,3 @@ def ends_at(term: Term, notices: Collection[AgreementNotice]) -> datetime | None
 
 def _effect(term: Renewing, notice: AgreementNotice) -> datetime:
     return max(next_year_end(notice.ends), earliest_end(term, notice.given_at))
-
-
-def _year(moment: datetime) -> int:
-    return moment.astimezone(ZoneInfo(ZONE)).year

@@ -1,8 +1,6 @@
 """Record a proposed agreement, the signatures of its parties, and notices of termination."""
 
-from datetime import timedelta
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
@@ -15,8 +13,8 @@ from exchange.agreement.signing import (
     read_notice,
     read_signature,
 )
-from exchange.agreement.term import ZONE
 from exchange.audit import event
+from exchange.days import last_day
 from exchange.errors import Malformed, NotFound, StatementNotAcceptable
 from exchange.hub import repeat
 from exchange.hub.parts import Hub
@@ -201,11 +199,6 @@ def _give_notice(
             by=notice.agency,
             agreement=notice.agreement,
             statement=verified.digest,
-            ends=last_day(notice),
+            ends=last_day(notice.ends).isoformat(),
         )
         log.record(conn, chain, given)
-
-
-def last_day(notice: AgreementNotice) -> str:
-    """Return the last day an agreement holds after a notice, `YYYY-MM-DD`, as people write it."""
-    return (notice.ends.astimezone(ZoneInfo(ZONE)).date() - timedelta(days=1)).isoformat()

@@ -30,7 +30,7 @@ def test_times_are_read_and_written_in_one_spelling() -> None:
     assert read_time("2026-03-02T09:40:05Z") == moment
     assert write_time(moment) == "2026-03-02T09:40:05Z"
     assert write_time(moment.astimezone(timezone(timedelta(hours=2)))) == "2026-03-02T09:40:05Z"
-    assert read_time("1969-12-31T23:59:59Z").year == 1969
+    assert read_time("1900-01-01T00:00:00Z").year == 1900
     assert read_time("9000-12-31T23:59:59Z").timestamp() == LARGEST_SECONDS
 
 
@@ -46,6 +46,7 @@ def test_times_are_read_and_written_in_one_spelling() -> None:
         "2026-01-01T24:00:00Z",
         "2026-01-01T23:59:60Z",
         "9001-01-01T00:00:00Z",
+        "1899-12-31T23:59:59Z",
         "٢٠٢٦-03-02T09:40:05Z",  # digits of another script
         1772444520,
         None,

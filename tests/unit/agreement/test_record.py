@@ -133,7 +133,7 @@ def test_a_fixed_term_is_read_and_written() -> None:
 @pytest.mark.parametrize(
     "term",
     [
-        {"from": "0001-06-01T00:00:00Z", "first_year": 1, "notice_months": 1},
+        {"from": "1900-06-01T00:00:00Z", "first_year": 1900, "notice_months": 1},
         {"from": "2026-12-31T22:59:59Z", "first_year": 2026, "notice_months": 12},
         {"from": "2026-01-01T00:00:00Z", "first_year": 9000, "notice_months": 3},
         {"from": "2026-01-01T00:00:00Z", "until": "2026-01-01T00:00:01Z"},
@@ -232,6 +232,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     },
     "term with both ends": {"term": {**AGREEMENT["term"], "until": "2027-01-01T00:00:00Z"}},
     "term without notice": {"term": {"from": "2026-01-01T00:00:00Z", "first_year": 2026}},
+    "term of long ago": {"term": {**AGREEMENT["term"], "first_year": 1899}},
     "notice of no month": {"term": {**AGREEMENT["term"], "notice_months": 0}},
     "notice of thirteen months": {"term": {**AGREEMENT["term"], "notice_months": 13}},
     "not the only basis, maybe": {"sole_basis": "yes"},
