@@ -171,9 +171,16 @@ class KeyFiles:
     def write_identity(self, key: IdentityKey) -> None:
         """Write both halves, and last the card: without it there is no identity.
 
+        Halves without a card are what a crash left of an earlier attempt; they are replaced.
+
         Raises:
             FileExistsError: there is one already.
         """
+        if (self.folder / CARD).exists():
+            raise FileExistsError(CARD)
+        for name in _HALVES.values():
+            (self.folder / name).unlink(missing_ok=True)
+            (self.folder / f"{name}{PROTECTED}").unlink(missing_ok=True)
         self._write_pair(self.folder, key)
 
     def write_next(self, key: IdentityKey, succession: bytes) -> None:

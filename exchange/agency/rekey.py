@@ -188,12 +188,12 @@ class Ring:
         data = ceremony.announce(
             self.files.identity(), held.key.recipient, previous=previous, now=now, revoked=revoked
         )
-        seq = 1 if previous is None else previous.seq + 1
+        verified = statement.verify(data, {Kind.KEY_STATEMENT}, self.files.cards(), now=now)
+        stated = read_key_statement(verified)  # what partners would refuse is not kept
         make_directory(self.statements)
         # Durable before anybody hears of it: a crash after this sends these bytes, not others.
-        write_bytes_durably(self._path(seq), data)
-        verified = statement.verify(data, {Kind.KEY_STATEMENT}, self.files.cards(), now=now)
-        return read_key_statement(verified)
+        write_bytes_durably(self._path(stated.seq), data)
+        return stated
 
     def _path(self, seq: int) -> Path:
         return self.statements / f"key-statement-{seq}.jws"

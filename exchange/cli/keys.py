@@ -261,6 +261,7 @@ def _install(ring: Ring, identity: IdentityKey) -> None:
         raise Conflict(
             "there is an identity key already; to replace it: exchange keys succeed"
         ) from None
+    # A crash here leaves an identity without a document key; `exchange keys rotate` makes one.
     ring.rotate(now=_now())
 
 
