@@ -101,9 +101,10 @@ _NUMBER = (
     )
     .values(number=bindparam("place"))
 )
+_EVERY = disclosure_recipients.alias("every")
 _OTHERS = (
-    select(func.aggregate_strings(disclosure_recipients.c.agency, ","))
-    .where(disclosure_recipients.c.disclosure == disclosures.c.id)
+    select(func.aggregate_strings(_EVERY.c.agency, ","))
+    .where(_EVERY.c.disclosure == disclosures.c.id)
     .scalar_subquery()
 )
 _GATED = (
@@ -179,7 +180,7 @@ def known(conn: Connection, id: str, digest: str) -> State | None:  # noqa: A002
 
 def announce(conn: Connection, granted: Permit, new: NewDisclosure, *, at: datetime) -> None:
     """Add a disclosure whose sealed document follows in pieces; it counts no use yet."""
-    _add(conn, granted, new, {"state": "announced", "announced_at": at})
+    _add(conn, granted, new, {"state": "announced", "announced_at": at}, {})
 
 
 def store(
@@ -199,7 +200,7 @@ def store(
     Raises:
         Unavailable: it is neither new nor announced, or a recipient is suspended.
     """
-    stored = {"at": at, "name": kept.blob, "size": kept.size, "sha256": kept.sha256}
+    numbers = {agency: _next_number(conn, agency) for agency in sorted(new.recipients)}
     if known(conn, new.id, new.digest) is None:
         row = {
             "state": "stored",
@@ -209,18 +210,36 @@ def store(
             "payload_size": kept.size,
             "payload_sha256": kept.sha256,
         }
-        _add(conn, granted, new, row)
-    elif conn.execute(_STORE, {"of": new.id, **stored}).rowcount != 1:
-        raise Unavailable("the disclosure changed between decision and commit")
+        _add(conn, granted, new, row, numbers)
+    else:
+        _complete(conn, new, kept, numbers, at)
     headers.keep(conn, granted, new.id, header)
-    for agency in sorted(new.recipients):
-        place = conn.execute(_NUMBER_NEXT, {"of": agency}).scalar_one_or_none()
-        if place is None:
-            raise Unavailable("a recipient was suspended between decision and commit")
-        conn.execute(_NUMBER, {"of": new.id, "to": agency, "place": place})
 
 
-def _add(conn: Connection, granted: Permit, new: NewDisclosure, row: Mapping[str, object]) -> None:
+def _next_number(conn: Connection, agency: str) -> int:
+    number: int | None = conn.execute(_NUMBER_NEXT, {"of": agency}).scalar_one_or_none()
+    if number is None:
+        raise Unavailable("a recipient was suspended between decision and commit")
+    return number
+
+
+def _complete(
+    conn: Connection, new: NewDisclosure, kept: Kept, numbers: Mapping[str, int], at: datetime
+) -> None:
+    stored = {"at": at, "name": kept.blob, "size": kept.size, "sha256": kept.sha256}
+    if conn.execute(_STORE, {"of": new.id, **stored}).rowcount != 1:
+        raise Unavailable("the disclosure changed between decision and commit")
+    for agency, number in numbers.items():
+        conn.execute(_NUMBER, {"of": new.id, "to": agency, "place": number})
+
+
+def _add(
+    conn: Connection,
+    granted: Permit,
+    new: NewDisclosure,
+    row: Mapping[str, object],
+    numbers: Mapping[str, int],
+) -> None:
     if granted.asked.consent != new.consent or granted.asked.recipients != new.recipients.keys():
         raise Unavailable("the permit is for another disclosure")
     conn.execute(
@@ -243,7 +262,12 @@ def _add(conn: Connection, granted: Permit, new: NewDisclosure, row: Mapping[str
     conn.execute(
         _ADD_RECIPIENT,
         [
-            {"disclosure": new.id, "agency": agency, "fingerprint": key}
+            {
+                "disclosure": new.id,
+                "agency": agency,
+                "fingerprint": key,
+                "number": numbers.get(agency),
+            }
             for agency, key in sorted(new.recipients.items())
         ],
     )

@@ -4,6 +4,7 @@ Each function is one unit of work, complete in itself. From its commit on no hea
 ended can be released by anybody: the database orders every release and every end.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -294,9 +295,8 @@ def recall(conn: Connection, found: Recallable, chain: Chain, *, at: datetime) -
         return False
     if row.state not in {"announced", "stored"}:
         raise Conflict("it is too late to take this disclosure back")
-    _close(conn, [row], state="ended", why="recalled", at=at)
-    notices.drop(conn, consent=None, disclosures=[row.id])
-    _record(conn, [row], {row.chain: chain}, why="recalled", at=at)
+    _close(conn, [row], {row.chain: chain}, state="ended", why="recalled", at=at)
+    notices.drop(conn, [row.id])
     return True
 
 
@@ -316,9 +316,8 @@ def _cut_under(
     conn: Connection, consent: str, chain: Chain, *, why: str, at: datetime
 ) -> tuple[str, ...]:
     rows = conn.execute(_OPEN, {"of": consent}).all()
-    _close(conn, rows, state="ended", why=why, at=at)
-    notices.drop(conn, consent=consent, disclosures=[])
-    _record(conn, rows, {chain.uuid: chain}, why=why, at=at)
+    _close(conn, rows, {chain.uuid: chain}, state="ended", why=why, at=at)
+    notices.drop_under(conn, consent)
     return tuple(row.id for row in rows)
 
 
@@ -332,63 +331,54 @@ def _expire(
 ) -> tuple[str, ...]:
     headers.forget(conn, [row.id for row in rows if row.state == "collected"])
     ending = [row for row in rows if row.state != "collected"]
-    _close(conn, ending, state="expired", why=why, at=at)
-    notices.drop(conn, consent=None, disclosures=[row.id for row in ending])
-    _record(conn, ending, keys, why=why, at=at)
+    _close(conn, ending, keys, state="expired", why=why, at=at)
+    notices.drop(conn, [row.id for row in ending])
     return tuple(row.id for row in rows)
 
 
 def _close(
     conn: Connection,
     rows: Sequence[Row[*tuple[object, ...]]],
+    keys: Mapping[str, Chain],
     *,
     state: str,
     why: str,
     at: datetime,
 ) -> None:
-    """Delete the headers, set the final state and give back uses of what nobody has read."""
+    """Delete the headers, set the final state, give back unread uses and log each end."""
     ids = [row.id for row in rows]
     if not ids:
         return
     headers.forget(conn, ids)
     conn.execute(_CLOSE, {"ids": ids, "final": state, "because": why, "at": at})
-    fates: dict[str, list[Fate]] = {}
-    for one in conn.execute(_RECIPIENTS, {"ids": ids}):
-        rejected = one.reason if one.result == "rejected" else None
-        fate = Fate(collected=one.collected_at is not None, rejected_for=rejected)
-        fates.setdefault(one.disclosure, []).append(fate)
-    unread = [row for row in rows if row.state != "announced" and gives_back(fates[row.id])]
+    # An incomplete upload counted no use and was never in the log.
+    stored = [row for row in rows if row.state != "announced"]
+    fates = _fates(conn, [row.id for row in stored])
+    unread = [row for row in stored if gives_back(fates[row.id].values())]
     if unread:
         conn.execute(_RETURNED, {"ids": [row.id for row in unread]})
-    for consent in {row.consent for row in unread}:
-        consents.give_back(conn, consent, sum(row.consent == consent for row in unread))
-
-
-def _record(
-    conn: Connection,
-    rows: Sequence[Row[*tuple[object, ...]]],
-    keys: Mapping[str, Chain],
-    *,
-    why: str,
-    at: datetime,
-) -> None:
-    to: dict[str, list[str]] = {}
-    ids = [row.id for row in rows if row.state != "announced"]
-    if not ids:
-        return
-    for one in conn.execute(_RECIPIENTS, {"ids": ids}):
-        to.setdefault(one.disclosure, []).append(one.agency)
-    for row in rows:
-        if row.state == "announced":
-            continue  # an incomplete upload was never in the log
+    for consent, count in Counter(row.consent for row in unread).items():
+        consents.give_back(conn, consent, count)
+    for row in stored:
         ended = event.disclosure_ended(
             at=at,
             by=row.sender if why == "recalled" else event.HUB,
             manifest=row.digest,
-            to=to[row.id],
+            to=fates[row.id],
             why=why,
         )
         log.record(conn, log.keyed(keys, row.chain), ended)
+
+
+def _fates(conn: Connection, ids: Sequence[str]) -> dict[str, dict[str, Fate]]:
+    """Return what became of each disclosure at each of its recipients."""
+    found: dict[str, dict[str, Fate]] = {}
+    if ids:
+        for row in conn.execute(_RECIPIENTS, {"ids": ids}):
+            rejected = row.reason if row.result == "rejected" else None
+            fate = Fate(collected=row.collected_at is not None, rejected_for=rejected)
+            found.setdefault(row.disclosure, {})[row.agency] = fate
+    return found
 
 
 def _ask_to_erase(

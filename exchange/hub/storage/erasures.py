@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import Connection, Row, Select, exists, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, exists, insert, literal, or_, select, update
 
 from exchange.errors import Conflict
 from exchange.hub.storage.tables import (
@@ -82,7 +82,7 @@ def find(conn: Connection, id: str, recipient: str) -> Erasure | None:  # noqa: 
     """Return an erasure request to the recipient it was made to, or None."""
     query = _all().where(erasures.c.id == id, erasures.c.recipient == recipient)
     row = conn.execute(query.with_for_update()).one_or_none()
-    return None if row is None else _erasure(conn, row)
+    return None if row is None else _erasure(conn, row, recipient)
 
 
 def listed(conn: Connection, caller: str, *, after: str | None, limit: int) -> tuple[Erasure, ...]:
@@ -107,7 +107,7 @@ def listed(conn: Connection, caller: str, *, after: str | None, limit: int) -> t
         .order_by(erasures.c.id)
         .limit(limit)
     )
-    return tuple(_erasure(conn, row) for row in conn.execute(query).all())
+    return tuple(_erasure(conn, row, caller) for row in conn.execute(query).all())
 
 
 def confirm(conn: Connection, erasure: Erasure, answer: Confirmation, *, at: datetime) -> bool:
@@ -161,7 +161,7 @@ def _all() -> Select[*tuple[object, ...]]:
     ).join_from(erasures, consents)
 
 
-def _erasure(conn: Connection, row: Row[*tuple[object, ...]]) -> Erasure:
+def _erasure(conn: Connection, row: Row[*tuple[object, ...]], caller: str) -> Erasure:
     collected = (
         select(disclosures.c.digest)
         .join_from(disclosures, disclosure_recipients)
@@ -169,6 +169,8 @@ def _erasure(conn: Connection, row: Row[*tuple[object, ...]]) -> Erasure:
             disclosures.c.consent == row.consent,
             disclosure_recipients.c.agency == row.recipient,
             disclosure_recipients.c.collected_at.is_not(None),
+            # Others' disclosures are not shown to a sender or a collector.
+            or_(literal(row.recipient) == caller, disclosures.c.sender == caller),
         )
         .order_by(disclosures.c.digest)
     )

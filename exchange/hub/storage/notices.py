@@ -32,12 +32,11 @@ _ADD = insert(notices)
 _REACHABLE = select(agencies.c.id).where(
     agencies.c.id.in_(bindparam("of", expanding=True)), agencies.c.channel.is_not(None)
 )
+_DROP_OF_CONSENT = delete(notices).where(
+    notices.c.state == "waiting", notices.c.consent == bindparam("cause")
+)
 _DROP = delete(notices).where(
-    notices.c.state == "waiting",
-    or_(
-        notices.c.consent == bindparam("cause"),
-        notices.c.disclosure.in_(bindparam("ids", expanding=True)),
-    ),
+    notices.c.state == "waiting", notices.c.disclosure.in_(bindparam("ids", expanding=True))
 )
 
 
@@ -147,9 +146,15 @@ def postpone(conn: Connection, ids: Collection[str], *, until: datetime, failed:
     conn.execute(change)
 
 
-def drop(conn: Connection, *, consent: str | None, disclosures: Collection[str]) -> None:
-    """Delete what was not delivered about a consent that ended, or about these disclosures."""
-    conn.execute(_DROP, {"cause": consent, "ids": list(disclosures)})
+def drop_under(conn: Connection, consent: str) -> None:
+    """Delete what was not delivered about a consent that ended."""
+    conn.execute(_DROP_OF_CONSENT, {"cause": consent})
+
+
+def drop(conn: Connection, disclosures: Collection[str]) -> None:
+    """Delete what was not delivered about these disclosures."""
+    if disclosures:
+        conn.execute(_DROP, {"ids": list(disclosures)})
 
 
 def sweep(conn: Connection, *, sent_before: datetime, parked_before: datetime) -> int:
