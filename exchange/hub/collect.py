@@ -4,13 +4,13 @@ The numbers are those of docs/formats.md, order of verification: the hub, releas
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import Connection
 
 from exchange.audit import event
 from exchange.canonical import b64u, labelled
-from exchange.consent.decision import Asked, Reason
+from exchange.consent.decision import Reason
 from exchange.errors import NotFound
 from exchange.hub import gate, repeat
 from exchange.hub.gate import Attempt, Denied
@@ -20,7 +20,6 @@ from exchange.hub.storage import agencies, consents, disclosures, headers, log
 from exchange.hub.storage.disclosures import Gated
 from exchange.hub.storage.log import Chain
 from exchange.hub.stored import context_of
-from exchange.vocabulary import Secrecy
 from exchange.wire.asked import asked_by_manifest
 
 
@@ -31,6 +30,8 @@ class Released:
     header: bytes = field(repr=False)
     collected_at: datetime
     """When this recipient was first given it."""
+    decided_at: datetime
+    """When this release was decided, just before its commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def _release(
     conn: Connection, hub: Hub, found: Gated | None, caller: str, ready: _Ready
 ) -> Released:
     """Decide, log and read the header; what is absent is decided on all the same."""
-    asked = _nothing(caller) if found is None else asked_by_manifest(context_of(found.manifest))
+    asked = gate.nothing(caller) if found is None else asked_by_manifest(context_of(found.manifest))
     granted = gate.permit(conn, hub, asked, vetoed=ready.vetoed, counted=1)
     if found is None or caller not in agencies.active(conn, [caller]):
         raise Denied((Reason.NO_CONSENT,))
@@ -104,17 +105,4 @@ def _release(
             at=granted.decided_at, by=caller, manifest=found.digest
         )
         log.record(conn, ready.chain, collected)
-    return Released(header, found.collected_at or granted.decided_at)
-
-
-def _nothing(caller: str) -> Asked:
-    """Return a question that no consent covers."""
-    return Asked(
-        consent=gate.NOWHERE,
-        sender=gate.NOWHERE,
-        recipients=frozenset({caller}),
-        purpose=gate.NOWHERE,
-        category=gate.NOWHERE,
-        secrecy=Secrecy.PERSONAL,
-        exp=datetime.max.replace(tzinfo=UTC),
-    )
+    return Released(header, found.collected_at or granted.decided_at, granted.decided_at)

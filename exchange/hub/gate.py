@@ -7,6 +7,7 @@ for us, or we wait for it and see it.
 
 import asyncio
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import structlog
 from sqlalchemy import Connection
@@ -21,7 +22,7 @@ from exchange.hookspecs import DisclosureAsked, GateVeto
 from exchange.hub.parts import Hub
 from exchange.hub.storage import agencies, agreements, consents, log
 from exchange.hub.storage.log import Chain
-from exchange.vocabulary import Scope
+from exchange.vocabulary import Scope, Secrecy
 from exchange.wire.asked import standing
 
 VETO_S = 5.0
@@ -120,6 +121,19 @@ def _agreement(conn: Connection, hub: Hub, digest: str) -> tuple[Agreement, Scop
     if stored is None:
         raise Unavailable("an agreement is locked and yet not there")
     return hub.records.agreement(conn, digest, stored.statement)
+
+
+def nothing(caller: str) -> Asked:
+    """Return a question that no consent covers: what is absent is decided on all the same."""
+    return Asked(
+        consent=NOWHERE,
+        sender=NOWHERE,
+        recipients=frozenset({caller}),
+        purpose=NOWHERE,
+        category=NOWHERE,
+        secrecy=Secrecy.PERSONAL,
+        exp=datetime.max.replace(tzinfo=UTC),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ class Rules:
     """Bytes of a sealed document."""
     incomplete: timedelta
     reminder: timedelta
+    expiry: timedelta
     erasure_due: timedelta
     erasure_reminder: timedelta
     open_uploads: int

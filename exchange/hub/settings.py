@@ -157,8 +157,6 @@ class HubSettings(Configuration):
     """Directory of the databases, the payloads, the keys and the control socket; mode 0700."""
     origin: str = "http://127.0.0.1:8700"
     """Public scheme, host and port, without a path; issuer and audience of tokens."""
-    name: Annotated[str, Field(min_length=1, max_length=80)] = "Exchange"
-    """What notices are signed with, such as the name of the district."""
     plugins: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
     """Plugins to load, by name, each with its own settings; installed is not enabled."""
     demo: bool = False

@@ -47,7 +47,7 @@ class Operation:
     body: type[Shape] | None = None
     body_limit: int = JSON_LIMIT
     """Largest JSON body in bytes."""
-    streams: Mapping[str, str] = field(default_factory=lambda: NO_MEDIA)
+    streams: Mapping[str, str] = field(default_factory=lambda: NO_MEDIA, hash=False)
     """Media types of a body that is no JSON shape, with one line about each."""
     answers: str = JSON
     """Media type of the success body."""

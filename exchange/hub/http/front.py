@@ -12,7 +12,6 @@ from urllib.parse import parse_qsl
 from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 
 from exchange.errors import Malformed
-from exchange.wire import problems
 
 HEAD_LIMIT = 32 * 1024
 """Bytes of all header lines together."""
@@ -127,20 +126,14 @@ def parameters(request: web.Request) -> dict[str, str]:
     Raises:
         Malformed: a key twice, or a part without a value.
     """
+    query = request.raw_path.partition("?")[2]
+    if not query:
+        return {}
     try:
-        pairs = parse_qsl(
-            request.raw_path.partition("?")[2], keep_blank_values=True, strict_parsing=True
-        )
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True)
     except ValueError:
-        if "?" not in request.raw_path or request.raw_path.endswith("?"):
-            return {}
         raise Malformed("the query cannot be parsed") from None
     found = dict(pairs)
     if len(found) != len(pairs):
         raise Malformed("a parameter occurs twice in the query")
     return found
-
-
-def known_status(status: int) -> int:
-    """Return `status` if it has a problem of its own, else 500."""
-    return status if status in problems.HTTP_CODES else 500

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from exchange.errors import TooMany
+from exchange.errors import NotFound, NotPermitted, TooMany
 from exchange.hub.settings import AgencyLimits, TokenLimits
 
 PATIENT_RATE = 1.0
@@ -123,3 +123,22 @@ async def in_turn(rate: Rate, caller: str) -> None:
     """Count one request of `caller` and wait until its turn; never refuse it."""
     if (wait := rate.owe(caller)) > 0:
         await asyncio.sleep(wait)
+
+
+@contextmanager
+def denials_counted(limits: Limits, caller: str) -> Iterator[None]:
+    """Count a no of the gate in the block; beyond the rate the gate is not asked any more.
+
+    The answer is then the same for everything this caller asks for, and nothing is logged: so
+    nobody can flood the log.
+
+    Raises:
+        TooMany: `caller` was denied too often in the last minute.
+    """
+    if limits.denials.empty(caller):
+        raise TooMany
+    try:
+        yield
+    except (NotPermitted, NotFound):
+        limits.denials.owe(caller)
+        raise

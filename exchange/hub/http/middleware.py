@@ -13,7 +13,7 @@ from exchange.errors import ExchangeError, StatementNotAcceptable, Unauthenticat
 from exchange.hub.http import front
 from exchange.hub.http.bodies import LOST
 from exchange.hub.http.call import CALLER, FRONT, REQUEST_ID
-from exchange.wire import problems
+from exchange.wire import problems, routes
 
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -35,7 +35,7 @@ HEADERS: Final = {
 RETRY_AFTER: Final = {429: "5", 503: "2", 507: "3600"}
 """Seconds, constant per status: a figure that depends on a state would tell about it."""
 
-_CLOSING: Final = frozenset({400, 408, 431})
+_CLOSING: Final = frozenset({408, 431})
 """After these nobody knows where the next request would begin."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -60,6 +60,8 @@ async def problem_middleware(request: web.Request, handler: Handler) -> web.Stre
             log.info("statement-refused", request_id=request[REQUEST_ID], step=error.step)
     except web.HTTPException as refused:  # aiohttp's own 404, 405, 413, and ours of the front
         answer = _answer_http(refused)
+        if isinstance(refused, front.BadFraming) or refused.status in _CLOSING:
+            answer.force_close()
     except LOST:
         raise ConnectionResetError from None
     except Exception as bug:  # noqa: BLE001 - see above
@@ -72,7 +74,7 @@ async def problem_middleware(request: web.Request, handler: Handler) -> web.Stre
         route=route_of(request),
         status=answer.status,
         duration_ms=round((time.monotonic() - begun) * 1000, 1),
-        **({"agency": request[CALLER]} if CALLER in request else {}),
+        agency=request.get(CALLER),
     )
     return answer
 
@@ -106,19 +108,18 @@ def _answer_http(refused: web.HTTPException) -> web.StreamResponse:
 def _problem(problem: dict[str, object], status: int, headers: dict[str, str]) -> web.Response:
     if status in RETRY_AFTER:
         headers = {**headers, "Retry-After": RETRY_AFTER[status]}
-    answer = web.Response(
+    return web.Response(
         status=status,
         body=encode(problem),  # type: ignore[arg-type]  # problems are JSON without floats
         content_type=problems.MEDIA_TYPE,
         headers=headers,
     )
-    if status in _CLOSING:
-        answer.force_close()
-    return answer
 
 
-async def security_headers(_request: web.Request, answer: web.StreamResponse) -> None:
+async def security_headers(request: web.Request, answer: web.StreamResponse) -> None:
     """Put the constant headers on an answer; a signal, because it also sees 404, 405 and 413."""
     for name, value in HEADERS.items():
         if name == "Server" or name not in answer.headers:
             answer.headers[name] = value
+    if route_of(request) == routes.UPLOAD.path:
+        answer.headers["Tus-Resumable"] = "1.0.0"

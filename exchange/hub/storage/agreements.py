@@ -26,6 +26,7 @@ from exchange.hub.storage.tables import (
     agreement_parties,
     agreement_signatures,
     agreements,
+    consents,
 )
 
 
@@ -291,6 +292,21 @@ def unended(conn: Connection, *, after: str | None, limit: int) -> tuple[Agreeme
         .limit(limit)
     )
     return tuple(_agreement(row) for row in conn.execute(query))
+
+
+def ended_with_consents(conn: Connection, *, limit: int) -> tuple[str, ...]:
+    """Return digests of ended agreements under which consents have not ended yet."""
+    query = (
+        select(agreements.c.digest)
+        .where(
+            agreements.c.ended_at.is_not(None),
+            exists().where(
+                consents.c.agreement == agreements.c.digest, consents.c.ended_at.is_(None)
+            ),
+        )
+        .limit(limit)
+    )
+    return tuple(conn.execute(query).scalars())
 
 
 def flag_ended(conn: Connection, agreement: str, *, at: datetime) -> bool:

@@ -1,0 +1,193 @@
+"""`exchange hub`: make, run and look after the hub."""
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from cyclopts import App, Parameter
+
+from exchange import canonical
+from exchange.errors import ExchangeError, Malformed, Misconfigured
+from exchange.keyid import IdentityCard, identity_card
+
+SETTINGS_FILE = "hub.toml"
+LARGEST_CARD = 16 * 1024
+"""Bytes of an identity card file; ours have 2.8 kB."""
+
+Home = Annotated[Path, Parameter(help="Directory of the hub, made by `exchange hub init`.")]
+
+
+def hub_app() -> App:
+    """Return the commands of `exchange hub`."""
+    app = App(
+        name="hub",
+        help="Run the hub: the server that stores, decides and cannot read.\n\n"
+        "Begin with `exchange hub init`, then `exchange hub serve`. Admit each agency with the "
+        "card its gateway prints. Every setting can also come from a variable EXCHANGE_HUB_...",
+    )
+    for command in (init, serve, admit, suspend, status):
+        app.command(command)
+    return app
+
+
+def init(
+    *,
+    home: Home = Path("hub"),
+    origin: Annotated[
+        str,
+        Parameter(
+            help="Public address: scheme, host and perhaps a port, without a path. It must be "
+            "https unless it is a loopback address."
+        ),
+    ] = "http://127.0.0.1:8700",
+    host: Annotated[str, Parameter(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[
+        int | None, Parameter(help="Port to listen at; the one of the origin if not given.")
+    ] = None,
+) -> None:
+    """Make a new hub: its directory, two secret keys and a file of settings.
+
+    Example: exchange hub init --home hub --origin https://exchange.example.org --port 8700
+    """
+    from exchange.durable import write_bytes_durably
+    from exchange.hub.app import make_home
+    from exchange.hub.settings import HubSettings, Listen
+
+    listen = Listen(host=host, port=port or _port_of(origin))
+    try:
+        HubSettings(home=home, origin=origin, listen=listen)
+    except ValueError as error:
+        raise Misconfigured(f"--origin or --port: {error}") from None
+    make_home(home)
+    text = f'origin = "{origin}"\n\n[listen]\nhost = "{listen.host}"\nport = {listen.port}\n'
+    write_bytes_durably(home / SETTINGS_FILE, text.encode("utf-8"))
+    print(f"A new hub is in {home}. Settings: {home / SETTINGS_FILE}")
+    print(f"Back up {home / 'vault'} apart from the rest, and never {home / 'payloads'}.")
+    print(f"Next: exchange hub serve --home {home}")
+
+
+def _port_of(origin: str) -> int:
+    try:
+        return urlsplit(origin).port or 8700
+    except ValueError:
+        raise Misconfigured("--origin: no port can be read from it") from None
+
+
+def serve(*, home: Home = Path("hub")) -> None:
+    """Serve until interrupted; events go to standard error, one line of JSON each.
+
+    Requests under way are finished when the process is asked to stop. Behind a proxy, let it end
+    TLS, limit requests and set timeouts.
+    """
+    from exchange.cli.events import configure
+    from exchange.hub.app import serve as run
+
+    settings = _settings(home)
+    configure(sys.stderr)
+
+    def ready() -> None:
+        print(f"serving {settings.origin}", flush=True)
+
+    asyncio.run(run(settings, ready=ready))
+
+
+def admit(
+    card: Annotated[
+        Path, Parameter(help="Identity card of the agency: the JSON its gateway prints, or -.")
+    ],
+    *,
+    home: Home = Path("hub"),
+    channel: Annotated[
+        str | None,
+        Parameter(help="Channel of its notices, such as smtp; without one the agency polls."),
+    ] = None,
+    address: Annotated[
+        str | None, Parameter(help="Where its notices go; for smtp a mail address.")
+    ] = None,
+    language: Annotated[str, Parameter(help="Language of its notices.")] = "de",
+) -> None:
+    """Admit an agency, after its fingerprint was compared on another way than the card came.
+
+    Works while the hub runs and while it does not.
+
+    Example: exchange hub admit jobcentre.json --channel smtp --address post@jobcentre.example
+    """
+    from exchange.keyring.fingerprint import spoken
+
+    if (channel is None) != (address is None):
+        raise Misconfigured("--channel and --address belong together")
+    read = _card(card)
+    reach: dict[str, canonical.Json] = {"language": language}
+    if channel is not None:
+        reach |= {"channel": channel, "address": address}
+    _ask(home, {"do": "admit", "card": read.payload(), "reach": reach})
+    print(f"admitted {read.agency}")
+    print(f"fingerprint {spoken(read.kid)}")
+
+
+def suspend(
+    agency: Annotated[str, Parameter(help="Id of the agency.")], *, home: Home = Path("hub")
+) -> None:
+    """Suspend an agency: from now on nothing is taken from it or released to it.
+
+    For a stolen identity key, or at the agency's own wish. What it has stored stays in the log.
+    """
+    told = _ask(home, {"do": "suspend", "agency": agency})
+    print(f"suspended {agency}" if told["first"] else f"{agency} was suspended before")
+
+
+def status(*, home: Home = Path("hub")) -> None:
+    """Say whether a hub runs here and can do its work; exit code 1 if not."""
+    from exchange.hub import control
+
+    try:
+        told = control.ask(home, {"do": "status"})
+    except ConnectionError:
+        raise Misconfigured(f"no hub runs in {home}; start it: exchange hub serve") from None
+    print(f"the hub in {home} runs (process {told['pid']})")
+
+
+def _settings(home: Path) -> Any:
+    from exchange.configuration import load
+    from exchange.hub.settings import HubSettings
+
+    file = home / SETTINGS_FILE
+    if not file.is_file():
+        raise Misconfigured(f"there is no hub in {home}; make one: exchange hub init")
+    return load(HubSettings, file).model_copy(update={"home": home})
+
+
+def _card(file: Path) -> IdentityCard:
+    try:
+        text = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        found = canonical.loads(text, limit=LARGEST_CARD)
+        if not isinstance(found, Mapping):
+            raise Malformed("not an identity card")
+        return identity_card(found)
+    except ExchangeError:
+        raise Misconfigured(f"{file} is not an identity card; ask for a new one") from None
+
+
+def _ask(home: Path, command: Mapping[str, canonical.Json]) -> Any:
+    """Let the running hub do `command`, or do it here when none runs."""
+    from exchange.hub import control
+
+    settings = _settings(home)
+    try:
+        return control.ask(home, command)
+    except ConnectionError:
+        return asyncio.run(_alone(settings, command))
+
+
+async def _alone(settings: Any, command: Mapping[str, canonical.Json]) -> Any:
+    from exchange.hub.app import command as do
+    from exchange.hub.app import now, opened
+
+    def failed() -> None:
+        return None  # the command itself is told
+
+    async with opened(settings, clock=now, on_failure=failed) as found:
+        return await do(found.hub, command)

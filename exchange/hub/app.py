@@ -1,0 +1,281 @@
+"""The hub's composition root: builds every part from settings, serves, and stops in order.
+
+Owns the clock, the signals and the loops. Nothing else in the hub reads settings or time.
+"""
+
+import asyncio
+import os
+import secrets
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import structlog
+from aiohttp import web
+
+from exchange import canonical, registry
+from exchange.durable import make_directory, write_bytes_durably
+from exchange.errors import Malformed, Misconfigured
+from exchange.hookspecs import HUB_GROUP
+from exchange.hub import control, relay, sweep
+from exchange.hub.admit import admit, suspend
+from exchange.hub.directory import Directory
+from exchange.hub.http.application import application
+from exchange.hub.http.call import Front
+from exchange.hub.http.caller import addresses
+from exchange.hub.http.connection import Runner
+from exchange.hub.http.limits import Limits
+from exchange.hub.http.tokens import KEY_SIZE, AccessTokens
+from exchange.hub.mirror import refresh
+from exchange.hub.news import News
+from exchange.hub.parts import Clock, Hub, Rules
+from exchange.hub.records import Records
+from exchange.hub.settings import HubSettings
+from exchange.hub.storage.agencies import Reach
+from exchange.hub.storage.blobs import FileBlobs
+from exchange.hub.storage.engine import open_database
+from exchange.hub.storage.vault import SqliteVault, make_vault_key, read_vault_key
+from exchange.hub.streams import Streams
+from exchange.keyid import identity_card
+from exchange.sqlite import SqliteDatabase
+
+VAULT = "vault"
+"""Directory of the vault: a database, a key and backups of their own."""
+VAULT_FILE = "vault.sqlite"
+VAULT_KEY = "vault.key"
+TOKEN_KEY = "token.key"  # noqa: S105 - the name of a file
+BLOBS = "payloads"
+"""Directory of the payloads; never backed up."""
+
+
+def now() -> datetime:
+    """Return the present moment; the one real clock of the hub."""
+    return datetime.now(UTC)  # noqa: TID251 - the composition root owns the clock
+
+
+def make_home(home: Path) -> None:
+    """Make what a hub needs before its first start: directories and two secret keys.
+
+    Raises:
+        Misconfigured: there is a hub already.
+    """
+    make_directory(home)
+    if (home / TOKEN_KEY).exists():
+        raise Misconfigured(f"there is a hub in {home} already")
+    for directory in (home / VAULT, home / BLOBS):
+        make_directory(directory)
+    make_vault_key(home / VAULT / VAULT_KEY)
+    # Last: a crash before it leaves a home that is no hub yet, and making it again goes on.
+    write_bytes_durably(home / TOKEN_KEY, secrets.token_bytes(KEY_SIZE))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A hub whose files are open, and what the composition root alone needs of it."""
+
+    hub: Hub
+    database: SqliteDatabase
+
+
+@asynccontextmanager
+async def opened(
+    settings: HubSettings, *, clock: Clock, on_failure: Callable[[], None]
+) -> AsyncIterator[Opened]:
+    """Open database, vault and payloads in `settings.home` while the block runs.
+
+    Args:
+        settings: validated.
+        clock: the present moment, aware.
+        on_failure: called once, in the writer's thread, after a COMMIT failed: stop the process.
+
+    Raises:
+        Misconfigured: no hub there, another process uses it, or a plugin cannot be loaded.
+    """
+    home = settings.home
+    if not (home / TOKEN_KEY).is_file():
+        raise Misconfigured(f"there is no hub in {home}; make one: exchange hub init")
+    loaded = registry.load(HUB_GROUP, plugins(settings))
+    channels, vetoes = registry.channels(loaded), registry.gate_vetoes(loaded)
+    async with AsyncExitStack() as stack:
+        database = open_database(
+            home,
+            on_failure=on_failure,
+            batch=settings.writer.batch,
+            queue=settings.writer.queue,
+        )
+        stack.push_async_callback(database.close)
+        key = read_vault_key(home / VAULT / VAULT_KEY)
+        vault = SqliteVault(home / VAULT / VAULT_FILE, key, clock=clock)
+        stack.push_async_callback(vault.close)
+        hub = Hub(
+            home=home,
+            db=database,
+            vault=vault,
+            blobs=FileBlobs(home / BLOBS),
+            clock=clock,
+            origin=settings.origin,
+            rules=rules(settings),
+            directory=Directory(),
+            records=Records(clock),
+            news=News(),
+            streams=Streams(),
+            channels=channels,
+            vetoes=vetoes,
+        )
+        await refresh(hub)
+        yield Opened(hub=hub, database=database)
+
+
+def plugins(settings: HubSettings) -> list[registry.Named]:
+    """Return the plugins that settings name."""
+    tables = cast("Mapping[str, Mapping[str, canonical.Json]]", settings.plugins)
+    return [registry.named(name, table) for name, table in tables.items()]
+
+
+def rules(settings: HubSettings) -> Rules:
+    """Return the figures that verbs decide with."""
+    return Rules(
+        max_size=settings.disclosure.max_size,
+        incomplete=timedelta(seconds=settings.disclosure.incomplete_s),
+        reminder=timedelta(seconds=settings.disclosure.reminder_s),
+        expiry=timedelta(seconds=settings.disclosure.expiry_s),
+        erasure_due=timedelta(days=settings.erasure.due_days),
+        erasure_reminder=timedelta(days=settings.erasure.reminder_days),
+        open_uploads=settings.agency.uploads,
+        waiting=settings.agency.waiting,
+        stored=settings.agency.stored,
+        reserve=settings.disk.reserve,
+        demo=settings.demo,
+    )
+
+
+def front(hub: Hub, settings: HubSettings, *, ticks: Callable[[], float] = time.monotonic) -> Front:
+    """Return the parts of the HTTP side.
+
+    Args:
+        hub: the parts behind it.
+        settings: validated.
+        ticks: monotonic seconds, for rates.
+    """
+    token_key = (hub.home / TOKEN_KEY).read_bytes()
+    return Front(
+        hub=hub,
+        settings=settings.http,
+        limits=Limits(settings.agency, settings.token, ticks),
+        tokens=AccessTokens(token_key, issuer=settings.origin, life_s=settings.token.life_s),
+        hosts=frozenset({settings.origin.partition("://")[2].lower()}),
+        address=addresses(settings.http),
+    )
+
+
+async def serve(settings: HubSettings, *, ready: Callable[[], None]) -> None:
+    """Serve until SIGTERM or SIGINT: requests under way are finished, long polls end at once.
+
+    A background loop that dies and a COMMIT that fails stop the process as well, with an error:
+    it comes back through recovery, and clients repeat by id.
+
+    Args:
+        settings: validated.
+        ready: called once the port is open.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    def failed() -> None:
+        structlog.get_logger("exchange.hub").error("commit-failed")
+        loop.call_soon_threadsafe(stop.set)
+
+    async with opened(settings, clock=now, on_failure=failed) as found:
+        runner = Runner(application(front(found.hub, settings)), settings.listen, settings.http)
+        async with (
+            served(runner, settings),
+            looping(stop, loops(found, settings)),
+            control.listening(settings.home, commands(found.hub)),
+        ):
+            ready()
+            await stop.wait()
+            found.hub.news.end()
+        if found.database.failed:
+            raise Misconfigured("a commit failed: look at the disk, then start the hub again")
+
+
+@asynccontextmanager
+async def served(runner: Runner, settings: HubSettings) -> AsyncIterator[None]:
+    """Listen at the address of the settings while the block runs."""
+    await runner.setup()
+    try:
+        site = web.TCPSite(
+            runner, settings.listen.host, settings.listen.port, backlog=settings.listen.backlog
+        )
+        try:
+            await site.start()
+        except OSError as error:
+            raise Misconfigured(f"the port cannot be opened: {error.strerror}") from None
+        yield
+    finally:
+        await runner.cleanup()
+
+
+Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+
+
+def loops(found: Opened, settings: HubSettings) -> Mapping[str, Loop]:
+    """Return the background loops by name."""
+    return {
+        "relay": lambda stop: relay.run(found.hub, settings.notices, stop),
+        "sweep": lambda stop: sweep.run(found.hub, found.database.erase_from_wal, stop),
+    }
+
+
+@asynccontextmanager
+async def looping(stop: asyncio.Event, named: Mapping[str, Loop]) -> AsyncIterator[None]:
+    """Run loops while the block runs; one that ends by itself sets `stop`.
+
+    They end by event, between two units of work, never by cancellation. What one died of is
+    raised here, so that the process ends with an error.
+    """
+    ending = asyncio.Event()
+    tasks = [asyncio.create_task(loop(ending), name=name) for name, loop in named.items()]
+    for task in tasks:
+        task.add_done_callback(lambda _: stop.set())
+    try:
+        yield
+    finally:
+        ending.set()
+        await asyncio.gather(*tasks)
+
+
+def commands(hub: Hub) -> control.Answer:
+    """Return what answers the operator's commands in the running hub."""
+
+    async def answer(asked: Mapping[str, Any]) -> canonical.Json:
+        return await command(hub, asked)
+
+    return answer
+
+
+async def command(hub: Hub, asked: Mapping[str, Any]) -> canonical.Json:
+    """Do what an operator's command asks for; the same in the running hub and without one.
+
+    Raises:
+        Malformed: no such command.
+        ExchangeError: what the command refuses.
+    """
+    match asked:
+        case {"do": "admit", "card": dict(card), "reach": dict(reach)}:
+            identity = identity_card(card)
+            await admit(hub, identity, Reach(**reach))
+            return {"agency": identity.agency, "kid": identity.kid}
+        case {"do": "suspend", "agency": str(agency)}:
+            return {"first": await suspend(hub, agency)}
+        case {"do": "status"}:
+            return {"pid": os.getpid()}
+        case _:
+            raise Malformed("no such command")

@@ -1,0 +1,115 @@
+"""The directory: agencies, their keys and capabilities."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection
+
+from exchange import canonical
+from exchange.errors import NotFound
+from exchange.hub.http.binding import Routes
+from exchange.hub.http.call import Call
+from exchange.hub.publish_capabilities import LARGEST, publish_capabilities
+from exchange.hub.publish_keys import publish_key_statement, publish_succession
+from exchange.hub.storage import agencies, keys
+from exchange.keyid import IdentityCard
+from exchange.wire import routes, shapes
+
+
+def directory_routes() -> Routes:
+    """Return the handlers of the directory."""
+    bound = Routes()
+    bound.handles(routes.AGENCIES)(list_agencies)
+    bound.handles(routes.AGENCY)(get_agency)
+    bound.handles(routes.PUT_KEY_STATEMENT)(put_key_statement)
+    bound.handles(routes.PUT_SUCCESSION)(put_succession)
+    bound.handles(routes.PUT_CAPABILITIES)(put_capabilities)
+    return bound
+
+
+async def list_agencies(call: Call, *, query: shapes.Page) -> shapes.Agencies:
+    """Return a page of the directory; every agency may read all of it."""
+    page = await call.hub.db.read(_page, query, call.hub.clock())
+    return shapes.Agencies(agencies=page, next=page[-1].id if len(page) == query.limit else None)
+
+
+async def get_agency(call: Call, *, path: shapes.AgencyPath) -> shapes.Agency:
+    """Return one agency."""
+    return await call.hub.db.read(_one, path.id, call.hub.clock())
+
+
+async def put_key_statement(
+    call: Call, *, path: shapes.AgencyPath, body: shapes.Given
+) -> shapes.KeyStatementStored:
+    """Publish the caller's next key statement."""
+    _own(call, path)
+    stored = await publish_key_statement(call.hub, call.agency, body.statement.encode())
+    return shapes.KeyStatementStored(agency=stored.agency, seq=stored.seq, digest=stored.digest)
+
+
+async def put_succession(
+    call: Call, *, path: shapes.AgencyPath, body: shapes.Given
+) -> shapes.SuccessionStored:
+    """Register the caller's next identity."""
+    _own(call, path)
+    stored = await publish_succession(call.hub, call.agency, body.statement.encode())
+    return shapes.SuccessionStored(
+        agency=stored.agency, kid=stored.new.kid, until=moment(stored.until)
+    )
+
+
+async def put_capabilities(
+    call: Call, *, path: shapes.AgencyPath, body: shapes.Capabilities
+) -> shapes.Capabilities:
+    """Publish what the caller can receive."""
+    _own(call, path)
+    await publish_capabilities(call.hub, call.agency, body.model_dump(mode="json"))
+    return body
+
+
+def _own(call: Call, path: shapes.AgencyPath) -> None:
+    if path.id != call.agency:  # of others nothing can be published; they look absent
+        raise NotFound
+
+
+def _page(conn: Connection, query: shapes.Page, now: datetime) -> tuple[shapes.Agency, ...]:
+    page = agencies.listed(conn, after=query.after, limit=query.limit)
+    return tuple(_shape(conn, agency, now) for agency in page)
+
+
+def _one(conn: Connection, agency: str, now: datetime) -> shapes.Agency:
+    found = agencies.find(conn, agency)
+    if found is None:
+        raise NotFound
+    return _shape(conn, found, now)
+
+
+def _shape(conn: Connection, agency: agencies.Agency, now: datetime) -> shapes.Agency:
+    present, *before = agencies.identities_of(conn, agency.id)
+    previous = next((one for one in before if one.until is not None and now < one.until), None)
+    newest = keys.newest(conn, agency.id)
+    return shapes.Agency(
+        id=agency.id,
+        state=agency.state,
+        kid=present.card.kid,
+        card=_card(present.card),
+        previous=None if previous is None else _card(previous.card),
+        succession=None if present.succession is None else present.succession.decode("ascii"),
+        key_statement=None if newest is None else newest.statement.decode("ascii"),
+        capabilities=_capabilities(agency.capabilities),
+    )
+
+
+def _card(card: IdentityCard) -> shapes.Card:
+    return shapes.Card.model_validate(card.payload())
+
+
+def _capabilities(stored: bytes | None) -> shapes.Capabilities | None:
+    if stored is None:
+        return None
+    canonical.loads(stored, limit=LARGEST)
+    return shapes.Capabilities.model_validate_json(stored)
+
+
+def moment(seconds: int) -> datetime:
+    """Return seconds since 1970 as an aware moment."""
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,53 @@
+"""The hub's HTTP application: every route, its handler and the layers around them."""
+
+from aiohttp import web
+
+from exchange.hub.http.agencies import directory_routes
+from exchange.hub.http.agreements import agreement_routes
+from exchange.hub.http.binding import Routes
+from exchange.hub.http.call import FRONT, Front
+from exchange.hub.http.consents import consent_routes
+from exchange.hub.http.disclosures import disclosure_routes
+from exchange.hub.http.docs import add_docs
+from exchange.hub.http.erasures import erasure_routes
+from exchange.hub.http.health import get_healthz, get_readyz
+from exchange.hub.http.inbox import inbox_routes
+from exchange.hub.http.middleware import problem_middleware, security_headers
+from exchange.hub.http.payload import payload_routes
+from exchange.hub.http.token import post_token
+from exchange.hub.http.uploads import upload_routes
+from exchange.wire import routes
+
+
+def application(front: Front) -> web.Application:
+    """Return the application that serves `front`; it starts no loops and opens no files."""
+    app = web.Application(middlewares=[problem_middleware], client_max_size=1)
+    app[FRONT] = front
+    app.on_response_prepare.append(security_headers)
+
+    async def end_polls(_app: web.Application) -> None:
+        front.hub.news.end()
+
+    app.on_shutdown.append(end_polls)
+    for bound in (
+        directory_routes(),
+        agreement_routes(),
+        consent_routes(),
+        disclosure_routes(),
+        upload_routes(front.hub.rules.max_size),
+        inbox_routes(),
+        payload_routes(),
+        erasure_routes(),
+    ):
+        _add(app, bound)
+    # The routes that name no agency: each has an authenticator of its own, or tells nothing.
+    app.router.add_route(routes.TOKEN.method, routes.TOKEN.path, post_token)
+    app.router.add_route(routes.HEALTHZ.method, routes.HEALTHZ.path, get_healthz)
+    app.router.add_route(routes.READYZ.method, routes.READYZ.path, get_readyz)
+    add_docs(app)
+    return app
+
+
+def _add(app: web.Application, bound: Routes) -> None:
+    for operation, handler in bound.bound.items():
+        app.router.add_route(operation.method, operation.path, handler)

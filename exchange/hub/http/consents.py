@@ -1,0 +1,95 @@
+"""Consent records: record, read, withdraw. Absent and hidden are one answer."""
+
+from datetime import datetime
+from typing import Literal, cast
+
+from exchange.canonical import unb64u
+from exchange.errors import NotFound
+from exchange.hub.http.binding import Routes
+from exchange.hub.http.call import Call
+from exchange.hub.record_consent import record_consent
+from exchange.hub.storage import consents
+from exchange.hub.storage.consents import ConsentSeen
+from exchange.hub.withdraw import withdraw
+from exchange.wire import routes, shapes
+
+Why = Literal["withdrawn", "agreement", "expired", "agency", "used-up"]
+
+
+def consent_routes() -> Routes:
+    """Return the handlers of consents."""
+    bound = Routes()
+    bound.handles(routes.POST_CONSENT)(post_consent)
+    bound.handles(routes.CONSENTS)(list_consents)
+    bound.handles(routes.GET_CONSENT)(get_consent)
+    bound.handles(routes.WITHDRAW)(post_withdrawal)
+    return bound
+
+
+async def post_consent(call: Call, *, body: shapes.ConsentGiven) -> shapes.ConsentRecorded:
+    """Record a consent the caller has collected."""
+    log_key = unb64u(body.log_key, size=32)
+    recorded = await record_consent(
+        call.hub, call.agency, body.statement.encode(), log_key, once=call.once
+    )
+    return shapes.ConsentRecorded(
+        id=recorded.id, consent=recorded.digest, recorded_at=recorded.recorded_at
+    )
+
+
+async def list_consents(call: Call, *, query: shapes.ConsentQuery) -> shapes.Consents:
+    """Return a page of what the caller may see, or the one with a digest."""
+    now = call.hub.clock()
+    if query.consent is not None:
+        found = await call.hub.db.read(consents.seen_by_digest, query.consent, call.agency)
+        return shapes.Consents(consents=() if found is None else (shape(found, now),))
+    page = await call.hub.db.read(
+        consents.listed, call.agency, after=query.after, limit=query.limit
+    )
+    return shapes.Consents(
+        consents=tuple(shape(one, now) for one in page),
+        next=page[-1].id if len(page) == query.limit else None,
+    )
+
+
+async def get_consent(call: Call, *, path: shapes.IdPath) -> shapes.Consent:
+    """Return one consent as the caller may see it."""
+    found = await call.hub.db.read(consents.seen, path.id, call.agency)
+    if found is None:
+        raise NotFound
+    return shape(found, call.hub.clock())
+
+
+async def post_withdrawal(
+    call: Call, *, path: shapes.IdPath, body: shapes.Given
+) -> shapes.Withdrawn:
+    """Withdraw a consent."""
+    ended = await withdraw(call.hub, path.id, call.agency, body.statement.encode(), once=call.once)
+    return shapes.Withdrawn(
+        id=path.id, consent=ended.consent, state="ended", ended_at=ended.ended_at
+    )
+
+
+def shape(found: ConsentSeen, now: datetime) -> shapes.Consent:
+    """Return a consent as its reader may know it: why it ended is shown only to some."""
+    expired = now >= found.valid_until
+    knows = found.role == "collector" or found.ended_why is not None
+    reason = found.ended_why
+    if found.ended_at is None and expired and found.role == "collector":
+        reason = "expired"
+    return shapes.Consent(
+        id=found.id,
+        consent=found.digest,
+        statement=found.statement.decode("ascii"),
+        state=_state(found, now),
+        reason=cast("Why | None", reason),
+        ended_at=found.ended_at if knows else None,
+        withdrawal=None if found.withdrawal is None else found.withdrawal.decode("ascii"),
+        used=None if found.role == "recipient" else found.used,
+    )
+
+
+def _state(found: ConsentSeen, now: datetime) -> Literal["valid", "not-yet", "ended"]:
+    if found.ended_at is not None or now >= found.valid_until:
+        return "ended"
+    return "not-yet" if now < found.valid_from else "valid"

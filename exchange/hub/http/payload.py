@@ -1,0 +1,120 @@
+"""GET /v1/disclosures/{id}/payload: bytes that are noise without their header.
+
+Decided anew on every request, also for a range. Served by our own loop, which can be cut; never
+with sendfile, never through a link that bypasses the gate.
+"""
+
+import asyncio
+import base64
+import socket
+
+from aiohttp import web
+from sqlalchemy import Connection
+
+from exchange.consent.decision import Deny
+from exchange.errors import NotFound
+from exchange.hub import gate
+from exchange.hub.http.binding import Routes
+from exchange.hub.http.call import Call
+from exchange.hub.http.ranges import byte_range, precondition
+from exchange.hub.parts import Hub
+from exchange.hub.storage import disclosures, inbox
+from exchange.hub.storage.inbox import Payload
+from exchange.hub.stored import context_of, manifest_of
+from exchange.hub.streams import cut
+from exchange.wire import routes, shapes
+from exchange.wire.asked import asked_by_manifest
+
+KERNEL_BACKLOG = 128 * 1024
+"""Bytes the kernel may hold unsent: what still leaves after a cut that comes too late."""
+NOTHING = ""
+"""Digest under which a stream of something hidden is listed: nobody ends it."""
+
+
+def payload_routes() -> Routes:
+    """Return the handler of payloads."""
+    bound = Routes()
+    bound.streams(routes.PAYLOAD_OF)(get_payload)
+    return bound
+
+
+async def get_payload(call: Call, *, path: shapes.IdPath) -> web.StreamResponse:
+    """Send the payload, or one range of it, to a recipient while it may still collect."""
+    hub, request = call.hub, call.request
+    found = await hub.db.read(disclosures.gated, path.id, call.agency)
+    consent = NOTHING if found is None else found.consent
+    with (
+        call.front.limits.downloads.one(call.agency),
+        # Listed before the permit is checked: an end in between finds it and cuts.
+        hub.streams.running(consent, request.transport),
+    ):
+        question = None if found is None else asked_by_manifest(context_of(found.manifest))
+        vetoed = question is not None and await gate.vetoes(hub, question)
+        payload = await hub.db.read(_permitted, hub, path.id, call.agency, vetoed=vetoed)
+        if payload is None or found is None:
+            raise NotFound
+        etag = f'"p-{manifest_of(found.manifest).sealed_sha256}"'
+        precondition(request, etag=etag)
+        answer, first, end = _begun(request, payload, etag)
+        return await _sent(call, answer, payload.blob, first, end)
+
+
+def _permitted(
+    conn: Connection, hub: Hub, disclosure: str, caller: str, *, vetoed: bool
+) -> Payload | None:
+    """Return where the payload lies, if its header could be collected now."""
+    found = disclosures.gated(conn, disclosure, caller)
+    payload = inbox.payload(conn, disclosure, caller)
+    asked = gate.nothing(caller) if found is None else asked_by_manifest(context_of(found.manifest))
+    examined = gate.examine(conn, hub, asked, vetoed=vetoed, counted=1)
+    if isinstance(examined.decision, Deny) or hub.clock() >= asked.exp:
+        return None
+    return payload
+
+
+def _begun(
+    request: web.Request, payload: Payload, etag: str
+) -> tuple[web.StreamResponse, int, int]:
+    asked = byte_range(request, size=payload.size, etag=etag)
+    first, end = asked or (0, payload.size)
+    answer = web.StreamResponse(status=200 if asked is None else 206)
+    digest = base64.b64encode(bytes.fromhex(payload.sha256)).decode("ascii")
+    answer.headers.update(
+        {
+            "Content-Type": routes.PAYLOAD,
+            "Content-Length": str(end - first),
+            "Accept-Ranges": "bytes",
+            "ETag": etag,
+            "Repr-Digest": f"sha-256=:{digest}:",
+            "Cache-Control": "no-store",
+        }
+    )
+    if asked is not None:
+        answer.headers["Content-Range"] = f"bytes {first}-{end - 1}/{payload.size}"
+    return answer, first, end
+
+
+async def _sent(
+    call: Call, answer: web.StreamResponse, blob: str, first: int, end: int
+) -> web.StreamResponse:
+    """Write the bytes; a client that does not read, or bytes that vanish, cut the connection."""
+    transport = call.request.transport
+    _keep_backlog_small(transport)
+    await answer.prepare(call.request)
+    try:
+        async for chunk in call.hub.blobs.read(blob, first, end):
+            async with asyncio.timeout(call.front.settings.stall_s):
+                await answer.write(chunk)
+        async with asyncio.timeout(call.front.settings.stall_s):
+            await answer.write_eof()
+    except (TimeoutError, NotFound):
+        cut(transport)
+        raise ConnectionResetError from None
+    return answer
+
+
+def _keep_backlog_small(transport: asyncio.Transport | None) -> None:
+    found = None if transport is None else transport.get_extra_info("socket")
+    if transport is None or found is None or transport.is_closing():
+        raise ConnectionResetError
+    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, KERNEL_BACKLOG)

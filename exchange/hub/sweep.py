@@ -1,0 +1,237 @@
+"""Keeps deadlines and deletes what has had its time: a loop, in small batches.
+
+Each step is idempotent and complete in itself; what a crash leaves, the next round does. Until a
+deleted header is out of the WAL as well, it is not erased: the last step repeats until it is.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from exchange.agreement.term import ends_at
+from exchange.audit import event
+from exchange.errors import ExchangeError
+from exchange.hub.parts import Hub
+from exchange.hub.relay import pause
+from exchange.hub.storage import (
+    agreements,
+    consents,
+    disclosures,
+    ending,
+    erasures,
+    idempotency,
+    log,
+    notices,
+    tokens,
+    uploads,
+)
+from exchange.hub.storage.log import Chain
+
+ROUND_S = 20.0
+"""Seconds between two rounds: what is over ends within a minute."""
+LEFTOVERS_S = 3600.0
+"""Seconds between two looks for what crashes left."""
+BATCH = 100
+"""Rows per unit of work: a unit stays under 10 ms, so that nobody waits for the sweeper."""
+LEFTOVER = timedelta(days=1)
+"""Age from which a blob or a log key that no row names belongs to a crash, not to a request."""
+SENT_KEPT = timedelta(days=30)
+PARKED_KEPT = timedelta(days=90)
+"""How long notices stay in the outbox after they were delivered or given up."""
+
+
+async def sweep(hub: Hub, *, leftovers: bool) -> None:
+    """Do one round; a step that cannot be done now does not keep the others from being done.
+
+    Args:
+        hub: the parts.
+        leftovers: whether to look for what crashes left, too, which reads whole directories.
+    """
+    steps: tuple[Callable[[Hub], Awaitable[None]], ...] = (
+        fill_deferred,
+        expire,
+        end_agreements,
+        remind,
+        remind_erasures,
+        forget_rows,
+        remove_blobs,
+    )
+    events = structlog.get_logger("exchange.hub.sweep")
+    for step in (*steps, remove_leftovers, forget_keys) if leftovers else steps:
+        try:
+            await step(hub)
+        except (ExchangeError, OSError) as error:
+            events.warning("sweep-waits", code=type(error).__name__)
+
+
+async def fill_deferred(hub: Hub) -> None:
+    """Make the leaves that had to wait for the vault."""
+    for chain in await hub.db.read(log.deferred_chains, limit=BATCH):
+        found = await hub.vault.chains([chain])
+        if chain in found:
+            await hub.db.write(log.fill_deferred, found[chain])
+
+
+async def expire(hub: Hub) -> None:
+    """End what nobody collected in time and uploads that were not completed; give uses back."""
+    now = hub.clock()
+    limits = {
+        "now": now,
+        "stored_before": now - hub.rules.expiry,
+        "announced_before": now - hub.rules.incomplete,
+    }
+    while due := await hub.db.read(ending.due, limit=BATCH, **limits):
+        chains = await hub.vault.chains({one.chain for one in due})
+        if not await hub.db.write(ending.expire, due, chains, **limits):
+            return
+
+
+async def end_agreements(hub: Hub) -> None:
+    """Flag agreements that are over, then end the consents under them in complete batches.
+
+    `decide` has denied since the term ended; the flag makes it final.
+    """
+    after: str | None = None
+    while page := await hub.db.read(agreements.unended, after=after, limit=BATCH):
+        for stored in page:
+            if await hub.db.read(_is_over, hub, stored):
+                chain = await hub.vault.chain(stored.chain)
+                await hub.db.write(_flag, hub, stored.digest, chain)
+        after = page[-1].id
+    for digest in await hub.db.read(agreements.ended_with_consents, limit=BATCH):
+        await _end_consents(hub, digest)
+
+
+def _is_over(conn: Connection, hub: Hub, stored: agreements.Agreement) -> bool:
+    agreement, _ = hub.records.agreement(conn, stored.digest, stored.statement)
+    standing = agreements.lock(conn, stored.digest)
+    if standing is None:
+        return False
+    end = ends_at(agreement.term, standing.notices)
+    return end is not None and end <= hub.clock()
+
+
+def _flag(conn: Connection, hub: Hub, agreement: str, chain: Chain) -> None:
+    now = hub.clock()
+    if agreements.flag_ended(conn, agreement, at=now):
+        log.record(conn, chain, event.agreement_ended(at=now, agreement=agreement))
+
+
+async def _end_consents(hub: Hub, agreement: str) -> None:
+    while found := await hub.db.read(consents.unended_under, agreement, limit=BATCH):
+        chains = await hub.vault.chains([one.chain for one in found])
+        for consent in found:
+            chain = log.keyed(chains, consent.chain)
+            await hub.db.write(_end_consent, hub, consent.digest, chain)
+            hub.streams.end(consent.digest)
+
+
+def _end_consent(conn: Connection, hub: Hub, consent: str, chain: Chain) -> None:
+    locked = consents.find(conn, consent)
+    if locked is not None:
+        ending.end_by_agreement(conn, locked, chain, at=hub.clock())
+
+
+async def remind(hub: Hub) -> None:
+    """Remind recipients of what they have not collected, once."""
+    since = hub.clock() - hub.rules.reminder
+    while found := await hub.db.read(disclosures.overdue, since=since, limit=BATCH):
+        await hub.db.write(_remind, hub, found)
+
+
+def _remind(conn: Connection, hub: Hub, found: tuple[tuple[str, str, str], ...]) -> None:
+    now = hub.clock()
+    for disclosure, agency, consent in found:
+        disclosures.remind(conn, disclosure, agency, at=now)
+        notices.enqueue(conn, [agency], "reminder", consent=consent, disclosure=disclosure, at=now)
+
+
+async def remind_erasures(hub: Hub) -> None:
+    """Remind recipients of erasures they have not answered, once; they stay open."""
+    before = hub.clock() - hub.rules.erasure_reminder
+    while found := await hub.db.read(erasures.unanswered, asked_before=before, limit=BATCH):
+        await hub.db.write(_remind_erasures, hub, found)
+
+
+def _remind_erasures(conn: Connection, hub: Hub, found: tuple[tuple[str, str, str], ...]) -> None:
+    now = hub.clock()
+    for erasure, recipient, consent in found:
+        erasures.remind(conn, erasure, at=now)
+        notices.enqueue(
+            conn, [recipient], "erasure-reminder", consent=consent, disclosure=None, at=now
+        )
+
+
+async def forget_rows(hub: Hub) -> None:
+    """Delete notices, used assertions and Idempotency-Keys whose time has passed."""
+    now = hub.clock()
+    await hub.db.write(notices.sweep, sent_before=now - SENT_KEPT, parked_before=now - PARKED_KEPT)
+    await hub.db.write(tokens.sweep, now=now)
+    while await hub.db.write(idempotency.sweep, now=now, limit=BATCH) == BATCH:
+        continue
+
+
+async def remove_blobs(hub: Hub) -> None:
+    """Remove payloads that nobody can open any more, and pieces of uploads that are over.
+
+    The blob goes first: a crash in between leaves a row that names nothing, which is repeated.
+    """
+    while found := await hub.db.read(disclosures.unneeded_blobs, limit=BATCH):
+        for disclosure, blob in found:
+            await hub.blobs.delete(blob)
+            await hub.db.write(disclosures.forget_blob, disclosure)
+    while pieces := await hub.db.read(uploads.unneeded, limit=BATCH):
+        for disclosure, piece in pieces:
+            await hub.blobs.delete(piece.blob)
+            await hub.db.write(uploads.forget, disclosure, piece.start)
+
+
+async def remove_leftovers(hub: Hub) -> None:
+    """Remove blobs that a crash left without a row."""
+    old = await hub.blobs.names(before=hub.clock() - LEFTOVER)
+    for first in range(0, len(old), BATCH):
+        batch = old[first : first + BATCH]
+        named = await hub.db.read(uploads.named, batch)
+        for blob in batch:
+            if blob not in named:
+                await hub.blobs.delete(blob)
+
+
+async def forget_keys(hub: Hub) -> None:
+    """Erase log keys that a crash left without a chain."""
+    after = ""
+    before = hub.clock() - LEFTOVER
+    while found := await hub.vault.orphans(before=before, limit=BATCH, after=after):
+        known = await hub.db.read(log.known_chains, found)
+        lost = [chain for chain in found if chain not in known]
+        if lost:
+            await hub.vault.forget(lost)
+        after = found[-1]
+
+
+async def run(hub: Hub, erase_from_wal: Callable[[], Awaitable[bool]], stop: asyncio.Event) -> None:
+    """Sweep every twenty seconds until `stop` is set.
+
+    Args:
+        hub: the parts.
+        erase_from_wal: truncates the WAL; False while a reader prevents it, then it is repeated
+            in the next round.
+        stop: set when the process stops.
+    """
+    events = structlog.get_logger("exchange.hub.sweep")
+    ticks = asyncio.get_running_loop().time
+    leftovers_at = ticks()
+    while not stop.is_set():
+        leftovers = ticks() >= leftovers_at
+        if leftovers:
+            leftovers_at = ticks() + LEFTOVERS_S
+        await sweep(hub, leftovers=leftovers)
+        try:
+            if not await erase_from_wal():
+                events.info("wal-not-yet-erased")
+        except ExchangeError as error:
+            events.warning("sweep-waits", code=type(error).__name__)
+        await pause(stop, ROUND_S)
