@@ -84,30 +84,29 @@ def test_only_the_names_of_pythons_own_exceptions_are_passed_on() -> None:
 GOOD = '{"kind":"","names":["a"],"outcome":"converted","token":"t"}'
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "",
-        "nonsense",
-        "[]",
-        "{}",
-        "null",
-        GOOD.replace('"a"', "5"),
-        GOOD.replace('["a"]', '"a"'),
-        GOOD.replace('["a"]', '{"a":1}'),
-        GOOD.replace('["a"]', "[" + ",".join(['"a"'] * 10_001) + "]"),
-        GOOD.replace("converted", "permitted"),
-        GOOD.replace('"converted"', "1"),
-        GOOD.replace('"t"', "1"),
-        GOOD.replace('"kind":""', '"kind":1'),
-        GOOD.replace('"kind":"",', ""),
-        GOOD.replace('"kind":"",', '"kind":"","more":1,'),
-        GOOD.replace('"kind":"",', '"kind":"","kind":"",'),
-        GOOD.replace('"a"', '"' + "a" * (1 << 20) + '"'),
-        "[" * 100_000,
-    ],
-    ids=lambda line: line[:20] or "empty",
-)
+NO_ANSWERS = [
+    "",
+    "nonsense",
+    "[]",
+    "{}",
+    "null",
+    GOOD.replace('"a"', "5"),
+    GOOD.replace('["a"]', '"a"'),
+    GOOD.replace('["a"]', '{"a":1}'),
+    GOOD.replace('["a"]', "[" + ",".join(['"a"'] * 10_001) + "]"),
+    GOOD.replace("converted", "permitted"),
+    GOOD.replace('"converted"', "1"),
+    GOOD.replace('"t"', "1"),
+    GOOD.replace('"kind":""', '"kind":1'),
+    GOOD.replace('"kind":"",', ""),
+    GOOD.replace('"kind":"",', '"kind":"","more":1,'),
+    GOOD.replace('"kind":"",', '"kind":"","kind":"",'),
+    GOOD.replace('"a"', '"' + "a" * (1 << 20) + '"'),
+    "[" * 100_000,
+]
+
+
+@pytest.mark.parametrize("line", NO_ANSWERS, ids=[str(n) for n in range(len(NO_ANSWERS))])
 def test_a_line_that_is_no_answer_is_refused(line: str) -> None:
     with pytest.raises(ExchangeError):
         job.read_answer(line.encode())

@@ -67,7 +67,7 @@ Make = Callable[[Path], object]
         lambda path: path.symlink_to("/etc/passwd"),
         lambda path: path.symlink_to("nowhere"),
         lambda path: path.mkdir(),
-        lambda path: os.mkfifo(path),
+        os.mkfifo,
         lambda path: os.mknod(path, 0o600 | 0o140000),
     ],
     ids=["link", "dangling", "folder", "pipe", "socket"],
@@ -96,7 +96,6 @@ def test_all_files_together_count(room: Path, target: Path) -> None:
     for name in ("a", "b"):
         (room / "out" / name).write_bytes(bytes(501))
     assert refused(room, target, "a", "b") == "output-size"
-    assert take(room, target / ".", "a", most=501) if not (target / "a").exists() else True
 
 
 def test_exactly_the_largest_size_is_taken(room: Path, target: Path) -> None:

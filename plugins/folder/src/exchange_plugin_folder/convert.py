@@ -1,7 +1,8 @@
 """Converts a document package into one folder that a person opens by double click."""
 
+import itertools
 import shutil
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 from exchange.errors import Malformed, Misconfigured
@@ -58,20 +59,21 @@ def _copy(file: DocumentFile, place: Path) -> None:
 
 def _named(files: Sequence[DocumentFile]) -> list[tuple[str, DocumentFile]]:
     """Return each file with its name in the folder: its own, unless the index needs that one."""
-    taken = {index.PAGE, index.TABLE, index.SIDECAR} | {file.name.casefold() for file in files}
+    ours = {index.PAGE, index.TABLE, index.SIDECAR}
+    taken = ours | {file.name.casefold() for file in files}
     named = []
     for file in files:
-        name, number = file.name, 2
-        while name.casefold() in taken and (name != file.name or _is_ours(name)):
-            stem, ending = Path(file.name).stem, Path(file.name).suffix
-            name, number = f"{stem} ({number}){ending}", number + 1
+        name = _free(file.name, taken) if file.name.casefold() in ours else file.name
         taken.add(name.casefold())
         named.append((name, file))
     return named
 
 
-def _is_ours(name: str) -> bool:
-    return name.casefold() in {index.PAGE, index.TABLE, index.SIDECAR}
+def _free(name: str, taken: Set[str]) -> str:
+    """Return `name` with the first number from 2 on that makes it free."""
+    stem, ending = Path(name).stem, Path(name).suffix
+    numbered = (f"{stem} ({number}){ending}" for number in itertools.count(2))
+    return next(name for name in numbered if name.casefold() not in taken)
 
 
 @hookimpl

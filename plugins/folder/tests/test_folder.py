@@ -1,0 +1,227 @@
+"""The intake format `folder`: readable, and harmless whatever the sender wrote (A54)."""
+
+import csv
+import dataclasses
+import io
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from exchange_plugin_folder.convert import ReadableFolder, register_intake_formats
+
+from exchange.errors import Malformed, Misconfigured
+from exchange.hookspecs import DocumentPackage
+from exchange.testing import package_of
+
+PDF = ("application/pdf", b"%PDF-1.7\n")
+TEXT = ("text/plain", b"words")
+
+
+class Page(HTMLParser):
+    """What a browser would see: elements, links, words."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.words = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append(tag)
+        self.attributes.extend((name, value or "") for name, value in attrs)
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+    @property
+    def links(self) -> list[str]:
+        return [value for name, value in self.attributes if name in {"href", "src", "action"}]
+
+
+class Folder:
+    """Makes packages and converts them."""
+
+    def __init__(self, home: Path) -> None:
+        self.source, self.target = home / "source", home / "target"
+        self.source.mkdir()
+        self.target.mkdir()
+
+    def package(self, **files: tuple[str, bytes]) -> DocumentPackage:
+        return package_of(self.source, files)
+
+    async def convert(self, package: DocumentPackage) -> list[str]:
+        return [file.name for file in await ReadableFolder().convert(package, self.target)]
+
+    def page(self) -> Page:
+        return Page((self.target / "index.html").read_text(encoding="utf-8"))
+
+    def table(self) -> list[list[str]]:
+        text = (self.target / "index.csv").read_text(encoding="utf-8-sig")
+        return list(csv.reader(io.StringIO(text), delimiter=";"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+async def test_files_are_copied_unchanged_beside_the_index(folder: Folder) -> None:
+    package = folder.package(**{"00-HINWEIS.txt": TEXT, "Mietschulden März.pdf": PDF})
+    assert await folder.convert(package) == [
+        *("index.html", "index.csv", "document.json"),
+        *("00-HINWEIS.txt", "Mietschulden März.pdf"),
+    ]
+    assert (folder.target / "Mietschulden März.pdf").read_bytes() == PDF[1]
+    assert (folder.target / "Mietschulden März.pdf").stat().st_nlink == 1
+
+
+async def test_the_page_says_who_what_for_and_how_secret_in_both_languages(
+    folder: Folder,
+) -> None:
+    package = dataclasses.replace(
+        folder.package(**{"a.pdf": PDF}), remark="Bitte bald", reference="17/2026"
+    )
+    await folder.convert(package)
+    words = folder.page().words
+    for said in (
+        *("Jobcenter", "jobcentre", "Wohnungssicherung", "Keeping a home", "Mietrückstand"),
+        *("Sozialgeheimnis", "social secrecy", "02.03.2026, 10:30 Uhr", "Bitte bald", "17/2026"),
+        *("§ 78", "section 78", package.disclosure_id, package.files[0].sha256, "a.pdf"),
+    ):
+        assert said in words
+
+
+async def test_the_sidecar_holds_the_context_and_nothing_else(folder: Folder) -> None:
+    package = folder.package(**{"a.pdf": PDF})
+    await folder.convert(package)
+    context = json.loads((folder.target / "document.json").read_text(encoding="utf-8"))
+    assert context.keys() == {
+        *("id", "sender", "purpose", "category", "secrecy", "sent_at", "collected_at"),
+        *("reference", "remark", "purpose_binding", "files"),
+    }
+    assert context["secrecy"]["code"] == "social"
+    assert context["files"] == [
+        {"name": "a.pdf", "type": PDF[0], "size": 9, "sha256": package.files[0].sha256}
+    ]
+
+
+MARKUP = "<script>alert(1)</script><a href=javascript:x>\"'&"
+
+
+async def test_markup_in_words_and_names_is_text(folder: Folder) -> None:
+    package = dataclasses.replace(
+        folder.package(**{"a&b'c;d=e.txt": TEXT, "javascript&colon;x.txt": TEXT}),
+        remark=MARKUP,
+        reference=MARKUP,
+        sender_name=MARKUP,
+    )
+    await folder.convert(package)
+    page = folder.page()
+    assert "script" not in page.elements
+    assert page.words.count(MARKUP) == 3
+    assert not any(name.startswith("on") for name, _ in page.attributes)
+
+
+async def test_the_page_links_to_its_own_files_and_nowhere_else(folder: Folder) -> None:
+    names = {"a.pdf": PDF, "mailto%3Ax.txt": TEXT, "#1 & 50%.txt": TEXT, "-x.txt": TEXT}
+    await folder.convert(folder.package(**names))
+    assert [unquote(link) for link in folder.page().links] == [f"./{name}" for name in names]
+    assert all((folder.target / unquote(link)).is_file() for link in folder.page().links)
+
+
+async def test_the_page_forbids_scripts_and_outside_content(folder: Folder) -> None:
+    await folder.convert(folder.package(**{"a.pdf": PDF}))
+    page = folder.page()
+    assert ("content", "default-src 'none'; style-src 'unsafe-inline'") in page.attributes
+    assert {"script", "link", "img", "iframe", "form", "base"}.isdisjoint(page.elements)
+
+
+async def test_control_and_direction_characters_do_not_reach_the_page(folder: Folder) -> None:
+    package = folder.package(**{"a.pdf": PDF})
+    await folder.convert(dataclasses.replace(package, remark="a\u202eb\x1bc\u200bd\nneue Zeile"))
+    words = folder.page().words
+    assert "a\ufffdb\ufffdc\ufffdd neue Zeile" in words
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", " ="])
+async def test_no_cell_is_a_formula(folder: Folder, start: str) -> None:
+    package = folder.package(**{"=1+1.txt": TEXT, "-2.txt": TEXT})
+    label = dataclasses.replace(package.purpose, de=f'{start}HYPERLINK("x")')
+    await folder.convert(dataclasses.replace(package, purpose=label))
+    cells = [cell for line in folder.table() for cell in line]
+    assert len(folder.table()) == 3
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in cells)
+    assert "'=1+1.txt" in cells
+
+
+async def test_a_file_that_is_called_like_the_index_gets_another_name(folder: Folder) -> None:
+    json_file = ("application/json", b"{}")
+    package = folder.package(
+        **{"document.json": json_file, "INDEX.CSV": ("text/csv", b"a;b"), "a.pdf": PDF}
+    )
+    names = await folder.convert(package)
+    assert names[3:] == ["document (2).json", "INDEX (2).CSV", "a.pdf"]
+    assert (folder.target / "document (2).json").read_bytes() == b"{}"
+
+
+async def test_the_other_name_of_a_file_is_not_taken_from_another(folder: Folder) -> None:
+    json_file = ("application/json", b"{}")
+    package = folder.package(**{"document.json": json_file, "document (2).json": json_file})
+    assert (await folder.convert(package))[3:] == ["document (3).json", "document (2).json"]
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type", "content"),
+    [
+        ("desktop.ini", "text/plain", b"[.ShellClassInfo]"),
+        ("a.lnk", "application/pdf", b"%PDF-"),
+        ("a.url", "text/plain", b"[InternetShortcut]"),
+        ("a.html", "text/html", b"<p>"),
+        ("a.svg", "image/svg+xml", b"<svg>"),
+        ("a.exe", "application/octet-stream", b"MZ"),
+        ("a.zip", "application/zip", b"PK\x03\x04"),
+        ("a.pdf.exe", "application/pdf", b"%PDF-"),
+        ("a.pdf", "application/pdf", b"MZ"),
+        ("a.pdf", "application/pdf", b""),
+        ("a.png", "image/png", b"%PDF-"),
+        ("a.txt", "text/plain", b"MZ\x00"),
+        ("nameless", "text/plain", b"words"),
+        ("a.docm", "application/vnd.ms-word.document.macroEnabled.12", b"PK\x03\x04"),
+    ],
+)
+async def test_what_runs_links_or_lies_about_its_kind_is_malformed(
+    folder: Folder, name: str, media_type: str, content: bytes
+) -> None:
+    with pytest.raises(Malformed) as refusal:
+        await folder.convert(folder.package(**{name: (media_type, content)}))
+    assert name not in str(refusal.value)
+    assert list(folder.target.iterdir()) == []
+
+
+async def test_a_file_of_another_size_than_listed_is_malformed(folder: Folder) -> None:
+    package = folder.package(**{"a.pdf": PDF})
+    package.files[0].path.write_bytes(PDF[1] + b"more")
+    with pytest.raises(Malformed):
+        await folder.convert(package)
+
+
+async def test_a_thousand_files_fit(folder: Folder) -> None:
+    names = {f"Seite {number:04}.pdf": PDF for number in range(1000)}
+    assert len(await folder.convert(folder.package(**names))) == 1003
+    assert len(folder.page().links) == 1000
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"), [(9, "9 B"), (1536, "1,5 KiB"), (3 << 20, "3,0 MiB")], ids=["b", "k", "m"]
+)
+async def test_sizes_are_shown_as_people_read_them(folder: Folder, size: int, shown: str) -> None:
+    await folder.convert(folder.package(**{"a.pdf": (PDF[0], PDF[1].ljust(size, b" "))}))
+    assert shown in folder.page().words
+
+
+def test_a_setting_it_does_not_have_stops_the_start() -> None:
+    with pytest.raises(Misconfigured):
+        register_intake_formats({"colour": "blue"})

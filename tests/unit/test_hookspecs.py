@@ -1,0 +1,47 @@
+"""exchange.hookspecs: every hook tells when it is called, and values cannot be empty."""
+
+import inspect
+
+import pytest
+
+from exchange.errors import Misconfigured
+from exchange.hookspecs import AgencyHooks, Capabilities, HubHooks
+
+HOOKS = [
+    hook
+    for group in (AgencyHooks, HubHooks)
+    for name, hook in inspect.getmembers(group, inspect.isfunction)
+    if not name.startswith("_")
+]
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_says_when_it_is_called_and_what_it_returns(hook: object) -> None:
+    words = inspect.getdoc(hook) or ""
+    assert all(f"\n{part}:" in words for part in ("Called", "Returns", "Raises", "Source"))
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_registers_and_is_not_asynchronous(hook: object) -> None:
+    assert getattr(hook, "__name__", "").startswith("register_")
+    assert not inspect.iscoroutinefunction(hook)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"profiles": frozenset()},
+        {"media_types": frozenset()},
+        {"name_alphabet": ""},
+        {"max_size": 0},
+    ],
+)
+def test_capabilities_that_name_nothing_are_refused(changed: dict[str, object]) -> None:
+    given: dict[str, object] = {
+        "profiles": frozenset({"a/1"}),
+        "media_types": frozenset({"text/plain"}),
+        "max_size": 1,
+        "name_alphabet": "a",
+    }
+    with pytest.raises(Misconfigured):
+        Capabilities(**{**given, **changed})  # type: ignore[arg-type]
