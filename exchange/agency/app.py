@@ -14,7 +14,7 @@ from secrets import token_urlsafe
 import stamina.instrumentation
 
 from exchange.agency import home as homes
-from exchange.agency.calls import Credentials
+from exchange.agency.calls import Credentials, Patience
 from exchange.agency.client import connect
 from exchange.agency.keyfiles import KeyFiles, Unlock, credentials_directory, no_passphrase
 from exchange.agency.partners import Partners
@@ -77,7 +77,7 @@ async def open_gateway(
             clock=now,
             certificates=settings.hub.certificates,
             proxy=settings.hub.proxy,
-            attempts=attempts,
+            patience=Patience(attempts=attempts),
         ) as client:
             partners = Partners(
                 read_pins(home.pins),

@@ -73,6 +73,16 @@ class Credentials:
     """The hub's issuer identifier, the only audience of the assertion."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long and how often a call is tried."""
+
+    attempts: int = 4
+    """In all, when the hub cannot be reached."""
+    deadline_s: float = DEADLINE_S
+    """Seconds for one call with a bounded answer."""
+
+
 class Calls:
     """Calls to one hub as one agency over one kept-alive session."""
 
@@ -83,7 +93,7 @@ class Calls:
         credentials: Credentials,
         *,
         clock: Callable[[], datetime],
-        attempts: int = 4,
+        patience: Patience,
     ) -> None:
         """Take the parts.
 
@@ -92,13 +102,13 @@ class Calls:
             origin: scheme, host and port of the hub, without a trailing slash.
             credentials: proves who calls.
             clock: aware moment of now.
-            attempts: how often a call is tried in all when the hub cannot be reached.
+            patience: how long and how often a call is tried.
         """
         self.origin = origin
         self._session = session
         self._credentials = credentials
         self._clock = clock
-        self._attempts = attempts
+        self._patience = patience
         self._token = ""
         self._token_until = _LONG_AGO
         self._renewing = asyncio.Lock()
@@ -140,16 +150,18 @@ class Calls:
         body: Body,
     ) -> S:
         """Call `operation` with a streamed body, once: the caller repeats with a new stream."""
-        streamed = not isinstance(body, bytes)
-        async with self.open(
-            operation, headers=headers, body=body, deadline=None if streamed else DEADLINE_S
-        ) as response:
+        streams = not isinstance(body, bytes)
+        async with self.open(operation, headers=headers, body=body, streams=streams) as response:
             return await _answer(response, operation, returns)
 
     def retries(self) -> stamina._core._RetryContextIterator:
         """Return attempts to iterate over: they go on while the hub cannot be reached."""
         return stamina.retry_context(
-            on=_may_pass, attempts=self._attempts, timeout=60.0, wait_initial=0.2, wait_max=5.0
+            on=_may_pass,
+            attempts=self._patience.attempts,
+            timeout=60.0,
+            wait_initial=0.2,
+            wait_max=5.0,
         )
 
     @asynccontextmanager
@@ -161,7 +173,7 @@ class Calls:
         query: Mapping[str, str | int] | None = None,
         headers: Headers | None = None,
         body: Body = None,
-        deadline: float | None = DEADLINE_S,
+        streams: bool = False,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send one request and yield its successful answer; the content is not yet read.
 
@@ -171,12 +183,12 @@ class Calls:
             query: values for the query.
             headers: further request headers.
             body: bytes, a stream, or None.
-            deadline: seconds for all of it; None for streams, which end by silence.
+            streams: content of any length goes one way; it ends by silence, not by a deadline.
         """
         url = self.origin + operation.path.format_map(path or {})
         waiting = float((query or {}).get("wait", 0))
         timeout = aiohttp.ClientTimeout(
-            total=None if deadline is None else deadline + waiting,
+            total=None if streams else self._patience.deadline_s + waiting,
             sock_connect=CONNECT_S,
             sock_read=SILENCE_S + waiting,
         )
@@ -238,7 +250,7 @@ class Calls:
                 "client_assertion": self._credentials.assertion(self._credentials.issuer, now),
             }
         )
-        timeout = aiohttp.ClientTimeout(total=DEADLINE_S, sock_connect=CONNECT_S)
+        timeout = aiohttp.ClientTimeout(total=self._patience.deadline_s, sock_connect=CONNECT_S)
         async with _reached(
             self._session.post(
                 self.origin + routes.TOKEN.path,

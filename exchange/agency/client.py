@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 
 from exchange.agency import content
-from exchange.agency.calls import Calls, Credentials
+from exchange.agency.calls import Calls, Credentials, Patience
 from exchange.agency.content import Progress, unseen
 from exchange.errors import HubMisbehaves, Misconfigured
 from exchange.wire import routes, shapes
@@ -297,7 +297,7 @@ async def connect(
     clock: Callable[[], datetime],
     certificates: Path | None = None,
     proxy: str | None = None,
-    attempts: int = 4,
+    patience: Patience | None = None,
 ) -> AsyncIterator[HubClient]:
     """Yield a client of the hub at `origin` over one session that keeps its connections.
 
@@ -307,7 +307,7 @@ async def connect(
         clock: aware moment of now.
         certificates: authorities to trust besides the system's, PEM.
         proxy: an HTTP proxy to go through; the environment is not consulted.
-        attempts: how often a call is tried in all when the hub cannot be reached.
+        patience: how long and how often a call is tried.
     """
     connector = aiohttp.TCPConnector(ssl=_trusted(certificates), limit=8, keepalive_timeout=60)
     async with aiohttp.ClientSession(
@@ -319,7 +319,8 @@ async def connect(
         skip_auto_headers=("User-Agent", "Accept-Encoding"),
         read_bufsize=content.PIECE,
     ) as session:
-        yield HubClient(Calls(session, origin, credentials, clock=clock, attempts=attempts))
+        calls = Calls(session, origin, credentials, clock=clock, patience=patience or Patience())
+        yield HubClient(calls)
 
 
 def _trusted(certificates: Path | None) -> ssl.SSLContext:

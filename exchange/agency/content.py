@@ -130,7 +130,7 @@ async def _append(
         path={"id": disclosure_id},
         headers=headers,
         body=_pieces(sealed, offset, progress),
-        deadline=None,
+        streams=True,
     ):
         pass
 
@@ -208,7 +208,7 @@ async def _fetch_rest(  # noqa: PLR0913, PLR0917
     if present:
         headers["Range"] = f"bytes={present}-"
     async with calls.open(
-        routes.PAYLOAD_OF, path={"id": disclosure_id}, headers=headers, deadline=None
+        routes.PAYLOAD_OF, path={"id": disclosure_id}, headers=headers, streams=True
     ) as response:
         _check_range(response, present, size)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -1,0 +1,387 @@
+"""A hub's double: honest by default, in memory, on a real socket; tests make it lie.
+
+It answers with the shapes of `exchange.wire` and checks nothing: what the gateway must not believe
+is for the gateway to find out. The real hub is tested in `tests/hub`.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+from aiohttp import web
+
+from exchange import canonical, jws
+from exchange.canonical import b64u
+from exchange.errors import ExchangeError, NotFound
+from exchange.keyid import IdentityCard
+from exchange.wire import problems, routes, shapes
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+LISTS = {name: f"list_{name}" for name in ("agencies", "agreements", "consents", "erasures")}
+"""Methods whose operation has the name of what the double keeps."""
+
+
+def payload_of(statement: bytes) -> dict[str, Any]:
+    """Return what a statement says, verified by nobody."""
+    found: dict[str, Any] = canonical.loads(
+        canonical.unb64u(jws.read(statement).payload), limit=1 << 20
+    )
+    return found
+
+
+def context_of(manifest: bytes) -> dict[str, Any]:
+    """Return the context in a manifest, verified by nobody."""
+    found: dict[str, Any] = canonical.loads(
+        canonical.unb64u(payload_of(manifest)["context"]), limit=1 << 20
+    )
+    return found
+
+
+@dataclass
+class Kept:
+    """A disclosure at the double."""
+
+    manifest: bytes
+    consent_id: str
+    sealed: bytes = b""
+    state: shapes.DisclosureState = "announced"
+    collected: dict[str, datetime] = field(default_factory=dict)
+    answers: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+    offered_to: set[str] = field(default_factory=set)
+
+    @property
+    def split(self) -> tuple[bytes, bytes]:
+        """Header and payload."""
+        end = self.sealed.index(b"\n", self.sealed.index(b"\n--- ") + 1) + 1
+        return self.sealed[:end], self.sealed[end:]
+
+
+class Double:
+    """The hub's double. `replaced[operation]` answers instead of the method of that name."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self.clock = clock
+        self.origin = ""
+        self.agencies: dict[str, shapes.Agency] = {}
+        self.agreements: list[shapes.Agreement] = []
+        self.consents: dict[str, shapes.Consent] = {}
+        self.kept: dict[str, Kept] = {}
+        self.erasures: dict[str, shapes.Erasure] = {}
+        self.replaced: dict[str, Handler] = {}
+        self.calls: list[str] = []
+        self.headers: dict[str, str] = {}
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Double"]:
+        """Serve on a free port of this machine."""
+        app = web.Application(client_max_size=1 << 30, middlewares=[self._honest_errors])
+        for operation in routes.OPERATIONS:
+            app.router.add_route(
+                operation.method, operation.path, self._named(operation.name)
+            )
+        app.router.add_route("HEAD", routes.UPLOAD.path, self._named("upload"))
+        app.on_response_prepare.append(self._date)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        self.origin = f"http://{host}:{port}"
+        try:
+            yield self
+        finally:
+            await runner.cleanup()
+
+    def _named(self, name: str) -> Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            self.calls.append(name)
+            handler: Handler = self.replaced.get(name) or getattr(self, LISTS.get(name, name))
+            return await handler(request)
+
+        return handle
+
+    @staticmethod
+    @web.middleware
+    async def _honest_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except ExchangeError as error:
+            found = problems.to_problem(error)
+            return web.Response(
+                status=found["status"],
+                body=canonical.encode(found),
+                content_type=problems.MEDIA_TYPE,
+            )
+
+    async def _date(self, _request: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Date"] = format_datetime(self.clock(), usegmt=True)
+        response.headers.update(self.headers)
+
+    # Arrangements
+
+    def admit(self, card: IdentityCard) -> None:
+        """Put an agency into the directory."""
+        self.agencies[card.agency] = shapes.Agency(
+            id=card.agency, state="active", kid=card.kid, card=shape_of(card)
+        )
+
+    def change_agency(self, agency: str, **members: object) -> None:
+        """Change what the directory says of an agency."""
+        self.agencies[agency] = self.agencies[agency].model_copy(update=members)
+
+    def end_consent(self, consent_id: str, withdrawal: bytes | None = None) -> None:
+        """Say that a consent was withdrawn."""
+        self.consents[consent_id] = self.consents[consent_id].model_copy(
+            update={
+                "state": "ended",
+                "reason": "withdrawn",
+                "ended_at": self.clock(),
+                "withdrawal": None if withdrawal is None else withdrawal.decode(),
+            }
+        )
+
+    def shown(self, kept: Kept) -> shapes.Disclosure:
+        """Return a disclosure as its parties see it."""
+        context = context_of(kept.manifest)
+        _, payload = kept.split if kept.sealed else (b"", b"")
+        return shapes.Disclosure(
+            id=context["id"],
+            manifest=canonical.digest(kept.manifest),
+            statement=kept.manifest.decode(),
+            consent_id=kept.consent_id,
+            state=kept.state,
+            stored_at=self.clock(),
+            payload_size=len(payload),
+            payload_sha256=hashlib.sha256(payload).hexdigest(),
+            recipients=tuple(
+                shapes.RecipientState(
+                    agency=entry["agency"],
+                    collected_at=kept.collected.get(entry["agency"]),
+                    result=kept.answers.get(entry["agency"], (None, b""))[0],  # type: ignore[arg-type]
+                    acknowledgement=kept.answers.get(entry["agency"], (None, b""))[1].decode()
+                    or None,
+                )
+                for entry in context["recipients"]
+            ),
+        )
+
+    # Operations
+
+    async def token(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        assertion = str(form["client_assertion"]).split(".")[1]
+        agency = canonical.loads(canonical.unb64u(assertion), limit=4096)["sub"]
+        if agency not in self.agencies:
+            return web.json_response({"error": "invalid_client"}, status=401)
+        return answer(
+            shapes.Token(access_token=agency, token_type="Bearer", expires_in=600)
+        )
+
+    async def agency(self, request: web.Request) -> web.StreamResponse:
+        return answer(found(self.agencies, request.match_info["id"]))
+
+    async def put_key_statement(self, request: web.Request) -> web.StreamResponse:
+        statement = (await body(request))["statement"]
+        agency = request.match_info["id"]
+        self.change_agency(agency, key_statement=statement)
+        return answer(
+            shapes.KeyStatementStored(
+                agency=agency,
+                seq=payload_of(statement.encode())["seq"],
+                digest=canonical.digest(statement.encode()),
+            )
+        )
+
+    async def put_capabilities(self, request: web.Request) -> web.StreamResponse:
+        given = shapes.Capabilities.model_validate_json(await request.read())
+        self.change_agency(request.match_info["id"], capabilities=given)
+        return answer(given)
+
+    async def list_agreements(self, _request: web.Request) -> web.StreamResponse:
+        return answer(shapes.Agreements(agreements=tuple(self.agreements)))
+
+    async def agreement(self, request: web.Request) -> web.StreamResponse:
+        return answer(found({one.id: one for one in self.agreements}, request.match_info["id"]))
+
+    async def list_consents(self, request: web.Request) -> web.StreamResponse:
+        wanted = request.query.get("consent")
+        return answer(
+            shapes.Consents(
+                consents=tuple(
+                    one for one in self.consents.values() if wanted in {None, one.consent}
+                )
+            )
+        )
+
+    async def consent(self, request: web.Request) -> web.StreamResponse:
+        return answer(found(self.consents, request.match_info["id"]))
+
+    async def disclose(self, request: web.Request) -> web.StreamResponse:
+        data = await request.read()
+        manifest, _, sealed = data.partition(b"\n")
+        context = context_of(manifest)
+        by_digest = {one.consent: one.id for one in self.consents.values()}
+        kept = self.kept.setdefault(
+            context["id"], Kept(manifest, by_digest.get(context["consent"], context["id"]))
+        )
+        if sealed:
+            kept.sealed = sealed
+            kept.state = "stored"
+            kept.offered_to = {entry["agency"] for entry in context["recipients"]}
+        return answer(
+            shapes.DisclosureStored(
+                id=context["id"],
+                manifest=canonical.digest(kept.manifest),
+                state="stored" if kept.state != "announced" else "announced",
+            ),
+            status=201,
+        )
+
+    async def upload(self, request: web.Request) -> web.StreamResponse:
+        kept = found(self.kept, request.match_info["id"])
+        size = payload_of(kept.manifest)["sealed"]["size"]
+        if request.method == "PATCH":
+            kept.sealed += await request.read()
+        if len(kept.sealed) == size:
+            kept.state = "stored"
+            kept.offered_to = {
+                entry["agency"] for entry in context_of(kept.manifest)["recipients"]
+            }
+        return web.Response(
+            status=200 if request.method == "HEAD" else 204,
+            headers={
+                "Tus-Resumable": "1.0.0",
+                "Upload-Offset": str(len(kept.sealed)),
+                "Upload-Length": str(size),
+            },
+        )
+
+    async def inbox(self, request: web.Request) -> web.StreamResponse:
+        entries = [
+            shapes.Waiting(cursor=f"c{number}", disclosure=self.shown(kept))
+            for number, kept in enumerate(self.kept.values(), start=1)
+            if caller(request) in kept.offered_to
+        ]
+        after = int(request.query.get("after", "c0")[1:])
+        entries = [entry for entry in entries if int(entry.cursor[1:]) > after]
+        last = entries[-1].cursor if entries else request.query.get("after")
+        return answer(shapes.Inbox(entries=tuple(entries), next=last))
+
+    async def disclosure(self, request: web.Request) -> web.StreamResponse:
+        return answer(self.shown(found(self.kept, request.match_info["id"])))
+
+    async def payload(self, request: web.Request) -> web.StreamResponse:
+        _, payload = found(self.kept, request.match_info["id"]).split
+        first = request.http_range.start or 0
+        headers = {}
+        if first:
+            headers["Content-Range"] = f"bytes {first}-{len(payload) - 1}/{len(payload)}"
+        return web.Response(
+            status=206 if first else 200,
+            body=payload[first:],
+            headers=headers,
+            content_type=routes.PAYLOAD,
+        )
+
+    async def collect(self, request: web.Request) -> web.StreamResponse:
+        kept = found(self.kept, request.match_info["id"])
+        if self.consents[kept.consent_id].state == "ended":
+            raise NotFound
+        kept.collected.setdefault(caller(request), self.clock())
+        kept.state = "collected"
+        header, _ = kept.split
+        return answer(
+            shapes.Collected(
+                id=request.match_info["id"],
+                header=b64u(header),
+                collected_at=kept.collected[caller(request)],
+            )
+        )
+
+    async def acknowledge(self, request: web.Request) -> web.StreamResponse:
+        statement = (await body(request))["statement"].encode()
+        kept = found(self.kept, request.match_info["id"])
+        result = payload_of(statement)["result"]
+        kept.answers.setdefault(caller(request), (result, statement))
+        kept.state = "acknowledged"
+        kept.offered_to.discard(caller(request))
+        return answer(
+            shapes.Acknowledged(id=request.match_info["id"], state=kept.state, result=result)
+        )
+
+    async def recall(self, request: web.Request) -> web.StreamResponse:
+        kept = found(self.kept, request.match_info["id"])
+        kept.state = "ended"
+        kept.offered_to.clear()
+        return answer(shapes.Recalled(id=request.match_info["id"], state="ended"))
+
+    async def list_erasures(self, _request: web.Request) -> web.StreamResponse:
+        return answer(shapes.Erasures(erasures=tuple(self.erasures.values())))
+
+    async def confirm_erasure(self, request: web.Request) -> web.StreamResponse:
+        statement = (await body(request))["statement"]
+        asked = found(self.erasures, request.match_info["id"])
+        self.erasures[asked.id] = asked.model_copy(
+            update={
+                "state": payload_of(statement.encode())["result"],
+                "confirmation": statement,
+            }
+        )
+        return answer(self.erasures[asked.id])
+
+    def ask_erasure(self, erasure_id: str, consent_id: str, to: str) -> None:
+        """Ask a recipient to erase what it collected under a consent."""
+        consent = self.consents[consent_id]
+        self.erasures[erasure_id] = shapes.Erasure(
+            id=erasure_id,
+            consent=consent.consent,
+            consent_id=consent_id,
+            manifests=tuple(
+                sorted(
+                    canonical.digest(kept.manifest)
+                    for kept in self.kept.values()
+                    if kept.consent_id == consent_id
+                )
+            ),
+            to=to,
+            reason="withdrawn",
+            asked_at=self.clock(),
+            due=self.clock() + timedelta(days=14),
+            state="open",
+            confirmation=None,
+        )
+
+
+def answer(shape: shapes.Shape, *, status: int = 200) -> web.Response:
+    """Return a shape as JSON."""
+    return web.Response(
+        status=status, body=shape.model_dump_json().encode(), content_type=routes.JSON
+    )
+
+
+def found(known: Mapping[str, Any], name: str) -> Any:
+    """Return the entry, or answer 404."""
+    if name not in known:
+        raise NotFound
+    return known[name]
+
+
+async def body(request: web.Request) -> dict[str, Any]:
+    """Return a JSON body."""
+    read: dict[str, Any] = canonical.loads(await request.read(), limit=1 << 20)
+    return read
+
+
+def caller(request: web.Request) -> str:
+    """Return who calls: the double's tokens are the agencies' ids."""
+    return request.headers["Authorization"].removeprefix("Bearer ")
+
+
+def shape_of(card: IdentityCard) -> shapes.Card:
+    """Return a card as it crosses the wire."""
+    return shapes.Card.model_validate(card.payload())
