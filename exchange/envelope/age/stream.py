@@ -37,6 +37,4 @@ def plaintext_size(payload: int) -> int | None:
     chunks, rest = divmod(payload - NONCE_SIZE, SEALED_CHUNK_SIZE)
     if payload < NONCE_SIZE + TAG_SIZE or (chunks and 0 < rest <= TAG_SIZE):
         return None
-    if not chunks and rest < TAG_SIZE:
-        return None
     return payload - NONCE_SIZE - TAG_SIZE * (chunks + bool(rest))
