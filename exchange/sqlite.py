@@ -36,11 +36,13 @@ from exchange.errors import Misconfigured, OutcomeUnknown, Unavailable
 P = ParamSpec("P")
 T = TypeVar("T")
 
+BUSY = "busy_timeout=5000"
+"""Milliseconds a transaction waits for the lock of the file; beyond it the answer is 503."""
 PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
-    "busy_timeout=5000",
+    BUSY,
     "secure_delete=ON",
     "trusted_schema=OFF",
     "temp_store=MEMORY",
@@ -195,9 +197,14 @@ def erase_from_wal(connection: sqlite3.Connection) -> bool:
     """Truncate the WAL, so that deleted rows are in no file; False while a reader prevents it.
 
     Only on the connection that writes, outside a transaction: beside it, two checkpoints can
-    corrupt the file (fixed in SQLite 3.51.3). Until it answered True, nothing was erased.
+    corrupt the file (fixed in SQLite 3.51.3). Until it answered True, nothing was erased. It does
+    not wait for the reader: a withdrawal may be waiting for this thread.
     """
-    busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    connection.execute("PRAGMA busy_timeout=0")
+    try:
+        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        connection.execute(f"PRAGMA {BUSY}")
     return bool(busy == 0)
 
 
