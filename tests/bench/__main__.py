@@ -1,0 +1,40 @@
+"""Run the benchmarks: one JSON line per figure on standard output; exit 1 when one does not hold.
+
+`python -m tests.bench [NAME]`; progress and absolute values go to standard error.
+"""
+
+import sys
+
+from tests.bench import agency, decide, hub, seal
+from tests.bench.figures import Benchmark
+
+BENCHMARKS: tuple[Benchmark, ...] = (
+    hub.CPU,
+    agency.SEND,
+    agency.RECEIVE,
+    seal.SEAL,
+    hub.UPLOAD,
+    agency.MEMORY,
+    decide.GROWTH,
+)
+
+
+def main(only: str | None) -> int:
+    """Run all benchmarks, or the one that yields the figure `only`."""
+    known = [name for benchmark in BENCHMARKS for name in benchmark.names]
+    if only is not None and only not in known:
+        print(f"no figure {only!r}; there are: {', '.join(known)}", file=sys.stderr)
+        return 2
+    good = True
+    for benchmark in BENCHMARKS:
+        if only is not None and only not in benchmark.names:
+            continue
+        for figure in benchmark.run(lambda line: print(f"  {line}", file=sys.stderr, flush=True)):
+            if only in {None, figure.name}:
+                print(figure.line(), flush=True)
+                good = good and figure.holds
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 and sys.argv[1] else None))
