@@ -1,0 +1,5 @@
+"""The network of tests/agency, whose hub lies."""
+
+from tests.agency.conftest import network
+
+__all__ = ["network"]

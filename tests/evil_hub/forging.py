@@ -1,0 +1,102 @@
+"""What an evil hub, or a sender in league with it, would make by hand."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from exchange.agency.poll import Round, fetch
+from exchange.canonical import Json
+from exchange.envelope.manifest import Terms, manifest_payload
+from exchange.envelope.sealing import Outgoing, seal
+from exchange.keyring.recipient import DocumentRecipient
+from exchange.statement import Kind, seconds, sign
+from exchange.vocabulary import Secrecy
+from tests.agency.double import Kept, payload_of
+from tests.agency.network import CONSENT_ID, LETTER, RECIPIENT, SENDER, Network
+
+
+def disclose_by_hand(
+    network: Network, *, to: str = RECIPIENT, suite: str | None = None, **terms: Any
+) -> Kept:
+    """Put a disclosure at the double that `SENDER` signed without asking its own gateway."""
+    sender = network.offices[SENDER]
+    consent = network.double.consents[CONSENT_ID]
+    given = {
+        "id": str(uuid.uuid4()),
+        "sender": SENDER,
+        "kid": sender.identity.kid,
+        "consent": consent.consent,
+        "purpose": "housing-loss",
+        "category": "rent-arrears-letter",
+        "secrecy": Secrecy.SOCIAL,
+        "iat": seconds(network.now),
+        "exp": seconds(network.now + timedelta(days=3)),
+    }
+    stated = Terms(**{**given, **terms})
+    target = sender.home.outgoing / f"{uuid.uuid4()}.age"
+    document = seal(
+        (Outgoing("Mahnung.pdf", "application/pdf", LETTER),),
+        terms=stated,
+        recipients={to: key_of(network, RECIPIENT)},
+        target=target,
+    )
+    context = document.context.raw
+    if suite is not None:
+        context = context.replace(b'"suite":"1"', f'"suite":"{suite}"'.encode())
+    manifest = sign(
+        Kind.MANIFEST,
+        manifest_payload(context, sha256=document.sha256, size=document.size),
+        sender.identity,
+    )
+    return offer(network, manifest, taken(target), disclosure_id=stated.id)
+
+
+def offer(
+    network: Network, manifest: bytes, sealed: bytes, *, disclosure_id: str | None = None
+) -> Kept:
+    """Let the double offer a disclosure to the recipient, whatever it is."""
+    kept = Kept(manifest, CONSENT_ID, sealed, "stored", offered_to={RECIPIENT})
+    network.double.kept[disclosure_id or str(uuid.uuid4())] = kept
+    return kept
+
+
+def taken(file: Path) -> bytes:
+    """Return a sealed document and leave none in the spool."""
+    data = file.read_bytes()
+    file.unlink()
+    return data
+
+
+def key_of(network: Network, agency: str) -> DocumentRecipient:
+    """Return the document key an office has announced."""
+    return network.offices[agency].ring.current().key.recipient
+
+
+async def received(network: Network) -> Round:
+    """Make one round at the recipient."""
+    async with network.receiving() as (gateway, desk):
+        return await fetch(gateway, desk)
+
+
+def key_statement(network: Network, agency: str, **members: Json) -> bytes:
+    """Return a key statement signed by the agency itself, with members of our choice."""
+    office = network.offices[agency]
+    now = datetime.fromtimestamp(seconds(network.now), UTC)
+    payload: dict[str, Json] = {
+        "agency": agency,
+        "kid": office.identity.kid,
+        "seq": 1,
+        "nbf": seconds(now),
+        "exp": seconds(now + timedelta(days=35)),
+        "document": key_of(network, agency).text,
+        "previous": None,
+        "revoked": [],
+    }
+    return sign(Kind.KEY_STATEMENT, {**payload, **members}, office.identity)
+
+
+def answer_of(kept: Kept) -> dict[str, Any]:
+    """Return what the recipient has signed about a disclosure."""
+    _, statement = kept.answers[RECIPIENT]
+    return payload_of(statement)
