@@ -21,9 +21,11 @@ from exchange.keyid import ED25519_SIZE, IdentityCard, identity_card, person_key
 LARGEST: Final = 32 * 1024
 """Bytes of a statement; two signatures take 4.9 kB, a manifest for 32 recipients 12 kB."""
 LARGEST_RECORD: Final = 256 * 1024
-"""Bytes of an agreement or a consent, which carry texts and sealed blocks."""
+"""Bytes of an agreement or consent, which carry texts and sealed blocks."""
 CLOCK_SKEW_S: Final = 300
 """How far in the future, in seconds, a statement may be dated: clocks differ."""
+ANY_TIME: Final = canonical.LARGEST_INTEGER
+"""As `now`: reads an own stored statement whatever the clock says, which may be set right since."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -303,8 +305,7 @@ def _grouped(
     entries: Sequence[jws.Entry], roles: Sequence[Role]
 ) -> list[tuple[Role, Sequence[jws.Entry]]]:
     """Step 4: the entries of each role; no more, no fewer."""
-    groups = []
-    at = 0
+    groups, at = [], 0
     for role in roles:
         groups.append((role, entries[at : at + len(role.algorithms)]))
         at += len(role.algorithms)
@@ -321,7 +322,6 @@ def _check_headers(entries: Iterable[jws.Entry], role: Role, kind: Kind, kid: st
 
 
 def _check_sizes(entries: Iterable[jws.Entry]) -> None:
-    """Step 5."""
     if any(len(entry.signature) != jws.SIGNATURE_SIZE[entry.alg] for entry in entries):
         raise StatementNotAcceptable(step=5)
 

@@ -104,7 +104,7 @@ class KeyFiles:
         self.folder = folder
         self._credentials = credentials
         self._unlock = unlock
-        self._opening: str | None = None
+        self._opening = passphrase
         self._passphrase = passphrase
 
     # Reading

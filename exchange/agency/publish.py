@@ -7,7 +7,8 @@ before they are sent.
 import structlog
 
 from exchange.agency.parts import Gateway
-from exchange.errors import Held, NotFound, Unauthenticated
+from exchange.agency.publish_keys import settle
+from exchange.errors import NotFound, Unauthenticated
 from exchange.wire import shapes
 
 log = structlog.get_logger(__name__)
@@ -35,14 +36,11 @@ async def publish(gateway: Gateway, capabilities: shapes.Capabilities | None = N
 
 async def _publish_keys(gateway: Gateway, entry: shapes.Agency) -> None:
     now = gateway.clock()
-    newest = gateway.ring.newest()
     known = entry.key_statement.encode("utf-8") if entry.key_statement else None
-    if newest is None and known is not None:
-        # A restored backup: numbering anew would look like equivocation to every partner.
-        raise Held("own-key-statement-unknown")
-    if newest is None or gateway.ring.due(now=now):
-        newest = gateway.ring.announce(now=now)
-    if newest.statement != known:
+    sent = await settle(gateway.ring, gateway.client, known, now=now)
+    if gateway.ring.due(now=now):
         # Durable here before the hub hears of it: a crash in between sends the same bytes again.
-        await gateway.client.put_key_statement(gateway.agency, newest.statement)
+        sent = gateway.ring.announce(now=now)
+        await gateway.client.put_key_statement(gateway.agency, sent.statement)
+    if sent is not None:
         log.info("key_statement_published", agency=gateway.agency)
