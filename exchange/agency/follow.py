@@ -27,8 +27,9 @@ async def follow(gateway: Gateway) -> list[ExchangeError]:
         try:
             await _follow(gateway, sent)
         except (StatementNotAcceptable, Held, NotFound) as trouble:
-            log.error("not_followed", disclosure_id=sent.id, code=trouble.code)
-            await gateway.state.write(state.change_sent, sent.id, {"reason": _word(trouble)})
+            word = trouble.code if isinstance(trouble, NotFound) else NOT_ACCEPTABLE
+            log.error("not_followed", disclosure_id=sent.id, code=word)
+            await gateway.state.write(state.change_sent, sent.id, {"reason": word})
             troubles.append(trouble)
     return troubles
 
@@ -63,7 +64,10 @@ async def _verified(
     gateway: Gateway, sent: Sent, recipient: shapes.RecipientState
 ) -> Acknowledgement:
     data = (recipient.acknowledgement or "").encode("utf-8")
-    verified = await gateway.partners.verify(data, {Kind.ACKNOWLEDGEMENT}, now=gateway.clock())
+    # Also by an identity that was pinned when the document was sealed and has been succeeded.
+    verified = await gateway.partners.verify(
+        data, {Kind.ACKNOWLEDGEMENT}, now=gateway.clock(), before=True
+    )
     answer = read_acknowledgement(verified)
     if (answer.agency, answer.manifest) != (recipient.agency, sent.digest):
         raise StatementNotAcceptable("the acknowledgement is about another disclosure")
@@ -76,7 +80,3 @@ async def _verified(
         reason=None if answer.reason is None else answer.reason.value,
     )
     return answer
-
-
-def _word(trouble: ExchangeError) -> str:
-    return trouble.reason if isinstance(trouble, Held) else trouble.code
