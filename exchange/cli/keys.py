@@ -5,7 +5,7 @@ need it alone: stop `exchange gateway run` first, start it again afterwards.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from os import environ
 from pathlib import Path
@@ -17,7 +17,7 @@ from exchange import canonical, jws
 from exchange.agency import home as homes
 from exchange.agency.app import open_gateway
 from exchange.agency.client import HubClient
-from exchange.agency.keyfiles import KeyFiles, credentials_directory, read_pem
+from exchange.agency.keyfiles import HeldKey, KeyFiles, credentials_directory, read_pem
 from exchange.agency.pins import read_pins, write_pin
 from exchange.agency.publish_keys import publish
 from exchange.agency.rekey import Ring
@@ -95,9 +95,10 @@ def show(
     if card:
         print(canonical.encode(ring.files.card().payload()).decode("ascii"))
         return
+    documents, pins = ring.files.documents(), read_pins(homes.at(home).pins)
     _print_identity(ring)
-    _print_documents(ring)
-    for trusted in read_pins(homes.at(home).pins).values():
+    _print_documents(documents, ring.newest())
+    for trusted in pins.values():
         print(f"pinned      {trusted.agency}  {trusted.kid}")
         print(f"            {spoken(trusted.kid)}")
         print(f"            {trusted.method.value}, {' and '.join(trusted.confirmed_by)}")
@@ -305,9 +306,8 @@ def _print_identity(ring: Ring) -> None:
     print(f"code        {qr_text(card.agency, card.kid)}")
 
 
-def _print_documents(ring: Ring) -> None:
-    newest = ring.newest()
-    for held in ring.files.documents():
+def _print_documents(documents: Iterable[HeldKey], newest: KeyStatement | None) -> None:
+    for held in documents:
         state = "kept for documents under way"
         if newest is not None and held.key.recipient.text == newest.document:
             state = "in use"
