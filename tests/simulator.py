@@ -1,0 +1,459 @@
+"""A hub with real files and real HTTP on loopback, three agencies, a person, and a clock.
+
+`women-b` releases, `jobcentre-a` receives; `youth-c` is admitted and party of nothing. Arrange
+with `consent` and `withdraw`, act with `call`, `send` and `collect`, assert with `log` and
+`notices`. Everything an agency sends is signed with real keys and arrives through real sockets.
+"""
+
+import secrets
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+from aiohttp import web
+from sqlalchemy import text
+
+from exchange import canonical
+from exchange.canonical import b64u, sha256_hex
+from exchange.envelope.age.encrypt import Encryptor
+from exchange.envelope.age.hybrid import HybridRecipient
+from exchange.envelope.manifest import Addressee, Terms, manifest_payload, new_context
+from exchange.hub import app
+from exchange.hub.admit import admit
+from exchange.hub.http.application import application
+from exchange.hub.http.call import Front
+from exchange.hub.http.connection import Runner
+from exchange.hub.http.tokens import Bearer
+from exchange.hub.parts import Hub
+from exchange.hub.settings import HubSettings
+from exchange.hub.storage.agencies import Reach
+from exchange.keyring.ceremony import announce, new_document_key, new_identity
+from exchange.keyring.decryption import DocumentKey
+from exchange.keyring.directory import KeyStatement, read_key_statement
+from exchange.keyring.signing import IdentityKey
+from exchange.members import write_time
+from exchange.sqlite import SqliteDatabase
+from exchange.statement import Kind, seconds, sign, verify
+from exchange.vocabulary import Secrecy
+from exchange.wire import routes
+from exchange.wire.routes import Operation
+from tests.samples import AGREEMENT, CONSENT, changed
+
+NOW = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)
+SENDER, RECIPIENT, OUTSIDER = "women-b", "jobcentre-a", "youth-c"
+AGENCIES = (SENDER, RECIPIENT, OUTSIDER)
+PLAINTEXT = bytes(3584)
+"""The smallest package; the hub cannot tell it from a real one."""
+NOTHING = object()
+
+
+@dataclass(frozen=True)
+class Office:
+    """One agency: its identity and its document key."""
+
+    agency: str
+    identity: IdentityKey
+    key: DocumentKey
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A sealed document and the manifest about it."""
+
+    id: str
+    manifest: bytes
+    sealed: bytes
+    consent: str
+    header_size: int
+
+    @property
+    def digest(self) -> str:
+        return canonical.digest(self.manifest)
+
+    @property
+    def one_shot(self) -> bytes:
+        return self.manifest + b"\n" + self.sealed
+
+    @property
+    def header(self) -> bytes:
+        return self.sealed[: self.header_size]
+
+    @property
+    def payload(self) -> bytes:
+        return self.sealed[self.header_size :]
+
+
+@dataclass(frozen=True)
+class Given:
+    """A consent as its collector keeps it."""
+
+    id: str
+    digest: str
+    statement: bytes
+    log_key: bytes
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the hub answered, read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return canonical.loads(self.body, limit=10**7, depth=12)
+
+    @property
+    def face(self) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
+        """Everything a caller can tell answers apart by, but the date."""
+        kept = ((name, value) for name, value in self.headers.items() if name != "Date")
+        return self.status, tuple(sorted(kept)), self.body
+
+
+@cache
+def office(agency: str) -> Office:
+    """Return an agency with fresh keys, the same in every test of a run."""
+    return Office(agency, new_identity(agency), new_document_key())
+
+
+@cache
+def sealed_to(agency: str, plaintext: bytes = PLAINTEXT) -> bytes:
+    encryptor = Encryptor([HybridRecipient(office(agency).key.recipient)])
+    return encryptor.update(plaintext) + encryptor.finalize()
+
+
+class Simulator:
+    """See the module."""
+
+    def __init__(self, root: Path, **settings: Any) -> None:
+        self.now = NOW
+        self.ticks = 0.0
+        self.home = root / "hub"
+        self.port = _free_port()
+        self.settings = HubSettings(
+            home=self.home,
+            origin=f"http://127.0.0.1:{self.port}",
+            disk={"reserve": 1024},
+            **{"agency": {"rate": 10_000, "burst": 100_000, "denials_per_minute": 10_000}, **settings},
+        )
+        self.offices = {agency: office(agency) for agency in AGENCIES}
+        self.stated: dict[str, KeyStatement] = {}
+        self.hub: Hub
+        self.front: Front
+        self.database: SqliteDatabase
+        self.http: aiohttp.ClientSession
+
+    @property
+    def origin(self) -> str:
+        return self.settings.origin
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Simulator"]:
+        """Serve the hub as `exchange hub serve` does: our runner, not aiohttp's test server."""
+        if not self.home.exists():
+            app.make_home(self.home)
+        opened = app.opened(self.settings, clock=lambda: self.now, on_failure=lambda: None)
+        async with opened as found:
+            self.hub, self.database = self.changed(found.hub), found.database
+            self.front = app.front(self.hub, self.settings, ticks=lambda: self.ticks)
+            runner = Runner(application(self.front), self.settings.listen, self.settings.http)
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", self.port).start()
+            connector = aiohttp.TCPConnector(limit=0)
+            try:
+                async with aiohttp.ClientSession(connector=connector) as self.http:
+                    yield self
+            finally:
+                await runner.cleanup()
+
+    def changed(self, hub: Hub) -> Hub:
+        """Return the hub to serve; a subclass may put other parts into it."""
+        return hub
+
+    # Arrange
+
+    async def arrange(self) -> None:
+        """Admit everybody, publish keys, agree."""
+        for one in self.offices.values():
+            await admit(self.hub, one.identity.card, Reach())
+            await self.publish(one.agency)
+        await self.agree()
+
+    async def publish(
+        self, agency: str, key: DocumentKey | None = None, revoked: frozenset[str] = frozenset()
+    ) -> Answer:
+        """Publish the next key statement: the first, a re-issue, a rotation or a revocation."""
+        one = self.offices[agency]
+        document = (key or one.key).recipient
+        statement = announce(
+            one.identity,
+            document,
+            previous=self.stated.get(agency),
+            now=self.now,
+            revoked=revoked,
+        )
+        card = one.identity.card
+        verified = verify(statement, (Kind.KEY_STATEMENT,), {card.kid: card}, now=self.now)
+        self.stated[agency] = read_key_statement(verified)
+        return await self.call(
+            agency, routes.PUT_KEY_STATEMENT, id=agency, json={"statement": statement.decode()}
+        )
+
+    def agreement_payload(self, **members: Any) -> dict[str, Any]:
+        payload = changed(AGREEMENT, **{"id": str(uuid4()), **members})
+        for party in payload["parties"]:
+            party["kid"] = self.offices[party["agency"]].identity.kid
+        return payload
+
+    async def agree(self, **members: Any) -> str:
+        """Record an agreement that both parties have signed; return its digest."""
+        payload = self.agreement_payload(**members)
+        statement = sign(Kind.AGREEMENT, payload, self.offices[RECIPIENT].identity)
+        posted = await self.call(
+            RECIPIENT, routes.POST_AGREEMENT, json={"statement": statement.decode()}
+        )
+        assert posted.status == 201, posted.body
+        self.agreement = canonical.digest(statement)
+        self.agreement_id = payload["id"]
+        signed = await self.sign_agreement(SENDER)
+        assert signed.json["state"] == "in-force", signed.body
+        return self.agreement
+
+    async def sign_agreement(self, agency: str, **members: Any) -> Answer:
+        payload = {
+            "id": str(uuid4()),
+            "iat": seconds(self.now),
+            "agency": agency,
+            "agreement": self.agreement,
+            **members,
+        }
+        statement = sign(Kind.AGREEMENT_SIGNATURE, payload, self.offices[agency].identity)
+        return await self.call(
+            agency,
+            routes.SIGN_AGREEMENT,
+            id=self.agreement_id,
+            json={"statement": statement.decode()},
+        )
+
+    def signed_consent(self, **members: Any) -> Given:
+        """Return a consent that `women-b` has collected, not yet sent."""
+        at = write_time(self.now)
+        given = {
+            "id": str(uuid4()),
+            "iat": seconds(self.now),
+            "agreement": self.agreement,
+            "subject": {"ref": str(uuid4()), "sealed": "YWdlLWVuY3J5cHRpb24"},
+            "valid_from": at,
+            "collected_at": at,
+            "signers": [{"role": "subject", "at": at, "identified": "in-person"}],
+            **members,
+        }
+        payload = changed(CONSENT, **given)
+        statement = sign(Kind.CONSENT, payload, self.offices[payload["collected_by"]].identity)
+        return Given(
+            payload["id"], canonical.digest(statement), statement, secrets.token_bytes(32)
+        )
+
+    async def consent(self, **members: Any) -> Given:
+        """Record a consent under which `women-b` may disclose to `jobcentre-a`."""
+        given = self.signed_consent(**members)
+        recorded = await self.record(given)
+        assert recorded.status == 201, recorded.body
+        return given
+
+    async def record(self, given: Given, agency: str = SENDER, **options: Any) -> Answer:
+        body = {"statement": given.statement.decode(), "log_key": b64u(given.log_key)}
+        return await self.call(agency, routes.POST_CONSENT, json=body, **options)
+
+    def letter(
+        self,
+        consent: str,
+        *,
+        sender: str = SENDER,
+        recipient: str = RECIPIENT,
+        signer: str | None = None,
+        sealed: bytes | None = None,
+        **terms: Any,
+    ) -> Letter:
+        """Return a sealed document with its manifest, not yet sent."""
+        sealed = sealed_to(recipient) if sealed is None else sealed
+        identity = self.offices[signer or sender].identity
+        stated = {
+            "id": str(uuid4()),
+            "sender": sender,
+            "kid": identity.kid,
+            "consent": consent,
+            "purpose": "housing-loss",
+            "category": "rent-arrears-letter",
+            "secrecy": Secrecy.PROFESSIONAL,
+            "iat": seconds(self.now),
+            "exp": seconds(self.now) + 86_400,
+            **terms,
+        }
+        key = stated.pop("key", self.offices[recipient].key.recipient.fingerprint)
+        size = stated.pop("size", len(sealed))
+        addressee = Addressee(recipient, key)
+        context = new_context(Terms(**stated), [addressee], sha256_hex(b"contents"))
+        payload = manifest_payload(context.raw, sha256=sha256_hex(sealed), size=size)
+        manifest = sign(Kind.MANIFEST, payload, identity)
+        end = sealed.find(b"\n", sealed.find(b"\n--- ") + 1) + 1
+        return Letter(context.id, manifest, sealed, consent, end)
+
+    # Act
+
+    def token(self, agency: str) -> str:
+        bearer = Bearer(agency, self.offices[agency].identity.kid)
+        return self.front.tokens.make(bearer, now=seconds(self.now))
+
+    async def call(
+        self,
+        agency: str | None,
+        operation: Operation,
+        *,
+        json: Any = NOTHING,
+        body: Any = NOTHING,
+        headers: Mapping[str, str] | None = None,
+        query: str = "",
+        **path: str,
+    ) -> Answer:
+        """Ask the hub as `agency`, and read the answer to its end."""
+        sent = {} if agency is None else {"Authorization": f"Bearer {self.token(agency)}"}
+        content: Any = None
+        if json is not NOTHING:
+            content = canonical.encode(json)
+            sent["Content-Type"] = routes.JSON
+        elif body is not NOTHING:
+            content = body
+        url = self.origin + operation.path
+        for name, value in path.items():
+            url = url.replace("{" + name + "}", value)
+        async with self.http.request(
+            operation.method,
+            url + query,
+            data=content,
+            headers={**sent, **(headers or {})},
+            allow_redirects=False,
+        ) as found:
+            answered = {n: v for n, v in found.headers.items()}
+            return Answer(found.status, answered, await found.read())
+
+    async def send(self, letter: Letter, agency: str = SENDER, **options: Any) -> Answer:
+        """Disclose in one shot."""
+        headers = {"Content-Type": routes.DISCLOSURE, **options.pop("headers", {})}
+        return await self.call(
+            agency, routes.DISCLOSE, body=letter.one_shot, headers=headers, **options
+        )
+
+    async def sent(self, consent: Given | None = None, **terms: Any) -> Letter:
+        """Store a letter, under a consent of its own if none is given."""
+        letter = self.letter((consent or await self.consent()).digest, **terms)
+        stored = await self.send(letter)
+        assert stored.status == 201, stored.body
+        return letter
+
+    async def collect(self, letter: Letter, agency: str = RECIPIENT, **options: Any) -> Answer:
+        return await self.call(agency, routes.COLLECT, id=letter.id, **options)
+
+    async def payload(self, letter: Letter, agency: str = RECIPIENT, **options: Any) -> Answer:
+        return await self.call(agency, routes.PAYLOAD_OF, id=letter.id, **options)
+
+    async def inbox(self, agency: str = RECIPIENT, query: str = "") -> Any:
+        return (await self.call(agency, routes.INBOX, query=query)).json["entries"]
+
+    def withdrawal(self, given: Given, agency: str = RECIPIENT, **members: Any) -> bytes:
+        payload = {
+            "id": str(uuid4()),
+            "iat": seconds(self.now),
+            "agency": agency,
+            "consent": given.digest,
+            "by": "subject",
+            "channel": "in-person",
+            "received_at": write_time(self.now),
+            **members,
+        }
+        return sign(Kind.WITHDRAWAL, payload, self.offices[agency].identity)
+
+    async def withdraw(self, given: Given, agency: str = RECIPIENT, **members: Any) -> Answer:
+        statement = self.withdrawal(given, agency, **members)
+        return await self.call(
+            agency, routes.WITHDRAW, id=given.id, json={"statement": statement.decode()}
+        )
+
+    def acknowledgement(
+        self, letter: Letter, agency: str = RECIPIENT, result: str = "accepted", **members: Any
+    ) -> bytes:
+        payload = {
+            "id": str(uuid4()),
+            "iat": seconds(self.now),
+            "agency": agency,
+            "manifest": letter.digest,
+            "result": result,
+            **members,
+        }
+        return sign(Kind.ACKNOWLEDGEMENT, payload, self.offices[agency].identity)
+
+    async def acknowledge(
+        self, letter: Letter, agency: str = RECIPIENT, result: str = "accepted", **members: Any
+    ) -> Answer:
+        statement = self.acknowledgement(letter, agency, result, **members)
+        return await self.call(
+            agency, routes.ACKNOWLEDGE, id=letter.id, json={"statement": statement.decode()}
+        )
+
+    async def ask(self, agency: str, consent: str, **members: Any) -> Answer:
+        """Ask the gate beforehand."""
+        asked = {
+            "consent": consent,
+            "recipients": [RECIPIENT],
+            "purpose": "housing-loss",
+            "category": "rent-arrears-letter",
+            "secrecy": "professional",
+            "exp": seconds(self.now) + 3600,
+            **members,
+        }
+        return await self.call(agency, routes.DECIDE, json=asked)
+
+    def later(self, **difference: float) -> None:
+        """Move the clock."""
+        self.now += timedelta(**difference)
+
+    # Assert
+
+    async def rows(self, query: str) -> list[Any]:
+        return list(await self.hub.db.read(lambda conn: conn.execute(text(query)).all()))
+
+    async def count(self, table: str) -> int:
+        return int((await self.rows(f"SELECT count(*) FROM {table}"))[0][0])
+
+    async def log(self, kind: str | None = None) -> list[dict[str, Any]]:
+        """Return the events of the log in their order, with what stands behind `detail`."""
+        rows = await self.rows(
+            "SELECT e.body, e.detail FROM log_event e JOIN log_pending p ON p.rid = e.rid "
+            "WHERE e.chain IS NOT NULL ORDER BY p.id"
+        )
+        events = []
+        for row in rows:
+            read = canonical.loads(row.body, limit=5000)
+            if row.detail is not None:
+                read["open"] = canonical.loads(row.detail, limit=5000)
+            events.append(read)
+        return [one for one in events if kind is None or one["kind"] == kind]
+
+    async def notices(self) -> list[Any]:
+        return await self.rows("SELECT agency, kind, state FROM notices ORDER BY created_at, agency")
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
