@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 import time
+import types
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -250,11 +251,10 @@ def _inherited(_plugin: Poison, _package: DocumentPackage, target: Path, _object
 
 def _own_channel() -> int:
     """Return the descriptor on which the worker answers, found as an attacker would."""
-    main = sys.modules["__main__"]
-    frame = sys._getframe()
+    frame: types.FrameType | None = sys._getframe()
     while frame is not None and "channel" not in frame.f_locals:
-        frame = frame.f_back  # type: ignore[assignment]
-    assert main is not None
+        frame = frame.f_back
+    assert frame is not None
     return int(frame.f_locals["channel"].answers.fileno())
 
 
