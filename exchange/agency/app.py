@@ -18,7 +18,7 @@ from exchange.agency.calls import Credentials, Patience
 from exchange.agency.client import connect
 from exchange.agency.keyfiles import KeyFiles, Unlock, credentials_directory, no_passphrase
 from exchange.agency.partners import Partners
-from exchange.agency.parts import Clock, Gateway
+from exchange.agency.parts import Clock, Desk, Gateway
 from exchange.agency.pins import read_pins
 from exchange.agency.records import Records
 from exchange.agency.rekey import Ring
@@ -55,6 +55,27 @@ async def open_gateway(
         Misconfigured: the home, its settings, keys or pins do not allow a start, or another
             process uses it.
     """
+    async with open_desk(root, unlock=unlock, demo=demo, clock=clock, attempts=attempts) as desk:
+        state = SqliteDatabase(desk.home.state_file, schema, on_failure=_stop)
+        try:
+            yield await _gateway(desk, state)
+        finally:
+            await state.close()
+
+
+@asynccontextmanager
+async def open_desk(
+    root: Path,
+    *,
+    unlock: Unlock = no_passphrase,
+    demo: bool = False,
+    clock: Clock | None = None,
+    attempts: int = 4,
+) -> AsyncIterator[Desk]:
+    """Yield what speaks for the agency, also while another process uses its home.
+
+    For what must never wait, such as a withdrawal. Arguments and errors as `open_gateway`.
+    """
     home = homes.at(root)
     homes.check(home)
     settings = read_settings(home.settings_file)
@@ -67,41 +88,44 @@ async def open_gateway(
         raise Misconfigured(f"the keys are those of {identity.agency}, not {settings.agency}")
     if not demo and is_demo(identity.card):
         raise Misconfigured("anybody can derive these demo keys; make your own: exchange keys new")
-    document_keys = {held.key.fingerprint: held.key for held in files.documents()}
     now = clock or _system_clock
-    state = SqliteDatabase(home.state_file, schema, on_failure=_stop)
-    try:
-        async with connect(
-            settings.hub.origin,
-            credentials(identity, settings.hub.audience),
+    async with connect(
+        settings.hub.origin,
+        credentials(identity, settings.hub.audience),
+        clock=now,
+        certificates=settings.hub.certificates,
+        proxy=settings.hub.proxy,
+        patience=Patience(attempts=attempts),
+    ) as client:
+        yield Desk(
+            settings=settings,
+            home=home,
+            files=files,
+            identity=identity,
+            client=client,
             clock=now,
-            certificates=settings.hub.certificates,
-            proxy=settings.hub.proxy,
-            patience=Patience(attempts=attempts),
-        ) as client:
-            partners = Partners(
-                read_pins(home.pins),
-                identity.card,
-                client,
-                state,
-                verify_receipt=log_not_yet_verified,
-            )
-            await partners.load()
-            yield Gateway(
-                settings=settings,
-                home=home,
-                identity=identity,
-                document_keys=document_keys,
-                ring=Ring(files, home.statements),
-                client=client,
-                state=state,
-                partners=partners,
-                records=Records(identity.card, document_keys, client, state, partners),
-                verify_log=verify_log,
-                clock=now,
-            )
-    finally:
-        await state.close()
+        )
+
+
+async def _gateway(desk: Desk, state: SqliteDatabase) -> Gateway:
+    document_keys = {held.key.fingerprint: held.key for held in desk.files.documents()}
+    card = desk.identity.card
+    pins = read_pins(desk.home.pins)
+    partners = Partners(pins, card, desk.client, state, verify_receipt=log_not_yet_verified)
+    await partners.load()
+    return Gateway(
+        settings=desk.settings,
+        home=desk.home,
+        identity=desk.identity,
+        document_keys=document_keys,
+        ring=Ring(desk.files, desk.home.statements),
+        client=desk.client,
+        state=state,
+        partners=partners,
+        records=Records(card, document_keys, desk.client, state, partners),
+        verify_log=verify_log,
+        clock=desk.clock,
+    )
 
 
 def credentials(identity: IdentityKey, issuer: str) -> Credentials:

@@ -7,6 +7,7 @@ from typing import Protocol, TypeAlias
 
 from exchange.agency.client import HubClient
 from exchange.agency.home import Home
+from exchange.agency.keyfiles import KeyFiles
 from exchange.agency.partners import Partners
 from exchange.agency.records import Records
 from exchange.agency.rekey import Ring
@@ -36,6 +37,23 @@ class DisclosureVerifier(Protocol):
             Held: a receipt is missing or wrong.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What speaks for the agency without its state: it can stand beside a running gateway."""
+
+    settings: GatewaySettings
+    home: Home
+    files: KeyFiles
+    identity: IdentityKey = field(repr=False)
+    client: HubClient
+    clock: Clock
+
+    @property
+    def agency(self) -> str:
+        """Id of this agency."""
+        return self.settings.agency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,194 @@
+"""Record a consent: seal who it is about, sign once, store, send; and end one again."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import uuid4
+
+from exchange.agency import signed
+from exchange.agency.agree import REFUSED
+from exchange.agency.parts import Gateway
+from exchange.agency.records import KnownAgreement
+from exchange.canonical import b64u, digest
+from exchange.consent.check import findings, refuse
+from exchange.consent.record import (
+    ConsentRecord,
+    Evidence,
+    ShownNotice,
+    Signer,
+    StatedPurpose,
+    Subject,
+    payload,
+    read_consent,
+)
+from exchange.consent.subject import SubjectFacts, block
+from exchange.consent.words import Capacity, CapacityBasis, Form, FormReason
+from exchange.envelope.block import seal_block
+from exchange.errors import Malformed, NotFound
+from exchange.keyring.recipient import DocumentRecipient
+from exchange.statement import Kind, seconds, sign, verify
+from exchange.vocabulary import Secrecy, Uses
+
+LOG_KEY_SIZE = 32
+"""Bytes of the key from which the consent's log entries are derived."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentDraft:
+    """A consent as it was declared on paper or to two members of staff; not yet signed."""
+
+    id: str
+    """Version 4 UUID: made with the draft, so that signing it twice records it once."""
+    agreement: str
+    """Id of the agreement."""
+    releasers: frozenset[str]
+    recipients: frozenset[str]
+    onward_from: frozenset[str]
+    categories: frozenset[str]
+    secrecy: Secrecy | None
+    """None means the lowest class that categories and releasers admit."""
+    purpose: str
+    uses: Uses
+    valid_from: datetime
+    valid_until: datetime
+    form: Form
+    form_reason: FormReason | None
+    capacity: Capacity
+    capacity_basis: CapacityBasis
+    signers: tuple[Signer, ...]
+    notice: ShownNotice
+    evidence: Evidence | None
+    collected_at: datetime
+    subject: SubjectFacts = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A consent that the hub has recorded."""
+
+    id: str
+    digest: str
+    log_key: bytes | None = field(repr=False)
+    """32 bytes for the person's receipt; forgotten here. None when it was recorded before."""
+
+
+async def record_consent(gateway: Gateway, draft: ConsentDraft) -> Recorded:
+    """Sign a consent that this agency has collected, and record it at the hub.
+
+    Called again with the same draft after an interruption, it sends what was signed then.
+
+    Raises:
+        LintRefused: the record breaks rules; nothing was stored or sent.
+        Malformed: the draft is no consent, the agreement does not know a word of it, or the form
+            is electronic: then the person signs as well, with a key of her own.
+        NotFound: no such agreement, or this agency has not signed it.
+        Held: the document key of a party is not to be trusted.
+    """
+    statement, key = f"consent-{draft.id}.jws", f"consent-{draft.id}.key"
+    data, log_key = signed.kept(gateway.home, statement), signed.kept(gateway.home, key)
+    if data is None:
+        data = await _signed(gateway, draft)
+        log_key = secrets.token_bytes(LOG_KEY_SIZE)
+        # The key first: a crash in between leaves a key without a record, replaced next time.
+        signed.keep(gateway.home, key, log_key, replace=True)
+        # From here on this is the record: a crash after this sends the same bytes and key again.
+        signed.keep(gateway.home, statement, data)
+    if log_key is None:  # forgotten only after the hub's answer
+        return Recorded(draft.id, digest(data), None)
+    try:
+        await gateway.client.post_consent(data, b64u(log_key))
+    except REFUSED:
+        signed.forget(gateway.home, statement, key)
+        raise
+    # Recorded. The key belongs to the person and to the hub's vault; here it is forgotten. A
+    # crash before this line repeats the request, which changes nothing.
+    signed.forget(gateway.home, key)
+    return Recorded(draft.id, digest(data), log_key)
+
+
+async def _signed(gateway: Gateway, draft: ConsentDraft) -> bytes:
+    now = gateway.clock()
+    if draft.form is Form.ELECTRONIC:
+        raise Malformed("form: an electronic consent is signed by the person as well")
+    agreement = await _agreement(gateway, draft.agreement, now)
+    record = _record(gateway, draft, agreement, await _subject(gateway, draft, now), now)
+    data = sign(Kind.CONSENT, payload(record), gateway.identity)
+    card = gateway.identity.card
+    read = read_consent(verify(data, {Kind.CONSENT}, {card.kid: card}, now=now))
+    held = agreement.is_in_force(now) and agreement.is_in_force(draft.collected_at)
+    refuse(findings(read, agreement.scope, agreement_held=held, now=now))
+    return data
+
+
+async def _agreement(gateway: Gateway, agreement_id: str, now: datetime) -> KnownAgreement:
+    given = await gateway.client.agreement(agreement_id)
+    known = await gateway.records.agreement(given.agreement, now=now)
+    if known is None:
+        raise NotFound("this agency has not signed the agreement")
+    return known
+
+
+async def _subject(gateway: Gateway, draft: ConsentDraft, now: datetime) -> Subject:
+    """Seal who it is about to the collector, the releasers and the recipients."""
+    parties = draft.releasers | draft.recipients
+    keys: list[DocumentRecipient] = [gateway.ring.current().key.recipient]
+    for agency in sorted(parties - {gateway.agency}):
+        keys.append((await gateway.partners.key_of(agency, now=now)).recipient)
+    ref = str(uuid4())
+    return Subject(ref=ref, sealed=seal_block(block(draft.id, ref, draft.subject), keys))
+
+
+def _record(
+    gateway: Gateway,
+    draft: ConsentDraft,
+    agreement: KnownAgreement,
+    subject: Subject,
+    now: datetime,
+) -> ConsentRecord:
+    return ConsentRecord(
+        digest="",  # of the statement, which is made from this
+        kind=Kind.CONSENT,
+        id=draft.id,
+        iat=seconds(now),
+        agreement=agreement.agreement.digest,
+        subject=subject,
+        releasers=draft.releasers,
+        recipients=draft.recipients,
+        onward_from=draft.onward_from,
+        categories=draft.categories,
+        secrecy=_secrecy(draft, agreement),
+        purpose=_purpose(draft, agreement),
+        uses=draft.uses,
+        valid_from=draft.valid_from,
+        valid_until=draft.valid_until,
+        form=draft.form,
+        form_reason=draft.form_reason,
+        capacity=draft.capacity,
+        capacity_basis=draft.capacity_basis,
+        signers=draft.signers,
+        notice=draft.notice,
+        evidence=draft.evidence,
+        person_key=None,
+        collected_by=gateway.agency,
+        collected_at=draft.collected_at,
+    )
+
+
+def _secrecy(draft: ConsentDraft, agreement: KnownAgreement) -> Secrecy:
+    if draft.secrecy is not None:
+        return draft.secrecy
+    return max(
+        agreement.scope.floor(releaser, category)
+        for releaser in draft.releasers
+        for category in draft.categories
+    )
+
+
+def _purpose(draft: ConsentDraft, agreement: KnownAgreement) -> StatedPurpose:
+    """Return the purpose with the words of the agreement, in the language of the notice."""
+    known = agreement.scope.vocabulary.purposes.get(draft.purpose)
+    labels: Mapping[str, str] = known.labels if known else {}
+    if draft.notice.lang not in labels:
+        raise Malformed("purpose: the agreement has no words for it in the language of the notice")
+    return StatedPurpose(code=draft.purpose, words=labels[draft.notice.lang])

@@ -1,0 +1,39 @@
+"""Statements this agency has signed, byte for byte: sign once, store, then send.
+
+A signature differs each time it is made, and with it the digest of the statement. Whoever sends
+again after a lost answer or a crash therefore sends what is stored here.
+"""
+
+from pathlib import Path
+
+from exchange.agency.home import Home
+from exchange.durable import make_directory, sync_directory, write_bytes_durably
+
+
+def kept(home: Home, name: str) -> bytes | None:
+    """Return what is stored under `name`, or None."""
+    try:
+        return _path(home, name).read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def keep(home: Home, name: str, data: bytes, *, replace: bool = False) -> None:
+    """Store `data` under `name`; durable on return.
+
+    Raises:
+        FileExistsError: the name is taken and `replace` is false.
+    """
+    make_directory(home.statements)
+    write_bytes_durably(_path(home, name), data, replace=replace)
+
+
+def forget(home: Home, *names: str) -> None:
+    """Remove what is stored under `names`; harmless where there is nothing."""
+    for name in names:
+        _path(home, name).unlink(missing_ok=True)
+    sync_directory(home.statements)
+
+
+def _path(home: Home, name: str) -> Path:
+    return home.statements / name

@@ -1,0 +1,286 @@
+"""`exchange consent`: record what a person allowed, show it, withdraw it.
+
+What a person is told and signs is on paper or said before two members of staff; here it becomes a
+record that the hub's gate obeys. `sign` and `show` use the gateway's home alone: stop `exchange
+gateway run` first. `withdraw` never waits for anything: it works beside a running gateway.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from exchange.agency.app import open_desk, open_gateway
+from exchange.agency.parts import Gateway
+from exchange.agency.record_consent import record_consent
+from exchange.agency.withdraw import Told
+from exchange.agency.withdraw import withdraw as withdraw_now
+from exchange.canonical import b64u
+from exchange.cli import consent_draft
+from exchange.cli.drafts import read_toml
+from exchange.cli.passphrase import Asking
+from exchange.consent.record import ConsentRecord
+from exchange.consent.subject import read_subject
+from exchange.consent.withdrawal import By, Channel, EndReason
+from exchange.consent.words import Form
+from exchange.days import day_of, last_day, moment_of
+from exchange.durable import write_bytes_durably
+from exchange.errors import Conflict
+from exchange.wire import shapes
+
+Home = Annotated[Path, Parameter(help="Home of the gateway, made by `exchange gateway init`.")]
+Descriptor = Annotated[
+    int | None, Parameter(help="Read the passphrase of key files from this file descriptor.")
+]
+Demo = Annotated[bool, Parameter(show=False)]
+"""Admit demo keys, which anybody can derive; only `exchange demo` says so."""
+
+
+def consent_app() -> App:
+    """Return the commands of `exchange consent`."""
+    app = App(
+        name="consent",
+        help="Record, sign, show and withdraw a person's consent.",
+        help_format="plaintext",
+    )
+    for command in (new, sign, withdraw, show):
+        app.command(command)
+    return app
+
+
+def new(  # noqa: PLR0913  # each is an option of its own
+    draft: Path,
+    /,
+    *,
+    agreement: str,
+    releaser: Annotated[tuple[str, ...], Parameter(negative=())],
+    recipient: Annotated[tuple[str, ...], Parameter(negative=())],
+    category: Annotated[tuple[str, ...], Parameter(negative=())],
+    purpose: str,
+    uses: str = "once",
+    until: datetime,
+    form: Literal["written", "oral-minuted"] = "written",
+    lang: str = "de",
+    notice: Path | None = None,
+    evidence: Path | None = None,
+    pages: int = 1,
+    subject: Path | None = None,
+) -> None:
+    """Write the draft of a consent, to be completed and signed. Nothing is sent anywhere.
+
+    One consent is one person and one direction. Who it is about is never typed on the command
+    line, where others on the machine could read it: give a file, or fill in the draft.
+
+    Parameters
+    ----------
+    draft
+        File to write; it must not exist.
+    agreement
+        Id of the agreement it lives under.
+    releaser
+        Who may disclose; repeat the option for several.
+    recipient
+        To whom. One is best: withdrawing ends a record for all of them.
+    category
+        Kind of document, such as rent-arrears-letter; repeat the option for several.
+    purpose
+        What for, a code of the agreement such as housing-loss.
+    uses
+        once, a number from 2, or recurring.
+    until
+        Last day it is valid, such as 2026-08-31.
+    form
+        written: signed by hand and scanned; oral-minuted: before a second member of staff.
+    lang
+        Language of the text the person read or heard.
+    notice
+        File with exactly that text.
+    evidence
+        Scan of the signed form, or the minutes; the file stays here.
+    pages
+        Pages of the evidence.
+    subject
+        TOML file with family_name, given_name, born, and case_numbers, guardians, particulars.
+    """
+    wanted = consent_draft.Wanted(
+        agreement=agreement,
+        releasers=releaser,
+        recipients=recipient,
+        categories=category,
+        purpose=purpose,
+        uses=uses,
+        until=until.date(),
+        form=Form(form),
+        lang=lang,
+        notice=notice,
+        evidence=evidence,
+        pages=pages,
+        subject=read_subject(read_toml(subject)).payload() if subject else None,
+    )
+    text = consent_draft.template(wanted, file=draft)
+    try:
+        write_bytes_durably(draft, text.encode("utf-8"))
+    except FileExistsError:
+        raise Conflict(f"{draft.name} exists; it is not overwritten") from None
+    print(f"draft       {draft}")
+    print(f"next        complete it, then: exchange consent sign {draft}")
+
+
+def sign(
+    draft: Path,
+    /,
+    *,
+    receipt: Annotated[
+        bool,
+        Parameter(
+            negative=(),
+            help="Print the secret key of its log entries, for a person who wants a receipt.",
+        ),
+    ] = False,
+    home: Home = Path(),
+    passphrase_fd: Descriptor = None,
+    demo: Demo = False,
+) -> None:
+    """Sign a consent for the agency that collected it, and record it at the hub.
+
+    Seals who it is about to the parties, signs once, stores the signed bytes, sends them. From the
+    answer on partners may disclose under it. Run it again with the same draft after an
+    interruption: it is recorded once.
+
+    Parameters
+    ----------
+    draft
+        The completed draft, TOML.
+    """
+
+    async def work(gateway: Gateway) -> None:
+        completed = consent_draft.read_draft(draft, now=gateway.clock())
+        recorded = await record_consent(gateway, completed)
+        print(f"recorded    {recorded.id}")
+        print(f"digest      {recorded.digest}")
+        if receipt and recorded.log_key is not None:
+            print(f"log key     {b64u(recorded.log_key)}")
+            print("            secret and printed once: hand it to the person, keep no copy")
+        elif receipt:
+            print("log key     was printed when it was recorded, and is kept nowhere here")
+        print(f"next        {draft.name} names a person: delete it")
+
+    _run(work, home, passphrase_fd, demo=demo)
+
+
+def withdraw(  # noqa: PLR0913  # each is an option of its own
+    consent_id: str,
+    /,
+    *,
+    by: Literal["subject", "guardian", "entrusting", "agency"],
+    channel: Literal["in-person", "phone", "letter", "email"],
+    received: datetime | None = None,
+    reason: Literal[
+        "purpose-reached", "subject-deceased", "recorded-in-error", "capacity-changed", "unlawful"
+    ]
+    | None = None,
+    digest: str | None = None,
+    home: Home = Path(),
+    passphrase_fd: Descriptor = None,
+    demo: Demo = False,
+) -> None:
+    """Withdraw a consent, at once and for all recipients. No question, no reason from the person.
+
+    Whoever could give it may take it back, alone, by telling any party of the agreement. What is
+    not yet collected can then no longer be collected by anybody; recipients that have collected
+    are told to erase.
+
+    Parameters
+    ----------
+    consent_id
+        Id of the consent record.
+    by
+        Who withdrew; agency only where this agency collected it and ends it itself.
+    channel
+        How it reached this agency.
+    received
+        When it reached this agency, such as 2026-04-01T09:15:00; now if not given.
+    reason
+        Why the agency ends it; only and always with --by agency.
+    digest
+        Digest of the record as the receipt shows it, where this agency cannot read the record.
+    """
+    told = Told(
+        by=By(by),
+        channel=Channel(channel),
+        received_at=moment_of(received) if received else None,
+        reason=EndReason(reason) if reason else None,
+    )
+
+    async def work() -> None:
+        async with open_desk(home, unlock=Asking(passphrase_fd), demo=demo) as desk:
+            ended = await withdraw_now(desk, consent_id, told, digest=digest)
+            print(f"withdrawn   {ended.id}")
+            print(f"ended       {ended.ended_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
+
+    asyncio.run(work())
+
+
+def show(
+    consent_id: str | None = None,
+    /,
+    *,
+    home: Home = Path(),
+    passphrase_fd: Descriptor = None,
+    demo: Demo = False,
+) -> None:
+    """Show one consent, or list those this agency may see. Names nobody.
+
+    Parameters
+    ----------
+    consent_id
+        Id of the consent record; without it, one line for each.
+    """
+
+    async def work(gateway: Gateway) -> None:
+        if consent_id is None:
+            await _list(gateway)
+            return
+        known = await gateway.records.consent(now=gateway.clock(), consent_id=consent_id)
+        _print(known.record, await gateway.client.consent(consent_id))
+
+    _run(work, home, passphrase_fd, demo=demo)
+
+
+async def _list(gateway: Gateway) -> None:
+    after: str | None = None
+    while True:
+        page = await gateway.client.consents(after=after)
+        for given in page.consents:
+            print(f"{given.id}  {given.state}")
+        if page.next is None or page.next == after or not page.consents:
+            return
+        after = page.next
+
+
+def _print(record: ConsentRecord, given: shapes.Consent) -> None:
+    print(f"consent     {record.id}")
+    print(f"digest      {record.digest}")
+    print(f"state       {given.state}{f', {given.reason}' if given.reason else ''}")
+    print(f"from        {', '.join(sorted(record.releasers))}")
+    print(f"to          {', '.join(sorted(record.recipients))}")
+    print(f"categories  {', '.join(sorted(record.categories))}")
+    print(f"secrecy     up to {record.secrecy.code}")
+    print(f"purpose     {record.purpose.code}: {record.purpose.words}")
+    used = "" if given.used is None else f", used {given.used}"
+    print(f"uses        {'once' if record.uses == 1 else record.uses}{used}")
+    print(f"valid       {day_of(record.valid_from)} to {last_day(record.valid_until)}, inclusive")
+    print(f"form        {record.form.value}, collected by {record.collected_by}")
+
+
+def _run(
+    work: Callable[[Gateway], Awaitable[None]], home: Path, descriptor: int | None, *, demo: bool
+) -> None:
+    async def alone() -> None:
+        async with open_gateway(home, unlock=Asking(descriptor), demo=demo) as gateway:
+            await work(gateway)
+
+    asyncio.run(alone())
