@@ -5,6 +5,7 @@ hub may not import it. What it raises is one word outside: unreadable.
 """
 
 import hashlib
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,15 +59,18 @@ def open_sealed(
     _check_digest(header, payload, manifest)
     payload.seek(0)
     batch = min(BATCH, -(-manifest.payload_size // SEALED_CHUNK_SIZE))
-    try:
+    with ExitStack() as undo:
+        undo.callback(_empty, into)
         # Step 12, and step 13 as far as the chunks go.
         source = DecryptingReader(payload, [HybridIdentity(key)], found=found, batch=batch)
         contents, files = read_package(source, manifest.context, into)
-    except BaseException:
-        for path in into.iterdir():
-            path.unlink()
-        raise
+        undo.pop_all()
     return Opened(contents, files)
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.unlink()
 
 
 def _checked_header(raw: bytes, manifest: Manifest) -> Header:

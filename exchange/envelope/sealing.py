@@ -11,7 +11,7 @@ import io
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -232,16 +232,15 @@ def _created(target: Path) -> Iterator[io.FileIO]:
     """Give a new file; durable after the block, gone if the block fails."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(target, flags, 0o600)
-    try:
+    with ExitStack() as undo:
+        undo.callback(target.unlink, missing_ok=True)
         with io.FileIO(descriptor, "wb") as file:
             yield file
             # A crash from here on leaves a whole document, before it a beginning without a
             # manifest; either is swept by the gateway, which seals again under a new name.
             os.fsync(descriptor)
         _sync_directory(target.parent)
-    except BaseException:
-        target.unlink(missing_ok=True)
-        raise
+        undo.pop_all()
 
 
 class _Digested:

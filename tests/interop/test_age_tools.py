@@ -4,7 +4,7 @@ import io
 import subprocess
 from pathlib import Path
 
-import pyrage
+import pyrage  # type: ignore[import-untyped]  # it ships none
 import pytest
 
 from exchange.envelope.age import passphrase
@@ -27,7 +27,7 @@ debian_age = needs.tool("age", "age")
 
 def npm_age(test: object) -> object:
     """Mark a test that needs node and the npm package."""
-    return needs.node()(needs.foreign("age-encryption")(test))  # type: ignore[arg-type]
+    return needs.node()(needs.foreign("age-encryption")(test))
 
 
 def _run(*command: object, given: bytes = b"") -> bytes:

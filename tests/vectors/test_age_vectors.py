@@ -62,7 +62,7 @@ class Vector:
         self.outcome = OUTCOMES[self.one("expect") or ""]
 
     def one(self, name: str) -> str | None:
-        return self.fields.get(name, [None])[0]  # type: ignore[list-item]
+        return self.fields.get(name, [None])[0]
 
     @property
     def identities(self) -> list[Identity]:

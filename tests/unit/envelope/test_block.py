@@ -2,12 +2,13 @@
 
 import pytest
 
+from exchange.canonical import Json
 from exchange.envelope.block import open_block, seal_block
 from exchange.errors import Malformed, NoMatch, TooLarge, Unreadable
 from exchange.keyring.decryption import DocumentKey
 from tests.envelopes import KEY, OTHER_KEY, pushed
 
-FACTS = {"consent": "x", "ref": "y", "subject": {"name": "N. Ä."}}
+FACTS: dict[str, Json] = {"consent": "x", "ref": "y", "subject": {"name": "N. Ä."}}
 
 
 def test_every_party_opens_the_same_block() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from exchange.envelope.age.decrypt import RandomAccess, decrypt_file
 from exchange.envelope.age.encrypt import Encryptor, begin, encrypt_file, fill, write_all
+from exchange.envelope.age.header import Recipient
 from exchange.envelope.age.hybrid import HybridRecipient
 from exchange.envelope.age.passphrase import PassphraseRecipient
 from exchange.envelope.age.stream import payload_size
@@ -55,7 +56,8 @@ def test_a_full_chunk_is_held_back_because_it_may_be_the_last() -> None:
 
 @pytest.mark.parametrize("recipients", [0, 2])
 def test_no_recipient_or_recipients_of_two_kinds_are_refused(recipients: int) -> None:
-    mixed = [RECIPIENT, PassphraseRecipient("words", work_factor=1)][:recipients]
+    both: list[Recipient] = [RECIPIENT, PassphraseRecipient("words", work_factor=1)]
+    mixed = both[:recipients]
     with pytest.raises(Malformed):
         Encryptor(mixed)
     with pytest.raises(Malformed):
@@ -90,7 +92,7 @@ class _Slow(io.RawIOBase):
         buffer[: len(piece)] = piece
         return len(piece)
 
-    def write(self, data: memoryview) -> int | None:  # type: ignore[override]
+    def write(self, data: memoryview | bytes) -> int | None:  # type: ignore[override]
         if len(self.content) % 2:
             self.content.append(data[0])
             return 1
