@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from exchange.audit import event
 from exchange.canonical import b64u, labelled
 from exchange.consent.decision import Reason
-from exchange.errors import NotFound
+from exchange.errors import NotFound, Unavailable
 from exchange.hub import gate, repeat
 from exchange.hub.gate import Attempt, Denied
 from exchange.hub.parts import Hub
@@ -75,8 +75,16 @@ def _collect(
     conn: Connection, hub: Hub, disclosure: str, caller: str, ready: _Ready, once: Once | None
 ) -> Released | None:
     found = disclosures.gated(conn, disclosure, caller)
+    # Absent and hidden run every statement that a denial runs.
+    active = caller in agencies.active(conn, [caller])
+    kept = headers.kept(conn, disclosure)
+    asked = gate.nothing(caller) if found is None else asked_by_manifest(context_of(found.manifest))
     try:
-        released = _release(conn, hub, found, caller, ready)
+        granted = gate.permit(conn, hub, asked, vetoed=ready.vetoed, counted=1)
+        if found is None or not active:
+            raise Denied((Reason.NO_CONSENT,))
+        if not kept or granted.decided_at >= asked.exp:
+            raise Denied((Reason.ENDED,), chain=ready.chain.uuid)
     except Denied as denied:
         attempt = Attempt(
             caller=caller,
@@ -85,24 +93,20 @@ def _collect(
         )
         gate.refuse(conn, hub, ready.chain, attempt, denied)
         return None
-    repeat.claim(conn, once, now=hub.clock())
-    return released
+    repeat.claim(conn, once, now=granted.decided_at)
+    return _release(conn, granted, found, caller, ready.chain)
 
 
 def _release(
-    conn: Connection, hub: Hub, found: Gated | None, caller: str, ready: _Ready
+    conn: Connection, granted: Permit, found: Gated, caller: str, chain: Chain
 ) -> Released:
-    """Decide, log and read the header; what is absent is decided on all the same."""
-    asked = gate.nothing(caller) if found is None else asked_by_manifest(context_of(found.manifest))
-    granted = gate.permit(conn, hub, asked, vetoed=ready.vetoed, counted=1)
-    if found is None or caller not in agencies.active(conn, [caller]):
-        raise Denied((Reason.NO_CONSENT,))
-    header = headers.release(conn, granted, found.id)
-    if header is None or granted.decided_at >= asked.exp:
-        raise Denied((Reason.ENDED,), chain=ready.chain.uuid)
+    """Log the first release to `caller` and read the header, in the unit that has decided."""
     if disclosures.collect(conn, granted, found.id, caller):
         collected = event.disclosure_collected(
             at=granted.decided_at, by=caller, manifest=found.digest
         )
-        log.record(conn, ready.chain, collected)
+        log.record(conn, chain, collected)
+    header = headers.release(conn, granted, found.id)
+    if header is None:
+        raise Unavailable("a header is there and cannot be released")
     return Released(header, found.collected_at or granted.decided_at, granted.decided_at)

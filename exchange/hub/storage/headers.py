@@ -43,6 +43,7 @@ _RELEASE = (
         consents.c.ended_at.is_(None),
     )
 )
+_KEPT = select(headers.c.disclosure).where(headers.c.disclosure == bindparam("id"))
 _DELETE = delete(headers).where(headers.c.disclosure.in_(bindparam("ids", expanding=True)))
 
 
@@ -63,6 +64,11 @@ def release(conn: Connection, granted: Permit, disclosure: str) -> bytes | None:
     asked = {"id": disclosure, "consent": granted.asked.consent}
     header: bytes | None = conn.execute(_RELEASE, asked).scalar_one_or_none()
     return header
+
+
+def kept(conn: Connection, disclosure: str) -> bool:
+    """Tell whether the header of a disclosure is there, without reading it."""
+    return conn.execute(_KEPT, {"id": disclosure}).scalar_one_or_none() is not None
 
 
 def forget(conn: Connection, ids: Sequence[str]) -> None:
