@@ -30,7 +30,7 @@ class Writable(Protocol):
         ...
 
 
-def begin(recipients: Sequence[Recipient]) -> tuple[bytes, bytes, ChaCha20Poly1305]:
+def draw(recipients: Sequence[Recipient]) -> tuple[bytes, bytes, ChaCha20Poly1305]:
     """Draw file key and nonce; return the header, the nonce and the cipher of the chunks.
 
     Raises:
@@ -49,7 +49,7 @@ class Encryptor:
     """Seals bytes while they arrive. Holds one chunk, because the last one is marked."""
 
     def __init__(self, recipients: Sequence[Recipient]) -> None:
-        opening, nonce, self._cipher = begin(recipients)
+        opening, nonce, self._cipher = draw(recipients)
         self._ready = opening + nonce
         self._buffer = bytearray()
         self._index = 0
@@ -96,7 +96,7 @@ def encrypt_file(
     Raises:
         Malformed: no recipient, or of different kinds.
     """
-    opening, nonce, cipher = begin(recipients)
+    opening, nonce, cipher = draw(recipients)
     write_all(target, opening)
     write_all(target, nonce)
     plain, ahead = (memoryview(bytearray(batch * stream.CHUNK_SIZE)) for _ in range(2))

@@ -5,7 +5,7 @@ import io
 import pytest
 
 from exchange.envelope.age.decrypt import RandomAccess, decrypt_file
-from exchange.envelope.age.encrypt import Encryptor, begin, encrypt_file, fill, write_all
+from exchange.envelope.age.encrypt import Encryptor, draw, encrypt_file, fill, write_all
 from exchange.envelope.age.header import Recipient
 from exchange.envelope.age.hybrid import HybridRecipient
 from exchange.envelope.age.passphrase import PassphraseRecipient
@@ -73,7 +73,7 @@ def test_two_recipients_open_the_same_file() -> None:
 
 
 def test_sealing_again_gives_another_file_key_and_nonce() -> None:
-    first, second = begin([RECIPIENT]), begin([RECIPIENT])
+    first, second = draw([RECIPIENT]), draw([RECIPIENT])
     assert first[0] != second[0]
     assert first[1] != second[1]
     assert pushed(b"letter") != pushed(b"letter")
