@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from exchange.audit import event
 from exchange.canonical import b64u, labelled
-from exchange.consent.decision import Reason
+from exchange.consent.decision import Permit, Reason
 from exchange.errors import NotFound, Unavailable
 from exchange.hub import gate, repeat
 from exchange.hub.gate import Attempt, Denied
@@ -75,16 +75,8 @@ def _collect(
     conn: Connection, hub: Hub, disclosure: str, caller: str, ready: _Ready, once: Once | None
 ) -> Released | None:
     found = disclosures.gated(conn, disclosure, caller)
-    # Absent and hidden run every statement that a denial runs.
-    active = caller in agencies.active(conn, [caller])
-    kept = headers.kept(conn, disclosure)
-    asked = gate.nothing(caller) if found is None else asked_by_manifest(context_of(found.manifest))
     try:
-        granted = gate.permit(conn, hub, asked, vetoed=ready.vetoed, counted=1)
-        if found is None or not active:
-            raise Denied((Reason.NO_CONSENT,))
-        if not kept or granted.decided_at >= asked.exp:
-            raise Denied((Reason.ENDED,), chain=ready.chain.uuid)
+        granted, found = _permitted(conn, hub, disclosure, caller, found, ready)
     except Denied as denied:
         attempt = Attempt(
             caller=caller,
@@ -95,6 +87,26 @@ def _collect(
         return None
     repeat.claim(conn, once, now=granted.decided_at)
     return _release(conn, granted, found, caller, ready.chain)
+
+
+def _permitted(
+    conn: Connection,
+    hub: Hub,
+    disclosure: str,
+    caller: str,
+    found: Gated | None,
+    ready: _Ready,
+) -> tuple[Permit, Gated]:
+    """Decide; absent and hidden run every statement that a denial runs."""
+    active = caller in agencies.active(conn, [caller])
+    kept = headers.kept(conn, disclosure)
+    asked = gate.nothing(caller) if found is None else asked_by_manifest(context_of(found.manifest))
+    granted = gate.permit(conn, hub, asked, vetoed=ready.vetoed, counted=1)
+    if found is None or not active:
+        raise Denied((Reason.NO_CONSENT,))
+    if not kept or granted.decided_at >= asked.exp:
+        raise Denied((Reason.ENDED,), chain=ready.chain.uuid)
+    return granted, found
 
 
 def _release(
