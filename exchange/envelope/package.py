@@ -57,7 +57,7 @@ def read_package(
     contents = _contents(source, context)
     layout = tarblocks.layout(context, contents)
     folder = os.open(into, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    piece = memoryview(bytearray(_PIECE_SIZE))
+    piece = memoryview(bytearray(min(_PIECE_SIZE, layout.size)))
     try:
         for entry, (head, size, zeros) in zip(contents.files, layout.files, strict=True):
             _expect(source, head, "the header of a file is not the announced one")
