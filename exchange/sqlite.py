@@ -447,8 +447,8 @@ class SqliteDatabase:
             # A crash or error here: the group is there as a whole after a restart, or it is not
             # there at all. Nobody can tell now, so nothing more is written by this process.
             self.failed = True
-            _fail(group, OutcomeUnknown())
             self._on_failure()
+            _fail(group, OutcomeUnknown())
             return
         _tell(group)
 

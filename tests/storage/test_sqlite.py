@@ -77,6 +77,18 @@ def count(conn: Connection) -> int:
     return conn.execute(select(func.count()).select_from(numbers)).scalar_one()
 
 
+def put(conn: Connection, row: dict[str, Any]) -> None:
+    conn.execute(insert(numbers), row)
+
+
+def clear(conn: Connection) -> None:
+    conn.execute(numbers.delete())
+
+
+def impatient(conn: Connection) -> None:
+    conn.exec_driver_sql("PRAGMA busy_timeout=1")
+
+
 class Broken(Exception):
     """What a unit raises."""
 
@@ -234,7 +246,7 @@ async def test_deleted_bytes_leave_file_and_wal_once_no_reader_holds_a_snapshot(
 ) -> None:
     secret = secrets.token_bytes(1600)
     row = {"number": 1, "octets": secret}
-    await db.write(lambda conn: conn.execute(insert(numbers), row) and None)
+    await db.write(put, row)
     begun, free = threading.Event(), threading.Event()
 
     def hold(conn: Connection) -> int:
@@ -245,7 +257,7 @@ async def test_deleted_bytes_leave_file_and_wal_once_no_reader_holds_a_snapshot(
 
     reading = asyncio.ensure_future(db.read(hold))
     await asyncio.to_thread(begun.wait, 10)
-    await db.write(lambda conn: conn.execute(numbers.delete()) and None)
+    await db.write(clear)
     before = time.monotonic()
     assert await db.erase_from_wal() is False
     assert time.monotonic() - before < 2  # it does not wait for the reader
@@ -261,8 +273,8 @@ async def test_without_truncation_the_deleted_bytes_are_still_there(
 ) -> None:
     secret = secrets.token_bytes(1600)
     row = {"number": 1, "octets": secret}
-    await db.write(lambda conn: conn.execute(insert(numbers), row) and None)
-    await db.write(lambda conn: conn.execute(numbers.delete()) and None)
+    await db.write(put, row)
+    await db.write(clear)
     assert any(secret[:64] in file.read_bytes() for file in tmp_path.iterdir())
 
 
@@ -388,11 +400,9 @@ def test_moments_come_back_aware_in_utc_and_naive_ones_are_refused(tmp_path: Pat
 
 
 async def test_the_text_of_a_database_error_is_not_told(db: SqliteDatabase) -> None:
-    await db.write(lambda conn: conn.execute(insert(numbers), {"number": 1}) and None)
+    await db.write(put, {"number": 1})
     with pytest.raises(Unavailable) as refused:
-        await db.write(
-            lambda conn: conn.execute(insert(numbers), {"number": 1, "word": "canary"}) and None
-        )
+        await db.write(put, {"number": 1, "word": "canary"})
     assert "canary" not in str(refused.value)
     assert "canary" not in str(refused.value.__cause__)
     assert await db.write(add_next) == 2
@@ -419,7 +429,7 @@ async def test_a_transaction_that_sqlite_itself_gave_up_is_told_to_everybody_in_
 async def test_a_locked_file_is_unavailable_and_nothing_has_happened(
     db: SqliteDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await db.write(lambda conn: conn.exec_driver_sql("PRAGMA busy_timeout=1") and None)
+    await db.write(impatient)
     other = sqlite3.connect(tmp_path / "some.sqlite", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(Unavailable):

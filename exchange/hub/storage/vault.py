@@ -135,19 +135,19 @@ class SqliteVault:
         self._lock = lock_file(path)
         # Writes have a thread of their own. Reads are some 20 microseconds on a small file and
         # stay in the caller's thread: a hop would cost ten times as much.
-        try:
-            self._writer = connect(path)
-            _prepare(self._writer)
-            self._reader = connect(path)
-        except BaseException:
-            os.close(self._lock)
-            raise
-        path.chmod(0o600)
-        self._reader.execute("PRAGMA query_only=ON")
+        self._writer = connect(path)
+        self._reader = connect(path)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="vault")
         self._singles: deque[str] = deque()
         self._refilling: asyncio.Task[None] | None = None
-        self._check_key()
+        try:
+            _prepare(self._writer)
+            self._reader.execute("PRAGMA query_only=ON")
+            self._check_key()
+        except BaseException:
+            self._give_up()
+            raise
+        path.chmod(0o600)
 
     async def add(self, chain: str, key: bytes) -> Chain:
         """See `Vault.add`. Committed before the main transaction: an orphan is swept."""
@@ -214,6 +214,9 @@ class SqliteVault:
         """Finish what is being written and give up the file."""
         if self._refilling is not None:
             await asyncio.wait({self._refilling})
+        self._give_up()
+
+    def _give_up(self) -> None:
         self._thread.shutdown()
         self._reader.close()
         self._writer.close()
