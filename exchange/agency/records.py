@@ -228,7 +228,8 @@ class Records:
         agreement = read_agreement(verified)
         signed = {agreement.drafted_by: datetime.fromtimestamp(agreement.iat, UTC)}
         for entry in given.signatures:
-            if entry.agency in agreement.agencies:
+            # The draft is its drafter's signature and is listed as such.
+            if entry.agency in agreement.agencies and entry.statement != given.statement:
                 signed[entry.agency] = await self._signed(agreement, entry, now)
         notices = [await self._notice(agreement, entry, now) for entry in given.notices]
         return KnownAgreement(
@@ -244,7 +245,7 @@ class Records:
         if await self._is_drafted_here(given, now):
             return True
         for entry in given.signatures:
-            if entry.agency == self._own.agency:
+            if entry.agency == self._own.agency and entry.statement != given.statement:
                 verified = await self._partners.verify(
                     entry.statement.encode("utf-8"),
                     {Kind.AGREEMENT_SIGNATURE},

@@ -5,6 +5,7 @@ pipe; every error is one line that says what to do.
 """
 
 import asyncio
+import logging
 import mimetypes
 import os
 import signal
@@ -217,7 +218,7 @@ def run(*, home: Home = Path(), passphrase_fd: Descriptor = None, demo: Demo = F
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         async with (
-            _opened(home, passphrase_fd, demo=demo) as gateway,
+            _opened(home, passphrase_fd, demo=demo, loud=True) as gateway,
             open_desk(gateway) as desk,
         ):
             await sweep_outgoing(gateway)
@@ -299,10 +300,15 @@ def token(*, home: Home = Path(), passphrase_fd: Descriptor = None, demo: Demo =
 
 
 @asynccontextmanager
-async def _opened(home: Path, passphrase_fd: int | None, *, demo: bool) -> AsyncIterator["Gateway"]:
+async def _opened(
+    home: Path, passphrase_fd: int | None, *, demo: bool, loud: bool = False
+) -> AsyncIterator["Gateway"]:
     from exchange.agency.app import open_gateway
+    from exchange.cli import events
 
     os.umask(0o077)
+    if not loud:  # a command says what it did in its own words
+        events.configure(sys.stderr, level=logging.CRITICAL)
     async with open_gateway(home, unlock=Asking(passphrase_fd), demo=demo) as gateway:
         yield gateway
 
