@@ -286,15 +286,11 @@ def _known(kid: str, role: Role, identities: Identities, person: bytes | None) -
     """Step 4: the only value taken from the message is a `kid`, and it is known already."""
     try:
         if role is Role.PERSON:
-            keys: _Keys = _person(person or b"")
-        else:
-            found = identities[kid]
-            keys = found if isinstance(found, VerifyingKeys) else verifying_keys(found)
+            return _person(person or b"")
+        found = identities[kid]
+        return found if isinstance(found, VerifyingKeys) else verifying_keys(found)
     except (KeyError, Malformed):
         raise StatementNotAcceptable(step=4) from None
-    if keys.kid != kid:
-        raise StatementNotAcceptable(step=4)
-    return keys
 
 
 def _person(raw: bytes) -> _PersonKey:

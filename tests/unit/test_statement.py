@@ -548,6 +548,17 @@ def test_an_electronic_consent_signed_with_another_persons_key_is_refused() -> N
     assert step_of(data, Kind.CONSENT_ELECTRONIC) == 7
 
 
+def test_a_right_signature_under_a_header_that_names_another_key_is_refused() -> None:
+    class Renamed:
+        def __init__(self, signer: Any) -> None:
+            self.kid, self.algorithms, self.sign = B.kid, signer.algorithms, signer.sign
+
+    data = signed(Kind.CONSENT_ELECTRONIC, by=(A, Renamed(PERSON)))
+    assert step_of(data, Kind.CONSENT_ELECTRONIC) == 7
+    data = signed(Kind.KEY_SUCCESSION, by=(A, Renamed(NEXT)))
+    assert step_of(data, Kind.KEY_SUCCESSION) == 7
+
+
 def test_an_electronic_consent_needs_a_person_key_of_32_bytes() -> None:
     for key in (None, 1, "", canonical.b64u(b"\x04" * 31), "not base64url!"):
         data = signed(Kind.CONSENT_ELECTRONIC, person_key=key)

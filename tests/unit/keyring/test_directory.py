@@ -95,6 +95,7 @@ def test_a_good_statement_is_accepted_with_all_that_must_be_stored() -> None:
 
 def test_check_1_a_card_that_does_not_hash_to_the_pin_is_refused() -> None:
     assert reason(signed(by=EVIL, kid=EVIL.kid), by=EVIL) == "key-not-pinned"
+    assert reason(b"not even read", by=EVIL) == "key-not-pinned"
 
 
 def test_check_2_a_claimed_kid_is_refused() -> None:
