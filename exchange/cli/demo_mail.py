@@ -19,12 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-HOST = "127.0.0.1"
-CERTIFICATE = "certificate.pem"
-"""What the hub trusts: the server's own certificate."""
-USERNAME = "exchange"
-LOGIN_FILE = "login.txt"
-"""File of the password the hub logs in with."""
+from exchange.cli.demo_scene import MAIL_CERTIFICATE, MAIL_HOST, MAIL_LOGIN, MAIL_USER
+
 _KEY = "key.pem"
 
 
@@ -32,16 +28,18 @@ def main() -> None:
     """Serve until the process is ended."""
     folder = Path(sys.argv[1])
     password = secrets.token_urlsafe(18)
-    (folder / LOGIN_FILE).touch(mode=0o600)
-    (folder / LOGIN_FILE).write_text(password, encoding="utf-8")
+    (folder / MAIL_LOGIN).touch(mode=0o600)
+    (folder / MAIL_LOGIN).write_text(password, encoding="utf-8")
     make_certificate(folder)
-    asyncio.run(serve(folder, LoginPassword(USERNAME.encode(), password.encode())))
+    asyncio.run(serve(folder, LoginPassword(MAIL_USER.encode(), password.encode())))
 
 
 async def serve(folder: Path, login: LoginPassword) -> None:
     """Accept mails into `folder` from whoever logs in with `login` over TLS."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(folder / CERTIFICATE, folder / _KEY)
+    context.load_cert_chain(folder / MAIL_CERTIFICATE, folder / _KEY)
+
+    mailbox = Mailbox(folder)
 
     def authenticate(
         _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, given: object
@@ -50,7 +48,7 @@ async def serve(folder: Path, login: LoginPassword) -> None:
 
     def connect() -> SMTP:
         return SMTP(
-            Mailbox(folder),
+            mailbox,
             hostname="localhost",
             tls_context=context,
             require_starttls=True,
@@ -58,7 +56,7 @@ async def serve(folder: Path, login: LoginPassword) -> None:
             authenticator=authenticate,
         )
 
-    server = await asyncio.get_running_loop().create_server(connect, HOST, 0)
+    server = await asyncio.get_running_loop().create_server(connect, MAIL_HOST, 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
@@ -89,7 +87,7 @@ def make_certificate(folder: Path) -> None:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "demo mail server")])
     now = datetime.now(UTC)  # noqa: TID251 -- this process is its own composition root
     names = x509.SubjectAlternativeName(
-        [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(HOST))]
+        [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(MAIL_HOST))]
     )
     certificate = (
         x509.CertificateBuilder()
@@ -111,7 +109,7 @@ def make_certificate(folder: Path) -> None:
     )
     (folder / _KEY).touch(mode=0o600)
     (folder / _KEY).write_bytes(pem)
-    (folder / CERTIFICATE).write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (folder / MAIL_CERTIFICATE).write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,184 @@
+"""The first steps of the demo: a hub, a mail server, two gateways, and the agreement."""
+
+from exchange.cli.demo_processes import until
+from exchange.cli.demo_report import must
+from exchange.cli.demo_scene import (
+    MAIL_CERTIFICATE,
+    MAIL_HOST,
+    MAIL_LOGIN,
+    MAIL_USER,
+    MAILBOX,
+    RECIPIENT,
+    SENDER,
+    Scene,
+    together,
+    word_after,
+)
+
+HUB_SETTINGS = """\
+demo = true
+
+[notices]
+quiet_s = 0.2  # one notice for each document, as the demo waits for each
+
+[plugins.smtp]
+host = "{host}"
+port = {port}
+username = "{username}"
+password_file = "{folder}/{login}"
+ca_file = "{folder}/{certificate}"
+sender = "notices@hub.example"
+hub_name = "Exchange of the district (demo)"
+"""
+AGREEMENT_ID = "7a0c2f9e-4d1b-4a57-9c3e-2b8f6d5e1a90"
+UNDERTAKING = """\
+We use what we receive under this agreement only for the purpose it was sent for, and pass it on
+only as the law allows (section 78 of the Tenth Book of the Social Code).
+"""
+AGREEMENT = f"""\
+id = "{AGREEMENT_ID}"
+title = "Agreement of jobcentre and women's organisation to keep homes (demo)"
+authority = "data protection authority of the state"
+collectors = ["{SENDER}"]
+purposes = ["housing-loss"]
+sole_basis = true
+refusal_consequences = "none"
+
+[term]
+from = {{today}}
+first_year = {{year}}
+notice_months = 3
+
+[[parties]]
+agency = "{SENDER}"
+name = "Jobcentre A"
+contact = "Street 1, town"
+officer = "Street 1, town, privacy officer"
+public_label = "Amt 1"
+body = "sgb35"
+secret_keeper = false
+benefit = true
+
+[[parties]]
+agency = "{RECIPIENT}"
+name = "Women's organisation B"
+contact = "Street 2, town"
+officer = "Street 2, town, privacy officer"
+public_label = "Beratungsstelle 2"
+body = "private"
+secret_keeper = true
+benefit = false
+
+[[flows]]
+from = "{SENDER}"
+to = "{RECIPIENT}"
+categories = ["rent-arrears-letter", "tenancy-termination"]
+secrecy = "social"
+release = "consent"
+
+[[undertakings]]
+agency = "{RECIPIENT}"
+file = "undertaking.txt"
+
+[retention]
+years = 3
+words.de = "drei Jahre nach ihrem Ende, dann bis zum Jahresende"
+words.en = "three years after it ended, then to the end of that year"
+
+[limits]
+once_days = 183
+days = 366
+
+[hub]
+operator = "IT of the district"
+storage_location = "Deutschland"
+page = "hub.example/p/"
+"""
+ROLES = ("head of office", "privacy officer")
+
+
+def set_up(scene: Scene) -> None:
+    """Start the mail server and the hub, make both gateways, and let them know each other."""
+    with scene.report.step("A mail server and a hub run, each as a process of its own"):
+        scene.mails.mkdir()
+        scene.processes.start("mail", ["-m", "exchange.cli.demo_mail", str(scene.mails)])
+        together(
+            lambda: scene.processes.run(
+                "hub", "init", "--home", str(scene.hub), "--origin", scene.origin
+            ),
+            lambda: _make_gateway(scene, SENDER),
+            lambda: _make_gateway(scene, RECIPIENT),
+        )
+        _configure(scene, _mail_port(scene))
+        scene.processes.exchange("hub", "hub", "serve", "--home", str(scene.hub))
+        for _ in until("the hub serves"):
+            must(scene.processes.alive("hub"), "the hub did not start; see logs/hub.log")
+            if "serving " in scene.processes.log("hub"):
+                break
+    with scene.report.step(
+        "Two agencies are admitted; each has compared and pinned the other's fingerprint"
+    ) as notes:
+        together(lambda: _admit(scene, SENDER), lambda: _admit(scene, RECIPIENT))
+        together(lambda: _meet(scene, SENDER, RECIPIENT), lambda: _meet(scene, RECIPIENT, SENDER))
+        notes.add(f"{SENDER} sends; {RECIPIENT} has no IT: a folder and e-mail without content")
+
+
+def agree(scene: Scene, *, today: str) -> None:
+    """Let both agencies sign the agreement."""
+    with scene.report.step("The agreement is proposed, and signed by both: in force") as notes:
+        drafts = scene.folder / "drafts"
+        drafts.mkdir()
+        (drafts / "undertaking.txt").write_text(UNDERTAKING, encoding="utf-8")
+        draft = drafts / "agreement.toml"
+        draft.write_text(AGREEMENT.format(today=today, year=today[:4]), encoding="utf-8")
+        scene.act(SENDER, "agreement", "propose", str(draft))
+        shown = scene.act(RECIPIENT, "agreement", "sign", AGREEMENT_ID, "--yes")
+        must("in force" in shown, "the agreement is not in force after both have signed")
+        notes.add(f"{SENDER} to {RECIPIENT}: rent arrears letters, to avert the loss of a home")
+
+
+def _make_gateway(scene: Scene, agency: str) -> None:
+    scene.act(agency, "gateway", "init", "--agency", agency, "--hub", scene.origin)
+
+
+def _mail_port(scene: Scene) -> int:
+    port = ""
+    for _ in until("the mail server listens"):
+        must(scene.processes.alive("mail"), "the mail server did not start; see logs/mail.log")
+        port = scene.processes.log("mail").strip()
+        if port.isdigit():
+            break
+    return int(port)
+
+
+def _configure(scene: Scene, mail_port: int) -> None:
+    file = scene.hub / "hub.toml"
+    more = HUB_SETTINGS.format(
+        host=MAIL_HOST,
+        port=mail_port,
+        username=MAIL_USER,
+        folder=scene.mails,
+        login=MAIL_LOGIN,
+        certificate=MAIL_CERTIFICATE,
+    )
+    # Names without a table come first in TOML, so the tables of the demo go to the end.
+    names, _, tables = more.partition("\n\n")
+    made = file.read_text(encoding="utf-8")
+    file.write_text(f"{names}\n{made}\n{tables}", encoding="utf-8")
+
+
+def _admit(scene: Scene, agency: str) -> None:
+    card = scene.home(agency) / "keys" / "identity.json"
+    reach = ("--channel", "smtp", "--address", MAILBOX) if agency == RECIPIENT else ()
+    scene.processes.run("hub", "admit", str(card), "--home", str(scene.hub), *reach)
+
+
+def _meet(scene: Scene, agency: str, partner: str) -> None:
+    """Pin the partner's identity, and publish one's own document key."""
+    shown = scene.processes.run("keys", "show", "--home", str(scene.home(partner)))
+    kid = word_after(shown, ("identity",))
+    scene.processes.run(
+        *("keys", "pin", partner, kid, "--method", "meeting", "--confirmed-by", *ROLES),
+        *("--home", str(scene.home(agency))),
+    )
+    scene.act(agency, "gateway", "fetch")
