@@ -207,6 +207,7 @@ def read_manifest(verified: Verified) -> Manifest:
 
     Raises:
         Malformed: the payload or the context has a wrong form, or the suite is not known.
+        TooLarge: the context takes more than 8 KiB.
         StatementNotAcceptable: signed by another agency or key than the context names, or not a
             manifest at all.
     """
