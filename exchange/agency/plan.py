@@ -23,7 +23,7 @@ from exchange.envelope.contents import Contents, Entry, Letter, Onward, unsuitab
 from exchange.envelope.manifest import Addressee, Terms, new_context
 from exchange.envelope.names import distinct
 from exchange.envelope.sealing import Outgoing
-from exchange.errors import Malformed, NotCovered
+from exchange.errors import Malformed, NotCovered, NotFound
 from exchange.keyring.directory import Accepted
 from exchange.statement import seconds
 from exchange.vocabulary import Secrecy, secrecy
@@ -73,7 +73,12 @@ async def plan(gateway: Gateway, draft: Draft, recipients: Sequence[str]) -> Pla
         NotFound: this agency knows no such consent.
     """
     now = gateway.clock()
-    consent = await gateway.records.consent(now=now, consent_id=draft.consent)
+    try:
+        consent = await gateway.records.consent(now=now, consent_id=draft.consent)
+    except NotFound:
+        raise NotFound(
+            "this agency knows no such consent; `exchange consent show` lists those it may use"
+        ) from None
     agreement = await gateway.records.agreement(consent.record.agreement, now=now)
     if agreement is None:
         raise NotCovered((decision.Reason.AGREEMENT.value,))

@@ -67,7 +67,7 @@ def record_consent(scene: Scene, refusal: Answer, *, until_day: str) -> Consent:
             *("--subject", str(drafts / "subject.toml")),
         )
         shown = scene.act(SENDER, "consent", "sign", str(draft))
-        consent = Consent(word_after(shown, ("recorded",)), word_after(shown, ("digest",)))
+        consent = Consent(word_after(shown, "recorded"), word_after(shown, "digest"))
         for named in (draft, drafts / "subject.toml"):
             named.unlink()  # they name a person
         permitted = ask_gate(scene, consent.digest, "housing-loss")
@@ -142,7 +142,7 @@ def send(scene: Scene, consent: str, files: Sequence[Path], *, refused: bool = F
         *("--to", RECIPIENT, "--category", CATEGORY),
         refused=refused,
     )
-    return said if refused else word_after(said, ("stored",))
+    return said if refused else word_after(said, "stored")
 
 
 def ask_gate(scene: Scene, consent: str, purpose: str) -> Answer:

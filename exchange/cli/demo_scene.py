@@ -1,6 +1,6 @@
 """The scene of the demo: its folder, its two agencies, and how its steps act in their place."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -9,7 +9,7 @@ from pathlib import Path
 from exchange.canonical import Json
 from exchange.cli.demo_calls import Answer, call
 from exchange.cli.demo_processes import Processes, until
-from exchange.cli.demo_report import Report, must
+from exchange.cli.demo_report import Failed, Report, must
 
 SENDER = "jobcentre-a"
 """Sees arrears, asks the client, and sends. Its keys, like those below, anybody can derive."""
@@ -35,7 +35,10 @@ class Scene:
     origin: str
     exp: int
     """Seconds since 1970: when disclosures that are asked about would expire."""
+    kids: dict[str, str] = field(default_factory=dict)
+    """Name of each agency's identity key, as its gateway printed it."""
     tokens: dict[str, str] = field(default_factory=dict)
+    """Access tokens of the agencies, fetched when first needed."""
 
     @property
     def hub(self) -> Path:
@@ -89,11 +92,10 @@ def together(*works: Callable[[], object]) -> None:
             done.result()
 
 
-def word_after(text: str, words: Sequence[str]) -> str:
-    """Return the word that follows one of `words` at the beginning of a line of `text`."""
+def word_after(text: str, word: str) -> str:
+    """Return what follows `word` on the line of `text` that begins with it."""
     for line in text.splitlines():
         found = line.split()
-        if len(found) > 1 and found[0] in words:
+        if len(found) > 1 and found[0] == word:
             return found[1]
-    must(False, f"nothing was printed about {words[0]}")
-    return ""
+    raise Failed(f"nothing was printed about {word}")
