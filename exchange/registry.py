@@ -58,7 +58,7 @@ class Named:
 class Loaded:
     """The plugins of one group, registered and checked; adapters are asked for by kind."""
 
-    manager: pluggy.PluginManager
+    registered: pluggy.PluginManager
     plugins: tuple[Named, ...]
 
 
@@ -89,18 +89,18 @@ def load(group: str, plugins: Sequence[Named]) -> Loaded:
         Misconfigured: a plugin is named twice, is not installed exactly once, does not provide
             the entry point, fails on import, or implements a hook that does not exist.
     """
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(HOOKS[group])
+    registered = pluggy.PluginManager(PROJECT)
+    registered.add_hookspecs(HOOKS[group])
     if len({plugin.name for plugin in plugins}) != len(plugins):
         raise Misconfigured(f"a plugin of {group} is named twice")
     for plugin in plugins:
         module = _import(_entry_point(group, plugin), plugin)
         try:
-            manager.register(module, name=plugin.name)
+            registered.register(module, name=plugin.name)
         except Exception as cause:
             raise Misconfigured(f"plugin {plugin.name}: its hooks do not fit") from cause
-        _refuse_unknown_hooks(manager, plugin)
-    return Loaded(manager, tuple(plugins))
+        _refuse_unknown_hooks(registered, plugin)
+    return Loaded(registered, tuple(plugins))
 
 
 def code_of(group: str, plugin: Named) -> tuple[Path, ...]:
@@ -152,9 +152,9 @@ def _import(point: metadata.EntryPoint, plugin: Named) -> object:
     return module
 
 
-def _refuse_unknown_hooks(manager: pluggy.PluginManager, plugin: Named) -> None:
+def _refuse_unknown_hooks(registered: pluggy.PluginManager, plugin: Named) -> None:
     """Stop at a misspelt hook, also at one marked optional, which pluggy lets pass."""
-    callers = manager.get_hookcallers(manager.get_plugin(plugin.name)) or []
+    callers = registered.get_hookcallers(registered.get_plugin(plugin.name)) or []
     unknown = sorted(caller.name for caller in callers if not caller.has_spec())
     if unknown:
         raise Misconfigured(f"plugin {plugin.name}: there is no hook {', '.join(unknown)}")
@@ -228,8 +228,10 @@ def _by_key(
 
 def _ask(loaded: Loaded, plugin: Named, hook: str) -> list[object]:
     """Call the hook of this plugin alone: nobody else sees its settings."""
-    others = [loaded.manager.get_plugin(other.name) for other in loaded.plugins if other != plugin]
-    caller = loaded.manager.subset_hook_caller(hook, others)
+    others = [
+        loaded.registered.get_plugin(other.name) for other in loaded.plugins if other != plugin
+    ]
+    caller = loaded.registered.subset_hook_caller(hook, others)
     try:
         answers = caller(settings=plugin.settings)
     except Misconfigured as cause:

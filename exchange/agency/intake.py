@@ -6,6 +6,7 @@ this one document a visit to quarantine, with a reason, and nothing else.
 """
 
 import asyncio
+from contextlib import AsyncExitStack
 from datetime import UTC
 from pathlib import Path
 from types import TracebackType
@@ -151,12 +152,12 @@ class Intake:
             raise Quarantined(Reason.START) from None
 
     async def _employ(self) -> Leash:
-        room = await rooms.in_thread(rooms.make, self._root)
-        try:
-            return await Leash.start(self._adapter, room, self._limits)
-        except BaseException:
-            await rooms.in_thread(rooms.remove, room)
-            raise
+        async with AsyncExitStack() as undo:
+            room = await rooms.in_thread(rooms.make, self._root)
+            undo.push_async_callback(rooms.in_thread, rooms.remove, room)
+            leash = await Leash.start(self._adapter, room, self._limits)
+            undo.pop_all()
+        return leash
 
     async def _dismiss(self, leash: Leash) -> None:
         await leash.kill()

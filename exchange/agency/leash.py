@@ -140,11 +140,10 @@ class Leash:
         except OSError:
             raise Unavailable("the intake worker cannot be started") from None
         leash = cls(process, room, limits)
-        try:
+        async with contextlib.AsyncExitStack() as undo:
+            undo.push_async_callback(leash.kill)
             await leash._greet(adapter)
-        except BaseException:
-            await leash.kill()
-            raise
+            undo.pop_all()
         return leash
 
     async def _greet(self, adapter: Adapter) -> None:

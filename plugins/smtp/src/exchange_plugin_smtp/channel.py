@@ -43,7 +43,7 @@ class MailChannel:
                 sender, a temporary reply, or no answer in time. It may have been delivered.
             Undeliverable: the address is none, or the server will never take mail for it.
         """
-        message = compose(notice, self._server)
+        mail = compose(notice, self._server)
         client = aiosmtplib.SMTP(
             hostname=self._server.host,
             port=self._server.port,
@@ -57,16 +57,14 @@ class MailChannel:
             async with asyncio.timeout(self._server.timeout_s):
                 await client.connect()
                 async with _hanging_up(client):
-                    await self._hand_over(client, message, notice.address)
+                    await self._hand_over(client, mail, notice.address)
         except (aiosmtplib.SMTPException, OSError, ValueError):  # a refused login is ours to mend
             raise Unavailable("the mail server did not take the notice") from None
 
-    async def _hand_over(
-        self, client: aiosmtplib.SMTP, message: EmailMessage, recipient: str
-    ) -> None:
+    async def _hand_over(self, client: aiosmtplib.SMTP, mail: EmailMessage, recipient: str) -> None:
         await client.login(self._server.username, self._server.password)
         try:
-            await client.send_message(message, sender=self._server.sender, recipients=[recipient])
+            await client.send_message(mail, sender=self._server.sender, recipients=[recipient])
         except (aiosmtplib.SMTPRecipientsRefused, aiosmtplib.SMTPDataError) as refusal:
             if _code(refusal) >= _PERMANENT:
                 raise Undeliverable("the mail server will not take notices for this") from None
@@ -98,15 +96,15 @@ def compose(notice: Notice, server: MailServer) -> EmailMessage:
     if configure.address(notice.address) is None:
         raise Undeliverable("the notice has no plain mail address")
     said = words(notice.kind, notice.language, hub_name=server.hub_name)
-    message = EmailMessage(policy=SMTP_POLICY)
-    message["From"] = server.sender
-    message["To"] = notice.address
-    message["Subject"] = said.subject
-    message["Date"] = email.utils.formatdate(usegmt=True)
-    message["Message-ID"] = f"<{_random_part(notice)}@{server.domain}>"
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no answer by a machine
-    message.set_content(said.text, charset="utf-8", cte="quoted-printable")
-    return message
+    mail = EmailMessage(policy=SMTP_POLICY)
+    mail["From"] = server.sender
+    mail["To"] = notice.address
+    mail["Subject"] = said.subject
+    mail["Date"] = email.utils.formatdate(usegmt=True)
+    mail["Message-ID"] = f"<{_random_part(notice)}@{server.domain}>"
+    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no answer by a machine
+    mail.set_content(said.text, charset="utf-8", cte="quoted-printable")
+    return mail
 
 
 def _random_part(notice: Notice) -> str:
