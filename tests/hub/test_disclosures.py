@@ -1,9 +1,7 @@
 """POST /v1/disclosures and what follows: inbox, payload, collection, acknowledgement."""
 
-import asyncio
-
 from exchange.canonical import unb64u
-from tests.simulator import RECIPIENT, SENDER, Simulator
+from tests.simulator import Simulator
 
 
 async def test_a_document_crosses_and_every_step_is_logged(sim: Simulator) -> None:

@@ -1,6 +1,6 @@
 """Absent, hidden and refused look the same: status, headers, body, statements, leaves."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
@@ -16,17 +16,6 @@ UPLOAD = {"Tus-Resumable": "1.0.0"}
 BY_ID = tuple(
     operation for operation in OPERATIONS if operation.path_shape and "{id}" in operation.path
 )
-
-
-def body_for(sim: Simulator, operation: Operation, about: "World") -> dict[str, Any]:
-    """Return a body that would be accepted of somebody who may."""
-    if operation.body is None:
-        return {}
-    statements: dict[str, Callable[[str], bytes]] = {
-        "withdraw": lambda agency: sim.withdrawal(about.consent, agency),
-        "acknowledge": lambda agency: sim.acknowledgement(about.letter, agency),
-    }
-    return {"statements": statements.get(operation.name)}
 
 
 class World:
@@ -50,7 +39,7 @@ class World:
 
 
 @pytest.fixture
-async def world(sim: Simulator) -> AsyncIterator[World]:
+async def world(sim: Simulator) -> World:
     found = World()
     ended = await sim.consent()
     collected = await sim.sent(ended)
@@ -68,7 +57,7 @@ async def world(sim: Simulator) -> AsyncIterator[World]:
         headers={"Content-Type": routes.MANIFEST},
     )
     assert announced.json["state"] == "announced"
-    yield found
+    return found
 
 
 async def asked(sim: Simulator, operation: Operation, name: str, world: World) -> Answer:
@@ -166,7 +155,9 @@ async def leaves(sim: Simulator) -> list[int]:
     return [row[0] for row in await sim.rows("SELECT length(leaf) FROM log_pending ORDER BY id")]
 
 
-async def refused(sim: Simulator, ask: Callable[[], Awaitable[Answer]]) -> tuple[Any, int, list[int]]:
+async def refused(
+    sim: Simulator, ask: Callable[[], Awaitable[Answer]]
+) -> tuple[Any, int, list[int]]:
     """Return the face of an answer, its number of statements, and the leaves it left."""
     await ask()  # warm: what is read for the first time is verified once more
     before = await leaves(sim)
@@ -262,7 +253,9 @@ async def test_a_refusal_leaves_one_leaf_and_nothing_else(sim: Simulator) -> Non
     await sim.send(letter, headers={"Idempotency-Key": "again"})
 
     after = {table: await sim.count(table) for table in tables}
-    grown = {table: after[table] - before[table] for table in tables if after[table] != before[table]}
+    grown = {
+        table: after[table] - before[table] for table in tables if after[table] != before[table]
+    }
     grown.pop("sqlite_sequence", None)
     assert grown == {"log_event": 1, "log_pending": 1}
     assert list((sim.home / "payloads").iterdir()) == []

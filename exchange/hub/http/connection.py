@@ -22,8 +22,8 @@ from exchange.hub.settings import Http, Listen
 from exchange.hub.streams import cut
 from exchange.wire import problems
 
-HEAD_LINES = 64
-"""Header lines of a request; twice what a browser behind two proxies sends."""
+MOST_LINES = 128
+"""Header lines aiohttp parses at all; `front` answers 431 above half of that."""
 LINE_LIMIT = 8190
 """Bytes of one line of a request head: aiohttp's and Apache's default."""
 
@@ -174,7 +174,7 @@ class Runner(web.AppRunner):
             auto_decompress=False,
             keepalive_timeout=http.idle_s,
             lingering_time=5.0,
-            max_headers=HEAD_LINES,
+            max_headers=MOST_LINES,
             max_line_size=LINE_LIMIT,
             max_field_size=LINE_LIMIT,
             shutdown_timeout=http.shutdown_s,

@@ -15,6 +15,8 @@ from exchange.errors import Malformed
 
 HEAD_LIMIT = 32 * 1024
 """Bytes of all header lines together."""
+HEAD_LINES = 64
+"""Header lines of a request; twice what a browser behind two proxies sends."""
 PATH_LIMIT = 512
 """Bytes of a path; our longest has 90."""
 QUERY_LIMIT = 2048
@@ -86,7 +88,7 @@ def _check_lines(request: web.Request) -> None:
     for name, value in request.raw_headers:
         total += len(name) + len(value) + 4
         seen[name.decode("latin-1").lower()] += 1
-    if total > HEAD_LIMIT:
+    if total > HEAD_LIMIT or len(request.raw_headers) > HEAD_LINES:
         raise HeadTooLarge
     if not REFUSED.isdisjoint(seen) or any("_" in name for name in seen):
         raise BadFraming

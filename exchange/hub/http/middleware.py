@@ -60,7 +60,9 @@ async def problem_middleware(request: web.Request, handler: Handler) -> web.Stre
             log.info("statement-refused", request_id=request[REQUEST_ID], step=error.step)
     except web.HTTPException as refused:  # aiohttp's own 404, 405, 413, and ours of the front
         answer = _answer_http(refused)
-        if isinstance(refused, front.BadFraming) or refused.status in _CLOSING:
+        if isinstance(refused, front.BadFraming):
+            await _close(request, answer)
+        elif refused.status in _CLOSING:
             answer.force_close()
     except LOST:
         raise ConnectionResetError from None
@@ -103,6 +105,14 @@ def _answer_http(refused: web.HTTPException) -> web.StreamResponse:
         if name in refused.headers
     }
     return _problem(problems.http_problem(refused.status), refused.status, kept)
+
+
+async def _close(request: web.Request, answer: web.StreamResponse) -> None:
+    """Send `answer` and close: what else is on its way belongs to no certain request."""
+    answer.force_close()
+    await answer.prepare(request)
+    await answer.write_eof()
+    request.protocol.force_close()
 
 
 def _problem(problem: dict[str, object], status: int, headers: dict[str, str]) -> web.Response:
