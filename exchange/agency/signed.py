@@ -4,14 +4,22 @@ A signature differs each time it is made, and with it the digest of the statemen
 again after a lost answer or a crash therefore sends what is stored here.
 """
 
+import re
 from pathlib import Path
 
 from exchange.agency.home import Home
 from exchange.durable import make_directory, sync_directory, write_bytes_durably
+from exchange.errors import Malformed
+
+_NAME = re.compile(r"[a-z]+(-[a-z]+)*-[0-9a-f-]{36}\.(jws|key)", re.ASCII)
 
 
 def kept(home: Home, name: str) -> bytes | None:
-    """Return what is stored under `name`, or None."""
+    """Return what is stored under `name`, or None.
+
+    Raises:
+        Malformed: not a name such as `withdrawal-<UUID>.jws`.
+    """
     try:
         return _path(home, name).read_bytes()
     except FileNotFoundError:
@@ -36,4 +44,6 @@ def forget(home: Home, *names: str) -> None:
 
 
 def _path(home: Home, name: str) -> Path:
+    if _NAME.fullmatch(name) is None:  # an id from a draft or a command line is part of it
+        raise Malformed("an id is a version 4 UUID in lower case")
     return home.statements / name

@@ -27,7 +27,7 @@ MOST_GUARDIANS = 4
 class GuardianFacts:
     """A guardian by name, as on the paper."""
 
-    name: str
+    name: str = field(repr=False)
     power: Power
 
 
