@@ -204,7 +204,9 @@ def test_padded_packages_have_a_possible_size(plaintext: int) -> None:
         check_sealed_size(header_size(recipients) + payload_size(plaintext), recipients)
 
 
-@pytest.mark.parametrize("plaintext", [0, 512, 3072, 3583, 3585, 16896, 33280, 70_000, 99_840])
+@pytest.mark.parametrize(
+    "plaintext", [0, 512, 3072, 3583, 3585, 3712, 16896, 33280, 70_000, 99_840]
+)
 def test_the_hub_refuses_documents_that_are_not_padded(plaintext: int) -> None:
     with pytest.raises(Malformed, match="padded"):
         check_sealed_size(1627 + payload_size(plaintext), 1)

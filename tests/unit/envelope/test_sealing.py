@@ -112,6 +112,19 @@ def test_a_file_that_changes_between_the_passes_aborts(
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_file_that_grows_between_the_passes_aborts(tmp_path: Path) -> None:
+    path = tmp_path / "letter.pdf"
+    file = _outgoing(path, b"letter")
+
+    def grow(done: int, total: int) -> None:
+        if done == total // 2:
+            path.write_bytes(b"letter and more")
+
+    with pytest.raises(Malformed, match="changed"):
+        sealed(tmp_path / "sealed", [file], progress=grow)
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_file_that_changes_during_the_first_pass_aborts(tmp_path: Path) -> None:
     path = tmp_path / "letter.pdf"
     file = _outgoing(path, bytes(3_000_000))

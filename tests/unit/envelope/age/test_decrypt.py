@@ -150,10 +150,13 @@ def test_no_byte_of_a_damaged_chunk_is_visible_anywhere(monkeypatch: pytest.Monk
         return opened, failure
 
     monkeypatch.setattr(decrypt._Chunks, "open", watched)
-    for released, error in _every_way(_damaged(0)):
-        assert released == b""
-        assert error is not None
-        assert MARK.decode() not in repr(error)
+    short = bytearray(pushed(MARK * 100))
+    short[-1] ^= 1
+    for sealed in (_damaged(0), bytes(short)):
+        for released, error in _every_way(sealed):
+            assert released == b""
+            assert error is not None
+            assert MARK.decode() not in repr(error)
     assert buffers
     assert all(MARK not in bytes(buffer) for buffer in buffers)
 
