@@ -7,16 +7,17 @@ import asyncio
 import contextlib
 import os
 import shutil
+import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from exchange.agency.intake import Intake
+from exchange.agency.intake import Intake, folder_name
 from exchange.agency.leash import Adapter, Limits
 from exchange.canonical import Json
-from exchange.errors import Misconfigured, Quarantined
+from exchange.errors import Misconfigured, Quarantined, Unavailable
 from exchange.hookspecs import AGENCY_GROUP, DocumentPackage
 from exchange.testing import package_of
 from tests.plugins.kitchen import environment, install
@@ -307,6 +308,37 @@ async def test_a_cancelled_conversion_leaves_nothing(office: Office, intake: Int
         await conversion
     assert list((office.home / "root").iterdir()) == []
     assert await office.convert(intake, "fine") == "fine"
+
+
+async def test_a_worker_that_died_while_it_waited_is_replaced(
+    office: Office, intake: Intake
+) -> None:
+    before = children()
+    await office.convert(intake, "fine")
+    (worker,) = children() - before
+    os.kill(worker, signal.SIGKILL)
+    async with asyncio.timeout(10):
+        await intake._idle[0]._process.wait()
+    assert await office.convert(intake, "fine") == "fine"
+
+
+async def test_more_conversions_than_may_wait_are_put_off(office: Office) -> None:
+    async with office.intake(Limits(waiting=0)) as intake:
+        with pytest.raises(Unavailable):
+            await office.convert(intake, "fine")
+
+
+async def test_a_machine_that_starts_no_process_puts_the_document_off(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(office.home / "no-such-interpreter"))
+    async with office.intake() as intake:
+        with pytest.raises(Unavailable):
+            await office.convert(intake, "fine")
+
+
+def test_the_name_of_a_folder_sorts_by_time_and_tells_nothing(office: Office) -> None:
+    assert folder_name(office.document("fine")) == "2026-03-02_093000_6f6d4c36"
 
 
 async def test_a_crash_of_the_gateway_leaves_rooms_that_the_next_start_clears(

@@ -255,6 +255,13 @@ def test_the_password_comes_from_a_file(settings_for: SettingsFor, tmp_path: Pat
     assert "from the file" not in repr(server)
 
 
+def test_a_password_file_that_cannot_be_read_stops_the_start(settings_for: SettingsFor) -> None:
+    given = settings_for(25) | {"password_file": "/nowhere/password"}
+    del given["password"]
+    with pytest.raises(Misconfigured, match="password_file"):
+        configure.read(given)
+
+
 def test_the_default_port_belongs_to_the_kind_of_encryption(settings_for: SettingsFor) -> None:
     for security, port in (("starttls", 587), ("tls", 465)):
         given = settings_for(25) | {"security": security}
