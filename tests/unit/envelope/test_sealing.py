@@ -112,12 +112,12 @@ def test_a_file_that_changes_between_the_passes_aborts(
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_file_that_grows_between_the_passes_aborts(tmp_path: Path) -> None:
+def test_a_file_that_grows_while_it_is_sealed_aborts(tmp_path: Path) -> None:
     path = tmp_path / "letter.pdf"
     file = _outgoing(path, b"letter")
 
     def grow(done: int, total: int) -> None:
-        if done == total // 2:
+        if done == total:
             path.write_bytes(b"letter and more")
 
     with pytest.raises(Malformed, match="changed"):
