@@ -366,7 +366,7 @@ async def test_a_deadlock_on_import_costs_one_document_and_the_next_one_works(
     office: Office,
 ) -> None:
     mark = str(office.home / "root-mark")
-    async with office.intake(Limits(start_s=5), start="deadlock-once", mark=mark) as intake:
+    async with office.intake(Limits(start_s=8), start="deadlock-once", mark=mark) as intake:
         with pytest.raises(Quarantined) as refusal:
             await office.convert(intake, "fine")
         assert refusal.value.reason == "start"
