@@ -35,6 +35,8 @@ class Scene:
     origin: str
     exp: int
     """Seconds since 1970: when disclosures that are asked about would expire."""
+    keys: tuple[str, ...] = ("--demo",)
+    """What makes gateways take demo keys; empty for keys of their own."""
     kids: dict[str, str] = field(default_factory=dict)
     """Name of each agency's identity key, as its gateway printed it."""
     tokens: dict[str, str] = field(default_factory=dict)
@@ -62,7 +64,7 @@ class Scene:
     def act(self, agency: str, *arguments: str, refused: bool = False) -> str:
         """Run `exchange ARGUMENTS` in the place of `agency` and return what it printed."""
         home = str(self.home(agency))
-        return self.processes.run(*arguments, "--home", home, "--demo", refused=refused)
+        return self.processes.run(*arguments, "--home", home, *self.keys, refused=refused)
 
     def call(
         self, agency: str, method: str, path: str, body: dict[str, Json] | None = None

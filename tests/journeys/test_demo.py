@@ -1,0 +1,44 @@
+"""`exchange demo`: the whole journey, on real sockets, in processes of its own."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exchange.cli.demo_documents import CANARY
+from exchange.cli.demo_search import occurrences
+
+
+def demo(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "exchange.cli.main", "demo", "--folder", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.timeout(240)
+def test_the_demo_shows_every_step_and_leaves_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    done = demo(folder)
+    assert done.returncode == 0, done.stdout
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert lines[-1] == "demo: ok"
+    steps = [line for line in lines if re.match(r" +\d+  ok .* \d+\.\d\d s$", line)]
+    assert len(steps) == 18
+    assert "\x1b" not in done.stdout  # plain in a pipe
+    assert str(folder) in done.stdout
+    assert occurrences(folder / "received", [CANARY])
+    assert not occurrences(folder / "hub", [CANARY])
+    assert len(list((folder / "mails").glob("*.eml"))) >= 4
+
+
+def test_the_demo_overwrites_nothing(tmp_path: Path) -> None:
+    done = demo(tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("exchange: File exists")
+    assert list(tmp_path.iterdir()) == []
