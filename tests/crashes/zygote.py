@@ -1,0 +1,118 @@
+"""A program that dies where it is told: the gateway's verbs with a counter behind every durable step.
+
+Imports once, then forks one child per command, so that many deaths take little time. A point lies
+behind each sync, rename, link, removal, commit and answered call, which is before the next one; at
+the asked one the child ends like a process that was killed: nothing is flushed, closed or said.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from exchange.agency import calls, poll, send
+from exchange.agency.app import open_gateway
+from exchange.agency.hand_over import open_desk
+from exchange.sqlite import SqliteDatabase
+from tests.agency.network import draft
+
+KILLED = 77
+
+
+class Points:
+    """Counts points and ends the process at one of them."""
+
+    def __init__(self, last: int) -> None:
+        self.seen = 0
+        self._last = last
+
+    def reached(self) -> None:
+        self.seen += 1
+        if self.seen == self._last:
+            os._exit(KILLED)
+
+    def after(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            result = function(*args, **kwargs)
+            self.reached()
+            return result
+
+        return counted
+
+    def after_async(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        async def counted(*args: Any, **kwargs: Any) -> Any:
+            result = await function(*args, **kwargs)
+            self.reached()
+            return result
+
+        return counted
+
+
+def plant(points: Points) -> None:
+    """Put points behind everything that is meant to last, and behind what the hub answers."""
+    for name in ("fsync", "rename", "link", "unlink", "rmdir"):
+        setattr(os, name, points.after(getattr(os, name)))
+    commit = "_commit"
+    setattr(SqliteDatabase, commit, points.after(getattr(SqliteDatabase, commit)))
+    for name in ("call", "once"):
+        setattr(calls.Calls, name, points.after_async(getattr(calls.Calls, name)))
+
+
+async def work(verb: str, root: Path, now: datetime) -> None:
+    """Do what a command of the gateway does."""
+    async with open_gateway(root, clock=lambda: now, attempts=1) as gateway:
+        await send.sweep_outgoing(gateway)
+        if verb == "send":
+            await send.send(gateway, draft())
+        elif verb == "resume":
+            await send.resume(gateway)
+        else:
+            async with open_desk(gateway) as desk:
+                done = await poll.fetch(gateway, desk)
+                if done.troubles:
+                    raise done.troubles[0]
+
+
+def run(command: dict[str, Any]) -> tuple[int, int]:
+    """Run one command in a child; return its exit code and how many points it saw."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        points = Points(command["die"])
+        plant(points)
+        code = 1
+        try:
+            asyncio.run(
+                work(
+                    command["verb"],
+                    Path(command["root"]),
+                    datetime.fromisoformat(command["now"]),
+                )
+            )
+            code = 0
+        except BaseException as error:  # noqa: BLE001 -- told to the test, and then the child ends
+            sys.stderr.write(f"{type(error).__name__}: {error}\n")
+            sys.stderr.flush()
+        os.write(writing, str(points.seen).encode())
+        os._exit(code)
+    os.close(writing)
+    _, status = os.waitpid(child, 0)
+    seen = os.read(reading, 32)
+    os.close(reading)
+    return os.waitstatus_to_exitcode(status), int(seen or b"0")
+
+
+def main() -> None:
+    """Answer commands, one line of JSON each, until the input ends."""
+    for line in sys.stdin:
+        code, seen = run(json.loads(line))
+        print(json.dumps({"code": code, "seen": seen}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
