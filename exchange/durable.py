@@ -73,6 +73,7 @@ async def write_durably(
     writing = _Writing(target, mode)
     size, gathered, waiting = 0, 0, list[bytes]()
     step: asyncio.Task[None] | None = None
+    kept = False
     try:
         async for chunk in chunks:
             size = _counted(size + len(chunk), limit)
@@ -87,13 +88,18 @@ async def write_durably(
             await asyncio.shield(step)
         step = asyncio.create_task(asyncio.to_thread(writing.finish, waiting))
         await asyncio.shield(step)
-    except BaseException:
-        if step is not None:  # a thread cannot be cancelled: let it end before the file goes
-            await asyncio.wait({step})
-            step.exception()
-        writing.abandon()
-        raise
+        kept = True
+    finally:
+        if not kept:
+            await _end(step)  # a thread cannot be cancelled: let it end before the file goes
+            writing.abandon()
     return writing.digest.hexdigest(), size
+
+
+async def _end(step: "asyncio.Task[None] | None") -> None:
+    if step is not None:
+        await asyncio.wait({step})
+        step.exception()
 
 
 class _Writing:

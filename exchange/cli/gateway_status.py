@@ -16,7 +16,7 @@ from exchange.agency.rekey import Ring
 from exchange.agency.settings import GatewaySettings, read_settings
 from exchange.agency.state import Erasing, Receiving, Sending
 from exchange.keyring.fingerprint import spoken
-from exchange.sqlite import reader_engine
+from exchange.sqlite_file import reader_engine
 
 ADVICE: Final[Mapping[str, str]] = {
     "key-not-pinned": (

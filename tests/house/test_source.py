@@ -28,7 +28,8 @@ BROAD_EXCEPTS = {
 """Where `except Exception` is right, and why."""
 STORES_OR_RELEASES = {
     "exchange/hub/storage/consents.py": {"consume_use"},
-    "exchange/hub/storage/disclosures.py": {"add", "collect", "announce"},
+    "exchange/hub/storage/disclosures.py": {"announce", "store", "collect"},
+    "exchange/hub/storage/headers.py": {"keep", "release"},
 }
 """Functions that store a disclosure, count a use or release a header."""
 

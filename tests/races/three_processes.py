@@ -23,7 +23,8 @@ from exchange.errors import ExchangeError
 from exchange.hub.storage import consents, disclosures, ending, headers, log, tables
 from exchange.hub.storage.engine import schema
 from exchange.hub.storage.log import Chain
-from exchange.sqlite import prepare, writer_engine
+from exchange.sqlite import prepare
+from exchange.sqlite_file import writer_engine
 from tests import samples
 from tests.storage import rows
 
@@ -227,7 +228,7 @@ def run(race: Race, act: str, barrier: Barrier, out: Path) -> None:
     with engine.connect() as conn:
         for turn, first in enumerate(range(0, race.consents, race.group)):
             if turn % 2 == 0:
-                barrier.wait(60)
+                barrier.wait(300)
             last = min(first + race.group, race.consents)
             each = EACH if act == "collect" else 1
             numbers = list(range(first * each, last * each))

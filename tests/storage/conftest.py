@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import Connection
 
 from exchange.hub.storage.engine import FILE, open_database, schema
-from exchange.sqlite import SqliteDatabase, prepare, writer_engine
+from exchange.sqlite import SqliteDatabase, prepare
+from exchange.sqlite_file import writer_engine
 from tests.storage import rows
 
 

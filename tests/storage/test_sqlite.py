@@ -27,9 +27,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import OperationalError, StatementError
 
-from exchange import sqlite
+from exchange import sqlite, sqlite_file
 from exchange.errors import Misconfigured, OutcomeUnknown, Unavailable
-from exchange.sqlite import Moment, Schema, SqliteDatabase, connect, erase_from_wal
+from exchange.sqlite import Moment, Schema, SqliteDatabase
+from exchange.sqlite_file import connect, erase_from_wal
 
 metadata = MetaData(naming_convention=sqlite.NAMES)
 numbers = Table(
@@ -332,14 +333,14 @@ def test_a_connection_that_does_not_keep_its_pragmas_is_refused(
     tmp_path: Path, pragma: str
 ) -> None:
     connection = connect(tmp_path / "some.sqlite")
-    sqlite.check_pragmas(connection)
+    sqlite_file.check_pragmas(connection)
     connection.execute(f"PRAGMA {pragma}")
     with pytest.raises(Misconfigured):
-        sqlite.check_pragmas(connection)
+        sqlite_file.check_pragmas(connection)
     connection.close()
 
 
-@pytest.mark.parametrize("engine", [sqlite.writer_engine, sqlite.reader_engine])
+@pytest.mark.parametrize("engine", [sqlite_file.writer_engine, sqlite_file.reader_engine])
 def test_every_connection_of_an_engine_keeps_the_pragmas(
     tmp_path: Path, engine: Callable[[Path], Any]
 ) -> None:
@@ -358,7 +359,7 @@ def test_every_connection_of_an_engine_keeps_the_pragmas(
 
 def test_a_writing_transaction_holds_the_lock_before_it_reads(tmp_path: Path) -> None:
     path = tmp_path / "some.sqlite"
-    engine = sqlite.writer_engine(path)
+    engine = sqlite_file.writer_engine(path)
     other = sqlite3.connect(path, timeout=0)
     with engine.connect() as connection:
         connection.exec_driver_sql("SELECT 1")
@@ -456,7 +457,7 @@ async def test_the_writer_outruns_a_pool_of_connections(tmp_path: Path, failures
     writer = 200 / (time.perf_counter() - begun)
     await db.close()
     engine = create_engine(f"sqlite:///{path}", pool_size=15, max_overflow=0)
-    sqlite.tune(engine, begin="BEGIN IMMEDIATE")
+    sqlite_file.tune(engine, begin="BEGIN IMMEDIATE")
 
     def fight() -> None:
         for _ in range(20):

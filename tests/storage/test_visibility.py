@@ -594,8 +594,8 @@ def test_only_one_module_names_the_column_with_header_bytes() -> None:
 
 
 def test_chains_begin_once(conn: Connection) -> None:
-    log.begin(conn, rows.uuid("new"), "hub")
+    log.open_chain(conn, rows.uuid("new"), "hub")
     with pytest.raises(IntegrityError):
-        log.begin(conn, rows.uuid("new"), "hub")
+        log.open_chain(conn, rows.uuid("new"), "hub")
     kinds = set(conn.execute(select(log_chain.c.kind)).scalars())
     assert kinds == {"agency", "agreement", "hub"}

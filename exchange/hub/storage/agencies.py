@@ -90,7 +90,7 @@ def add(conn: Connection, card: IdentityCard, reach: Reach, *, chain: str, at: d
         },
     )
     _add_identity(conn, card, succession=None, at=at)
-    log.begin(conn, chain, "agency")
+    log.open_chain(conn, chain, "agency")
 
 
 def find(conn: Connection, agency: str) -> Agency | None:

@@ -138,7 +138,7 @@ def add(conn: Connection, new: NewAgreement, *, at: datetime) -> None:
         insert(agreement_parties),
         [{"agreement": new.digest, "agency": agency} for agency in sorted(new.parties)],
     )
-    log.begin(conn, new.chain, "agreement")
+    log.open_chain(conn, new.chain, "agreement")
     sign(conn, new.digest, new.drafted_by, digest=new.digest, statement=new.statement, at=at)
 
 

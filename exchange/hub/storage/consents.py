@@ -171,7 +171,7 @@ def add(conn: Connection, new: NewConsent, *, at: datetime) -> None:
         insert(consent_parties),
         [{"consent": new.digest, "agency": agency, "role": role} for agency, role in roles],
     )
-    log.begin(conn, new.chain, "consent")
+    log.open_chain(conn, new.chain, "consent")
 
 
 def find(conn: Connection, digest: str) -> ConsentStanding | None:

@@ -70,7 +70,7 @@ _FILL_EVENT = (
 )
 
 
-def begin(conn: Connection, chain: str, kind: Kind) -> None:
+def open_chain(conn: Connection, chain: str, kind: Kind) -> None:
     """Begin a chain; its first event gets number 0."""
     conn.execute(insert(log_chain), {"chain": chain, "kind": kind})
 

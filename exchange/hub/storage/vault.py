@@ -24,7 +24,7 @@ from exchange.audit.leaf import KEY_SIZE, key_id
 from exchange.durable import write_bytes_durably
 from exchange.errors import Conflict, Misconfigured, Unavailable
 from exchange.hub.storage.log import Chain
-from exchange.sqlite import connect, erase_from_wal, lock_file, transaction
+from exchange.sqlite_file import connect, erase_from_wal, lock_file, transaction
 
 T = TypeVar("T")
 
@@ -144,7 +144,7 @@ class SqliteVault:
             _prepare(self._writer)
             self._reader.execute("PRAGMA query_only=ON")
             self._check_key()
-        except BaseException:
+        except (Misconfigured, sqlite3.Error):
             self._give_up()
             raise
         path.chmod(0o600)
