@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from exchange.agency import spool, state
 from exchange.agency.parts import Gateway
 from exchange.agency.state import Delivered, Received, Receiving
+from exchange.agency.threads import off_loop
 from exchange.errors import Conflict, NotFound, NotPermitted
 from exchange.statement import Kind, seconds, sign
 from exchange.wire.acknowledgement import Acknowledgement, Reason, Result
@@ -81,7 +82,7 @@ async def finish(gateway: Gateway, decided: Received) -> None:
     # The hub has the answer. What a crash leaves of the sealed document here is swept.
     if decided.reason != Reason.REPLAY:  # what is here then belongs to the first of the two
         aside = decided.result == Result.QUARANTINED
-        await asyncio.to_thread(spool.remove, gateway.home, decided.id, opened=not aside)
+        await off_loop(decided.size, spool.remove, gateway.home, decided.id, opened=not aside)
     log.info("acknowledged", disclosure_id=decided.id, code=decided.reason or "accepted")
 
 

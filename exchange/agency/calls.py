@@ -5,7 +5,7 @@ a cookie, a compressed, endless or ambiguous body, ends as `HubMisbehaves` and i
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -42,6 +42,8 @@ PROBLEM_LIMIT: Final = 16 * 1024
 DEADLINE_S: Final = 30.0
 """Seconds for a whole call with a bounded answer, besides the time a long poll asked for."""
 CONNECT_S: Final = 10.0
+FIRST_PAUSE_S: Final = 0.2
+"""Pause before the first repetition; each further one is longer."""
 SILENCE_S: Final = 60.0
 """Longest silence of the peer while content streams."""
 TOKEN_MARGIN: Final = timedelta(seconds=60)
@@ -58,6 +60,7 @@ _CARRIES_STATEMENTS: Final = frozenset(
     }
 )
 
+R = TypeVar("R")
 S = TypeVar("S", bound=Shape)
 Headers = Mapping[str, str]
 Body = bytes | AsyncIterator[bytes] | None
@@ -133,13 +136,14 @@ class Calls:
         """
         data = None if body is None else _encoded(body)
         headers = {} if body is None else {"Content-Type": routes.JSON}
-        async for attempt in self.retries():
-            with attempt:
-                async with self.open(
-                    operation, path=path, query=query, headers=headers, body=data
-                ) as response:
-                    return await _answer(response, operation, returns)
-        raise Unavailable  # the loop returns or raises
+
+        async def attempt() -> S:
+            async with self.open(
+                operation, path=path, query=query, headers=headers, body=data
+            ) as response:
+                return await _answer(response, operation, returns)
+
+        return await self.persist(attempt)
 
     async def once(
         self,
@@ -154,15 +158,24 @@ class Calls:
         async with self.open(operation, headers=headers, body=body, streams=streams) as response:
             return await _answer(response, operation, returns)
 
-    def retries(self) -> stamina._core._RetryContextIterator:
-        """Return attempts to iterate over: they go on while the hub cannot be reached."""
-        return stamina.retry_context(
+    async def persist(self, attempt: Callable[[], Awaitable[R]]) -> R:
+        """Return what `attempt` returns; repeat it, ever later, while the hub cannot be reached."""
+        try:
+            return await attempt()  # almost always; what follows has its price
+        except Unavailable as trouble:
+            if not _may_pass(trouble) or self._patience.attempts == 1:
+                raise
+        await asyncio.sleep(FIRST_PAUSE_S)
+        async for again in stamina.retry_context(
             on=_may_pass,
-            attempts=self._patience.attempts,
+            attempts=self._patience.attempts - 1,
             timeout=60.0,
-            wait_initial=0.2,
+            wait_initial=2 * FIRST_PAUSE_S,
             wait_max=5.0,
-        )
+        ):
+            with again:
+                return await attempt()
+        raise Unavailable  # the loop returns or raises
 
     @asynccontextmanager
     async def open(

@@ -51,30 +51,34 @@ async def send_at_once(
         "Content-Type": routes.DISCLOSURE,
         "Content-Length": str(len(manifest) + 1 + size),
     }
-    async for attempt in calls.retries():
-        with attempt:
-            body: Body = _line_and_file(manifest, sealed, progress)
-            if size <= AT_ONCE:
-                body = b"".join((manifest, b"\n", await asyncio.to_thread(sealed.read_bytes)))
-            stored = await calls.once(
-                routes.DISCLOSE, shapes.DisclosureStored, headers=headers, body=body
-            )
-            progress(size, size)
-            return stored
-    raise Unavailable  # the loop returns or raises
+
+    async def attempt() -> shapes.DisclosureStored:
+        body: Body = _line_and_file(manifest, sealed, progress)
+        if size <= AT_ONCE:
+            body = b"".join((manifest, b"\n", _content(sealed)))
+        return await calls.once(
+            routes.DISCLOSE, shapes.DisclosureStored, headers=headers, body=body
+        )
+
+    stored = await calls.persist(attempt)
+    progress(size, size)
+    return stored
+
+
+def _content(sealed: Path) -> bytes:
+    return sealed.read_bytes()
 
 
 async def announce(calls: Calls, manifest: bytes) -> shapes.DisclosureStored:
     """Send the manifest alone: the hub decides, and says whether it has the document already."""
-    async for attempt in calls.retries():
-        with attempt:
-            return await calls.once(
-                routes.DISCLOSE,
-                shapes.DisclosureStored,
-                headers={"Content-Type": routes.MANIFEST},
-                body=manifest,
-            )
-    raise Unavailable  # the loop returns or raises
+    return await calls.persist(
+        lambda: calls.once(
+            routes.DISCLOSE,
+            shapes.DisclosureStored,
+            headers={"Content-Type": routes.MANIFEST},
+            body=manifest,
+        )
+    )
 
 
 async def upload(calls: Calls, disclosure_id: str, sealed: Path, progress: Progress) -> None:
@@ -105,14 +109,15 @@ async def upload(calls: Calls, disclosure_id: str, sealed: Path, progress: Progr
 
 async def _offset(calls: Calls, disclosure_id: str, size: int) -> int:
     asked = replace(routes.UPLOAD, method="HEAD")
-    async for attempt in calls.retries():
-        with attempt:
-            async with calls.open(asked, path={"id": disclosure_id}, headers=TUS) as response:
-                offset = _number(response, "Upload-Offset")
-                if _number(response, "Upload-Length") != size or offset > size:
-                    raise HubMisbehaves("the hub expects another document than was announced")
-                return offset
-    raise Unavailable  # the loop returns or raises
+
+    async def attempt() -> int:
+        async with calls.open(asked, path={"id": disclosure_id}, headers=TUS) as response:
+            offset = _number(response, "Upload-Offset")
+            if _number(response, "Upload-Length") != size or offset > size:
+                raise HubMisbehaves("the hub expects another document than was announced")
+            return offset
+
+    return await calls.persist(attempt)
 
 
 async def _append(
@@ -169,14 +174,14 @@ async def fetch(
     """Fetch a payload into `target`; see `HubClient.payload`."""
     broken = 0
     while True:
-        present = await asyncio.to_thread(_present, target, size)
+        present = _present(target, size)
         progress(present, size)
         if present == size:
             return
         try:
             await _fetch_rest(calls, disclosure_id, target, present, size, sealed_sha256, progress)
         except Unavailable:
-            if await asyncio.to_thread(_present, target, size) == present:
+            if _present(target, size) == present:
                 broken += 1
             if broken == RESUMPTIONS:
                 raise

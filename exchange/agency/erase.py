@@ -131,6 +131,7 @@ async def _confirmed(gateway: Gateway, asked: shapes.Erasure) -> Erasure:
         statement=sign(Kind.ERASURE, answer.payload(), gateway.identity),
     )
     await gateway.state.write(_confirm, confirmed)
+    gateway.records.forget_subject(confirmed.consent)
     # Files are gone and the answer is signed and stored. A crash here sends it at the next start.
     await gateway.state.erase_from_wal()
     return confirmed

@@ -4,7 +4,6 @@ The payload comes first on purpose: releasing the header is the whole gate, and 
 collected is worth it.
 """
 
-import asyncio
 import hashlib
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from exchange.agency import spool, state
 from exchange.agency.parts import Gateway
 from exchange.agency.state import Received, Receiving
+from exchange.agency.threads import off_loop
 from exchange.canonical import unb64u
 from exchange.envelope.manifest import Manifest
 from exchange.errors import Held, HubMisbehaves, Malformed
@@ -32,7 +32,7 @@ async def payload(gateway: Gateway, offered: shapes.Disclosure, manifest: Manife
         raise Held(HubMisbehaves.reason)
     if await _fetched(gateway, offered, manifest):
         return
-    await asyncio.to_thread(spool.remove, gateway.home, offered.id, opened=False)
+    await off_loop(manifest.payload_size, spool.remove, gateway.home, offered.id, opened=False)
     if not await _fetched(gateway, offered, manifest):
         raise Held("payload-damaged")
 
@@ -43,7 +43,8 @@ async def _fetched(gateway: Gateway, offered: shapes.Disclosure, manifest: Manif
         await _fetch(gateway, manifest)
     except HubMisbehaves:
         return False
-    return await asyncio.to_thread(_sha256, file) == offered.payload_sha256
+    found = await off_loop(manifest.payload_size, _sha256, file)
+    return found == offered.payload_sha256
 
 
 async def _fetch(gateway: Gateway, manifest: Manifest) -> None:
@@ -62,7 +63,7 @@ async def again_if_missing(gateway: Gateway, manifest: Manifest) -> None:
         NotFound: ended in the meantime.
     """
     file = spool.payload_file(gateway.home, manifest.context.id)
-    if await asyncio.to_thread(_size, file) != manifest.payload_size:
+    if _size(file) != manifest.payload_size:
         await _fetch(gateway, manifest)
 
 
@@ -72,7 +73,9 @@ async def anew(gateway: Gateway, manifest: Manifest) -> None:
     Raises:
         NotFound: ended in the meantime.
     """
-    await asyncio.to_thread(spool.remove, gateway.home, manifest.context.id, opened=False)
+    await off_loop(
+        manifest.payload_size, spool.remove, gateway.home, manifest.context.id, opened=False
+    )
     await _fetch(gateway, manifest)
 
 

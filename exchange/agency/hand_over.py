@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, cast
 
 from exchange.agency import spool
 from exchange.agency.examine import Examined
@@ -25,6 +25,7 @@ from exchange.hookspecs import (
     DocumentFile,
     DocumentPackage,
     Label,
+    Settings,
 )
 from exchange.registry import named
 from exchange.vocabulary import Secrecy
@@ -69,7 +70,8 @@ async def open_desk(gateway: Gateway) -> AsyncIterator[Desk]:
 
 def adapter_of(settings: GatewaySettings) -> Adapter:
     """Return which plugin converts, with its own table and nothing else of the settings."""
-    plugin = named(settings.intake.plugin, settings.plugins.get(settings.intake.plugin, {}))
+    table = cast("Settings", settings.plugins.get(settings.intake.plugin, {}))
+    plugin = named(settings.intake.plugin, table)
     return Adapter(
         plugin=plugin.name,
         distribution=plugin.distribution,
@@ -94,16 +96,16 @@ async def convert(
 ) -> str:
     """Convert an opened document; return the name its folder will have in the spool.
 
-    Durable when it returns, still in quarantine.
+    Durable when it returns, under a name the back office does not look at.
 
     Raises:
         Quarantined: the adapter could not, with the reason.
         Unavailable: no worker can be had now; nothing is decided.
     """
     package = await _package(gateway, desk, examined, opened, collected_at)
-    target = await asyncio.to_thread(spool.make_target, gateway.home, package.disclosure_id)
+    target = spool.make_target(gateway.home, package.disclosure_id)
     await desk.intake.convert(package, target)
-    await asyncio.to_thread(spool.secure_target, gateway.home, package.disclosure_id)
+    await asyncio.to_thread(spool.secure_target, gateway.home)
     return folder_name(package)
 
 

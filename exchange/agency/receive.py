@@ -94,6 +94,7 @@ async def _receive(gateway: Gateway, desk: Desk, offered: shapes.Disclosure) -> 
         sender=verified.signer or "",
         consent="",
         consent_id=offered.consent_id,
+        size=0,
         manifest=verified.statement,
         state=Receiving.DECIDED,
         seen_at=gateway.clock(),
@@ -104,6 +105,7 @@ async def _receive(gateway: Gateway, desk: Desk, offered: shapes.Disclosure) -> 
         fresh = replace(
             fresh,
             consent=manifest.context.consent,
+            size=manifest.sealed_size,
             keep_until=datetime.fromtimestamp(manifest.context.exp, UTC) + KEPT_SEEN,
         )
         _refuse_replay(seen, offered)  # 6

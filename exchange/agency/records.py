@@ -88,6 +88,7 @@ class Records:
         self._state = state
         self._partners = partners
         self._consents: OrderedDict[str, ConsentRecord] = OrderedDict()
+        self._subjects: dict[str, bytes] = {}
         self._agreements: dict[str, KnownAgreement] = {}
 
     async def consent(
@@ -153,11 +154,18 @@ class Records:
 
     async def subject(self, digest: str) -> dict[str, Any] | None:
         """Return who a consent is about, as opened when it was first seen; None if it was not."""
-        row = await self._state.read(_stored, digest)
-        if row is None or row[1] is None:
+        known = self._subjects.get(digest)
+        if known is None:
+            row = await self._state.read(_stored, digest)
+            known = None if row is None else row[1]
+        if known is None:
             return None
-        found: dict[str, Any] = canonical.loads(row[1], limit=len(row[1]))
+        found: dict[str, Any] = canonical.loads(known, limit=len(known))
         return found
+
+    def forget_subject(self, digest: str) -> None:
+        """Forget who a consent was about: it was erased."""
+        self._subjects.pop(digest, None)
 
     async def by_party(
         self, agreement: Agreement, data: bytes, allowed: Collection[Kind], *, now: datetime
@@ -188,6 +196,7 @@ class Records:
 
     async def _read(self, data: bytes, digest: str, now: datetime) -> ConsentRecord:
         stored = await self._state.read(_stored, digest)
+        block = None if stored is None else stored[1]
         verified = await self._partners.verify(
             data, CONSENT_KINDS, now=now, before=stored is not None
         )
@@ -198,8 +207,10 @@ class Records:
             block = _open(record, self._document_keys)
             await self._state.write(_store, record, data, block)
         self._consents[digest] = record
+        if block is not None:
+            self._subjects[digest] = block
         while len(self._consents) > MOST_CACHED:
-            self._consents.popitem(last=False)
+            self._subjects.pop(self._consents.popitem(last=False)[0], None)
         return record
 
     async def _ask_agreement(

@@ -6,7 +6,7 @@ plaintext of an outgoing document is written to disk.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,7 @@ from exchange.agency.content import Progress, unseen
 from exchange.agency.parts import Gateway
 from exchange.agency.plan import Draft, Plan, plan
 from exchange.agency.state import Sending, Sent
+from exchange.agency.threads import off_loop
 from exchange.canonical import digest
 from exchange.durable import sync_directory
 from exchange.envelope.manifest import manifest_payload
@@ -132,20 +133,17 @@ async def deliver(gateway: Gateway, sent: Sent, progress: Progress = unseen) -> 
         await gateway.state.write(
             state.change_sent, sent.id, {"state": Sending.REFUSED.value, "reason": refused.code}
         )
-        await asyncio.to_thread(remove_sealed, gateway, sent.id)
+        await off_loop(sent.size, remove_sealed, gateway, sent.id)
         raise
     if (stored.id, stored.manifest, stored.state) != (sent.id, sent.digest, "stored"):
         raise HubMisbehaves("the hub confirms another disclosure than was sent")
-    await gateway.state.write(
-        state.change_sent,
-        sent.id,
-        {"state": Sending.STORED.value, "stored_at": gateway.clock()},
-    )
+    done = replace(sent, state=Sending.STORED, stored_at=gateway.clock())
+    change = {"state": done.state.value, "stored_at": done.stored_at}
+    await gateway.state.write(state.change_sent, sent.id, change)
     # Stored at the hub and known to be: a crash before the removal leaves a file for `sweep`.
-    await asyncio.to_thread(remove_sealed, gateway, sent.id)
+    await off_loop(sent.size, remove_sealed, gateway, sent.id)
     log.info("disclosed", disclosure_id=sent.id, size=sent.size)
-    found = await gateway.state.read(state.find_sent, sent.id)
-    return found or sent
+    return done
 
 
 async def resume(gateway: Gateway) -> list[ExchangeError]:
@@ -154,7 +152,7 @@ async def resume(gateway: Gateway) -> list[ExchangeError]:
     for sent in await gateway.state.read(state.list_sent, (Sending.SEALED,)):
         if gateway.clock() >= sent.exp:
             await gateway.state.write(state.change_sent, sent.id, {"state": Sending.EXPIRED.value})
-            await asyncio.to_thread(remove_sealed, gateway, sent.id)
+            await off_loop(sent.size, remove_sealed, gateway, sent.id)
             continue
         try:
             await deliver(gateway, sent)

@@ -3,8 +3,8 @@
 ```
 incoming/<id>.payload              sealed, being fetched; removed once acknowledged
 quarantine/<id>/document/          opened, not durable: a crash opens it again
-quarantine/<id>/converted/         durable, what intake made of it
 quarantine/<id>/reason.txt         why it was set aside, if it was
+spool/.<id>/                       what intake makes of it, until the answer is signed
 spool/<folder>/                    delivered
 ```
 Every document is in exactly one of spool, quarantine, or removed. Functions block: call them in a
@@ -39,8 +39,8 @@ def opened(home: Home, disclosure_id: str) -> Path:
 
 
 def converted(home: Home, disclosure_id: str) -> Path:
-    """Return where intake's files are put before they are moved into the spool."""
-    return room(home, disclosure_id) / "converted"
+    """Return where intake's files are put until they are delivered."""
+    return home.spool / f".{disclosure_id}"
 
 
 def make_room(home: Home, disclosure_id: str) -> Path:
@@ -60,17 +60,16 @@ def make_target(home: Home, disclosure_id: str) -> Path:
     return folder
 
 
-def secure_target(home: Home, disclosure_id: str) -> None:
-    """Make the names of the converted folder durable: its files are already."""
-    sync_directory(room(home, disclosure_id))
-    sync_directory(home.quarantine)
+def secure_target(home: Home) -> None:
+    """Make the name of a converted folder durable: its files are already."""
+    sync_directory(home.spool)
 
 
 def move_in(home: Home, disclosure_id: str, folder: str) -> None:
-    """Move what was converted into the spool, durably and as a whole; once.
+    """Give what was converted its name for the back office, durably and as a whole; once.
 
-    A crash leaves it at the one place or the other. Its source being gone means that it was
-    moved before; the back office may have taken it since.
+    A crash leaves the one name or the other. The first being gone means that it was delivered
+    before; the back office may have taken it since.
     """
     source = converted(home, disclosure_id)
     if source.is_dir():
@@ -93,6 +92,7 @@ def remove(home: Home, disclosure_id: str, *, opened: bool) -> None:
     payload_file(home, disclosure_id).unlink(missing_ok=True)
     if opened:
         _remove_tree(room(home, disclosure_id))
+        _remove_tree(converted(home, disclosure_id))
 
 
 def remove_delivered(home: Home, folder: str) -> bool:
@@ -118,6 +118,9 @@ def sweep(home: Home, working: Collection[str], kept: Collection[str]) -> None:
             file.unlink()
     for folder in home.quarantine.iterdir():
         if _ID.fullmatch(folder.name) and folder.name not in kept:
+            _remove_tree(folder)
+    for folder in home.spool.glob(".*"):
+        if _ID.fullmatch(folder.name[1:]) and folder.name[1:] not in working:
             _remove_tree(folder)
 
 

@@ -93,6 +93,8 @@ class Received:
     sender: str
     consent: str
     consent_id: str
+    size: int
+    """Bytes of the sealed document."""
     manifest: bytes = field(repr=False)
     state: Receiving
     seen_at: datetime

@@ -47,6 +47,7 @@ received = Table(  # the seen-set, and where each document stands
     Column("sender", String, nullable=False),
     Column("consent", String, nullable=False),
     Column("consent_id", String, nullable=False),
+    Column("size", Integer, nullable=False),
     Column("manifest", LargeBinary, nullable=False),
     Column("state", String, nullable=False),  # Receiving
     Column("seen_at", Moment, nullable=False),
