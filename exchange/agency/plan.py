@@ -74,7 +74,7 @@ async def plan(gateway: Gateway, draft: Draft, recipients: Sequence[str]) -> Pla
     """
     now = gateway.clock()
     try:
-        consent = await gateway.records.consent(now=now, consent_id=draft.consent)
+        consent = await gateway.records.consent_to_send(draft.consent, now=now)
     except NotFound:
         raise NotFound(
             "this agency knows no such consent; `exchange consent show` lists those it may use"

@@ -36,6 +36,8 @@ from exchange.wire.asked import standing
 
 FRESH: Final = timedelta(minutes=10)
 """How old the known standing of an agreement may be at a gateway."""
+RECENT: Final = timedelta(minutes=1)
+"""How old the known state of a consent may be when this agency decides about sending."""
 MOST_CACHED: Final = 1024
 """Records kept parsed in memory; each has a few kB."""
 CONSENT_KINDS: Final = frozenset({Kind.CONSENT, Kind.CONSENT_ELECTRONIC})
@@ -89,6 +91,7 @@ class Records:
         self._partners = partners
         self._consents: OrderedDict[str, ConsentRecord] = OrderedDict()
         self._subjects: dict[str, bytes] = {}
+        self._recent: dict[str, tuple[KnownConsent, datetime]] = {}
         self._agreements: dict[str, KnownAgreement] = {}
 
     async def consent(
@@ -115,6 +118,21 @@ class Records:
             ended_at=(given.ended_at or now) if ended else given.ended_at,
             used=given.used or 0,
         )
+
+    async def consent_to_send(self, consent_id: str, *, now: datetime) -> KnownConsent:
+        """Return a consent by id, for deciding in advance what the hub decides again.
+
+        What is used again and again may be known from a minute ago; a consent with counted uses
+        is asked for each time, so that this agency hears here why it is used up.
+        """
+        known = self._recent.get(consent_id)
+        if known is not None and known[1] <= now < known[1] + RECENT:
+            return known[0]
+        found = await self.consent(now=now, consent_id=consent_id)
+        self._recent.clear()  # one at a time: a series of documents goes out under one consent
+        if found.record.uses == "recurring" and found.ended_at is None:
+            self._recent[consent_id] = (found, now)
+        return found
 
     async def agreement(self, digest: str, *, now: datetime) -> KnownAgreement | None:
         """Return the agreement with this digest, if this agency has signed it; else None."""
