@@ -1,6 +1,7 @@
 """The floor: what nobody can avoid. A bare aiohttp PUT, an fsync, one SQLite FULL commit.
 
-Run as `python -m tests.bench.floor DIRECTORY`; prints `ready PORT`.
+Run as `python -m tests.bench.floor DIRECTORY`; writes its port to the file `port` and
+prints `ready`.
 """
 
 import asyncio
@@ -62,25 +63,21 @@ def build(directory: Path) -> web.Application:
         target.unlink()
         return web.json_response({"state": "stored"}, status=201)
 
-    async def small(request: web.Request) -> web.Response:
-        await request.read()
-        return web.json_response({"state": "ok"})
-
     app = web.Application(client_max_size=1 << 21)
     app.add_routes(
         [
             web.put("/small", put),
             web.put("/large", stream),
-            web.post("/bare", small),
-            web.get("/bare", small),
-            web.get("/bytes/{n}", lambda r: _answer(int(r.match_info["n"]))),
+            web.route("*", "/bytes/{n}", answer),
         ]
     )
     return app
 
 
-async def _answer(size: int) -> web.Response:
-    return web.Response(body=bytes(size))
+async def answer(request: web.Request) -> web.Response:
+    """Read what comes, answer with as many bytes as the path says."""
+    await request.read()
+    return web.Response(body=bytes(int(request.match_info["n"])))
 
 
 def _write(file: object, chunk: bytes) -> None:
@@ -94,7 +91,8 @@ async def main(directory: Path) -> None:
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    print("ready", runner.addresses[0][1], flush=True)
+    (directory / "port").write_text(str(runner.addresses[0][1]))
+    print("ready", flush=True)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await stop.wait()

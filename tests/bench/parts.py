@@ -12,6 +12,11 @@ CHUNK = 64 * 1024
 TAG = 16
 
 
+def now() -> float:
+    """Return a monotonic moment in seconds."""
+    return time.perf_counter()
+
+
 def wall(work: Callable[[], object]) -> float:
     """Return wall seconds of `work`."""
     start = time.perf_counter()

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,8 +27,7 @@ class Child:
     def cpu_s(self) -> float:
         """Return user and system time of all its threads so far, in seconds."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(") ", 1)[1].split()
-        exact = _schedstat(self.pid)
-        return exact if exact is not None else (int(fields[11]) + int(fields[12])) / TICKS
+        return (int(fields[11]) + int(fields[12])) / TICKS
 
     def resident(self) -> int:
         """Return its resident memory in bytes."""
@@ -44,21 +42,6 @@ class Child:
         Path(f"/proc/{self.pid}/clear_refs").write_text("5")
 
 
-def _schedstat(pid: int) -> float | None:
-    """Return CPU seconds in nanosecond resolution, summed over threads; None without schedstat.
-
-    A thread that ended takes its time with it, so this is for processes with a fixed set of
-    threads; the clock ticks of /proc/PID/stat are the check against that.
-    """
-    total = 0
-    try:
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            total += int((task / "schedstat").read_text().split()[0])
-    except (OSError, ValueError, IndexError):
-        return None
-    return total / 1e9
-
-
 def _status(pid: int, name: str) -> int:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(f"{name}:"):
@@ -70,7 +53,11 @@ def _status(pid: int, name: str) -> int:
 def running(arguments: Sequence[str], *, ready: str, cwd: Path | None = None) -> Iterator[Child]:
     """Run `arguments` until it prints a line that starts with `ready`; end it by SIGTERM."""
     process = subprocess.Popen(
-        [sys.executable, *arguments], stdout=subprocess.PIPE, cwd=cwd, bufsize=0
+        [sys.executable, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=cwd,
+        bufsize=0,
     )
     assert process.stdout is not None
     try:
@@ -87,14 +74,3 @@ def running(arguments: Sequence[str], *, ready: str, cwd: Path | None = None) ->
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def best_of(times: int, run: Sequence[object] | None = None) -> Iterator[int]:
-    """Yield 0..times-1; a name for repeated runs whose fastest counts."""
-    del run
-    yield from range(times)
-
-
-def wall_s() -> float:
-    """Return a monotonic moment in seconds."""
-    return time.perf_counter()

@@ -1,0 +1,346 @@
+"""The agency against its unavoidable parts: CPU to send and to receive; memory for large documents.
+
+The parts are timed alone in the same run: the cryptographic calls, the bare HTTP requests against
+a server that does nothing, the fsyncs. What is compared is CPU time of the gateway's process (and,
+when receiving, of its intake worker), all threads counted.
+"""
+
+import asyncio
+import os
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import aiohttp
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+from exchange.agency import receive as receiving
+from exchange.agency.hand_over import Desk, open_desk
+from exchange.agency.parts import Gateway
+from exchange.agency.plan import Draft
+from exchange.agency.send import send
+from exchange.envelope.sealing import Outgoing
+from exchange.keyring.ceremony import new_identity
+from exchange.keyring.decryption import DocumentKey
+from exchange.statement import verifying_keys
+from tests.bench import floor
+from tests.bench.figures import Benchmark, Figure, Report
+from tests.bench.hub import floor_port
+from tests.bench.offices import RECIPIENT, SENDER, Offices
+from tests.bench.processes import MIB, Child, running
+from tests.bench.seal import memory_folder
+
+LETTER = b"%PDF-1.7\n" + bytes(50 * 1024 - 9)
+SEALED = 59_000
+"""Bytes on the wire for a letter: padded package, age overhead, manifest."""
+WARM_UP, PER_ROUND, ROUNDS = 20, 40, 5
+CHUNKS = -(-SEALED // 65_536)
+
+
+@dataclass(frozen=True, slots=True)
+class Unavoidable:
+    """How often each unavoidable part occurs for one document."""
+
+    signatures: int
+    verifications: int
+    wraps: int
+    unwraps: int
+    hashes: int
+    """SHA-256 passes over the document."""
+    requests: tuple[tuple[str, int, int], ...]
+    """Method, bytes sent, bytes answered."""
+    files: int
+    """Files made durable: write, fsync, fsync of the directory."""
+    commits: int
+    """SQLite commits with synchronous=FULL."""
+
+
+SENDING = Unavoidable(
+    signatures=1,
+    verifications=0,
+    wraps=1,
+    unwraps=0,
+    hashes=3,  # both passes over the plaintext, one over the ciphertext
+    requests=(("POST", SEALED, 200),),
+    files=1,
+    commits=2,  # the signed manifest before it is sent, the hub's answer
+)
+RECEIVING = Unavoidable(
+    signatures=1,
+    verifications=1,
+    wraps=0,
+    unwraps=1,
+    hashes=3,  # payload as downloaded, whole ciphertext, plaintext
+    requests=(
+        ("GET", 0, 7_000),  # inbox
+        ("GET", 0, 7_500),  # consent: withdrawn meanwhile?
+        ("GET", 0, SEALED - 7_500),  # payload
+        ("POST", 0, 2_300),  # collection
+        ("GET", 0, 7_500),  # consent, once more before the hand-over
+        ("POST", 5_500, 200),  # acknowledgement
+    ),
+    files=4,  # payload; document, index and sidecar in the spool
+    commits=4,  # collected, opened, answer signed, answer sent
+)
+
+
+class Parts:
+    """Times the parts alone."""
+
+    def __init__(self, folder: Path, url: str, session: aiohttp.ClientSession) -> None:
+        self._folder, self._url, self._session = folder, url, session
+        self._identity = new_identity("women-b")
+        self._keys = verifying_keys(self._identity.card)
+        self._signatures = {a: self._identity.sign(a, LETTER[:900]) for a in self._algorithms}
+        self._key = DocumentKey(os.urandom(32))
+        self._enc, self._body = self._key.recipient.encapsulate(bytes(16))
+        self._database = floor.connect(folder)
+        self._cipher = ChaCha20Poly1305(os.urandom(32))
+
+    @property
+    def _algorithms(self) -> tuple[str, ...]:
+        return self._identity.algorithms
+
+    async def spend(self, least: Unavoidable) -> None:
+        """Do every part of one document once."""
+        for _ in range(least.signatures):
+            for algorithm in self._algorithms:
+                self._identity.sign(algorithm, LETTER[:900])
+        for _ in range(least.verifications):
+            for algorithm, signature in self._signatures.items():
+                self._keys.verify(algorithm, signature, LETTER[:900])
+        for _ in range(least.wraps):
+            self._key.recipient.encapsulate(bytes(16))
+        for _ in range(least.unwraps):
+            self._key.open(self._enc, self._body)
+        self._cipher.encrypt(bytes(12), LETTER, None)
+        for _ in range(least.hashes):
+            sha256(LETTER).digest()
+        for method, sent, answered in least.requests:
+            await self._request(method, sent, answered)
+        for _ in range(least.files):
+            durable(self._folder, LETTER)
+        for _ in range(least.commits):
+            floor.commit(self._database, os.urandom(16).hex(), 1)
+
+    async def _request(self, method: str, sent: int, answered: int) -> None:
+        url = f"{self._url}/bytes/{answered}"
+        async with self._session.request(method, url, data=LETTER[:1] * sent or None) as answer:
+            await answer.read()
+
+
+def durable(folder: Path, content: bytes) -> None:
+    """Write one file durably."""
+    target = folder / os.urandom(8).hex()
+    fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    os.write(fd, content)
+    os.fsync(fd)
+    os.close(fd)
+    there = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    os.fsync(there)
+    os.close(there)
+
+
+async def spent(one: Callable[[], Awaitable[object]], workers: Callable[[], float]) -> float:
+    """Return CPU seconds per call of `one`, in this process and its workers."""
+    before = time.process_time() + workers()
+    for _ in range(PER_ROUND):
+        await one()
+    return (time.process_time() + workers() - before) / PER_ROUND
+
+
+def no_workers() -> float:
+    """Return the CPU time of no worker."""
+    return 0.0
+
+
+def children() -> float:
+    """Return CPU seconds of the processes this one has started and that still run."""
+    listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    total = 0.0
+    for pid in listed:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        if b"exchange.agency.worker" in command:
+            total += int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+    return total
+
+
+async def sent_letter(women: Gateway, consent: str, content: bytes = LETTER) -> None:
+    """Send one letter."""
+    files = (Outgoing("letter.pdf", "application/pdf", content),)
+    await send(
+        women,
+        Draft(
+            files=files,
+            consent=consent,
+            recipients=(RECIPIENT,),
+            category="rent-arrears-letter",
+            seen_by_person=True,
+        ),
+    )
+
+
+def _send(report: Report) -> list[Figure]:
+    with tempfile.TemporaryDirectory() as name:
+        ratio = asyncio.run(_compared(Path(name), report, "send"))
+    return [_figure("agency_send_vs_parts", ratio)]
+
+
+def _receive(report: Report) -> list[Figure]:
+    with tempfile.TemporaryDirectory() as name:
+        ratio = asyncio.run(_compared(Path(name), report, "receive"))
+    return [_figure("agency_receive_vs_parts", ratio)]
+
+
+def _figure(name: str, ratio: float) -> Figure:
+    return Figure(name=name, value=ratio, bound=2.0, unit="CPU / CPU of parts", sense="at most")
+
+
+async def _compared(folder: Path, report: Report, what: str) -> float:
+    offices = Offices(folder)
+    bare = folder / "floor"
+    bare.mkdir()
+    alone = folder / "parts"
+    alone.mkdir()
+    with offices.hub(), running(["-m", "tests.bench.floor", str(bare)], ready="ready"):
+        consent = await offices.agreed()
+        url = f"http://127.0.0.1:{floor_port(bare)}"
+        async with aiohttp.ClientSession() as session, offices.open(SENDER) as women:
+            parts = Parts(alone, url, session)
+            if what == "send":
+                one = _sending(women, consent)
+                return await _rounds(report, one, parts, SENDING, no_workers)
+            async with offices.open(RECIPIENT) as jobcentre, open_desk(jobcentre) as desk:
+                for _ in range(WARM_UP + ROUNDS * PER_ROUND):
+                    await sent_letter(women, consent)
+                one = _receiving(jobcentre, desk)
+                return await _rounds(report, one, parts, RECEIVING, children)
+
+
+def _sending(women: Gateway, consent: str) -> Callable[[], Awaitable[None]]:
+    async def one() -> None:
+        await sent_letter(women, consent)
+
+    return one
+
+
+def _receiving(jobcentre: Gateway, desk: Desk) -> Callable[[], Awaitable[None]]:
+    async def one() -> None:
+        inbox = await jobcentre.client.inbox(after=None, limit=1, wait=0)
+        outcome = await receiving.receive(jobcentre, desk, inbox.entries[0].disclosure)
+        assert outcome is receiving.Outcome.ACCEPTED, outcome
+
+    return one
+
+
+async def _rounds(
+    report: Report,
+    one: Callable[[], Awaitable[None]],
+    parts: Parts,
+    least: Unavoidable,
+    workers: Callable[[], float],
+) -> float:
+    async def alone() -> None:
+        await parts.spend(least)
+
+    for _ in range(WARM_UP):
+        await one()
+        await alone()
+    ratios = []
+    for number in range(ROUNDS):
+        ours, floor_s = await spent(one, workers), await spent(alone, no_workers)
+        ratios.append(ours / floor_s)
+        report(f"round {number + 1}: {ours * 1e3:.2f} ms CPU, parts {floor_s * 1e3:.2f} ms")
+    return statistics.median(ratios)
+
+
+def _memory(report: Report) -> list[Figure]:
+    with tempfile.TemporaryDirectory(dir=memory_folder()) as name:
+        return [asyncio.run(_memory_in(Path(name), report))]
+
+
+async def _memory_in(folder: Path, report: Report) -> Figure:
+    """Send and receive 1 GiB in gateway processes that did the same with 50 KiB before."""
+    offices = Offices(folder)
+    large = folder / "scan.tif"
+    with large.open("wb") as file:
+        for _ in range(1000):
+            file.write(os.urandom(MIB))
+    small = folder / "letter.pdf"
+    small.write_bytes(LETTER)
+    with offices.hub():
+        consent = await offices.agreed()
+        grown = 0
+        for office, verb in ((SENDER, "send"), (RECIPIENT, "receive")):
+            here = ["-m", "tests.bench.agency", verb, str(offices.offices[office].home.root)]
+            here += [consent, str(small), str(large)]
+            with running(here, ready="ready") as child:
+                await asyncio.to_thread(_until_done, child)
+            before, peak = map(int, (folder / verb).read_text().split())
+            report(f"{verb} 1 GiB: {(peak - before) / MIB:.1f} MiB above {before / MIB:.0f} MiB")
+            grown = max(grown, peak - before)
+    return Figure(
+        name="gateway_memory_growth_mib",
+        value=grown / MIB,
+        bound=64,
+        unit="MiB while 1 GiB is sent, and received",
+        sense="at most",
+    )
+
+
+def _until_done(child: Child) -> None:
+    child.process.wait(600)
+
+
+async def _alone(verb: str, root: Path, consent: str, small: Path, large: Path) -> None:
+    """Be a gateway process: first a letter, then the large document; write down the memory."""
+    from exchange.agency.app import open_gateway
+
+    async with open_gateway(root) as gateway, open_desk(gateway) as desk:
+
+        async def once(path: Path) -> None:
+            if verb == "receive":  # the letter was sent first, so it waits first
+                inbox = await gateway.client.inbox(after=None, limit=1, wait=0)
+                await receiving.receive(gateway, desk, inbox.entries[0].disclosure)
+                return
+            files = (Outgoing(path.name, _media_type(path), path),)
+            draft = Draft(
+                files=files,
+                consent=consent,
+                recipients=(RECIPIENT,),
+                category="rent-arrears-letter",
+                seen_by_person=True,
+            )
+            await send(gateway, draft)
+
+        await once(small)
+        Path("/proc/self/clear_refs").write_text("5")
+        before = _own("VmRSS")
+        await once(large)
+        (small.parent / verb).write_text(f"{before} {_own('VmHWM')}")
+    print("ready", flush=True)
+
+
+def _media_type(path: Path) -> str:
+    return {".tif": "image/tiff", ".pdf": "application/pdf"}[path.suffix]
+
+
+def _own(name: str) -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024
+    raise LookupError(name)
+
+
+SEND = Benchmark(names=("agency_send_vs_parts",), run=_send)
+RECEIVE = Benchmark(names=("agency_receive_vs_parts",), run=_receive)
+MEMORY = Benchmark(names=("gateway_memory_growth_mib",), run=_memory)
+
+if __name__ == "__main__":
+    asyncio.run(_alone(sys.argv[1], Path(sys.argv[2]), sys.argv[3], *map(Path, sys.argv[4:6])))
