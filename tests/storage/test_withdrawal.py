@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, insert, select
 
 from exchange.audit.event import read_event
 from exchange.errors import Conflict, Unavailable
@@ -127,10 +127,17 @@ def test_a_header_is_not_released_under_an_ended_consent_even_with_a_stale_permi
     rows.store(conn, "d", "c")
     stale = rows.granted(conn, "c")
     withdraw(conn, "c")
-    headers.keep(conn, stale, rows.uuid("disclosure", "d"), b"put back by a bug")
+    row: dict[str, Any] = {
+        "disclosure": rows.uuid("disclosure", "d"),
+        "header": b"put back by a bug",
+    }
+    conn.execute(insert(headers.headers), row)
     assert headers.release(conn, stale, rows.uuid("disclosure", "d")) is None
     with pytest.raises(Unavailable):
         consents.consume_use(conn, stale)
+    headers.forget(conn, [row["disclosure"]])
+    with pytest.raises(Unavailable):
+        headers.keep(conn, stale, row["disclosure"], b"put back by a bug")
 
 
 def test_withdrawal_gives_back_the_uses_nobody_has_read(conn: Connection) -> None:

@@ -28,6 +28,7 @@ from exchange.hub.storage.tables import (
     agreements,
     consents,
 )
+from exchange.prepared import Prepared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +86,10 @@ class AgreementStanding:
     ended_at: datetime | None
 
 
-_LOCK = (
+_LOCK = Prepared((
     select(agreements.c.ended_at)
     .where(agreements.c.digest == bindparam("of"))
-    .with_for_update(read=True)
+    .with_for_update(read=True))
 )
 _NO_TEXT = null()
 _SIGNED = select(
@@ -107,7 +108,7 @@ _NOTICED = select(
     agreement_notices.c.id,
     agreement_notices.c.iat,
 ).where(agreement_notices.c.agreement == bindparam("of"))
-_STANDING = union_all(_SIGNED, _NOTICED)
+_STANDING = Prepared(union_all(_SIGNED, _NOTICED))
 
 
 def known(conn: Connection, id: str, digest: str) -> bool:  # noqa: A002 - the record's own word
@@ -258,7 +259,7 @@ def lock(conn: Connection, agreement: str) -> AgreementStanding | None:
     The first of the gate's locks. The rest is read in a statement of its own: after a wait,
     rows joined to a locked one are stale.
     """
-    row = conn.execute(_LOCK, {"of": agreement}).one_or_none()
+    row = _LOCK.one(conn, {"of": agreement})
     signed: dict[str, datetime] = {}
     given: list[AgreementNotice] = []
     for is_signature, agency, moment, digest, notice_id, iat in conn.execute(

@@ -31,6 +31,7 @@ from exchange.hub.storage.tables import (
     erasures,
 )
 from exchange.vocabulary import Uses
+from exchange.prepared import Prepared
 
 Role = Literal["collector", "releaser", "recipient"]
 
@@ -102,7 +103,7 @@ class ConsentSeen:
     """The withdrawal; None also for a caller who may not know."""
 
 
-_FIND = (
+_FIND = Prepared((
     select(
         consents.c.digest,
         consents.c.id,
@@ -115,19 +116,19 @@ _FIND = (
         consents.c.ended_why,
     )
     .where(consents.c.digest == bindparam("of"))
-    .with_for_update()
+    .with_for_update())
 )
-_FILED = select(
-    consents.c.statement, consents.c.chain, consents.c.agreement, consents.c.recorded_at
+_FILED = Prepared(select(
+    consents.c.statement, consents.c.chain, consents.c.agreement, consents.c.recorded_at)
 ).where(consents.c.digest == bindparam("of"))
-_COUNT = (
+_COUNT = Prepared((
     update(consents)
     .where(
         consents.c.digest == bindparam("of"),
         consents.c.ended_at.is_(None),
         or_(consents.c.uses == RECURRING, consents.c.used < consents.c.uses),
     )
-    .values(used=consents.c.used + 1)
+    .values(used=consents.c.used + 1))
 )
 _GIVE_BACK = (
     update(consents)
@@ -181,13 +182,13 @@ def find(conn: Connection, digest: str) -> ConsentStanding | None:
     FOR SHARE: two senders that share the lock and then count a use would deadlock. SQLite has
     one writer and leaves the clause out.
     """
-    row = conn.execute(_FIND, {"of": digest}).one_or_none()
+    row = _FIND.one(conn, {"of": digest})
     return None if row is None else _standing(row)
 
 
 def filed(conn: Connection, digest: str) -> Filed | None:
     """Return what never changes of a consent, or None."""
-    row = conn.execute(_FILED, {"of": digest}).one_or_none()
+    row = _FILED.one(conn, {"of": digest})
     if row is None:
         return None
     return Filed(
@@ -235,7 +236,7 @@ def consume_use(conn: Connection, granted: Permit) -> None:
     Raises:
         Unavailable: the consent changed between decision and commit.
     """
-    if conn.execute(_COUNT, {"of": granted.asked.consent}).rowcount != 1:
+    if _COUNT.changed(conn, {"of": granted.asked.consent}) != 1:
         raise Unavailable("the consent changed between decision and commit")
 
 

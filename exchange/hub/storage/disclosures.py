@@ -19,6 +19,7 @@ from exchange.hub.storage.tables import (
     disclosure_recipients,
     disclosures,
 )
+from exchange.prepared import Prepared
 
 State = Literal["announced", "stored", "collected", "acknowledged", "expired", "ended"]
 Result = Literal["accepted", "rejected", "quarantined"]
@@ -71,12 +72,12 @@ class Gated:
     acknowledgement: bytes | None
 
 
-_KNOWN = select(disclosures.c.digest, disclosures.c.state).where(
-    disclosures.c.id == bindparam("of")
+_KNOWN = Prepared(select(disclosures.c.digest, disclosures.c.state).where(
+    disclosures.c.id == bindparam("of"))
 )
-_ADD = insert(disclosures)
-_ADD_RECIPIENT = insert(disclosure_recipients)
-_STORE = (
+_ADD = Prepared(insert(disclosures))
+_ADD_RECIPIENT = Prepared(insert(disclosure_recipients))
+_STORE = Prepared((
     update(disclosures)
     .where(disclosures.c.id == bindparam("of"), disclosures.c.state == "announced")
     .values(
@@ -85,21 +86,21 @@ _STORE = (
         blob=bindparam("name"),
         payload_size=bindparam("size"),
         payload_sha256=bindparam("sha256"),
-    )
+    ))
 )
-_NUMBER_NEXT = (
+_NUMBER_NEXT = Prepared((
     update(agencies)
     .where(agencies.c.id == bindparam("of"), agencies.c.state == "active")
     .values(inbox_last=agencies.c.inbox_last + 1)
-    .returning(agencies.c.inbox_last)
+    .returning(agencies.c.inbox_last))
 )
-_NUMBER = (
+_NUMBER = Prepared((
     update(disclosure_recipients)
     .where(
         disclosure_recipients.c.disclosure == bindparam("of"),
         disclosure_recipients.c.agency == bindparam("to"),
     )
-    .values(number=bindparam("place"))
+    .values(number=bindparam("place")))
 )
 _EVERY = disclosure_recipients.alias("every")
 _OTHERS = (
@@ -107,7 +108,7 @@ _OTHERS = (
     .where(_EVERY.c.disclosure == disclosures.c.id)
     .scalar_subquery()
 )
-_GATED = (
+_GATED = Prepared((
     select(
         disclosures.c.id,
         disclosures.c.digest,
@@ -125,23 +126,23 @@ _GATED = (
         disclosures.c.id == bindparam("of"),
         disclosure_recipients.c.agency == bindparam("caller"),
         disclosure_recipients.c.number.is_not(None),
-    )
+    ))
 )
-_COLLECT = (
+_COLLECT = Prepared((
     update(disclosure_recipients)
     .where(
         disclosure_recipients.c.disclosure == bindparam("of"),
         disclosure_recipients.c.agency == bindparam("caller"),
         disclosure_recipients.c.collected_at.is_(None),
     )
-    .values(collected_at=bindparam("at"))
+    .values(collected_at=bindparam("at")))
 )
-_COLLECTED = (
+_COLLECTED = Prepared((
     update(disclosures)
     .where(disclosures.c.id == bindparam("of"), disclosures.c.state == "stored")
-    .values(state="collected")
+    .values(state="collected"))
 )
-_ANSWER = (
+_ANSWER = Prepared((
     update(disclosure_recipients)
     .where(
         disclosure_recipients.c.disclosure == bindparam("of"),
@@ -153,13 +154,13 @@ _ANSWER = (
         result=bindparam("answered"),
         reason=bindparam("because"),
         acknowledgement=bindparam("signed"),
-    )
+    ))
 )
-_FATES = select(
+_FATES = Prepared(select(
     disclosure_recipients.c.collected_at,
     disclosure_recipients.c.acknowledged_at,
     disclosure_recipients.c.result,
-    disclosure_recipients.c.reason,
+    disclosure_recipients.c.reason,)
 ).where(disclosure_recipients.c.disclosure == bindparam("of"))
 
 
@@ -169,7 +170,7 @@ def known(conn: Connection, id: str, digest: str) -> State | None:  # noqa: A002
     Raises:
         Conflict: the id was used for another manifest.
     """
-    row = conn.execute(_KNOWN, {"of": id}).one_or_none()
+    row = _KNOWN.one(conn, {"of": id})
     if row is None:
         return None
     if row.digest != digest:
@@ -217,7 +218,7 @@ def store(
 
 
 def _next_number(conn: Connection, agency: str) -> int:
-    number: int | None = conn.execute(_NUMBER_NEXT, {"of": agency}).scalar_one_or_none()
+    number: int | None = _NUMBER_NEXT.one(conn, {"of": agency})
     if number is None:
         raise Unavailable("a recipient was suspended between decision and commit")
     return number

@@ -32,7 +32,16 @@ headers = Table(
     Column("header", LargeBinary, nullable=False),
 )
 
-_KEEP = insert(headers)
+_KEEP = insert(headers).from_select(
+    ["disclosure", "header"],
+    select(disclosures.c.id, bindparam("octets", type_=LargeBinary))
+    .join_from(disclosures, consents)
+    .where(
+        disclosures.c.id == bindparam("of"),
+        disclosures.c.consent == bindparam("consent"),
+        consents.c.ended_at.is_(None),
+    ),
+)
 _RELEASE = (
     select(headers.c.header)
     .join_from(headers, disclosures)
@@ -48,10 +57,14 @@ _DELETE = delete(headers).where(headers.c.disclosure.in_(bindparam("ids", expand
 
 
 def keep(conn: Connection, granted: Permit, disclosure: str, header: bytes) -> None:
-    """Keep the header of a disclosure whose row is being written in the same unit of work."""
-    if not granted.asked.consent:
-        raise Unavailable("a header without a consent")
-    conn.execute(_KEEP, {"disclosure": disclosure, "header": header})
+    """Keep the header of a disclosure whose row was written in the same unit of work.
+
+    Raises:
+        Unavailable: the consent that was decided on has ended, or is not the disclosure's.
+    """
+    row = {"of": disclosure, "octets": header, "consent": granted.asked.consent}
+    if conn.execute(_KEEP, row).rowcount != 1:
+        raise Unavailable("the consent changed between decision and commit")
 
 
 def release(conn: Connection, granted: Permit, disclosure: str) -> bytes | None:

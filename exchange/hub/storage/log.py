@@ -17,6 +17,7 @@ from exchange.audit import leaf
 from exchange.audit.event import Event
 from exchange.errors import Unavailable
 from exchange.hub.storage.tables import log_chain, log_event, log_pending
+from exchange.prepared import Prepared
 
 Kind = Literal["consent", "agreement", "agency", "hub"]
 
@@ -42,14 +43,14 @@ class Recorded:
     """Its number in its chain."""
 
 
-_NEXT = (
+_NEXT = Prepared((
     update(log_chain)
     .where(log_chain.c.chain == bindparam("of"))
     .values(next_n=log_chain.c.next_n + 1)
-    .returning(log_chain.c.next_n, log_chain.c.deferred)
+    .returning(log_chain.c.next_n, log_chain.c.deferred))
 )
-_EVENT = insert(log_event)
-_PENDING = insert(log_pending)
+_EVENT = Prepared(insert(log_event))
+_PENDING = Prepared(insert(log_pending))
 _DEFER = (
     update(log_chain)
     .where(log_chain.c.chain == bindparam("of"))
@@ -89,7 +90,7 @@ def record(conn: Connection, chain: Chain, event: Event) -> Recorded:
     Raises:
         Unavailable: the chain is not, or no longer, in the log.
     """
-    row = conn.execute(_NEXT, {"of": chain.uuid}).one_or_none()
+    row = _NEXT.one(conn, {"of": chain.uuid})
     if row is None and not chain.single:
         raise Unavailable("this chain of the log has not begun")
     n, deferred = (row.next_n - 1, row.deferred) if row is not None else (0, 0)
