@@ -79,7 +79,8 @@ def propose(
     """
     if template:
         today = day_of(datetime.now(UTC))  # noqa: TID251  # a command owns the clock
-        agency = read_settings(homes.at(home).settings_file).agency
+        settings = homes.at(home).settings_file
+        agency = read_settings(settings).agency if settings.is_file() else "agency-a"
         print(agreement_draft.template(agency, today=today), end="")
         return
     if file is None:

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.xdist_group("cli-network")
 def test_the_template_is_a_draft_that_explains_itself(network: Network) -> None:
     shown = network.must("agreement", "propose", "--template", home=A).shown
     assert 'agency = "jobcentre-a"' in shown
+    assert 'agency = "agency-a"' in network.must("agreement", "propose", "--template").shown
     network.write("template.toml", shown)
     complaint = network.refused("agreement", "propose", "template.toml", home=A)
     assert "agency-b is not pinned" in complaint
