@@ -56,7 +56,7 @@ def _ordered(value: Json) -> Any:
         names = sorted(value, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
         return {name: _ordered(value[name]) for name in names}
     if isinstance(value, list | tuple):  # bytes are a sequence too, and no JSON
-        return [_ordered(item) for item in value]
+        return [_ordered(part) for part in value]
     raise Malformed(f"{type(value).__name__} has no canonical form")
 
 
@@ -128,8 +128,8 @@ def _check(value: Any, depth: int) -> None:
     elif isinstance(value, dict | list):
         if depth == 0:
             raise Malformed("JSON is nested too deeply")
-        for item in [*value.keys(), *value.values()] if isinstance(value, dict) else value:
-            _check(item, depth - 1)
+        for part in [*value.keys(), *value.values()] if isinstance(value, dict) else value:
+            _check(part, depth - 1)
 
 
 def b64u(data: bytes) -> str:

@@ -122,7 +122,7 @@ async def disclose(
     # A crash from here to the commit leaves a payload that no row names; the sweeper removes
     # it. The reverse, a row without its payload, cannot happen.
     received = await receive(hub, manifest, sealed)  # 9
-    await commit(hub, manifest, planned, received, once=once)  # 10
+    await conclude(hub, manifest, planned, received, once=once)  # 10
 
 
 async def announce(hub: Hub, manifest: Manifest, planned: Plan, *, once: Once | None) -> State:
@@ -202,7 +202,7 @@ class _Arrival:
         return self._splitter.header.raw
 
 
-async def commit(
+async def conclude(
     hub: Hub, manifest: Manifest, planned: Plan, sealed: Sealed, *, once: Once | None
 ) -> None:
     """Decide again and record everything in one unit of work; then wake whoever waits for it.

@@ -26,12 +26,15 @@ class Listen(Section):
     """Where and how many."""
 
     host: str = "127.0.0.1"
+    """Address to listen at."""
     port: Annotated[int, Field(ge=1, le=65_535)] = 8700
+    """Port to listen at."""
     connections: Count = 2000
     """Open connections in all; one more is closed at once."""
     connections_per_address: Count = 64
     """Open connections of one address; trusted proxies are exempt."""
     backlog: Count = 1024
+    """Connections the system may hold until they are taken."""
 
 
 class Http(Section):
@@ -121,7 +124,9 @@ class Notices(Section):
     quiet_s: Seconds = 900
     """At most one notice per agency and channel in so many seconds; what comes is merged."""
     first_retry_s: Seconds = 5
+    """Seconds to the first repetition of a notice; each following pause is longer."""
     longest_retry_s: Seconds = 6 * 3600
+    """Longest pause between two repetitions, in seconds."""
     give_up_s: Seconds = 3 * 86_400
     """Seconds after which a notice that cannot be delivered is parked."""
     breaker_failures: Count = 5

@@ -83,7 +83,7 @@ async def complete(hub: Hub, upload: Upload, caller: str) -> None:
         planned = await disclose.plan(hub, manifest)
         pieces = await hub.db.read(uploads.pieces, upload.id)
         sealed = await disclose.receive(hub, manifest, _joined(hub, pieces))
-        await disclose.commit(hub, manifest, planned, sealed, once=None)
+        await disclose.conclude(hub, manifest, planned, sealed, once=None)
     except NotPermitted:
         raise NotFound from None
     except (Tampered, Malformed):

@@ -51,12 +51,12 @@ def committed() -> list[Path]:
 
     Works without git: a fresh copy may have no metadata.
     """
-    left_out = {
-        ".git", ".venv", "node_modules", "__pycache__", "mutants", "dist", "build", "demo",
-    }  # fmt: skip
+    left_out = {"node_modules", "__pycache__", "mutants", "dist", "build"}
+    hidden = {".ci", ".gitignore", ".gitattributes"}
     found = []
     for file in sorted(ROOT.rglob("*")):
         parts = file.relative_to(ROOT).parts
-        if left_out.isdisjoint(parts) and not any(part.endswith("_cache") for part in parts):
+        own = {part for part in parts if not part.startswith(".")} | hidden
+        if left_out.isdisjoint(parts) and own.issuperset(parts):
             found.append(file)
     return [file for file in found if file.is_file() and not file.is_symlink()]

@@ -15,7 +15,12 @@ PRIVATE = re.compile(
     r"BEGIN (?:ENCRYPTED |EC |RSA |OPENSSH )?PRIVATE KEY-----\s+[A-Za-z0-9+/]"
     r"|AGE-SECRET-KEY-(?:PQ-)?1[A-Z0-9]{20}"
 )
-PUBLIC_SAMPLES = {"tests/vectors/", "tests/unit/keyring/", "tests/unit/envelope/"}
+PUBLIC_SAMPLES = {
+    "tests/vectors/",
+    "tests/unit/keyring/",
+    "tests/unit/envelope/",
+    "tests/unit/agency/",
+}
 """Where published sample identities of specifications and keys made from a word are vectors."""
 OUTSIDE = ["/work" + "/", "." + "library", "/tmp" + "/plan"]
 REGISTRIES = [
