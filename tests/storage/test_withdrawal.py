@@ -132,12 +132,12 @@ def test_a_header_is_not_released_under_an_ended_consent_even_with_a_stale_permi
         "header": b"put back by a bug",
     }
     conn.execute(insert(headers.headers), row)
-    assert headers.release(conn, stale, rows.uuid("disclosure", "d")) is None
+    assert headers.release(conn, stale, id_) is None
     with pytest.raises(Unavailable):
         consents.consume_use(conn, stale)
-    headers.forget(conn, [row["disclosure"]])
+    headers.forget(conn, [id_])
     with pytest.raises(Unavailable):
-        headers.keep(conn, stale, row["disclosure"], b"put back by a bug")
+        headers.keep(conn, stale, id_, b"put back by a bug")
 
 
 def test_withdrawal_gives_back_the_uses_nobody_has_read(conn: Connection) -> None:
