@@ -34,6 +34,7 @@ fix: .venv/.installed ## format the code and repair what ruff can repair
 
 types: .venv/.installed ## mypy --strict
 	@$(BIN)/mypy exchange $(addsuffix /src,$(PLUGINS))
+	@$(BIN)/mypy --explicit-package-bases tests $(wildcard $(addsuffix /tests,$(PLUGINS)))
 
 imports: .venv/.installed ## the import contracts of pyproject.toml
 	@$(BIN)/lint-imports
