@@ -12,8 +12,9 @@ import ipaddress
 from collections import Counter
 from typing import Any
 
+import structlog
 from aiohttp import web
-from aiohttp.http_exceptions import LineTooLong
+from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
 from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_server import Server
 
@@ -24,6 +25,8 @@ from exchange.wire import problems
 
 MOST_LINES = 128
 """Header lines aiohttp parses at all; `front` answers 431 above half of that."""
+TOO_MANY_LINES = "Too many headers received"
+"""What aiohttp's parser says of more than `MOST_LINES`."""
 LINE_LIMIT = 8190
 """Bytes of one line of a request head: aiohttp's and Apache's default."""
 
@@ -122,8 +125,9 @@ class Connection(RequestHandler):
         """Answer what the parser refused with a constant problem, and close."""
         if request.writer.output_size > 0:
             raise ConnectionError("an answer has begun already")
-        if status == web.HTTPBadRequest.status_code and isinstance(exc, LineTooLong):
+        if status == web.HTTPBadRequest.status_code and _too_large(exc):
             status = 431
+        structlog.get_logger("exchange.hub.http").info("unreadable", status=status)
         refused = web.Response(
             status=status,
             body=encode(problems.http_problem(status)),
@@ -135,6 +139,13 @@ class Connection(RequestHandler):
 
     def log_exception(self, *_args: Any, **_named: Any) -> None:
         """Write nothing: the texts and causes here quote what a client sent."""
+
+
+def _too_large(refused: BaseException | None) -> bool:
+    # Of too many lines the parser tells by its text alone; that text is a constant.
+    return isinstance(refused, LineTooLong) or (
+        isinstance(refused, BadHttpMessage) and refused.message == TOO_MANY_LINES
+    )
 
 
 class HubServer(Server):

@@ -25,14 +25,18 @@ QUERY_LIMIT = 2048
 SINGLE = frozenset(
     {
         "authorization",
+        "content-encoding",
         "content-length",
         "content-type",
         "cookie",
+        "expect",
         "host",
         "idempotency-key",
+        "if-match",
         "if-range",
         "range",
         "transfer-encoding",
+        "tus-resumable",
         "upload-length",
         "upload-offset",
     }

@@ -35,8 +35,8 @@ HEADERS: Final = {
 RETRY_AFTER: Final = {429: "5", 503: "2", 507: "3600"}
 """Seconds, constant per status: a figure that depends on a state would tell about it."""
 
-_CLOSING: Final = frozenset({408, 431})
-"""After these nobody knows where the next request would begin."""
+_CLOSING: Final = frozenset({405, 408, 431})
+"""After these nobody knows where the next request would begin, as with CONNECT."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
