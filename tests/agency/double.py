@@ -82,9 +82,7 @@ class Double:
         """Serve on a free port of this machine."""
         app = web.Application(client_max_size=1 << 30, middlewares=[self._honest_errors])
         for operation in routes.OPERATIONS:
-            app.router.add_route(
-                operation.method, operation.path, self._named(operation.name)
-            )
+            app.router.add_route(operation.method, operation.path, self._named(operation.name))
         app.router.add_route("HEAD", routes.UPLOAD.path, self._named("upload"))
         app.on_response_prepare.append(self._date)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
@@ -178,9 +176,7 @@ class Double:
         agency = canonical.loads(canonical.unb64u(assertion), limit=4096)["sub"]
         if agency not in self.agencies:
             return web.json_response({"error": "invalid_client"}, status=401)
-        return answer(
-            shapes.Token(access_token=agency, token_type="Bearer", expires_in=600)
-        )
+        return answer(shapes.Token(access_token=agency, token_type="Bearer", expires_in=600))
 
     async def agency(self, request: web.Request) -> web.StreamResponse:
         return answer(found(self.agencies, request.match_info["id"]))
@@ -249,9 +245,7 @@ class Double:
             kept.sealed += await request.read()
         if len(kept.sealed) == size:
             kept.state = "stored"
-            kept.offered_to = {
-                entry["agency"] for entry in context_of(kept.manifest)["recipients"]
-            }
+            kept.offered_to = {entry["agency"] for entry in context_of(kept.manifest)["recipients"]}
         return web.Response(
             status=200 if request.method == "HEAD" else 204,
             headers={

@@ -2,8 +2,7 @@
 
 from exchange.agency import follow, poll, send, state
 from exchange.agency.receive import Outcome
-from exchange.agency.state import Receiving, Sending
-from exchange.envelope.sealing import Outgoing
+from exchange.agency.state import Sending
 from tests.agency.network import LETTER, RECIPIENT, SENDER, Network, draft, files_below
 
 

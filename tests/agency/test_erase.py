@@ -1,0 +1,211 @@
+"""Erasing on request, publishing keys, following what was sent."""
+
+import pytest
+from aiohttp import web
+
+from exchange.agency import erase, follow, poll, send, state
+from exchange.agency.publish import publish
+from exchange.agency.state import Erasing, Receiving, Sending
+from exchange.errors import Held, NotFound, StatementNotAcceptable, Unauthenticated, Unavailable
+from exchange.keyring.ceremony import new_identity
+from exchange.statement import Kind, sign
+from tests.agency.double import Kept, payload_of
+from tests.agency.network import (
+    CONSENT_ID,
+    RECIPIENT,
+    SENDER,
+    Network,
+    draft,
+    files_below,
+)
+
+ERASURE = "1d3f7a2e-58c1-4d4f-8c57-3f6f0d2f9a10"
+
+
+async def delivered(network: Network) -> Kept:
+    """Send and receive one document."""
+    async with network.gateway(SENDER) as gateway:
+        (sent,) = await send.send(gateway, draft())
+    async with network.receiving() as (gateway, desk):
+        await poll.fetch(gateway, desk)
+    return network.double.kept[sent.id]
+
+
+def withdraw(network: Network) -> None:
+    consent = network.double.consents[CONSENT_ID]
+    network.double.end_consent(CONSENT_ID, network.withdrawal(consent))
+    network.double.ask_erasure(ERASURE, CONSENT_ID, RECIPIENT)
+
+
+async def test_a_withdrawal_erases_every_own_copy_before_it_is_confirmed(network: Network) -> None:
+    kept = await delivered(network)
+    withdraw(network)
+    home = network.offices[RECIPIENT].home
+    honest = network.double.confirm_erasure
+
+    async def confirmed(request: web.Request) -> web.StreamResponse:
+        assert files_below(home.spool) == {}
+        return await honest(request)
+
+    network.double.replaced["confirm_erasure"] = confirmed
+    async with network.gateway(RECIPIENT) as gateway:
+        assert await erase.erase(gateway) == []
+        consent = network.double.consents[CONSENT_ID].consent
+        assert await gateway.records.subject(consent) is None
+        (received,) = await gateway.state.read(state.list_received)
+
+    asked = network.double.erasures[ERASURE]
+    answer = payload_of((asked.confirmation or "").encode())
+    assert (answer["result"], answer["erasure"]) == ("erased", ERASURE)
+    assert answer["manifests"] == [network.double.shown(kept).manifest]
+    assert (received.state, received.contents) == (Receiving.ERASED, None)
+    for name, data in files_below(home.root).items():
+        for canary in (b"CANARY-LETTER", b"CANARY-NAME", b"CANARY-REMARK", b"CANARY-REFERENCE"):
+            assert canary not in data, name
+
+
+async def test_what_the_back_office_took_it_must_confirm_itself(network: Network) -> None:
+    await delivered(network)
+    home = network.offices[RECIPIENT].home
+    (folder,) = home.spool.iterdir()
+    folder.rename(home.root.parent / "taken")
+    withdraw(network)
+
+    async with network.gateway(RECIPIENT) as gateway:
+        assert await erase.erase(gateway) == []
+        assert network.double.erasures[ERASURE].state == "open"
+        assert len(await gateway.state.read(state.list_erasures, Erasing.ASKED)) == 1
+        assert await erase.erase(gateway) == []  # asking again changes nothing
+        assert network.double.erasures[ERASURE].state == "open"
+
+        await erase.confirm(gateway, ERASURE)
+
+        assert network.double.erasures[ERASURE].state == "erased"
+        with pytest.raises(NotFound):
+            await erase.confirm(gateway, ERASURE)
+
+
+async def test_a_lost_answer_is_sent_again_with_the_same_bytes(network: Network) -> None:
+    await delivered(network)
+    withdraw(network)
+
+    async def away(_request: web.Request) -> web.StreamResponse:
+        raise Unavailable
+
+    network.double.replaced["confirm_erasure"] = away
+    async with network.gateway(RECIPIENT) as gateway:
+        with pytest.raises(Unavailable):
+            await erase.erase(gateway)
+        (waiting,) = await gateway.state.read(state.list_erasures, Erasing.CONFIRMED)
+    del network.double.replaced["confirm_erasure"]
+
+    async with network.gateway(RECIPIENT) as gateway:
+        assert await erase.erase(gateway) == []
+
+    assert waiting.statement is not None
+    assert network.double.erasures[ERASURE].confirmation == waiting.statement.decode()
+
+
+async def test_a_withdrawal_of_another_consent_erases_nothing(network: Network) -> None:
+    await delivered(network)
+    other = network.signed_consent(id="9b1d9e2c-98a1-4d4f-8c57-3f6f0d2f9a09")
+    network.double.end_consent(CONSENT_ID, network.withdrawal(other))
+    network.double.ask_erasure(ERASURE, CONSENT_ID, RECIPIENT)
+    before = files_below(network.offices[RECIPIENT].home.spool)
+
+    async with network.gateway(RECIPIENT) as gateway:
+        troubles = await erase.erase(gateway)
+
+    assert [type(trouble) for trouble in troubles] == [StatementNotAcceptable]
+    assert files_below(network.offices[RECIPIENT].home.spool) == before
+
+
+async def test_requests_to_others_and_answered_ones_are_left_alone(network: Network) -> None:
+    await delivered(network)
+    withdraw(network)
+    asked = network.double.erasures[ERASURE]
+    network.double.erasures[ERASURE] = asked.model_copy(update={"to": SENDER})
+
+    async with network.gateway(RECIPIENT) as gateway:
+        assert await erase.erase(gateway) == []
+
+    assert network.double.erasures[ERASURE].confirmation is None
+
+
+async def test_following_learns_that_a_document_ended(network: Network) -> None:
+    async with network.gateway(SENDER) as gateway:
+        (sent,) = await send.send(gateway, draft())
+        network.double.kept[sent.id].state = "expired"
+        assert await follow.follow(gateway) == []
+        found = await gateway.state.read(state.find_sent, sent.id)
+
+    assert found is not None
+    assert found.state is Sending.EXPIRED
+
+
+async def test_following_keeps_the_signed_receipt(network: Network) -> None:
+    kept = await delivered(network)
+
+    async with network.gateway(SENDER) as gateway:
+        await follow.follow(gateway)
+        (sent,) = await gateway.state.read(state.list_sent)
+        assert await gateway.state.read(state.answered, sent.id) == {RECIPIENT}
+
+    assert sent.collected_at == kept.collected[RECIPIENT]
+
+
+async def test_a_disclosure_the_hub_does_not_know_any_more_is_told(network: Network) -> None:
+    async with network.gateway(SENDER) as gateway:
+        await send.send(gateway, draft())
+        network.double.kept = {}
+        troubles = await follow.follow(gateway)
+
+    assert [trouble.code for trouble in troubles] == ["not-found"]
+
+
+async def test_the_first_key_statement_is_published_and_repeated_every_week(
+    network: Network,
+) -> None:
+    async with network.gateway(SENDER) as gateway:
+        await publish(gateway)
+        assert "put_key_statement" not in network.double.calls
+        network.sleep(days=7)
+        await publish(gateway)
+        await publish(gateway)
+
+    assert network.double.calls.count("put_key_statement") == 1
+    published = network.double.agencies[SENDER].key_statement
+    assert payload_of((published or "").encode())["seq"] == 2
+
+
+async def test_an_agency_nobody_admitted_is_told(network: Network) -> None:
+    async with network.gateway(SENDER) as gateway:
+        network.double.agencies.pop(SENDER)
+        with pytest.raises(Unauthenticated):
+            await publish(gateway)
+
+
+async def test_a_key_statement_of_ours_that_we_did_not_make_stops(network: Network) -> None:
+    office = network.offices[SENDER]
+    for file in office.home.statements.iterdir():
+        file.unlink()
+
+    async with network.gateway(SENDER) as gateway:
+        with pytest.raises(Held):
+            await publish(gateway)
+
+
+async def test_a_withdrawal_signed_by_a_stranger_erases_nothing(network: Network) -> None:
+    await delivered(network)
+    consent = network.double.consents[CONSENT_ID]
+    honest = payload_of(network.withdrawal(consent))
+    forged = sign(Kind.WITHDRAWAL, honest, new_identity(SENDER))
+    network.double.end_consent(CONSENT_ID, forged)
+    network.double.ask_erasure(ERASURE, CONSENT_ID, RECIPIENT)
+    before = files_below(network.offices[RECIPIENT].home.spool)
+
+    async with network.gateway(RECIPIENT) as gateway:
+        troubles = await erase.erase(gateway)
+
+    assert [type(trouble) for trouble in troubles] == [Held]
+    assert files_below(network.offices[RECIPIENT].home.spool) == before
