@@ -239,7 +239,7 @@ class SqliteDatabase:
         """See `Database.read`."""
 
         def snapshot() -> T:
-            with self._reader.connect() as connection:
+            with self._reader.begin() as connection:
                 return work(connection, *args, **kwargs)
 
         try:

@@ -11,6 +11,7 @@ from exchange.errors import Conflict
 from exchange.hub.storage import log
 from exchange.hub.storage.tables import agencies, identities
 from exchange.keyid import IdentityCard
+from exchange.prepared import Prepared
 
 State = Literal["active", "suspended"]
 
@@ -53,9 +54,9 @@ class Identity:
     agency_state: State
 
 
-_FIND = select(agencies).where(agencies.c.id == bindparam("of"))
-_ACTIVE = select(agencies.c.id).where(
-    agencies.c.id.in_(bindparam("of", expanding=True)), agencies.c.state == "active"
+_FIND = Prepared(select(agencies).where(agencies.c.id == bindparam("of")))
+_ACTIVE = Prepared(
+    select(agencies.c.id).where(agencies.c.id == bindparam("of"), agencies.c.state == "active")
 )
 _IDENTITY = select(identities, agencies.c.state.label("agency_state")).join_from(
     identities, agencies
@@ -95,7 +96,7 @@ def add(conn: Connection, card: IdentityCard, reach: Reach, *, chain: str, at: d
 
 def find(conn: Connection, agency: str) -> Agency | None:
     """Return an agency, suspended ones included, or None."""
-    row = conn.execute(_FIND, {"of": agency}).one_or_none()
+    row = _FIND.one(conn, {"of": agency})
     return None if row is None else _agency(row)
 
 
@@ -109,7 +110,7 @@ def listed(conn: Connection, *, after: str | None, limit: int) -> tuple[Agency, 
 
 def active(conn: Connection, names: Collection[str]) -> frozenset[str]:
     """Return those of `names` that are admitted and not suspended."""
-    return frozenset(conn.execute(_ACTIVE, {"of": list(names)}).scalars())
+    return frozenset(name for name in names if _ACTIVE.one(conn, {"of": name}))
 
 
 def suspend(conn: Connection, agency: str, *, at: datetime) -> bool:

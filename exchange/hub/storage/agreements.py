@@ -86,10 +86,10 @@ class AgreementStanding:
     ended_at: datetime | None
 
 
-_LOCK = Prepared((
+_LOCK = Prepared(
     select(agreements.c.ended_at)
     .where(agreements.c.digest == bindparam("of"))
-    .with_for_update(read=True))
+    .with_for_update(read=True)
 )
 _NO_TEXT = null()
 _SIGNED = select(
@@ -262,8 +262,8 @@ def lock(conn: Connection, agreement: str) -> AgreementStanding | None:
     row = _LOCK.one(conn, {"of": agreement})
     signed: dict[str, datetime] = {}
     given: list[AgreementNotice] = []
-    for is_signature, agency, moment, digest, notice_id, iat in conn.execute(
-        _STANDING, {"of": agreement}
+    for is_signature, agency, moment, digest, notice_id, iat in _STANDING.all(
+        conn, {"of": agreement}
     ):
         if is_signature:
             signed[agency] = moment

@@ -30,8 +30,8 @@ from exchange.hub.storage.tables import (
     disclosures,
     erasures,
 )
-from exchange.vocabulary import Uses
 from exchange.prepared import Prepared
+from exchange.vocabulary import Uses
 
 Role = Literal["collector", "releaser", "recipient"]
 
@@ -103,7 +103,7 @@ class ConsentSeen:
     """The withdrawal; None also for a caller who may not know."""
 
 
-_FIND = Prepared((
+_FIND = Prepared(
     select(
         consents.c.digest,
         consents.c.id,
@@ -116,19 +116,21 @@ _FIND = Prepared((
         consents.c.ended_why,
     )
     .where(consents.c.digest == bindparam("of"))
-    .with_for_update())
+    .with_for_update()
 )
-_FILED = Prepared(select(
-    consents.c.statement, consents.c.chain, consents.c.agreement, consents.c.recorded_at)
-).where(consents.c.digest == bindparam("of"))
-_COUNT = Prepared((
+_FILED = Prepared(
+    select(
+        consents.c.statement, consents.c.chain, consents.c.agreement, consents.c.recorded_at
+    ).where(consents.c.digest == bindparam("of"))
+)
+_COUNT = Prepared(
     update(consents)
     .where(
         consents.c.digest == bindparam("of"),
         consents.c.ended_at.is_(None),
         or_(consents.c.uses == RECURRING, consents.c.used < consents.c.uses),
     )
-    .values(used=consents.c.used + 1))
+    .values(used=consents.c.used + 1)
 )
 _GIVE_BACK = (
     update(consents)

@@ -72,12 +72,12 @@ class Gated:
     acknowledgement: bytes | None
 
 
-_KNOWN = Prepared(select(disclosures.c.digest, disclosures.c.state).where(
-    disclosures.c.id == bindparam("of"))
+_KNOWN = Prepared(
+    select(disclosures.c.digest, disclosures.c.state).where(disclosures.c.id == bindparam("of"))
 )
 _ADD = Prepared(insert(disclosures))
 _ADD_RECIPIENT = Prepared(insert(disclosure_recipients))
-_STORE = Prepared((
+_STORE = Prepared(
     update(disclosures)
     .where(disclosures.c.id == bindparam("of"), disclosures.c.state == "announced")
     .values(
@@ -86,21 +86,21 @@ _STORE = Prepared((
         blob=bindparam("name"),
         payload_size=bindparam("size"),
         payload_sha256=bindparam("sha256"),
-    ))
+    )
 )
-_NUMBER_NEXT = Prepared((
+_NUMBER_NEXT = Prepared(
     update(agencies)
     .where(agencies.c.id == bindparam("of"), agencies.c.state == "active")
     .values(inbox_last=agencies.c.inbox_last + 1)
-    .returning(agencies.c.inbox_last))
+    .returning(agencies.c.inbox_last)
 )
-_NUMBER = Prepared((
+_NUMBER = Prepared(
     update(disclosure_recipients)
     .where(
         disclosure_recipients.c.disclosure == bindparam("of"),
         disclosure_recipients.c.agency == bindparam("to"),
     )
-    .values(number=bindparam("place")))
+    .values(number=bindparam("place"))
 )
 _EVERY = disclosure_recipients.alias("every")
 _OTHERS = (
@@ -108,7 +108,7 @@ _OTHERS = (
     .where(_EVERY.c.disclosure == disclosures.c.id)
     .scalar_subquery()
 )
-_GATED = Prepared((
+_GATED = (
     select(
         disclosures.c.id,
         disclosures.c.digest,
@@ -126,23 +126,23 @@ _GATED = Prepared((
         disclosures.c.id == bindparam("of"),
         disclosure_recipients.c.agency == bindparam("caller"),
         disclosure_recipients.c.number.is_not(None),
-    ))
+    )
 )
-_COLLECT = Prepared((
+_COLLECT = Prepared(
     update(disclosure_recipients)
     .where(
         disclosure_recipients.c.disclosure == bindparam("of"),
         disclosure_recipients.c.agency == bindparam("caller"),
         disclosure_recipients.c.collected_at.is_(None),
     )
-    .values(collected_at=bindparam("at")))
+    .values(collected_at=bindparam("at"))
 )
-_COLLECTED = Prepared((
+_COLLECTED = Prepared(
     update(disclosures)
     .where(disclosures.c.id == bindparam("of"), disclosures.c.state == "stored")
-    .values(state="collected"))
+    .values(state="collected")
 )
-_ANSWER = Prepared((
+_ANSWER = Prepared(
     update(disclosure_recipients)
     .where(
         disclosure_recipients.c.disclosure == bindparam("of"),
@@ -154,14 +154,16 @@ _ANSWER = Prepared((
         result=bindparam("answered"),
         reason=bindparam("because"),
         acknowledgement=bindparam("signed"),
-    ))
+    )
 )
-_FATES = Prepared(select(
-    disclosure_recipients.c.collected_at,
-    disclosure_recipients.c.acknowledged_at,
-    disclosure_recipients.c.result,
-    disclosure_recipients.c.reason,)
-).where(disclosure_recipients.c.disclosure == bindparam("of"))
+_FATES = Prepared(
+    select(
+        disclosure_recipients.c.collected_at,
+        disclosure_recipients.c.acknowledged_at,
+        disclosure_recipients.c.result,
+        disclosure_recipients.c.reason,
+    ).where(disclosure_recipients.c.disclosure == bindparam("of"))
+)
 
 
 def known(conn: Connection, id: str, digest: str) -> State | None:  # noqa: A002 - wire's word
@@ -218,9 +220,10 @@ def store(
 
 
 def _next_number(conn: Connection, agency: str) -> int:
-    number: int | None = _NUMBER_NEXT.one(conn, {"of": agency})
-    if number is None:
+    row = _NUMBER_NEXT.one(conn, {"of": agency})
+    if row is None:
         raise Unavailable("a recipient was suspended between decision and commit")
+    number: int = row.inbox_last
     return number
 
 
@@ -228,10 +231,10 @@ def _complete(
     conn: Connection, new: NewDisclosure, kept: Kept, numbers: Mapping[str, int], at: datetime
 ) -> None:
     stored = {"at": at, "name": kept.blob, "size": kept.size, "sha256": kept.sha256}
-    if conn.execute(_STORE, {"of": new.id, **stored}).rowcount != 1:
+    if _STORE.changed(conn, {"of": new.id, **stored}) != 1:
         raise Unavailable("the disclosure changed between decision and commit")
     for agency, number in numbers.items():
-        conn.execute(_NUMBER, {"of": new.id, "to": agency, "place": number})
+        _NUMBER.changed(conn, {"of": new.id, "to": agency, "place": number})
 
 
 def _add(
@@ -243,8 +246,8 @@ def _add(
 ) -> None:
     if granted.asked.consent != new.consent or granted.asked.recipients != new.recipients.keys():
         raise Unavailable("the permit is for another disclosure")
-    conn.execute(
-        _ADD,
+    _ADD.changed(
+        conn,
         {
             "id": new.id,
             "digest": new.digest,
@@ -260,18 +263,14 @@ def _add(
             **row,
         },
     )
-    conn.execute(
-        _ADD_RECIPIENT,
-        [
-            {
-                "disclosure": new.id,
-                "agency": agency,
-                "fingerprint": key,
-                "number": numbers.get(agency),
-            }
-            for agency, key in sorted(new.recipients.items())
-        ],
-    )
+    for agency, key in sorted(new.recipients.items()):
+        recipient = {
+            "disclosure": new.id,
+            "agency": agency,
+            "fingerprint": key,
+            "number": numbers.get(agency),
+        }
+        _ADD_RECIPIENT.changed(conn, recipient)
 
 
 def gated(conn: Connection, id: str, caller: str) -> Gated | None:  # noqa: A002
@@ -300,9 +299,9 @@ def gated(conn: Connection, id: str, caller: str) -> Gated | None:  # noqa: A002
 def collect(conn: Connection, granted: Permit, id: str, caller: str) -> bool:  # noqa: A002
     """Note that the header goes out to `caller`; True the first time, which is the one logged."""
     at = granted.decided_at
-    if conn.execute(_COLLECT, {"of": id, "caller": caller, "at": at}).rowcount != 1:
+    if _COLLECT.changed(conn, {"of": id, "caller": caller, "at": at}) != 1:
         return False
-    conn.execute(_COLLECTED, {"of": id})
+    _COLLECTED.changed(conn, {"of": id})
     return True
 
 
@@ -333,9 +332,9 @@ def acknowledge(
         "because": answer.reason,
         "signed": answer.statement,
     }
-    if conn.execute(_ANSWER, row).rowcount != 1:
+    if _ANSWER.changed(conn, row) != 1:
         raise Conflict("the disclosure was acknowledged before")
-    fates = conn.execute(_FATES, {"of": found.id}).all()
+    fates = _FATES.all(conn, {"of": found.id})
     if found.state in {"stored", "collected"}:
         if not all(fate.acknowledged_at for fate in fates):
             return found.state

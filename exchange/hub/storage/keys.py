@@ -9,6 +9,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_new
 
 from exchange.errors import Conflict
 from exchange.hub.storage.tables import agencies, key_statements, revoked_keys
+from exchange.prepared import Prepared
 
 GRACE = timedelta(hours=24)
 """How long uploads sealed to the key before are still accepted after a rotation."""
@@ -37,11 +38,11 @@ _NEWEST = (
     .order_by(key_statements.c.seq.desc())
     .limit(1)
 )
-_ACCEPTED = (
+_ACCEPTED = Prepared(
     select(key_statements.c.agency, key_statements.c.fingerprint)
     .join_from(key_statements, agencies)
     .where(
-        key_statements.c.agency.in_(bindparam("of", expanding=True)),
+        key_statements.c.agency == bindparam("of"),
         agencies.c.state == "active",
         or_(
             key_statements.c.superseded_at.is_(None),
@@ -137,8 +138,9 @@ def accepted(
     The key of the newest statement, and for one day that of the one before; never a revoked one,
     never one of a suspended agency. Agencies without such a key are left out.
     """
-    asked = {"of": list(names), "since": now - GRACE, "begun": now + SKEW, "now": now}
-    found: dict[str, set[str]] = {}
-    for agency, fingerprint in conn.execute(_ACCEPTED, asked):
-        found.setdefault(agency, set()).add(fingerprint)
-    return {agency: frozenset(keys) for agency, keys in found.items()}
+    found: dict[str, frozenset[str]] = {}
+    for agency in names:
+        asked = {"of": agency, "since": now - GRACE, "begun": now + SKEW, "now": now}
+        if keys := frozenset(row.fingerprint for row in _ACCEPTED.all(conn, asked)):
+            found[agency] = keys
+    return found

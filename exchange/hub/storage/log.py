@@ -43,11 +43,11 @@ class Recorded:
     """Its number in its chain."""
 
 
-_NEXT = Prepared((
+_NEXT = Prepared(
     update(log_chain)
     .where(log_chain.c.chain == bindparam("of"))
     .values(next_n=log_chain.c.next_n + 1)
-    .returning(log_chain.c.next_n, log_chain.c.deferred))
+    .returning(log_chain.c.next_n, log_chain.c.deferred)
 )
 _EVENT = Prepared(insert(log_event))
 _PENDING = Prepared(insert(log_pending))
@@ -98,8 +98,8 @@ def record(conn: Connection, chain: Chain, event: Event) -> Recorded:
         fill_deferred(conn, chain)  # the earlier events of a chain get their leaves first
     rid = str(uuid4())
     body, made = _made(chain, n, rid, event)
-    conn.execute(
-        _EVENT,
+    _EVENT.changed(
+        conn,
         {
             "rid": rid,
             "chain": chain.uuid,
@@ -110,7 +110,7 @@ def record(conn: Connection, chain: Chain, event: Event) -> Recorded:
             "detail": event.detail,
         },
     )
-    conn.execute(_PENDING, {"rid": rid, "leaf": made})
+    _PENDING.changed(conn, {"rid": rid, "leaf": made})
     if made is None:
         conn.execute(_DEFER, {"of": chain.uuid})
     return Recorded(rid, n)
@@ -164,8 +164,8 @@ def record_document(conn: Connection, topic: str, document: bytes, at: datetime)
         at: hub time.
     """
     rid = str(uuid4())
-    conn.execute(
-        _EVENT,
+    _EVENT.changed(
+        conn,
         {
             "rid": rid,
             "chain": None,
@@ -176,7 +176,7 @@ def record_document(conn: Connection, topic: str, document: bytes, at: datetime)
             "detail": None,
         },
     )
-    conn.execute(_PENDING, {"rid": rid, "leaf": leaf.document_leaf(topic, document)})
+    _PENDING.changed(conn, {"rid": rid, "leaf": leaf.document_leaf(topic, document)})
     return Recorded(rid, 0)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, or_, select, updat
 
 from exchange.hub.storage.agencies import Reach
 from exchange.hub.storage.tables import agencies, notices
+from exchange.prepared import Prepared
 
 Kind = Literal["disclosure", "reminder", "erasure", "erasure-reminder"]
 
@@ -29,8 +30,8 @@ class Waiting:
 
 
 _ADD = insert(notices)
-_REACHABLE = select(agencies.c.id).where(
-    agencies.c.id.in_(bindparam("of", expanding=True)), agencies.c.channel.is_not(None)
+_REACHABLE = Prepared(
+    select(agencies.c.id).where(agencies.c.id == bindparam("of"), agencies.c.channel.is_not(None))
 )
 _DROP_OF_CONSENT = delete(notices).where(
     notices.c.state == "waiting", notices.c.consent == bindparam("cause")
@@ -59,7 +60,7 @@ def enqueue(
         disclosure: as `consent`.
         at: hub time; due at once, the relay merges what comes close together.
     """
-    reachable = conn.execute(_REACHABLE, {"of": list(to)}).scalars().all()
+    reachable = [agency for agency in to if _REACHABLE.one(conn, {"of": agency})]
     if not reachable:
         return
     conn.execute(
