@@ -1,0 +1,324 @@
+"""exchange.cli.consent_draft, .agreement_draft and .drafts: what a clerk writes is a record."""
+
+import tempfile
+import unicodedata
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exchange.canonical import sha256_hex
+from exchange.cli import agreement_draft, consent_draft
+from exchange.cli.consent_draft import Wanted
+from exchange.cli.drafts import LARGEST_DRAFT, read_toml
+from exchange.consent.subject import read_subject
+from exchange.consent.words import (
+    Capacity,
+    Custody,
+    EvidenceKind,
+    Form,
+    FormReason,
+    Power,
+    Role,
+)
+from exchange.errors import Malformed, TooLarge
+from exchange.vocabulary import Secrecy
+from tests import samples
+
+NOW = datetime(2026, 3, 2, 10, 40, 5, 700, tzinfo=UTC)
+SUBJECT: dict[str, Any] = {
+    "family_name": 'Quote " back\\slash # = [x]',
+    "given_name": "Ünï 'n'",
+    "born": "1990-05-17",
+    "case_numbers": {"jobcentre-a": "4711", "women-b": 'B"2'},
+    "guardians": [{"name": "One }", "power": "parent"}],
+    "particulars": "two\nlines",
+}
+WANTED = Wanted(
+    agreement="3f0c9b1e-6f57-4a3c-9d22-0a4f6d1c7b11",
+    releasers=["women-b"],
+    recipients=["jobcentre-a"],
+    categories=["tenancy-termination", "rent-arrears-letter"],
+    purpose="housing-loss",
+    uses="once",
+    until=date(2026, 8, 31),
+    form=Form.WRITTEN,
+    lang="de",
+    notice=None,
+    evidence=None,
+    pages=2,
+    subject=SUBJECT,
+)
+
+Written = Callable[..., Path]
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Written:
+    """Return a function that writes a draft and the files it names, with texts replaced."""
+    (tmp_path / "consent-form.txt").write_text("Einwilligung\n", encoding="utf-8")
+    (tmp_path / "form.pdf").write_bytes(b"%PDF")
+
+    def write(wanted: Wanted = WANTED, *changes: tuple[str, str]) -> Path:
+        file = tmp_path / "draft.toml"
+        text = consent_draft.template(wanted, file=file)
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new)
+        file.write_text(text, encoding="utf-8")
+        return file
+
+    return write
+
+
+def test_a_draft_becomes_what_was_wanted(written: Written) -> None:
+    found = consent_draft.read_draft(written(), now=NOW)
+    entered = NOW.replace(microsecond=0)
+    assert found.agreement == WANTED.agreement
+    assert found.releasers == {"women-b"}
+    assert found.recipients == {"jobcentre-a"}
+    assert found.categories == {"rent-arrears-letter", "tenancy-termination"}
+    assert (found.onward_from, found.secrecy, found.uses) == (frozenset(), None, 1)
+    assert (found.collected_at, found.valid_from) == (entered, entered)
+    assert found.valid_until == datetime(2026, 8, 31, 22, tzinfo=UTC)
+    assert [(signer.role, signer.at) for signer in found.signers] == [(Role.SUBJECT, entered)]
+    assert found.evidence is not None
+    assert (found.evidence.kind, found.evidence.pages) == (EvidenceKind.SCAN, 2)
+    assert found.evidence.sha256 == sha256_hex(b"%PDF")
+    assert found.notice.sha256 == sha256_hex(b"Einwilligung\n")
+    assert found.subject.payload() == SUBJECT
+
+
+def test_two_drafts_have_two_ids(written: Written) -> None:
+    first = consent_draft.read_draft(written(), now=NOW).id
+    assert first != consent_draft.read_draft(written(), now=NOW).id
+
+
+def test_blanks_must_be_filled_in(written: Written) -> None:
+    with pytest.raises(Malformed, match="family_name"):
+        consent_draft.read_draft(written(replace(WANTED, subject=None)), now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("line", "collected_at", "valid_from"),
+    [
+        (
+            "collected_at = 2026-03-01T09:30:00",
+            datetime(2026, 3, 1, 8, 30, tzinfo=UTC),
+            datetime(2026, 3, 1, 8, 30, tzinfo=UTC),
+        ),
+        (
+            "collected_at = 2026-03-01\nvalid_from = 2026-03-01",
+            datetime(2026, 3, 1, 11, tzinfo=UTC),
+            datetime(2026, 3, 1, 11, tzinfo=UTC),
+        ),
+        (
+            "collected_at = 2026-03-02\nvalid_from = 2026-04-01",
+            NOW.replace(microsecond=0),
+            datetime(2026, 3, 31, 22, tzinfo=UTC),
+        ),
+    ],
+)
+def test_days_and_times_become_instants(
+    written: Written, line: str, collected_at: datetime, valid_from: datetime
+) -> None:
+    file = written(WANTED, ("# collected_at = 2026-01-01T10:40:00", line + "  #"))
+    found = consent_draft.read_draft(file, now=NOW)
+    assert (found.collected_at, found.valid_from) == (collected_at, valid_from)
+
+
+def test_an_oral_consent_of_guardians_is_read(written: Written) -> None:
+    signers = """
+[[signers]]
+role = "witness"
+identified = "known"
+[[signers]]
+role = "guardian"
+identified = "known"
+at = 2026-03-01
+power = "parent"
+custody = "court"
+[[signers]]
+role = "guardian"
+identified = "eid"
+at = 2026-02-01T08:00:00Z
+power = "carer"
+areas_checked = true
+power_until = 2027-12-31
+[[signers]]
+role = "guardian"
+identified = "eid"
+power = "official"
+office = "youth-d"
+[notice]"""
+    file = written(
+        replace(WANTED, form=Form.ORAL_MINUTED, uses="5"),
+        ('# form_reason = "urgent-loss"', 'form_reason = "by-phone" #'),
+        ('# secrecy = "professional"', 'secrecy = "entrusted" #'),
+        ('capacity = "self"', 'capacity = "guardian"'),
+        ("\n[notice]", signers),
+        ('identified = "in-person"', 'identified = "in-person"\nentrusting = true'),
+        ("onward_from = []", 'onward_from = ["youth-d", "health-c"]'),
+    )
+    found = consent_draft.read_draft(file, now=NOW)
+    assert (found.form_reason, found.capacity) == (FormReason.BY_PHONE, Capacity.GUARDIAN)
+    assert (found.uses, found.secrecy) == (5, Secrecy.ENTRUSTED)
+    assert found.onward_from == {"health-c", "youth-d"}
+    assert found.evidence is not None
+    assert found.evidence.kind is EvidenceKind.MINUTES
+    assert [signer.role for signer in found.signers] == [
+        Role.SUBJECT,
+        Role.GUARDIAN,
+        Role.GUARDIAN,
+        Role.GUARDIAN,
+        Role.WITNESS,
+    ]
+    subject, carer, parent, official, _ = found.signers
+    assert subject.entrusting
+    assert (carer.power, carer.areas_checked) == (Power.CARER, True)
+    assert carer.power_until == datetime(2027, 12, 31, 23, tzinfo=UTC)
+    assert (parent.custody, parent.at) == (Custody.COURT, datetime(2026, 3, 1, 11, tzinfo=UTC))
+    assert official.office == "youth-d"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (("valid_until = 2026-08-31", "valid_until = 2026-08-31T10:00:00"), "valid_until"),
+        (("# valid_from = 2026-01-01", "valid_from = 2026-01-01T10:00:00 #"), "valid_from"),
+        (("# collected_at = 2026-01-01T10:40:00", 'collected_at = "x" #'), "collected_at"),
+        (('uses = "once"', 'uses = "often"'), "uses"),
+        (('uses = "once"', "uses = true"), "uses"),
+        (('file = "form.pdf"', "file = 1"), "evidence.file"),
+        (('file = "consent-form.txt"', 'file = "missing"'), "notice.file"),
+        (("[subject]", "remark = 1\n[subject]"), "evidence"),
+        (('releasers = ["women-b"]', "releasers = [1]"), "releasers"),
+        (('id = "consent-form"', 'id = "consent-form"\nremark = 1'), "notice"),
+        (('role = "subject"', 'role = "subject"\nremark = 1'), "signers"),
+    ],
+)
+def test_a_draft_with_something_else_is_refused(
+    written: Written, change: tuple[str, str], expected: str
+) -> None:
+    with pytest.raises(Malformed, match=expected):
+        consent_draft.read_draft(written(WANTED, change), now=NOW)
+
+
+@given(
+    st.text(
+        st.characters(exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp", "Cn"]),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_no_name_breaks_out_of_its_quotes(name: str) -> None:
+    named = unicodedata.normalize("NFC", name)
+    subject = {**SUBJECT, "family_name": named}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "draft.toml"
+        text = consent_draft.template(replace(WANTED, subject=subject), file=file)
+        file.write_text(text, encoding="utf-8", newline="")
+        assert read_subject(read_toml(file)["subject"]).payload() == subject
+
+
+def test_what_is_no_toml_names_the_line_and_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "draft.toml"
+    file.write_text('a = 1\nfamily_name = "Canaryname\n', encoding="utf-8")
+    with pytest.raises(Malformed, match=r"^draft\.toml is not TOML: look at line 2$"):
+        read_toml(file)
+    file.write_text("a = [1", encoding="utf-8")
+    with pytest.raises(Malformed, match=r"^draft\.toml is not TOML: look at its end$"):
+        read_toml(file)
+    file.write_bytes(b"\xff")
+    with pytest.raises(Malformed, match=r"^draft\.toml is not UTF-8$"):
+        read_toml(file)
+    file.write_bytes(b"#" * (LARGEST_DRAFT + 1))
+    with pytest.raises(TooLarge):
+        read_toml(file)
+
+
+KEYS = {"agency-a": samples.KID_A, "agency-b": samples.KID_B}
+
+
+def test_the_template_of_an_agreement_becomes_its_members(tmp_path: Path) -> None:
+    file = tmp_path / "agreement.toml"
+    text = agreement_draft.template("agency-a", today=date(2026, 3, 1))
+    file.write_text(text, encoding="utf-8")
+    found = agreement_draft.read_draft(file, KEYS)
+    assert found["term"] == {
+        "from": "2026-02-28T23:00:00Z",
+        "first_year": 2026,
+        "notice_months": 3,
+    }
+    assert [(party["agency"], party["kid"]) for party in found["parties"]] == list(KEYS.items())
+    read = samples.agreement(**{**found, "drafted_by": "agency-a", "iat": 1772400000})
+    assert read.collectors == {"agency-b"}
+    assert set(read.vocabulary.categories) == {"rent-arrears-letter", "tenancy-termination"}
+
+
+def test_a_fixed_term_ends_with_its_last_day(tmp_path: Path) -> None:
+    file = tmp_path / "agreement.toml"
+    text = agreement_draft.template("agency-a", today=date(2026, 3, 1))
+    for old, new in (
+        ("# until = 2027-06-30", "until = 2027-06-30"),
+        ("first_year = 2026\n", ""),
+        ("notice_months = 3\n", ""),
+    ):
+        text = text.replace(old, new)
+    file.write_text(text, encoding="utf-8")
+    assert agreement_draft.read_draft(file, KEYS)["term"] == {
+        "from": "2026-02-28T23:00:00Z",
+        "until": "2027-06-30T22:00:00Z",
+    }
+
+
+def test_own_words_are_joined_to_the_shipped_ones(tmp_path: Path) -> None:
+    file = tmp_path / "agreement.toml"
+    text = agreement_draft.template("agency-a", today=date(2026, 3, 1))
+    begin = text.index("# [vocabulary.purpose")
+    own = "\n".join(line.removeprefix("# ") for line in text[begin:].split("\n"))
+    text = text[:begin] + own
+    text = text.replace(
+        'purposes = ["housing-loss"]', 'purposes = ["housing-loss", "agency-a/shelter-place"]'
+    )
+    file.write_text(text, encoding="utf-8")
+    found = agreement_draft.read_draft(file, KEYS)
+    assert found["purposes"] == ["agency-a/shelter-place", "housing-loss"]
+    assert set(found["vocabulary"]["purpose"]) == {"agency-a/shelter-place", "housing-loss"}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (("from = 2026-03-01", 'from = "2026-03-01"'), "a day is written"),
+        (('agency = "agency-b"\nname', 'agency = "agency-c"\nname'), "agency-c is not pinned"),
+        (("[[flows]]", "[flows]"), "not the draft of an agreement"),
+        (("[term]", "[period]"), "'term' is missing|term is missing"),
+        (('purposes = ["housing-loss"]', 'purposes = ["unheard-of"]'), "not in the vocabulary"),
+        (('purposes = ["housing-loss"]', "purposes = 1"), "wrong type"),
+    ],
+)
+def test_a_draft_that_explains_nothing_is_refused(
+    tmp_path: Path, change: tuple[str, str], expected: str
+) -> None:
+    file = tmp_path / "agreement.toml"
+    text = agreement_draft.template("agency-a", today=date(2026, 3, 1))
+    assert change[0] in text
+    file.write_text(text.replace(*change), encoding="utf-8")
+    with pytest.raises(Malformed, match=expected):
+        agreement_draft.read_draft(file, KEYS)
+
+
+def test_a_text_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "form.txt").write_bytes(b"\xff")
+    file = tmp_path / "agreement.toml"
+    text = agreement_draft.template("agency-a", today=date(2026, 3, 1))
+    notice = '\n[[notices]]\nid = "x"\nversion = "1.0"\nlang = "de"\nreviewed = false\n'
+    file.write_text(text + notice + 'file = "form.txt"\n', encoding="utf-8")
+    with pytest.raises(Malformed, match="not UTF-8"):
+        agreement_draft.read_draft(file, KEYS)
