@@ -1,0 +1,248 @@
+"""The commands of `exchange gateway`, as processes: words, exit codes, and nothing half-written."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from exchange.members import write_time
+from exchange.statement import seconds
+from tests.agency.network import CONSENT_ID, LETTER, RECIPIENT, SENDER, Network, files_below
+
+ROOT = Path(__file__).parents[2]
+CONSENT_FORM = {"role": "subject", "identified": "in-person"}
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command answered."""
+
+    code: int
+    out: str
+    err: str
+
+
+async def exchange(*arguments: str | Path) -> Said:
+    """Run `exchange gateway` with these arguments."""
+    process = await start(*arguments)
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return Said(process.returncode, out.decode(), err.decode())
+
+
+async def start(*arguments: str | Path) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "exchange.cli.main", "gateway"),
+        *map(str, arguments),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+    )
+
+
+@pytest.fixture
+async def today(tmp_path: Path) -> AsyncIterator[Network]:
+    """Return the network at the time of the machine: commands own their clock."""
+    network = Network(tmp_path)
+    network.now = datetime.now(UTC).replace(microsecond=0)
+    async with network.double.running():
+        network.arrange()
+        given = write_time(network.now)
+        consent = network.signed_consent(
+            iat=seconds(network.now),
+            collected_at=given,
+            valid_from=given,
+            valid_until=write_time(network.now + timedelta(days=90)),
+            signers=[{**CONSENT_FORM, "at": given}],
+        )
+        network.double.consents = {consent.id: consent}
+        yield network
+
+
+@pytest.fixture
+def letter(tmp_path: Path) -> Path:
+    """Return a letter to be sent."""
+    file = tmp_path / "Mahnung.pdf"
+    file.write_bytes(LETTER)
+    return file
+
+
+def sending(network: Network, letter: Path) -> tuple[str | Path, ...]:
+    home = network.offices[SENDER].home.root
+    return ("send", letter, "--consent", CONSENT_ID, "--to", RECIPIENT, "--home", home)
+
+
+async def test_init_makes_a_home_that_only_its_user_can_look_into(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    given = ("init", "--agency", "women-b", "--hub", "http://127.0.0.1:8700", "--home", home)
+
+    first = await exchange(*given)
+    before = files_below(home)
+    second = await exchange(*given)
+    status = await exchange("status", "--home", home)
+
+    assert first.code == 0
+    assert "fingerprint for the annex" in first.out
+    assert {path.stat().st_mode & 0o077 for path in home.rglob("*")} == {0}
+    assert home.stat().st_mode & 0o777 == 0o700
+    assert second.code == 1
+    assert second.err.count("\n") == 1
+    assert files_below(home) == before
+    assert status.code == 0
+    assert "nothing was sent or received yet" in status.out
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("--agency", "women-b"),
+        ("--hub", "http://127.0.0.1:1"),
+        ("--agency", "Women B", "--hub", "http://127.0.0.1:1"),
+        ("--agency", "women-b", "--hub", "http://hub.example"),
+        ("--agency", "women-b", "--hub", "http://127.0.0.1:1", "--language", "fr"),
+    ],
+)
+async def test_init_with_something_missing_or_wrong_writes_nothing(
+    tmp_path: Path, given: tuple[str, ...]
+) -> None:
+    said = await exchange("init", *given, "--home", tmp_path / "home")
+
+    assert said.code == 1
+    assert said.err.startswith("exchange: ")
+    assert said.err.count("\n") == 1
+    assert not (tmp_path / "home").exists()
+
+
+async def test_init_refuses_a_folder_that_others_look_into(tmp_path: Path) -> None:
+    home = tmp_path / "shared"
+    home.mkdir(mode=0o755)
+    (home / "something").touch()
+
+    said = await exchange("init", "--agency", "a1", "--hub", "https://hub.example", "--home", home)
+
+    assert said.code == 1
+    assert "chmod" in said.err
+    assert not (home / "keys" / "identity.json").exists()
+
+
+async def test_a_letter_goes_from_command_to_command(today: Network, letter: Path) -> None:
+    remark = letter.with_name("remark.txt")
+    remark.write_text("CANARY-REMARK", encoding="utf-8")
+
+    sent = await exchange(
+        *sending(today, letter), "--category", "rent-arrears-letter", "--remark-file", remark
+    )
+    fetched = await exchange("fetch", "--home", today.offices[RECIPIENT].home.root)
+    followed = await exchange("fetch", "--home", today.offices[SENDER].home.root)
+    status = await exchange("status", "--home", today.offices[SENDER].home.root)
+
+    assert (sent.code, sent.err) == (0, "")
+    assert sent.out.startswith("stored ")
+    assert (fetched.code, fetched.out, fetched.err) == (0, "accepted 1\n", "")
+    assert followed.code == 0
+    assert "sent: 1 acknowledged" in status.out
+    spool = files_below(today.offices[RECIPIENT].home.spool)
+    assert LETTER in spool.values()
+    assert any(b"CANARY-REMARK" in data for data in spool.values())
+
+
+async def test_a_refusal_is_one_line_with_its_reasons(today: Network, letter: Path) -> None:
+    said = await exchange(*sending(today, letter), "--category", "energy-bill")
+
+    assert (said.code, said.out) == (1, "")
+    assert said.err == "exchange: not permitted: category; nothing was sent\n"
+
+
+async def test_a_file_that_is_none_is_told(today: Network, letter: Path) -> None:
+    letter.unlink()
+
+    said = await exchange(*sending(today, letter), "--category", "rent-arrears-letter")
+
+    assert said.code == 1
+    assert "is not a file" in said.err
+
+
+async def test_a_missing_option_is_a_usage_error(today: Network, letter: Path) -> None:
+    said = await exchange("send", letter, "--home", today.offices[SENDER].home.root)
+
+    assert said.code == 2
+    assert said.err.count("\n") == 1
+
+
+async def test_a_home_that_is_none_is_told(tmp_path: Path) -> None:
+    for command in ("status", "fetch", "run", "token"):
+        said = await exchange(command, "--home", tmp_path)
+
+        assert said.code == 1
+        assert "exchange gateway init" in said.err
+        assert said.err.count("\n") == 1
+
+
+async def test_what_is_held_is_explained(today: Network, letter: Path) -> None:
+    await exchange(*sending(today, letter), "--category", "rent-arrears-letter")
+    office = today.offices[RECIPIENT]
+    (office.home.pins / f"{SENDER}.json").unlink()
+
+    fetched = await exchange("fetch", "--home", office.home.root)
+    status = await exchange("status", "--home", office.home.root)
+
+    assert (fetched.code, fetched.out) == (0, "held 1\n")
+    assert "key-not-pinned" in status.out
+    assert "exchange keys pin" in status.out
+
+
+async def test_a_document_is_recalled(today: Network, letter: Path) -> None:
+    home = today.offices[SENDER].home.root
+    sent = await exchange(*sending(today, letter), "--category", "rent-arrears-letter")
+    disclosure_id = sent.out.split()[1]
+
+    recalled = await exchange("recall", disclosure_id, "--home", home)
+    unknown = await exchange("recall", CONSENT_ID, "--home", home)
+
+    assert recalled.code == 0
+    assert today.double.kept[disclosure_id].state == "ended"
+    assert (unknown.code, unknown.err) == (1, "exchange: Not found.\n")
+
+
+async def test_a_token_is_printed_and_nothing_else(today: Network) -> None:
+    said = await exchange("token", "--home", today.offices[SENDER].home.root)
+
+    assert (said.code, said.out, said.err) == (0, f"{SENDER}\n", "")
+
+
+async def test_run_says_when_it_runs_and_ends_with_sigterm(today: Network, letter: Path) -> None:
+    home = today.offices[RECIPIENT].home.root
+    running = await start("run", "--home", home)
+    try:
+        assert running.stdout is not None
+        async with asyncio.timeout(30):
+            assert await running.stdout.readline() == b"the gateway of women-b is running\n"
+            second = await exchange("fetch", "--home", home)
+            status = await exchange("status", "--home", home)
+            running.send_signal(signal.SIGTERM)
+            _, err = await running.communicate()
+    finally:
+        if running.returncode is None:
+            os.kill(running.pid, signal.SIGKILL)
+
+    assert running.returncode == 0
+    assert second.code == 1
+    assert "another process" in second.err
+    assert status.code == 0
+    assert all(line.startswith(b"{") for line in err.splitlines())
+
+
+@pytest.mark.parametrize("command", ["", "init", "send", "fetch", "run", "status", "token"])
+async def test_help_teaches(command: str) -> None:
+    said = await exchange(*filter(None, [command]), "--help")
+
+    assert (said.code, said.err) == (0, "")
+    assert "Usage: exchange gateway" in said.out
