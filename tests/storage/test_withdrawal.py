@@ -127,10 +127,8 @@ def test_a_header_is_not_released_under_an_ended_consent_even_with_a_stale_permi
     rows.store(conn, "d", "c")
     stale = rows.granted(conn, "c")
     withdraw(conn, "c")
-    row: dict[str, Any] = {
-        "disclosure": rows.uuid("disclosure", "d"),
-        "header": b"put back by a bug",
-    }
+    id_ = rows.uuid("disclosure", "d")
+    row = {"disclosure": id_, "header": b"put back by a bug"}
     conn.execute(insert(headers.headers), row)
     assert headers.release(conn, stale, id_) is None
     with pytest.raises(Unavailable):
