@@ -10,6 +10,7 @@ Never logs or answers a byte of what a client sent.
 import asyncio
 import ipaddress
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -29,6 +30,9 @@ TOO_MANY_LINES = "Too many headers received"
 """What aiohttp's parser says of more than `MOST_LINES`."""
 LINE_LIMIT = 8190
 """Bytes of one line of a request head: aiohttp's and Apache's default."""
+
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class Doorkeeper:
@@ -127,18 +131,35 @@ class Connection(RequestHandler):
             raise ConnectionError("an answer has begun already")
         if status == web.HTTPBadRequest.status_code and _too_large(exc):
             status = 431
-        structlog.get_logger("exchange.hub.http").info("unreadable", status=status)
-        refused = web.Response(
-            status=status,
-            body=encode(problems.http_problem(status)),
-            content_type=problems.MEDIA_TYPE,
-            headers={"Server": "exchange", "Cache-Control": "no-store"},
-        )
-        refused.force_close()
-        return refused
+        return refusal(status)
 
     def log_exception(self, *_args: Any, **_named: Any) -> None:
         """Write nothing: the texts and causes here quote what a client sent."""
+
+
+def refusal(status: int) -> web.Response:
+    """Return a constant problem, after which the connection is closed; log that it happened."""
+    structlog.get_logger("exchange.hub.http").info("unreadable", status=status)
+    refused = web.Response(
+        status=status,
+        body=encode(problems.http_problem(status)),
+        content_type=problems.MEDIA_TYPE,
+        headers={"Server": "exchange", "Cache-Control": "no-store"},
+    )
+    refused.force_close()
+    return refused
+
+
+def expecting(handler: Handler) -> Handler:
+    """Return `handler` behind a check of `Expect`: aiohttp answers it first, and quotes it."""
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        expected = request.headers.get("Expect", "100-continue")
+        if expected.lower() != "100-continue":
+            return refusal(417)
+        return await handler(request)
+
+    return answer
 
 
 def _too_large(refused: BaseException | None) -> bool:
@@ -153,7 +174,7 @@ class HubServer(Server):
 
     def __init__(self, stock: Server, *, doorkeeper: Doorkeeper, head_s: float) -> None:
         super().__init__(
-            stock.request_handler,
+            expecting(stock.request_handler),
             request_factory=stock.request_factory,
             handler_cancellation=stock.handler_cancellation,
             loop=stock._loop,  # noqa: SLF001 - see the module's docstring

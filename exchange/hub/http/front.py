@@ -42,7 +42,17 @@ SINGLE = frozenset(
     }
 )
 """Headers that decide something: of two, one program would take the first, another the last."""
-REFUSED = frozenset({"x-http-method-override", "x-http-method", "x-method-override"})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Methods any route may have; CONNECT, TRACE and all others are refused whatever they ask for."""
+REFUSED = frozenset(
+    {
+        "x-http-method",
+        "x-http-method-override",
+        "x-method-override",
+        "x-original-url",
+        "x-rewrite-url",
+    }
+)
 """Headers that would make a request mean another one."""
 
 _PATH = re.compile(r"/[A-Za-z0-9._/-]*", re.ASCII)
@@ -73,17 +83,17 @@ def check(request: web.Request, *, hosts: Collection[str]) -> None:
         hosts: values of `Host` this process answers, in lower case.
 
     Raises:
-        web.HTTPException: 400, 404, 415, 417, 421 or 431.
+        web.HTTPException: 400, 404, 405, 415, 421 or 431.
     """
     _check_lines(request)
     _check_framing(request)
+    if request.method not in METHODS:
+        raise web.HTTPMethodNotAllowed("", METHODS)
     if request.raw_path[:1] != "/" or request.headers[hdrs.HOST].lower() not in hosts:
         raise Misdirected
     _check_target(request.raw_path)
     if hdrs.CONTENT_ENCODING in request.headers:
         raise web.HTTPUnsupportedMediaType
-    if request.headers.get(hdrs.EXPECT, "100-continue").lower() != "100-continue":
-        raise web.HTTPExpectationFailed
 
 
 def _check_lines(request: web.Request) -> None:

@@ -72,16 +72,13 @@ async def problem_middleware(request: web.Request, handler: Handler) -> web.Stre
     log.info(
         "request",
         request_id=request[REQUEST_ID],
-        method=request.method if request.method in _METHODS else "other",
+        method=request.method if request.method in front.METHODS else "other",
         route=route_of(request),
         status=answer.status,
         duration_ms=round((time.monotonic() - begun) * 1000, 1),
         agency=request.get(CALLER),
     )
     return answer
-
-
-_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def route_of(request: web.Request) -> str:
