@@ -372,7 +372,7 @@ class Simulator:
     async def inbox(self, agency: str = RECIPIENT, query: str = "") -> Any:
         return (await self.call(agency, routes.INBOX, query=query)).json["entries"]
 
-    def withdrawal(self, given: Given, agency: str = RECIPIENT, **members: Any) -> bytes:
+    def withdrawal(self, given: Given, agency: str = SENDER, **members: Any) -> bytes:
         payload = {
             "id": str(uuid4()),
             "iat": seconds(self.now),
@@ -385,7 +385,7 @@ class Simulator:
         }
         return sign(Kind.WITHDRAWAL, payload, self.offices[agency].identity)
 
-    async def withdraw(self, given: Given, agency: str = RECIPIENT, **members: Any) -> Answer:
+    async def withdraw(self, given: Given, agency: str = SENDER, **members: Any) -> Answer:
         statement = self.withdrawal(given, agency, **members)
         return await self.call(
             agency, routes.WITHDRAW, id=given.id, json={"statement": statement.decode()}

@@ -30,9 +30,7 @@ class Told:
             raise Malformed("a reason is given by the agency, and only by it")
 
 
-async def withdraw(
-    desk: Desk, consent_id: str, told: Told, *, digest: str | None = None
-) -> shapes.Withdrawn:
+async def withdraw(desk: Desk, consent_id: str, told: Told) -> shapes.Withdrawn:
     """End a consent at the hub; from its answer on no header under it is released.
 
     Called again, it hands in the first statement: repeating a withdrawal harms nothing.
@@ -41,16 +39,15 @@ async def withdraw(
         desk: the parts; another process may be using the rest of the gateway.
         consent_id: id of the record.
         told: who withdrew, and how.
-        digest: of the record; None asks the hub, which tells it to those who may read the record.
 
     Raises:
-        NotFound: absent, or this agency is no party of its agreement.
+        NotFound: absent, or this agency may not read the record: it passes the wish on.
         Malformed: `told` gives a reason that is not its to give.
     """
     name = f"withdrawal-{consent_id}.jws"
     data = signed.kept(desk.home, name)
     if data is None:
-        named = digest or (await desk.client.consent(consent_id)).consent
+        named = (await desk.client.consent(consent_id)).consent
         data = sign(Kind.WITHDRAWAL, _payload(desk, named, told), desk.identity)
         # A crash after this sends the same bytes again; nobody is asked a second time.
         signed.keep(desk.home, name, data)

@@ -182,16 +182,15 @@ def withdraw(  # noqa: PLR0913  # each is an option of its own
         "purpose-reached", "subject-deceased", "recorded-in-error", "capacity-changed", "unlawful"
     ]
     | None = None,
-    digest: str | None = None,
     home: Home = Path(),
     passphrase_fd: Descriptor = None,
     demo: Demo = False,
 ) -> None:
     """Withdraw a consent, at once and for all recipients. No question, no reason from the person.
 
-    Whoever could give it may take it back, alone, by telling any party of the agreement. What is
-    not yet collected can then no longer be collected by anybody; recipients that have collected
-    are told to erase.
+    Whoever could give it may take it back, alone, by telling any office. One that cannot read the
+    record passes the wish on to the office that took the consent. What is not yet collected can
+    then no longer be collected by anybody; recipients that have collected are told to erase.
 
     Parameters
     ----------
@@ -205,8 +204,6 @@ def withdraw(  # noqa: PLR0913  # each is an option of its own
         When it reached this agency, such as 2026-04-01T09:15:00; now if not given.
     reason
         Why the agency ends it; only and always with --by agency.
-    digest
-        Digest of the record as the receipt shows it, where this agency cannot read the record.
     """
     told = Told(
         by=By(by),
@@ -217,7 +214,7 @@ def withdraw(  # noqa: PLR0913  # each is an option of its own
 
     async def work() -> None:
         async with open_desk(home, unlock=Asking(passphrase_fd), demo=demo) as desk:
-            ended = await withdraw_now(desk, consent_id, told, digest=digest)
+            ended = await withdraw_now(desk, consent_id, told)
             print(f"withdrawn   {ended.id}")
             print(f"ended       {ended.ended_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
 

@@ -52,16 +52,16 @@ class _Sought:
 async def withdraw(
     hub: Hub, consent_id: str, caller: str, statement: bytes, *, once: Once | None
 ) -> Withdrawn:
-    """Record a withdrawal that a party of the agreement was told; a repetition gets the first.
+    """Record a withdrawal that an agency was told; a repetition gets the first.
 
     From the commit on no header under the consent can be released by anybody; running streams
     under it are cut afterwards.
 
     Raises:
-        NotFound: absent, or the caller is no party of its agreement.
+        NotFound: absent, or the caller may not read the record; it then passes the wish on.
         StatementNotAcceptable: not a withdrawal of this consent by somebody who may end it.
     """
-    sought = await hub.db.read(_seek, hub, consent_id, caller)
+    sought = await hub.db.read(_seek, hub, consent_id, caller, statement)
     if sought is None:
         raise NotFound
     verified, withdrawal = _verified(hub, sought, caller, statement)
@@ -75,8 +75,10 @@ async def withdraw(
     return Withdrawn(sought.digest, ended.ended_at)
 
 
-def _seek(conn: Connection, hub: Hub, consent_id: str, caller: str) -> _Sought | None:
-    found = consents.endable(conn, consent_id, caller)
+def _seek(
+    conn: Connection, hub: Hub, consent_id: str, caller: str, statement: bytes
+) -> _Sought | None:
+    found = consents.endable(conn, consent_id, caller, statement)
     if found is None:
         return None
     filed = consents.filed(conn, found.digest)
@@ -124,7 +126,7 @@ def _withdraw(
     once: Once | None,
 ) -> ending.Ended:
     verified, withdrawal, chain = given
-    locked = consents.endable(conn, consent_id, caller)
+    locked = consents.endable(conn, consent_id, caller, verified.statement)
     if locked is None:
         raise NotFound
     now = hub.clock()

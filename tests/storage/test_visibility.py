@@ -160,13 +160,29 @@ def test_a_payload_is_fetched_by_its_recipients_while_its_header_is_there(
     assert disclosures.unneeded_blobs(conn, limit=9) == ()
 
 
-def test_every_party_of_the_agreement_may_hand_in_a_withdrawal_and_nobody_else(
+def who_may_end(conn: Connection, statement: bytes = b"another") -> set[str]:
+    id_ = rows.uuid("consent", "c")
+    return {who for who in EVERYBODY if consents.endable(conn, id_, who, statement)}
+
+
+def test_a_withdrawal_is_handed_in_by_whoever_may_read_the_record(conn: Connection) -> None:
+    rows.add_consent(conn, "c")
+    assert consents.endable(conn, rows.uuid("consent", "unknown"), SENDER, b"s") is None
+    assert who_may_end(conn) == {SENDER}
+
+    rows.store(conn, "d", "c")
+    assert who_may_end(conn) == {SENDER, RECIPIENT} == who_sees_consent(conn, "c")
+
+
+def test_the_withdrawal_that_ended_a_consent_is_a_repetition_for_whoever_brings_it(
     conn: Connection,
 ) -> None:
     rows.add_consent(conn, "c")
-    may = {who for who in EVERYBODY if consents.endable(conn, rows.uuid("consent", "c"), who)}
-    assert may == {SENDER, RECIPIENT, OTHER}
-    assert consents.endable(conn, rows.uuid("consent", "unknown"), SENDER) is None
+    rows.store(conn, "d", "c")
+    withdraw(conn, "c")
+
+    assert who_may_end(conn) == {SENDER}
+    assert who_may_end(conn, rows.withdrawal().statement) == set(EVERYBODY)
 
 
 def test_lists_go_by_id_and_continue_behind_one(conn: Connection) -> None:

@@ -23,7 +23,6 @@ from exchange.errors import Conflict, Unavailable
 from exchange.hub.storage import log
 from exchange.hub.storage.tables import (
     RECURRING,
-    agreement_parties,
     consent_parties,
     consents,
     disclosure_recipients,
@@ -201,15 +200,25 @@ def filed(conn: Connection, digest: str) -> Filed | None:
     )
 
 
-def endable(conn: Connection, id: str, caller: str) -> ConsentStanding | None:  # noqa: A002
+def endable(
+    conn: Connection,
+    id: str,  # noqa: A002
+    caller: str,
+    statement: bytes,
+) -> ConsentStanding | None:
     """Return the standing of a consent to an agency that may record its withdrawal, or None.
 
-    That is every party of its agreement: the person may tell any of them. Locks the row.
+    That is whoever may read the record, and whoever brings the very statement that ended it: a
+    recipient whose documents went with the consent repeats its withdrawal after a lost answer.
+    To every other party of the agreement the record does not exist, and its end would tell that
+    it did. Locks the row.
+
+    Args:
+        conn: of the unit of work.
+        id: of the record.
+        caller: who hands the withdrawal in.
+        statement: the withdrawal, as received.
     """
-    party = exists().where(
-        agreement_parties.c.agreement == consents.c.agreement,
-        agreement_parties.c.agency == caller,
-    )
     query = (
         select(
             consents.c.digest,
@@ -222,7 +231,10 @@ def endable(conn: Connection, id: str, caller: str) -> ConsentStanding | None:  
             consents.c.ended_at,
             consents.c.ended_why,
         )
-        .where(consents.c.id == id, party)
+        .where(
+            consents.c.id == id,
+            or_(_may_read(caller), consents.c.withdrawal == statement),
+        )
         .with_for_update()
     )
     row = conn.execute(query).one_or_none()
@@ -285,8 +297,18 @@ def unended_under(conn: Connection, agreement: str, *, limit: int) -> tuple[Cons
 
 def _visible(caller: str) -> Select[*tuple[object, ...]]:
     """Select a consent with the caller's roles: one condition, never one branch per role."""
-    collector = consents.c.collected_by == caller
-    releaser = _party(caller, "releaser")
+    must_erase = exists().where(
+        erasures.c.consent == consents.c.digest, erasures.c.recipient == caller
+    )
+    return select(
+        consents,
+        (consents.c.collected_by == caller).label("is_collector"),
+        _party(caller, "releaser").label("is_releaser"),
+        must_erase.label("must_erase"),
+    ).where(_may_read(caller))
+
+
+def _may_read(caller: str) -> ColumnElement[bool]:
     # To a recipient nothing exists before something is stored for it, and nothing is left if
     # that ended before it collected.
     reached = exists().where(
@@ -298,15 +320,11 @@ def _visible(caller: str) -> Select[*tuple[object, ...]]:
             disclosures.c.state.in_(("stored", "collected", "acknowledged")),
         ),
     )
-    must_erase = exists().where(
-        erasures.c.consent == consents.c.digest, erasures.c.recipient == caller
+    return or_(
+        consents.c.collected_by == caller,
+        _party(caller, "releaser"),
+        and_(_party(caller, "recipient"), reached),
     )
-    return select(
-        consents,
-        collector.label("is_collector"),
-        releaser.label("is_releaser"),
-        must_erase.label("must_erase"),
-    ).where(or_(collector, releaser, and_(_party(caller, "recipient"), reached)))
 
 
 def _party(caller: str, role: str) -> ColumnElement[bool]:
