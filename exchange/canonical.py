@@ -86,7 +86,10 @@ def loads(data: bytes, *, limit: int, depth: int = LARGEST_DEPTH) -> Any:
             parse_float=_refuse,
             parse_constant=_refuse,
         )
-        _check(value, depth)
+        if depth < text.count("[") + text.count("{"):  # else it cannot be nested deeper
+            _check_depth(value, depth)
+        if "\\u" in text:  # only an escape can write half a surrogate pair
+            _check_text(value)
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
         raise Malformed("not JSON in UTF-8") from None
     return value
@@ -119,17 +122,23 @@ def _refuse(_text: str) -> NoReturn:
     raise Malformed("floating point is not admitted")
 
 
-def _check(value: Any, depth: int) -> None:
+def _check_depth(value: Any, depth: int) -> None:
+    if isinstance(value, dict | list):
+        if depth == 0:
+            raise Malformed("JSON is nested too deeply")
+        for part in value.values() if isinstance(value, dict) else value:
+            _check_depth(part, depth - 1)
+
+
+def _check_text(value: Any) -> None:
     if isinstance(value, str):
         try:
             value.encode("utf-8")
         except UnicodeEncodeError:
             raise Malformed("a string is not valid Unicode") from None
     elif isinstance(value, dict | list):
-        if depth == 0:
-            raise Malformed("JSON is nested too deeply")
         for part in [*value.keys(), *value.values()] if isinstance(value, dict) else value:
-            _check(part, depth - 1)
+            _check_text(part)
 
 
 def b64u(data: bytes) -> str:

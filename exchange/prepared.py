@@ -69,11 +69,12 @@ class _Plan:
 class Prepared:
     """One statement, ready to run in a unit of work."""
 
-    __slots__ = ("_plans", "_statement")
+    __slots__ = ("_names_columns", "_plans", "_statement")
 
     def __init__(self, statement: Select[Any] | Insert | Update | Delete | Any) -> None:
         """Take a statement whose parameters are all bound by name."""
         self._statement = statement
+        self._names_columns = isinstance(statement, Insert) and statement.select is None
         self._plans: dict[tuple[str, ...], _Plan] = {}
 
     def all(self, conn: Connection, given: Mapping[str, Any]) -> list[Any]:
@@ -96,7 +97,7 @@ class Prepared:
 
     def _plan(self, conn: Connection, given: Mapping[str, Any]) -> _Plan:
         # Which columns an INSERT names follows from what it is given.
-        names = tuple(given) if isinstance(self._statement, Insert) else ()
+        names = tuple(given) if self._names_columns else ()
         plan = self._plans.get(names)
         if plan is None:
             plan = self._plans[names] = _planned(self._statement, conn.dialect, names)

@@ -135,7 +135,9 @@ def writer_engine(path: Path) -> Engine:
 
 def reader_engine(path: Path, *, readers: int = READERS) -> Engine:
     """Return an engine that cannot write; each of its transactions is one snapshot."""
-    engine = create_engine(_url(path), hide_parameters=True, pool_size=readers, max_overflow=0)
+    # One connection more than threads: a look in the caller's thread must not wait for one.
+    size = readers + 1
+    engine = create_engine(_url(path), hide_parameters=True, pool_size=size, max_overflow=0)
     tune(engine, begin="BEGIN", pragmas=(*PRAGMAS, "query_only=ON"))
     return engine
 

@@ -28,7 +28,7 @@ async def acknowledge(
         StatementNotAcceptable: not the caller's acknowledgement of this disclosure.
         Conflict: the caller has answered otherwise before.
     """
-    found, chain = await hub.db.read(_seek, disclosure, caller)
+    found, chain = await hub.db.look(_seek, disclosure, caller)
     if found is None:
         raise NotFound
     now = hub.clock()

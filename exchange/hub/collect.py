@@ -50,7 +50,7 @@ async def collect(hub: Hub, disclosure: str, caller: str, *, once: Once | None) 
     Raises:
         NotFound: absent, hidden, over or denied; the caller cannot tell which.
     """
-    chain, question = await hub.db.read(_seek, disclosure, caller)
+    chain, question = await hub.db.look(_seek, disclosure, caller)
     vetoed = False
     if question is not None and hub.vetoes:
         vetoed = await gate.vetoes(hub, asked_by_manifest(context_of(question)))

@@ -91,7 +91,7 @@ async def plan(hub: Hub, manifest: Manifest) -> Plan:
     """
     asked = asked_by_manifest(manifest.context)
     vetoed = await gate.vetoes(hub, asked)
-    looked = await hub.db.read(_look, hub, manifest, asked, vetoed)
+    looked = await hub.db.look(_look, hub, manifest, asked, vetoed)
     if isinstance(looked, Denied):
         await _refuse(hub, manifest, looked)
         raise NotPermitted

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from exchange.consent.decision import Permit
 from exchange.errors import Unavailable
 from exchange.hub.storage.tables import Uuid, consents, disclosures, metadata
+from exchange.prepared import Prepared
 
 headers = Table(
     "headers",
@@ -32,17 +33,19 @@ headers = Table(
     Column("header", LargeBinary, nullable=False),
 )
 
-_KEEP = insert(headers).from_select(
-    ["disclosure", "header"],
-    select(disclosures.c.id, bindparam("octets", type_=LargeBinary))
-    .join_from(disclosures, consents)
-    .where(
-        disclosures.c.id == bindparam("of"),
-        disclosures.c.consent == bindparam("consent"),
-        consents.c.ended_at.is_(None),
-    ),
+_KEEP = Prepared(
+    insert(headers).from_select(
+        ["disclosure", "header"],
+        select(disclosures.c.id, bindparam("octets", type_=LargeBinary))
+        .join_from(disclosures, consents)
+        .where(
+            disclosures.c.id == bindparam("of"),
+            disclosures.c.consent == bindparam("consent"),
+            consents.c.ended_at.is_(None),
+        ),
+    )
 )
-_RELEASE = (
+_RELEASE = Prepared(
     select(headers.c.header)
     .join_from(headers, disclosures)
     .join(consents, consents.c.digest == disclosures.c.consent)
@@ -52,7 +55,7 @@ _RELEASE = (
         consents.c.ended_at.is_(None),
     )
 )
-_KEPT = select(headers.c.disclosure).where(headers.c.disclosure == bindparam("id"))
+_KEPT = Prepared(select(headers.c.disclosure).where(headers.c.disclosure == bindparam("id")))
 _DELETE = delete(headers).where(headers.c.disclosure.in_(bindparam("ids", expanding=True)))
 
 
@@ -63,7 +66,7 @@ def keep(conn: Connection, granted: Permit, disclosure: str, header: bytes) -> N
         Unavailable: the consent that was decided on has ended, or is not the disclosure's.
     """
     row = {"of": disclosure, "octets": header, "consent": granted.asked.consent}
-    if conn.execute(_KEEP, row).rowcount != 1:
+    if _KEEP.changed(conn, row) != 1:
         raise Unavailable("the consent changed between decision and commit")
 
 
@@ -75,13 +78,14 @@ def release(conn: Connection, granted: Permit, disclosure: str) -> bytes | None:
     as a refusal. From the COMMIT on the header counts as handed out.
     """
     asked = {"id": disclosure, "consent": granted.asked.consent}
-    header: bytes | None = conn.execute(_RELEASE, asked).scalar_one_or_none()
+    row = _RELEASE.one(conn, asked)
+    header: bytes | None = None if row is None else row.header
     return header
 
 
 def kept(conn: Connection, disclosure: str) -> bool:
     """Tell whether the header of a disclosure is there, without reading it."""
-    return conn.execute(_KEPT, {"id": disclosure}).scalar_one_or_none() is not None
+    return _KEPT.one(conn, {"id": disclosure}) is not None
 
 
 def forget(conn: Connection, ids: Sequence[str]) -> None:
