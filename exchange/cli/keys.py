@@ -107,7 +107,11 @@ def show(
 def pin(
     agency: Annotated[str, Parameter(help="Id of the other agency.")],
     fingerprint: Annotated[
-        str, Parameter(help="The 13 spoken groups in quotes, or the 43 characters of the kid.")
+        str,
+        Parameter(
+            help="The 13 spoken groups in quotes, or the 43 characters of the kid.",
+            allow_leading_hyphen=True,
+        ),
     ],
     *,
     method: Annotated[
@@ -159,7 +163,11 @@ def rotate(*, home: Home = Path(), passphrase_fd: Descriptor = None) -> None:
 
 def revoke(
     fingerprint: Annotated[
-        str, Parameter(help="Of the document key, as `exchange keys show` prints it, or spoken.")
+        str,
+        Parameter(
+            help="Of the document key, as `exchange keys show` prints it, or spoken.",
+            allow_leading_hyphen=True,
+        ),
     ],
     *,
     home: Home = Path(),

@@ -140,6 +140,16 @@ async def test_a_wrong_fingerprint_is_no_pin(tmp_path: Path) -> None:
     assert read_pins(tmp_path / "pins") == {}
 
 
+@pytest.mark.parametrize("begin", ["-", "-4", "--", "-h"])
+async def test_a_key_id_that_begins_with_a_hyphen_is_no_option(tmp_path: Path, begin: str) -> None:
+    (tmp_path / "pins").mkdir()
+    how = ("--method=annex", "--confirmed-by", "a", "b", f"--home={tmp_path}")
+    kid = begin + "A" * (43 - len(begin))
+    assert (await keys("pin", "agency-b", kid, *how))[0] == 0
+    assert read_pins(tmp_path / "pins")["agency-b"].kid == kid
+    assert "unknown option" not in (await refusal("revoke", kid, f"--home={tmp_path}")).lower()
+
+
 async def test_a_backup_is_imported_whatever_protects_it(tmp_path: Path) -> None:
     identity = IdentityKey("agency-a", b"\x01" * 32, b"\x02" * 32)
     paths = [tmp_path / "first.pem", tmp_path / "second.pem"]
