@@ -5,6 +5,7 @@ change is answered, and only one process uses the database. It serves authentica
 verification of signatures. What decides about a document reads the rows in its own transaction.
 """
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -42,6 +43,8 @@ class Directory:
     """The registered identities by `kid`; keys are loaded once."""
 
     def __init__(self, identities: Iterable[Identity] = ()) -> None:
+        self.turn = asyncio.Lock()
+        """Held while rows are read and taken over: an older reading never comes last."""
         self._known: dict[str, _Known] = {}
         self._of: dict[str, list[_Known]] = {}
         self.replace(identities)

@@ -11,8 +11,13 @@ PAGE = 200
 
 
 async def refresh(hub: Hub) -> None:
-    """Take over the agencies and identities of the last commit; before the change is answered."""
-    hub.directory.replace(await hub.db.read(registered))
+    """Take over the agencies and identities of the last commit; before the change is answered.
+
+    One after the other: two changes at once would otherwise take over what the earlier one read
+    last, and an agency just suspended would go on calling.
+    """
+    async with hub.directory.turn:
+        hub.directory.replace(await hub.db.read(registered))
 
 
 def registered(conn: Connection) -> list[Identity]:
