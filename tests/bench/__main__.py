@@ -3,8 +3,10 @@
 `python -m tests.bench [NAME]`; progress and absolute values go to standard error.
 """
 
+import logging
 import sys
 
+from exchange.cli import events
 from tests.bench import agency, decide, hub, seal
 from tests.bench.figures import Benchmark
 
@@ -25,6 +27,8 @@ def main(only: str | None) -> int:
     if only is not None and only not in known:
         print(f"no figure {only!r}; there are: {', '.join(known)}", file=sys.stderr)
         return 2
+    # Configured as every command configures it: unconfigured, events are painted on the output.
+    events.configure(sys.stderr, level=logging.ERROR)
     good = True
     for benchmark in BENCHMARKS:
         if only is not None and only not in benchmark.names:

@@ -20,7 +20,9 @@ CHUNK = 1 << 18
 
 
 def connect(directory: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(directory / "floor.db", isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        directory / "floor.db", isolation_level=None, check_same_thread=False
+    )
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("CREATE TABLE IF NOT EXISTS stored (id TEXT PRIMARY KEY, size INTEGER)")

@@ -204,7 +204,9 @@ async def _upload_in(folder: Path, report: Report) -> list[Figure]:
     ]
 
 
-async def _timed(request: "aiohttp.client._BaseRequestContextManager[aiohttp.ClientResponse]") -> float:
+async def _timed(
+    request: "aiohttp.client._BaseRequestContextManager[aiohttp.ClientResponse]",
+) -> float:
     start = parts.now()
     async with request as answer:
         body = await answer.read()

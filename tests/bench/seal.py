@@ -53,7 +53,9 @@ def _run(report: Report) -> list[Figure]:
             cipher = parts.wall(lambda: parts.chacha_chunks(SIZE))
             files = [Outgoing("scan.tif", "image/tiff", source)]
             sealing = parts.wall(
-                lambda: seal(files, terms=terms(), recipients={"jobcentre-a": recipient}, target=target)  # noqa: B023
+                lambda: seal(
+                    files, terms=terms(), recipients={"jobcentre-a": recipient}, target=target
+                )  # noqa: B023
             )
             sealed = parts.wall(lambda: parts.sha256_file(target))
             target.unlink()
