@@ -1,5 +1,12 @@
-"""The processes of the demo: started here, logged into files, and ended here, whatever happens."""
+"""The processes of the demo: started here, logged into files, and ended here, whatever happens.
 
+What runs all the time is started as a user would start it. Commands that come and go run in
+processes of their own as well, but forked from one that has loaded the program already: loading it
+two dozen times would take longer than everything it does here.
+"""
+
+import itertools
+import multiprocessing
 import os
 import signal
 import socket
@@ -9,14 +16,21 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 from exchange.cli.demo_report import Failed, must
+from exchange.cli.main import main
 
 PATIENCE_S = 15.0
 """Seconds something may take to happen before the demo gives up."""
 PAUSE_S = 0.02
 """Seconds between two looks."""
+PRELOADED = (
+    *("exchange.cli.agreement", "exchange.cli.consent", "exchange.agency.hand_over"),
+    *("exchange.agency.poll", "exchange.agency.plan", "exchange.hub.app", "rich.progress"),
+)
+"""Modules that the process has loaded from which commands are forked."""
 
 
 @dataclass
@@ -26,6 +40,13 @@ class Processes:
     logs: Path
     environment: dict[str, str]
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _forks: ForkServerContext = field(init=False)
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1), init=False)
+
+    def __post_init__(self) -> None:
+        """Say what the process loads from which commands are forked."""
+        self._forks = multiprocessing.get_context("forkserver")
+        self._forks.set_forkserver_preload(list(PRELOADED))
 
     def start(self, name: str, arguments: Sequence[str]) -> None:
         """Start `python ARGUMENTS` under `name`."""
@@ -50,20 +71,20 @@ class Processes:
             arguments: of the command line.
             refused: it must fail; its one line of error is returned.
         """
-        done = subprocess.run(  # noqa: S603 -- our own program
-            [sys.executable, "-m", "exchange.cli.main", *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=self.environment,
-            timeout=4 * PATIENCE_S,
-            check=False,
-        )
-        shown, complaint = done.stdout.decode("utf-8"), done.stderr.decode("utf-8").strip()
+        output = self.logs / f"command-{next(self._numbers):02d}"
+        forked = self._forks.Process(target=_command, args=(arguments, output, self.environment))
+        forked.start()
+        forked.join(4 * PATIENCE_S)
+        if forked.is_alive():
+            forked.kill()
+            raise Failed("a command did not end")
+        shown = output.with_suffix(".out").read_text(encoding="utf-8")
+        complaint = output.with_suffix(".err").read_text(encoding="utf-8").strip()
         command = "exchange " + " ".join(arguments[:2])
         if refused:
-            must(done.returncode, f"{command} was not refused")
+            must(forked.exitcode, f"{command} was not refused")
             return complaint
-        must(not done.returncode, f"{command}: {complaint.removeprefix('exchange: ')}")
+        must(forked.exitcode == 0, f"{command}: {complaint.removeprefix('exchange: ')}")
         return shown
 
     def log(self, name: str) -> str:
@@ -96,6 +117,16 @@ class Processes:
             except subprocess.TimeoutExpired:
                 started.kill()
                 started.wait()
+
+
+def _command(arguments: Sequence[str], output: Path, environment: dict[str, str]) -> None:
+    """Be the process `exchange ARGUMENTS`, with what it prints in files."""
+    os.environ.clear()
+    os.environ.update(environment)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for descriptor, suffix in ((1, ".out"), (2, ".err")):
+        os.dup2(os.open(output.with_suffix(suffix), os.O_WRONLY | os.O_CREAT, 0o600), descriptor)
+    sys.exit(main(arguments))
 
 
 @contextmanager

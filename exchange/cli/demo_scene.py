@@ -37,6 +37,8 @@ class Scene:
     """Seconds since 1970: when disclosures that are asked about would expire."""
     keys: tuple[str, ...] = ("--demo",)
     """What makes gateways take demo keys; empty for keys of their own."""
+    subject: str = ""
+    """Subject of the mail that says that something waits."""
     kids: dict[str, str] = field(default_factory=dict)
     """Name of each agency's identity key, as its gateway printed it."""
     tokens: dict[str, str] = field(default_factory=dict)

@@ -60,7 +60,8 @@ def refuse_after_withdrawal(
 def erase(scene: Scene) -> None:
     """Let the recipient learn that it must erase, do so, and sign for it."""
     with scene.report.step(f"{RECIPIENT} is told to erase, erases and confirms, signed") as notes:
-        wait_for_mail(scene, 4)  # two letters, a scan, and now a task
+        mail = wait_for_mail(scene, unlike=scene.subject)
+        notes.add(f"told by e-mail: {mail['Subject']}")
         scene.act(RECIPIENT, "gateway", "fetch")
         spool = scene.home(RECIPIENT) / "spool"
         must(not occurrences(spool, [CANARY]), "the recipient still has what it must erase")
