@@ -7,7 +7,6 @@ when receiving, of its intake worker), all threads counted.
 
 import asyncio
 import os
-import sqlite3
 import statistics
 import sys
 import tempfile

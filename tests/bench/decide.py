@@ -7,7 +7,7 @@ consent, spread over the whole table, on a snapshot of its own as the gate's fir
 
 import asyncio
 import os
-import random
+import secrets
 import shutil
 import sqlite3
 import statistics
@@ -106,7 +106,7 @@ def _fill(database: Path, count: int) -> None:
             row[at["statement"]] = bytes(STATEMENT)
             yield row
 
-    connection.executemany(f"INSERT INTO consents VALUES ({marks})", filled())
+    connection.executemany(f"INSERT INTO consents VALUES ({marks})", filled())  # noqa: S608 - marks only
     parties = ((digest, agency, role) for digest in rows for agency, role in _PARTIES)
     connection.executemany(
         "INSERT INTO consent_parties (consent, agency, role) VALUES (?, ?, ?)", parties
@@ -127,7 +127,7 @@ def _uuid() -> str:
 def _questions(place: Place, consents: list[Given], count: int) -> Iterator[Asked]:
     for _ in range(count):
         yield Asked(
-            consent=random.choice(consents).digest,
+            consent=secrets.choice(consents).digest,
             sender=SENDER,
             recipients=frozenset({RECIPIENT}),
             purpose="housing-loss",

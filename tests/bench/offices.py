@@ -1,4 +1,4 @@
-"""Two gateways and a hub of its own process, arranged as offices do: keys, pins, agreement, consent."""
+"""Two gateways and a hub of its own process: keys, pins, agreement and consent as offices do."""
 
 import os
 import socket
@@ -12,7 +12,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from exchange import canonical
-from exchange.agency import agree, home as homes
+from exchange.agency import agree
+from exchange.agency import home as homes
 from exchange.agency.app import open_gateway
 from exchange.agency.hand_over import open_desk, published
 from exchange.agency.home import Home

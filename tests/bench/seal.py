@@ -9,6 +9,7 @@ from pathlib import Path
 from exchange.envelope.manifest import Terms
 from exchange.envelope.sealing import Outgoing, seal
 from exchange.keyring.decryption import DocumentKey
+from exchange.keyring.recipient import DocumentRecipient
 from exchange.vocabulary import Secrecy
 from tests.bench import parts
 from tests.bench.figures import Benchmark, Figure, Report
@@ -39,6 +40,11 @@ def terms() -> Terms:
     )
 
 
+def _sealed(source: Path, target: Path, recipient: DocumentRecipient) -> None:
+    files = [Outgoing("scan.tif", "image/tiff", source)]
+    seal(files, terms=terms(), recipients={"jobcentre-a": recipient}, target=target)
+
+
 def _run(report: Report) -> list[Figure]:
     with tempfile.TemporaryDirectory(dir=memory_folder()) as name:
         folder = Path(name)
@@ -51,12 +57,7 @@ def _run(report: Report) -> list[Figure]:
         for number in range(ROUNDS):
             plain = parts.wall(lambda: parts.sha256_file(source))
             cipher = parts.wall(lambda: parts.chacha_chunks(SIZE))
-            files = [Outgoing("scan.tif", "image/tiff", source)]
-            sealing = parts.wall(
-                lambda: seal(
-                    files, terms=terms(), recipients={"jobcentre-a": recipient}, target=target
-                )  # noqa: B023
-            )
+            sealing = parts.wall(lambda: _sealed(source, target, recipient))
             sealed = parts.wall(lambda: parts.sha256_file(target))
             target.unlink()
             least = 2 * plain + cipher + sealed
