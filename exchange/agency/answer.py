@@ -56,6 +56,7 @@ async def decide_answer(
         acknowledgement=sign(Kind.ACKNOWLEDGEMENT, answer.payload(), gateway.identity),
     )
     await gateway.state.write(_decide, decided, files)
+    gateway.origins.note(files)
     return decided
 
 

@@ -17,6 +17,7 @@ from exchange.agency import home as homes
 from exchange.agency.calls import Credentials, Patience
 from exchange.agency.client import connect
 from exchange.agency.keyfiles import KeyFiles, Unlock, credentials_directory, no_passphrase
+from exchange.agency.origins import Origins
 from exchange.agency.partners import Partners
 from exchange.agency.parts import Clock, Desk, Gateway
 from exchange.agency.pins import read_pins
@@ -123,6 +124,7 @@ async def _gateway(desk: Desk, state: SqliteDatabase) -> Gateway:
         state=state,
         partners=partners,
         records=Records(card, document_keys, desk.client, state, partners),
+        origins=Origins(state),
         verify_log=verify_log,
         clock=desk.clock,
     )

@@ -43,7 +43,7 @@ _SECRECY: Final[Mapping[Secrecy, tuple[str, str]]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class Reception:
     """Where received documents are converted."""
 
     intake: Intake
@@ -57,15 +57,15 @@ class Desk:
 
 
 @asynccontextmanager
-async def open_desk(gateway: Gateway) -> AsyncIterator[Desk]:
-    """Yield the desk of a gateway with its first worker started, and end all workers afterwards.
+async def open_reception(gateway: Gateway) -> AsyncIterator[Reception]:
+    """Yield where documents are converted, its first worker started; end all workers afterwards.
 
     Raises:
         Misconfigured: the intake plugin of the settings cannot be loaded.
     """
     adapter = adapter_of(gateway.settings)
     async with Intake(adapter, gateway.home.workers) as running:
-        yield Desk(intake=running, started=await running.start(), profile=adapter.profile)
+        yield Reception(intake=running, started=await running.start(), profile=adapter.profile)
 
 
 def adapter_of(settings: GatewaySettings) -> Adapter:
@@ -92,7 +92,11 @@ def published(capabilities: Capabilities) -> shapes.Capabilities:
 
 
 async def convert(
-    gateway: Gateway, desk: Desk, examined: Examined, opened: Opened, collected_at: datetime
+    gateway: Gateway,
+    reception: Reception,
+    examined: Examined,
+    opened: Opened,
+    collected_at: datetime,
 ) -> str:
     """Convert an opened document; return the name its folder will have in the spool.
 
@@ -102,22 +106,26 @@ async def convert(
         Quarantined: the adapter could not, with the reason.
         Unavailable: no worker can be had now; nothing is decided.
     """
-    package = await _package(gateway, desk, examined, opened, collected_at)
+    package = await _package(gateway, reception, examined, opened, collected_at)
     target = spool.make_target(gateway.home, package.disclosure_id)
-    await desk.intake.convert(package, target)
+    await reception.intake.convert(package, target)
     await asyncio.to_thread(spool.secure_target, gateway.home)
     return folder_name(package)
 
 
 async def _package(
-    gateway: Gateway, desk: Desk, examined: Examined, opened: Opened, collected_at: datetime
+    gateway: Gateway,
+    reception: Reception,
+    examined: Examined,
+    opened: Opened,
+    collected_at: datetime,
 ) -> DocumentPackage:
     context = examined.manifest.context
     record = examined.consent.record
     agreement = await gateway.records.agreement(record.agreement, now=gateway.clock())
     return DocumentPackage(
         disclosure_id=context.id,
-        profile=desk.profile,
+        profile=reception.profile,
         sender=context.sender,
         sender_name=_office(agreement, context.sender),
         purpose=_purpose(agreement, context.purpose),

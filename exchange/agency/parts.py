@@ -8,6 +8,7 @@ from typing import Protocol, TypeAlias
 from exchange.agency.client import HubClient
 from exchange.agency.home import Home
 from exchange.agency.keyfiles import KeyFiles
+from exchange.agency.origins import Origins
 from exchange.agency.partners import Partners
 from exchange.agency.records import Records
 from exchange.agency.rekey import Ring
@@ -73,6 +74,8 @@ class Gateway:
     """Whom this agency trusts, and to which keys it seals."""
     records: Records
     """Consents and agreements, verified."""
+    origins: Origins
+    """Which files came from other agencies."""
     verify_log: DisclosureVerifier
     clock: Clock
 

@@ -4,30 +4,26 @@ Runs the same decision as the hub, on the records this agency may read. The hub'
 reason; this one has.
 """
 
-import asyncio
-import hashlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
+from datetime import UTC, datetime
 
-from exchange.agency import state
+from exchange.agency.origins import size_of
 from exchange.agency.parts import Gateway
 from exchange.agency.records import KnownAgreement, KnownConsent
 from exchange.agency.state import Delivered
 from exchange.agreement.record import Release
 from exchange.consent import decision
-from exchange.consent.decision import Deny, decide
+from exchange.consent.decision import Asked, Deny, decide
 from exchange.envelope.contents import Contents, Entry, Letter, Onward, unsuitable
-from exchange.envelope.manifest import Addressee, Terms, new_context
+from exchange.envelope.manifest import Terms
 from exchange.envelope.names import distinct
 from exchange.envelope.sealing import Outgoing
 from exchange.errors import Malformed, NotCovered, NotFound
 from exchange.keyring.directory import Accepted
 from exchange.statement import seconds
 from exchange.vocabulary import Secrecy, secrecy
-from exchange.wire.asked import asked_by_manifest
 
 _NOTHING = "0" * 64
 """Stands for the digest of contents that are not read yet."""
@@ -84,7 +80,7 @@ async def plan(gateway: Gateway, draft: Draft, recipients: Sequence[str]) -> Pla
         raise NotCovered((decision.Reason.AGREEMENT.value,))
     keys = [await gateway.partners.key_of(agency, now=now) for agency in sorted(recipients)]
     terms = _terms(gateway, draft, consent, agreement, now)
-    brought = await _brought(gateway, draft.files)
+    brought = await gateway.origins.of(draft.files)
     await _decide(gateway, terms, keys, consent, brought)
     _check_release(gateway, draft, agreement, recipients)
     for key in keys:
@@ -138,13 +134,19 @@ async def _decide(
     consent: KnownConsent,
     brought: Sequence[Delivered],
 ) -> None:
-    addressees = [Addressee(key.statement.agency, key.recipient.fingerprint) for key in keys]
-    onward = tuple(
-        decision.Onward(sender=file.sender, secrecy=secrecy(file.secrecy), collected=True)
-        for file in brought
+    asked = Asked(
+        consent=terms.consent,
+        sender=terms.sender,
+        recipients=frozenset(key.statement.agency for key in keys),
+        purpose=terms.purpose,
+        category=terms.category,
+        secrecy=terms.secrecy,
+        exp=datetime.fromtimestamp(terms.exp, UTC),
+        onward=tuple(
+            decision.Onward(sender=file.sender, secrecy=secrecy(file.secrecy), collected=True)
+            for file in brought
+        ),
     )
-    context = new_context(terms, addressees, _NOTHING)
-    asked = asked_by_manifest(context, onward=onward)
     now = gateway.clock()
     standing = await gateway.records.standing(asked, consent, now=now)
     decided = decide(asked, consent.record, standing, now=now)
@@ -187,27 +189,3 @@ def _check_capabilities(gateway: Gateway, agency: str, files: Sequence[Outgoing]
     )
     if reasons:
         raise Malformed(f"{agency} cannot take these files: {', '.join(reasons)}")
-
-
-async def _brought(gateway: Gateway, files: Sequence[Outgoing]) -> list[Delivered]:
-    """Return those of `files` that another agency once sent here."""
-    candidates = await gateway.state.read(state.find_delivered, {size_of(file) for file in files})
-    if not candidates:
-        return []
-    sizes = {file.size for file in candidates}
-    hashes = {await asyncio.to_thread(_sha256, file) for file in files if size_of(file) in sizes}
-    return [file for file in candidates if file.sha256 in hashes]
-
-
-def size_of(file: Outgoing) -> int:
-    """Return the bytes of a file to be sent."""
-    if isinstance(file.source, Path):
-        return file.source.stat().st_size
-    return len(file.source)
-
-
-def _sha256(file: Outgoing) -> str:
-    if isinstance(file.source, bytes):
-        return hashlib.sha256(file.source).hexdigest()
-    with file.source.open("rb") as source:
-        return hashlib.file_digest(source, "sha256").hexdigest()

@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 
 from exchange.agency import erase, follow, hand_over, send, spool, state
-from exchange.agency.hand_over import Desk
+from exchange.agency.hand_over import Reception
 from exchange.agency.parts import Gateway
 from exchange.agency.publish import publish
 from exchange.agency.receive import Outcome, receive, resume
@@ -43,7 +43,7 @@ class Round:
     """Where in the inbox the round has ended."""
 
 
-async def fetch(gateway: Gateway, desk: Desk) -> Round:
+async def fetch(gateway: Gateway, reception: Reception) -> Round:
     """Make one round: everything that waits now.
 
     Raises:
@@ -51,14 +51,14 @@ async def fetch(gateway: Gateway, desk: Desk) -> Round:
         Unauthenticated: the hub has not admitted this agency, or has suspended it.
     """
     done = Round()
-    await publish(gateway, hand_over.published(desk.capabilities))
-    await _resume(gateway, desk, done)
-    await _look_through(gateway, desk, done)
+    await publish(gateway, hand_over.published(reception.capabilities))
+    await _resume(gateway, reception, done)
+    await _look_through(gateway, reception, done)
     await _look_around(gateway, done)
     return done
 
 
-async def run(gateway: Gateway, desk: Desk, stop: asyncio.Event) -> None:
+async def run(gateway: Gateway, reception: Reception, stop: asyncio.Event) -> None:
     """Make rounds until `stop` is set; a document being received is finished first.
 
     While the hub cannot be reached, pauses grow up to the longest of the settings.
@@ -67,16 +67,18 @@ async def run(gateway: Gateway, desk: Desk, stop: asyncio.Event) -> None:
     pause_s = 1.0
     while not stop.is_set():
         try:
-            done = await fetch(gateway, desk)
+            done = await fetch(gateway, reception)
             pause_s = 1.0
-            await _wait(gateway, desk, stop, done.cursor)
+            await _wait(gateway, reception, stop, done.cursor)
         except ExchangeError as trouble:
             log.warning("round_failed", code=trouble.code, duration_ms=int(pause_s * 1000))
             await _pause(stop, pause_s)
             pause_s = min(pause_s * 2, poll.longest_pause_s)
 
 
-async def _wait(gateway: Gateway, desk: Desk, stop: asyncio.Event, after: str | None) -> None:
+async def _wait(
+    gateway: Gateway, reception: Reception, stop: asyncio.Event, after: str | None
+) -> None:
     """Wait at the hub for new entries, until it is time for a whole round again."""
     poll = gateway.settings.poll
     loop = asyncio.get_running_loop()
@@ -87,7 +89,7 @@ async def _wait(gateway: Gateway, desk: Desk, stop: asyncio.Event, after: str | 
         if page is None:
             return
         for waiting in page.entries:
-            await _receive(gateway, desk, waiting.disclosure, done)
+            await _receive(gateway, reception, waiting.disclosure, done)
         if not page.entries and not poll.wait_s:
             await _pause(stop, 1.0)
         after = page.next or after
@@ -114,21 +116,21 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
             await stop.wait()
 
 
-async def _resume(gateway: Gateway, desk: Desk, done: Round) -> None:
+async def _resume(gateway: Gateway, reception: Reception, done: Round) -> None:
     """Go on with what a crash or an outage has interrupted."""
     done.troubles += await send.resume(gateway)
     for received in await gateway.state.read(state.list_received, OPEN):
-        done.outcomes[await resume(gateway, desk, received)] += 1
+        done.outcomes[await resume(gateway, reception, received)] += 1
 
 
-async def _look_through(gateway: Gateway, desk: Desk, done: Round) -> None:
+async def _look_through(gateway: Gateway, reception: Reception, done: Round) -> None:
     """Receive everything in the inbox, from its beginning: also what was held before."""
     offered: set[str] = set()
     for _ in range(MOST_PAGES):
         page = await gateway.client.inbox(after=done.cursor, limit=PAGE)
         for waiting in page.entries:
             offered.add(waiting.disclosure.id)
-            await _receive(gateway, desk, waiting.disclosure, done)
+            await _receive(gateway, reception, waiting.disclosure, done)
         done.cursor = page.next or done.cursor
         if not page.entries:
             await gateway.state.write(state.forget_held, sorted(offered))
@@ -137,9 +139,11 @@ async def _look_through(gateway: Gateway, desk: Desk, done: Round) -> None:
     raise HubMisbehaves("the hub's inbox does not end")
 
 
-async def _receive(gateway: Gateway, desk: Desk, offered: shapes.Disclosure, done: Round) -> None:
+async def _receive(
+    gateway: Gateway, reception: Reception, offered: shapes.Disclosure, done: Round
+) -> None:
     try:
-        done.outcomes[await receive(gateway, desk, offered)] += 1
+        done.outcomes[await receive(gateway, reception, offered)] += 1
     except OSError as trouble:
         # The disk is full or broken: this document waits at the hub or is gone on with later.
         log.error("not_received", disclosure_id=offered.id, positions=positions(trouble))

@@ -16,7 +16,7 @@ import structlog
 
 from exchange.agency import answer, examine, fetch, hand_over, spool, state
 from exchange.agency.examine import Examined, Rejected
-from exchange.agency.hand_over import Desk
+from exchange.agency.hand_over import Reception
 from exchange.agency.parts import Gateway
 from exchange.agency.state import Delivered, Received, Receiving
 from exchange.canonical import digest
@@ -50,23 +50,23 @@ class Outcome(StrEnum):
     """It was answered before; the answer was sent again."""
 
 
-async def receive(gateway: Gateway, desk: Desk, offered: shapes.Disclosure) -> Outcome:
+async def receive(gateway: Gateway, reception: Reception, offered: shapes.Disclosure) -> Outcome:
     """Verify, fetch, collect, open, hand over and acknowledge one disclosure.
 
     Args:
         gateway: the parts.
-        desk: where it is converted.
+        reception: where it is converted.
         offered: from the inbox; nothing of it is believed.
 
     Raises:
         Unavailable: the hub or a worker cannot be reached; the next round goes on.
     """
-    return await _or_hold(gateway, offered.id, _receive(gateway, desk, offered))
+    return await _or_hold(gateway, offered.id, _receive(gateway, reception, offered))
 
 
-async def resume(gateway: Gateway, desk: Desk, received: Received) -> Outcome:
+async def resume(gateway: Gateway, reception: Reception, received: Received) -> Outcome:
     """Go on with a disclosure that a crash or an outage has interrupted; see `receive`."""
-    return await _or_hold(gateway, received.id, _go_on(gateway, desk, received))
+    return await _or_hold(gateway, received.id, _go_on(gateway, reception, received))
 
 
 async def _or_hold(
@@ -81,12 +81,12 @@ async def _or_hold(
         return Outcome.HELD
 
 
-async def _receive(gateway: Gateway, desk: Desk, offered: shapes.Disclosure) -> Outcome:
+async def _receive(gateway: Gateway, reception: Reception, offered: shapes.Disclosure) -> Outcome:
     seen = await gateway.state.read(state.find_received, offered.id)
     named = digest(offered.statement.encode("utf-8"))
     for received in seen:  # 6, for what was verified before: the digest says that it is the same
         if received.digest == named:
-            return await _go_on(gateway, desk, received)
+            return await _go_on(gateway, reception, received)
     verified = await examine.signed(gateway, offered)  # 1, 2
     fresh = Received(
         digest=verified.digest,
@@ -119,7 +119,7 @@ async def _receive(gateway: Gateway, desk: Desk, offered: shapes.Disclosure) -> 
         # Ended between the inbox and here: withdrawn, expired or recalled, which all look alike.
         await asyncio.to_thread(spool.remove, gateway.home, offered.id, opened=True)
         return Outcome.ENDED
-    return await _open(gateway, desk, collected, examined)
+    return await _open(gateway, reception, collected, examined)
 
 
 def _refuse_replay(seen: Sequence[Received], offered: shapes.Disclosure) -> None:
@@ -129,7 +129,7 @@ def _refuse_replay(seen: Sequence[Received], offered: shapes.Disclosure) -> None
         raise Rejected(Reason.REPLAY)
 
 
-async def _go_on(gateway: Gateway, desk: Desk, received: Received) -> Outcome:
+async def _go_on(gateway: Gateway, reception: Reception, received: Received) -> Outcome:
     """Go on with a disclosure where the stored state says, after a crash or an earlier round."""
     if received.state is Receiving.DONE:
         await answer.repeat(gateway, received)
@@ -142,7 +142,7 @@ async def _go_on(gateway: Gateway, desk: Desk, received: Received) -> Outcome:
     examined = await _again(gateway, received)
     if examined is None:
         return await _end(gateway, received)
-    return await _open(gateway, desk, received, examined)
+    return await _open(gateway, reception, received, examined)
 
 
 async def _again(gateway: Gateway, received: Received) -> Examined | None:
@@ -165,14 +165,16 @@ async def _again(gateway: Gateway, received: Received) -> Examined | None:
     )
 
 
-async def _open(gateway: Gateway, desk: Desk, collected: Received, examined: Examined) -> Outcome:
+async def _open(
+    gateway: Gateway, reception: Reception, collected: Received, examined: Examined
+) -> Outcome:
     try:
         opened = await _opened(gateway, collected, examined)  # 11, 12, 13
     except Unreadable:
         return await _reject(gateway, collected, Reason.UNREADABLE)
     except NotFound:
         return await _end(gateway, collected)
-    aside = _refused_by(desk, opened)  # 14
+    aside = _refused_by(reception, opened)  # 14
     denied = await _decided_again(gateway, collected, examined, opened)  # 15
     if denied - {Denied.ONWARD}:
         return await _end(gateway, collected)
@@ -186,7 +188,7 @@ async def _open(gateway: Gateway, desk: Desk, collected: Received, examined: Exa
         return await _set_aside(gateway, known, Reason.NOT_ACCEPTED, ", ".join(aside) or "onward")
     try:
         folder = await hand_over.convert(  # 17
-            gateway, desk, examined, opened, collected.collected_at or gateway.clock()
+            gateway, reception, examined, opened, collected.collected_at or gateway.clock()
         )
     except Quarantined as failed:
         reason = Reason.MALFORMED if failed.reason == Reason.MALFORMED else Reason.INTAKE
@@ -219,13 +221,13 @@ def _open_once(gateway: Gateway, collected: Received, examined: Examined) -> Ope
         return open_sealed(collected.header or b"", payload, examined.manifest, key, into)
 
 
-def _refused_by(desk: Desk, opened: Opened) -> Sequence[str]:
+def _refused_by(reception: Reception, opened: Opened) -> Sequence[str]:
     """Step 14: return why the published capabilities do not admit these files."""
-    alphabet = desk.capabilities.name_alphabet
+    alphabet = reception.capabilities.name_alphabet
     return unsuitable(
         opened.contents,
-        media_types=desk.capabilities.media_types,
-        max_size=desk.capabilities.max_size,
+        media_types=reception.capabilities.media_types,
+        max_size=reception.capabilities.max_size,
         name_alphabet=None if alphabet == EVERY_CHARACTER else alphabet,
     )
 

@@ -8,10 +8,23 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, func, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import (
+    Connection,
+    Delete,
+    RowMapping,
+    Select,
+    Table,
+    Update,
+    bindparam,
+    delete,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.dialects.sqlite import Insert, insert
 
 from exchange.agency import tables
 
@@ -128,13 +141,12 @@ class Erasure:
 
 def add_sent(conn: Connection, sent: Sent) -> None:
     """Remember a signed disclosure before its first byte travels."""
-    conn.execute(insert(tables.sent).values(_row(sent)))
+    conn.execute(_added(tables.sent), _row(sent))
 
 
 def find_sent(conn: Connection, disclosure_id: str) -> Sent | None:
     """Return a disclosure of ours."""
-    query = select(tables.sent).where(tables.sent.c.id == disclosure_id)
-    row = conn.execute(query).mappings().one_or_none()
+    row = conn.execute(_by_id(tables.sent), {"of": disclosure_id}).mappings().one_or_none()
     return None if row is None else _sent(row)
 
 
@@ -148,7 +160,7 @@ def list_sent(conn: Connection, states: Sequence[Sending] | None = None) -> list
 
 def change_sent(conn: Connection, disclosure_id: str, change: Mapping[str, object]) -> None:
     """Set columns of a disclosure of ours."""
-    conn.execute(update(tables.sent).where(tables.sent.c.id == disclosure_id).values(change))
+    conn.execute(_changed(frozenset(change)), {"of": disclosure_id, **change})
 
 
 def add_answer(
@@ -168,7 +180,7 @@ def add_answer(
         "result": result,
         "reason": reason,
     }
-    conn.execute(insert(tables.answers).values(values).on_conflict_do_nothing())
+    conn.execute(_added_once(tables.answers), values)
 
 
 def answered(conn: Connection, disclosure_id: str) -> frozenset[str]:
@@ -182,8 +194,8 @@ def answered(conn: Connection, disclosure_id: str) -> frozenset[str]:
 
 def find_received(conn: Connection, disclosure_id: str) -> list[Received]:
     """Return every manifest seen under one id: more than one is a replay."""
-    query = select(tables.received).where(tables.received.c.id == disclosure_id)
-    return [_received(row) for row in conn.execute(query).mappings()]
+    found = conn.execute(_by_id(tables.received), {"of": disclosure_id})
+    return [_received(row) for row in found.mappings()]
 
 
 def list_received(
@@ -200,13 +212,8 @@ def list_received(
 
 def put_received(conn: Connection, received: Received) -> None:
     """Remember how far a disclosure has come; it is no longer held."""
-    values = _row(received)
-    conn.execute(
-        insert(tables.received)
-        .values(values)
-        .on_conflict_do_update(index_elements=["digest"], set_=values)
-    )
-    conn.execute(delete(tables.held).where(tables.held.c.id == received.id))
+    conn.execute(_put(tables.received), _row(received))
+    conn.execute(_no_longer_held(), {"of": received.id})
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,15 +230,20 @@ class Delivered:
 
 def add_delivered(conn: Connection, files: Sequence[Delivered]) -> None:
     """Remember files that came from others."""
-    for file in files:
-        values = {name: getattr(file, name) for name in Delivered.__slots__}
-        conn.execute(insert(tables.delivered).values(values).on_conflict_do_nothing())
+    rows = [{name: getattr(file, name) for name in Delivered.__slots__} for file in files]
+    if rows:
+        conn.execute(_added_once(tables.delivered), rows)
 
 
 def find_delivered(conn: Connection, sizes: Collection[int]) -> list[Delivered]:
     """Return files of others that have one of these sizes: those worth hashing."""
     query = select(tables.delivered).where(tables.delivered.c.size.in_(sizes))
     return [Delivered(**row) for row in conn.execute(query).mappings()]
+
+
+def sizes_delivered(conn: Connection) -> frozenset[int]:
+    """Return the sizes of all files that came from others."""
+    return frozenset(conn.execute(select(tables.delivered.c.size).distinct()).scalars())
 
 
 def forget_seen(conn: Connection, now: datetime) -> None:
@@ -258,11 +270,7 @@ def hold(conn: Connection, disclosure_id: str, reason: str, now: datetime) -> bo
     ).scalar_one_or_none()
     if known == reason:
         return False
-    conn.execute(
-        insert(tables.held)
-        .values(values)
-        .on_conflict_do_update(index_elements=["id"], set_={"reason": reason, "since": now})
-    )
+    conn.execute(_put(tables.held), values)
     return True
 
 
@@ -282,8 +290,7 @@ def forget_held(conn: Connection, offered: Sequence[str]) -> None:
 
 def find_erasure(conn: Connection, erasure_id: str) -> Erasure | None:
     """Return a request to erase."""
-    query = select(tables.erasures).where(tables.erasures.c.id == erasure_id)
-    row = conn.execute(query).mappings().one_or_none()
+    row = conn.execute(_by_id(tables.erasures), {"of": erasure_id}).mappings().one_or_none()
     return None if row is None else _erasure(row)
 
 
@@ -295,12 +302,7 @@ def list_erasures(conn: Connection, state: Erasing) -> list[Erasure]:
 
 def put_erasure(conn: Connection, erasure: Erasure) -> None:
     """Remember how far the answer to a request has come."""
-    values = _row(erasure)
-    conn.execute(
-        insert(tables.erasures)
-        .values(values)
-        .on_conflict_do_update(index_elements=["id"], set_=values)
-    )
+    conn.execute(_put(tables.erasures), _row(erasure))
 
 
 def mark_erased(conn: Connection, consent: str) -> None:
@@ -327,6 +329,45 @@ def count_states(conn: Connection) -> tuple[dict[str, int], dict[str, int]]:
         query = select(table.c.state, func.count()).group_by(table.c.state)
         found.append({state: int(count) for state, count in conn.execute(query)})
     return found[0], found[1]
+
+
+# Statements are built once: building one costs more than running it.
+
+
+@cache
+def _added(table: Table) -> Insert:
+    return insert(table)
+
+
+@cache
+def _added_once(table: Table) -> Insert:
+    return insert(table).on_conflict_do_nothing()
+
+
+@cache
+def _put(table: Table) -> Insert:
+    statement = insert(table)
+    keys = [column.name for column in table.primary_key]
+    return statement.on_conflict_do_update(
+        index_elements=keys,
+        set_={column.name: column for column in statement.excluded if column.name not in keys},
+    )
+
+
+@cache
+def _by_id(table: Table) -> Select[Any]:
+    return select(table).where(table.c.id == bindparam("of"))
+
+
+@cache
+def _changed(columns: frozenset[str]) -> Update:
+    values: dict[str, Any] = {name: bindparam(name) for name in columns}
+    return update(tables.sent).where(tables.sent.c.id == bindparam("of")).values(values)
+
+
+@cache
+def _no_longer_held() -> Delete:
+    return delete(tables.held).where(tables.held.c.id == bindparam("of"))
 
 
 def _row(value: Sent | Received | Erasure) -> dict[str, Any]:

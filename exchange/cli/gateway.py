@@ -182,16 +182,16 @@ def fetch(*, home: Home = Path(), passphrase_fd: Descriptor = None, demo: Demo =
     `exchange gateway status`.
     """
     from exchange.agency import poll
-    from exchange.agency.hand_over import open_desk
+    from exchange.agency.hand_over import open_reception
     from exchange.agency.send import sweep_outgoing
 
     async def work() -> int:
         async with (
             _opened(home, passphrase_fd, demo=demo) as gateway,
-            open_desk(gateway) as desk,
+            open_reception(gateway) as reception,
         ):
             await sweep_outgoing(gateway)
-            done = await poll.fetch(gateway, desk)
+            done = await poll.fetch(gateway, reception)
         for outcome, count in sorted(done.outcomes.items()):
             print(f"{outcome.value} {count}")
         for trouble in done.troubles:
@@ -208,7 +208,7 @@ def run(*, home: Home = Path(), passphrase_fd: Descriptor = None, demo: Demo = F
     error, one line of JSON each, without personal data.
     """
     from exchange.agency import poll
-    from exchange.agency.hand_over import open_desk
+    from exchange.agency.hand_over import open_reception
     from exchange.agency.send import sweep_outgoing
     from exchange.cli import events
 
@@ -219,13 +219,13 @@ def run(*, home: Home = Path(), passphrase_fd: Descriptor = None, demo: Demo = F
             loop.add_signal_handler(number, stop.set)
         async with (
             _opened(home, passphrase_fd, demo=demo, loud=True) as gateway,
-            open_desk(gateway) as desk,
+            open_reception(gateway) as reception,
         ):
             await sweep_outgoing(gateway)
-            for wall in desk.started.missing:
+            for wall in reception.started.missing:
                 print(f"this machine cannot wall off intake plugins with {wall}", file=sys.stderr)
             print(f"the gateway of {gateway.agency} is running", flush=True)
-            await poll.run(gateway, desk, stop)
+            await poll.run(gateway, reception, stop)
 
     events.configure(sys.stderr)
     asyncio.run(work())

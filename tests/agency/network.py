@@ -14,7 +14,7 @@ from typing import Any
 from exchange import canonical
 from exchange.agency import home as homes
 from exchange.agency.app import open_gateway
-from exchange.agency.hand_over import Desk, open_desk
+from exchange.agency.hand_over import Reception, open_reception
 from exchange.agency.home import Home
 from exchange.agency.keyfiles import KeyFiles
 from exchange.agency.parts import Gateway
@@ -161,10 +161,10 @@ class Network:
             yield gateway
 
     @asynccontextmanager
-    async def receiving(self) -> AsyncIterator[tuple[Gateway, Desk]]:
+    async def receiving(self) -> AsyncIterator[tuple[Gateway, Reception]]:
         """Open the recipient's gateway with its intake."""
-        async with self.gateway(RECIPIENT) as gateway, open_desk(gateway) as desk:
-            yield gateway, desk
+        async with self.gateway(RECIPIENT) as gateway, open_reception(gateway) as reception:
+            yield gateway, reception
 
     def sleep(self, **time: float) -> None:
         """Let time pass."""

@@ -26,8 +26,8 @@ async def delivered(network: Network) -> Kept:
     """Send and receive one document."""
     async with network.gateway(SENDER) as gateway:
         (sent,) = await send.send(gateway, draft())
-    async with network.receiving() as (gateway, desk):
-        await poll.fetch(gateway, desk)
+    async with network.receiving() as (gateway, reception):
+        await poll.fetch(gateway, reception)
     return network.double.kept[sent.id]
 
 

@@ -9,8 +9,8 @@ from tests.agency.network import LETTER, RECIPIENT, SENDER, Network, draft, file
 async def test_a_document_arrives_and_both_sides_know(network: Network) -> None:
     async with network.gateway(SENDER) as gateway:
         (sent,) = await send.send(gateway, draft())
-    async with network.receiving() as (gateway, desk):
-        done = await poll.fetch(gateway, desk)
+    async with network.receiving() as (gateway, reception):
+        done = await poll.fetch(gateway, reception)
     async with network.gateway(SENDER) as gateway:
         await follow.follow(gateway)
         followed = await gateway.state.read(state.find_sent, sent.id)

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from exchange.agency import follow, poll, send, spool, state
-from exchange.agency.hand_over import open_desk
+from exchange.agency.hand_over import open_reception
 from exchange.agency.receive import Outcome
 from exchange.agency.state import Receiving, Sending
 from exchange.envelope.sealing import Outgoing
@@ -33,8 +33,8 @@ async def sent(network: Network, **members: object) -> Kept:
 
 
 async def round_of(network: Network) -> poll.Round:
-    async with network.receiving() as (gateway, desk):
-        return await poll.fetch(gateway, desk)
+    async with network.receiving() as (gateway, reception):
+        return await poll.fetch(gateway, reception)
 
 
 def result(kept: Kept) -> tuple[str, str | None]:
@@ -337,8 +337,8 @@ async def test_run_receives_what_arrives_and_stops_when_told(network: Network) -
         return response
 
     network.double.replaced["acknowledge"] = noticed
-    async with network.receiving() as (gateway, desk):
-        running = asyncio.create_task(poll.run(gateway, desk, stop))
+    async with network.receiving() as (gateway, reception):
+        running = asyncio.create_task(poll.run(gateway, reception, stop))
         async with network.gateway(SENDER) as sender:
             await send.send(sender, draft())
         home = network.offices[RECIPIENT].home
@@ -362,9 +362,9 @@ async def test_run_goes_on_while_the_hub_is_away(network: Network) -> None:
         raise Unavailable
 
     network.double.replaced["inbox"] = away
-    async with network.receiving() as (gateway, desk):
+    async with network.receiving() as (gateway, reception):
         async with asyncio.timeout(30):
-            await poll.run(gateway, desk, stop)
+            await poll.run(gateway, reception, stop)
 
     assert len(asked) == 2
 
@@ -382,7 +382,7 @@ async def test_an_intake_plugin_that_is_not_installed_stops_the_start(network: N
 
     async with network.gateway(RECIPIENT) as gateway:
         with pytest.raises(Misconfigured, match="no-such"):
-            async with open_desk(gateway):
+            async with open_reception(gateway):
                 pass
 
 

@@ -20,7 +20,7 @@ import aiohttp
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from exchange.agency import receive as receiving
-from exchange.agency.hand_over import Desk, open_desk
+from exchange.agency.hand_over import Reception, open_reception
 from exchange.agency.parts import Gateway
 from exchange.agency.plan import Draft
 from exchange.agency.send import send
@@ -215,10 +215,10 @@ async def _compared(folder: Path, report: Report, what: str) -> float:
             if what == "send":
                 one = _sending(women, consent)
                 return await _rounds(report, one, parts, SENDING, no_workers)
-            async with offices.open(RECIPIENT) as jobcentre, open_desk(jobcentre) as desk:
+            async with offices.open(RECIPIENT) as jobcentre, open_reception(jobcentre) as reception:
                 for _ in range(WARM_UP + ROUNDS * PER_ROUND):
                     await sent_letter(women, consent)
-                one = _receiving(jobcentre, desk)
+                one = _receiving(jobcentre, reception)
                 return await _rounds(report, one, parts, RECEIVING, children)
 
 
@@ -229,10 +229,10 @@ def _sending(women: Gateway, consent: str) -> Callable[[], Awaitable[None]]:
     return one
 
 
-def _receiving(jobcentre: Gateway, desk: Desk) -> Callable[[], Awaitable[None]]:
+def _receiving(jobcentre: Gateway, reception: Reception) -> Callable[[], Awaitable[None]]:
     async def one() -> None:
         inbox = await jobcentre.client.inbox(after=None, limit=1, wait=0)
-        outcome = await receiving.receive(jobcentre, desk, inbox.entries[0].disclosure)
+        outcome = await receiving.receive(jobcentre, reception, inbox.entries[0].disclosure)
         assert outcome is receiving.Outcome.ACCEPTED, outcome
 
     return one
@@ -301,12 +301,12 @@ async def _alone(verb: str, root: Path, consent: str, small: Path, large: Path) 
     """Be a gateway process: first a letter, then the large document; write down the memory."""
     from exchange.agency.app import open_gateway
 
-    async with open_gateway(root) as gateway, open_desk(gateway) as desk:
+    async with open_gateway(root) as gateway, open_reception(gateway) as reception:
 
         async def once(path: Path) -> None:
             if verb == "receive":  # the letter was sent first, so it waits first
                 inbox = await gateway.client.inbox(after=None, limit=1, wait=0)
-                await receiving.receive(gateway, desk, inbox.entries[0].disclosure)
+                await receiving.receive(gateway, reception, inbox.entries[0].disclosure)
                 return
             files = (Outgoing(path.name, _media_type(path), path),)
             draft = Draft(

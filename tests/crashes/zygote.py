@@ -1,4 +1,4 @@
-"""A program that dies where it is told: the gateway's verbs with a counter behind every durable step.
+"""A program that dies where it is told: the gateway's verbs, counted behind every durable step.
 
 Imports once, then forks one child per command, so that many deaths take little time. A point lies
 behind each sync, rename, link, removal, commit and answered call, which is before the next one; at
@@ -16,7 +16,7 @@ from typing import Any
 
 from exchange.agency import calls, poll, send
 from exchange.agency.app import open_gateway
-from exchange.agency.hand_over import open_desk
+from exchange.agency.hand_over import open_reception
 from exchange.sqlite import SqliteDatabase
 from tests.agency.network import draft
 
@@ -71,8 +71,8 @@ async def work(verb: str, root: Path, now: datetime) -> None:
         elif verb == "resume":
             await send.resume(gateway)
         else:
-            async with open_desk(gateway) as desk:
-                done = await poll.fetch(gateway, desk)
+            async with open_reception(gateway) as reception:
+                done = await poll.fetch(gateway, reception)
                 if done.troubles:
                     raise done.troubles[0]
 

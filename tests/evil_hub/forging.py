@@ -75,8 +75,8 @@ def key_of(network: Network, agency: str) -> DocumentRecipient:
 
 async def received(network: Network) -> Round:
     """Make one round at the recipient."""
-    async with network.receiving() as (gateway, desk):
-        return await fetch(gateway, desk)
+    async with network.receiving() as (gateway, reception):
+        return await fetch(gateway, reception)
 
 
 def key_statement(network: Network, agency: str, **members: Json) -> bytes:
