@@ -51,7 +51,9 @@ class Http(Section):
     stall_s: Seconds = 30
     """Seconds a client may leave an answer unread before the connection is cut."""
     slowest_body: PerSecond = 1024
-    """Bytes per second a streamed body must keep up, over each 20 seconds."""
+    """Bytes per second a streamed body must keep up, over each `slowest_window_s`."""
+    slowest_window_s: Seconds = 20
+    """Seconds over which the rate of a streamed body is measured."""
     shutdown_s: Seconds = 30
     """Seconds requests under way get after SIGTERM."""
     poll_s: Seconds = 30

@@ -45,7 +45,7 @@ def test_the_coding_twice_is_refused_and_closes(hub: Served) -> None:
     hub.refused(hub.head("POST /v1/decisions HTTP/1.1", *lines) + CHUNKS, 400, closed=True)
 
 
-def test_a_chunked_body_is_read_to_its_end(hub: Served) -> None:
+def test_a_chunked_body_is_read_to_its_end_and_nothing_behind_it(hub: Served) -> None:
     head = hub.head("POST /oauth2/token HTTP/1.1", "Transfer-Encoding: chunked")
 
-    hub.refused(head + CHUNKS, 415)
+    hub.refused(head + CHUNKS, 415, closed=True)

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from exchange import canonical
 from exchange.errors import Malformed, TooLarge
+from exchange.hub.settings import Http
 from exchange.wire.routes import FORM, JSON
 from exchange.wire.shapes import Shape, Text
 
@@ -26,8 +27,6 @@ FORM_FIELDS = 20
 JSON_DEPTH = 8
 LOST = (ConnectionError, RequestPayloadError)
 """What reading raises when the client has gone in the middle of a body."""
-RATE_WINDOW_S = 20.0
-"""Seconds over which the smallest rate of a streamed body is measured."""
 
 S = TypeVar("S", bound=Shape)
 T = TypeVar("T", bound=Text)
@@ -153,9 +152,7 @@ async def first_line(content: StreamReader, *, limit: int, seconds: float) -> by
     return line[:-1]
 
 
-async def arriving(
-    request: web.Request, *, limit: int, seconds: float, slowest: float
-) -> AsyncIterator[bytes]:
+async def arriving(request: web.Request, *, limit: int, settings: Http) -> AsyncIterator[bytes]:
     """Yield what arrives of a streamed body.
 
     A lost, silent or too slow connection ends the piece instead of failing it: what came
@@ -164,8 +161,7 @@ async def arriving(
     Args:
         request: its content was not read, or only its first line.
         limit: largest number of bytes.
-        seconds: longest silence.
-        slowest: bytes per second that must arrive over every `RATE_WINDOW_S`.
+        settings: longest silence, and the slowest rate.
 
     Raises:
         TooLarge: more than `limit` bytes arrived.
@@ -175,7 +171,7 @@ async def arriving(
     window = clock()
     while True:
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(settings.body_s):
                 chunk = await request.content.readany()
         except (*LOST, TimeoutError):
             return
@@ -186,7 +182,7 @@ async def arriving(
         if seen > limit:
             raise TooLarge(f"more than {limit} bytes")
         yield chunk
-        if (passed := clock() - window) >= RATE_WINDOW_S:
-            if since < slowest * passed:
+        if (passed := clock() - window) >= settings.slowest_window_s:
+            if since < settings.slowest_body * passed:
                 return
             window, since = clock(), 0

@@ -9,6 +9,7 @@ Never logs or answers a byte of what a client sent.
 
 import asyncio
 import ipaddress
+import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -31,6 +32,9 @@ TOO_MANY_LINES = "Too many headers received"
 LINE_LIMIT = 8190
 """Bytes of one line of a request head: aiohttp's and Apache's default."""
 
+
+LINGER_S = 5.0
+"""Seconds a refused body is read on and thrown away, so that its sender gets the answer."""
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -66,16 +70,16 @@ class Doorkeeper:
 
 
 class Connection(RequestHandler):
-    """aiohttp's protocol of one connection, with a deadline for every request head."""
+    """aiohttp's protocol of one connection, with deadlines for heads and for unread answers."""
 
-    __slots__ = ("_address", "_doorkeeper", "_head_deadline", "_head_s")
+    __slots__ = ("_address", "_doorkeeper", "_head_deadline", "_http")
 
     def __init__(
-        self, manager: "HubServer", *, doorkeeper: Doorkeeper, head_s: float, **settings: Any
+        self, manager: "HubServer", *, doorkeeper: Doorkeeper, http: Http, **settings: Any
     ) -> None:
         super().__init__(manager, **settings)
         self._doorkeeper = doorkeeper
-        self._head_s = head_s
+        self._http = http
         self._head_deadline: asyncio.TimerHandle | None = None
         self._address: str | None = None
 
@@ -87,6 +91,8 @@ class Connection(RequestHandler):
         if not self._doorkeeper.admit(self._address):
             cut(self.transport)
             return
+        if self._address:
+            _expect_reading(transport, self._http.stall_s)
         self._expect_head()
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -107,7 +113,7 @@ class Connection(RequestHandler):
             self._disarm()
 
     def _expect_head(self) -> None:
-        self._head_deadline = self._loop.call_later(self._head_s, self._head_is_late)
+        self._head_deadline = self._loop.call_later(self._http.head_s, self._head_is_late)
 
     def _head_is_late(self) -> None:
         self._head_deadline = None
@@ -135,6 +141,13 @@ class Connection(RequestHandler):
 
     def log_exception(self, *_args: Any, **_named: Any) -> None:
         """Write nothing: the texts and causes here quote what a client sent."""
+
+
+def _expect_reading(transport: asyncio.BaseTransport, seconds: float) -> None:
+    # The kernel resets a connection whose peer leaves bytes unread for so long (tcp(7)), also
+    # when the transport is closing: otherwise a client that never reads would be kept for ever.
+    found = transport.get_extra_info("socket")
+    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
 
 
 def refusal(status: int) -> web.Response:
@@ -172,7 +185,7 @@ def _too_large(refused: BaseException | None) -> bool:
 class HubServer(Server):
     """aiohttp's server, making `Connection`s."""
 
-    def __init__(self, stock: Server, *, doorkeeper: Doorkeeper, head_s: float) -> None:
+    def __init__(self, stock: Server, *, doorkeeper: Doorkeeper, http: Http) -> None:
         super().__init__(
             expecting(stock.request_handler),
             request_factory=stock.request_factory,
@@ -181,14 +194,14 @@ class HubServer(Server):
             **stock._kwargs,  # noqa: SLF001
         )
         self._doorkeeper = doorkeeper
-        self._head_s = head_s
+        self._http = http
 
     def __call__(self) -> RequestHandler:
         """Return the protocol of a new connection."""
         return Connection(
             self,
             doorkeeper=self._doorkeeper,
-            head_s=self._head_s,
+            http=self._http,
             loop=self._loop,
             **self._kwargs,
         )
@@ -205,7 +218,7 @@ class Runner(web.AppRunner):
             access_log=None,
             auto_decompress=False,
             keepalive_timeout=http.idle_s,
-            lingering_time=5.0,
+            lingering_time=min(LINGER_S, http.body_s),
             max_headers=MOST_LINES,
             max_line_size=LINE_LIMIT,
             max_field_size=LINE_LIMIT,
@@ -216,6 +229,5 @@ class Runner(web.AppRunner):
 
     async def _make_server(self) -> Server:
         stock = await super()._make_server()
-        return HubServer(
-            stock, doorkeeper=Doorkeeper(self._listen, self._http), head_s=self._http.head_s
-        )
+        doorkeeper = Doorkeeper(self._listen, self._http)
+        return HubServer(stock, doorkeeper=doorkeeper, http=self._http)

@@ -69,8 +69,7 @@ async def post_disclosure(call: Call) -> web.StreamResponse:
         sealed = arriving(
             request,
             limit=manifest.sealed_size,
-            seconds=settings.body_s,
-            slowest=settings.slowest_body,
+            settings=settings,
         )
         await disclose(call.hub, manifest, planned, sealed, once=once_for(call, manifest))
     return rendered(routes.DISCLOSE, _stored(manifest))

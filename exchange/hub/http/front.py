@@ -46,6 +46,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 """Methods any route may have; CONNECT, TRACE and all others are refused whatever they ask for."""
 REFUSED = frozenset(
     {
+        "trailer",
         "x-http-method",
         "x-http-method-override",
         "x-method-override",
@@ -53,7 +54,7 @@ REFUSED = frozenset(
         "x-rewrite-url",
     }
 )
-"""Headers that would make a request mean another one."""
+"""Headers that would make a request mean another one, or announce more of them behind the body."""
 
 _PATH = re.compile(r"/[A-Za-z0-9._/-]*", re.ASCII)
 _QUERY = re.compile(r"[A-Za-z0-9_=&-]*", re.ASCII)

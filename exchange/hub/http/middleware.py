@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 from aiohttp import web
+from aiohttp.hdrs import TRANSFER_ENCODING
 
 from exchange.canonical import encode
 from exchange.errors import ExchangeError, StatementNotAcceptable, Unauthenticated, positions
@@ -59,16 +60,15 @@ async def problem_middleware(request: web.Request, handler: Handler) -> web.Stre
         if isinstance(error, StatementNotAcceptable):
             log.info("statement-refused", request_id=request[REQUEST_ID], step=error.step)
     except web.HTTPException as refused:  # aiohttp's own 404, 405, 413, and ours of the front
-        answer = _answer_http(refused)
-        if isinstance(refused, front.BadFraming):
-            await _close(request, answer)
-        elif refused.status in _CLOSING:
-            answer.force_close()
+        answer = await _refused(request, refused)
     except LOST:
         raise ConnectionResetError from None
     except Exception as bug:  # noqa: BLE001 - see above
         log.error("bug", request_id=request[REQUEST_ID], positions=positions(bug))
         answer = _answer(ExchangeError())
+    if TRANSFER_ENCODING in request.headers:
+        # aiohttp reads trailers after the last chunk as headers of the next request.
+        answer.force_close()
     log.info(
         "request",
         request_id=request[REQUEST_ID],
@@ -102,6 +102,15 @@ def _answer_http(refused: web.HTTPException) -> web.StreamResponse:
         if name in refused.headers
     }
     return _problem(problems.http_problem(refused.status), refused.status, kept)
+
+
+async def _refused(request: web.Request, refused: web.HTTPException) -> web.StreamResponse:
+    answer = _answer_http(refused)
+    if isinstance(refused, front.BadFraming):
+        await _close(request, answer)
+    elif refused.status in _CLOSING:
+        answer.force_close()
+    return answer
 
 
 async def _close(request: web.Request, answer: web.StreamResponse) -> None:

@@ -87,8 +87,7 @@ async def patch_upload(call: Call, *, path: shapes.IdPath) -> web.StreamResponse
             piece = arriving(
                 request,
                 limit=upload.size - start,
-                seconds=settings.body_s,
-                slowest=settings.slowest_body,
+                settings=settings,
             )
             offset = await add_piece(call.hub, upload, call.agency, start, piece)
         if offset == upload.size:
