@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from exchange.hub.admit import suspend
 from exchange.hub.mirror import refresh
@@ -33,7 +33,7 @@ async def test_an_older_reading_that_arrives_late_does_not_undo_a_suspension(
     sim: Simulator,
 ) -> None:
     slow = SlowAnswer(sim.hub.db)
-    older = asyncio.create_task(refresh(replace(sim.hub, db=slow)))
+    older = asyncio.create_task(refresh(replace(sim.hub, db=cast(Database, slow))))
     await slow.has_read.wait()
     newer = asyncio.create_task(suspend(sim.hub, RECIPIENT))
     done, _pending = await asyncio.wait({newer}, timeout=0.2)
