@@ -245,6 +245,7 @@ async def test_a_large_document_is_decided_first_and_resumed_where_it_broke(
             broken.append(len(kept.sealed))
             assert request.transport is not None
             request.transport.abort()
+            return web.Response(status=500)  # nobody hears it
         return await honest(request)
 
     network.double.replaced["upload"] = breaking
