@@ -5,7 +5,6 @@ The standard library's readers accept duplicates, NaN, lone surrogates, padding 
 characters; none of that may ever decide what a signature covers.
 """
 
-import base64
 import binascii
 import hashlib
 import json
@@ -25,6 +24,10 @@ LONGEST_INTEGER = 17
 LARGEST_DEPTH = 8
 """Nesting of arrays and objects in anything we read; no record of ours needs more than six."""
 
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+_FROM_URL = bytes.maketrans(b"-_", b"+/")
+_LAST = {2: frozenset("AQgw"), 3: frozenset("AEIMQUYcgkosw048")}
+"""Last characters whose unused bits are zero, by the characters over a multiple of four."""
 _B64U = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
 _UUID4 = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII
@@ -79,13 +82,7 @@ def loads(data: bytes, *, limit: int, depth: int = LARGEST_DEPTH) -> Any:
         raise TooLarge(f"more than {limit} bytes of JSON")
     try:
         text = data.decode("utf-8")
-        value = json.loads(
-            text,
-            object_pairs_hook=_members,
-            parse_int=_integer,
-            parse_float=_refuse,
-            parse_constant=_refuse,
-        )
+        value = _DECODER.decode(text)
         if depth < text.count("[") + text.count("{"):  # else it cannot be nested deeper
             _check_depth(value, depth)
         if "\\u" in text:  # only an escape can write half a surrogate pair
@@ -122,6 +119,15 @@ def _refuse(_text: str) -> NoReturn:
     raise Malformed("floating point is not admitted")
 
 
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_members,
+    parse_int=_integer,
+    parse_float=_refuse,
+    parse_constant=_refuse,
+)
+"""Strict but for depth and halves of surrogate pairs, which `loads` looks at."""
+
+
 def _check_depth(value: Any, depth: int) -> None:
     if isinstance(value, dict | list):
         if depth == 0:
@@ -143,7 +149,8 @@ def _check_text(value: Any) -> None:
 
 def b64u(data: bytes) -> str:
     """Return unpadded base64url (RFC 4648, section 5)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    written = binascii.b2a_base64(data, newline=False).rstrip(b"=")
+    return written.translate(_TO_URL).decode("ascii")
 
 
 def unb64u(text: str, *, size: int | None = None) -> bytes:
@@ -156,14 +163,13 @@ def unb64u(text: str, *, size: int | None = None) -> bytes:
     Raises:
         Malformed: another alphabet, padding, white space, trailing bits or another size.
     """
-    if _B64U.fullmatch(text) is None:
+    over = len(text) % 4
+    if _B64U.fullmatch(text) is None or over == 1:
         raise Malformed("not unpadded base64url")
-    try:
-        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except binascii.Error:
-        raise Malformed("not unpadded base64url") from None
-    if b64u(data) != text:  # Python ignores non-zero trailing bits
+    # Python would ignore non-zero trailing bits: a second spelling of the same bytes.
+    if over and text[-1] not in _LAST[over]:
         raise Malformed("not canonical base64url")
+    data = binascii.a2b_base64(text.encode("ascii").translate(_FROM_URL) + b"=="[: -over % 4])
     if size is not None and len(data) != size:
         raise Malformed(f"expected {size} bytes of base64url")
     return data

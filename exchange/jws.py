@@ -57,11 +57,17 @@ def protected(alg: str, kid: str, typ: str) -> str:
 
 def write(payload: str, signatures: Iterable[Entry]) -> bytes:
     """Return the statement as one line of ASCII without LF: its own RFC 8785 form."""
-    entries = [
-        {"protected": entry.protected, "signature": canonical.b64u(entry.signature)}
-        for entry in signatures
-    ]
-    return canonical.encode({"payload": payload, "signatures": entries})
+    entries = [(entry.protected, canonical.b64u(entry.signature)) for entry in signatures]
+    return _spelled(payload, entries)
+
+
+def _spelled(payload: str, entries: Iterable[tuple[str, str]]) -> bytes:
+    """Return the one spelling of parts that are base64url: nothing in them is ever escaped."""
+    signatures = ",".join(
+        f'{{"protected":"{protected}","signature":"{signature}"}}'
+        for protected, signature in entries
+    )
+    return f'{{"payload":"{payload}","signatures":[{signatures}]}}'.encode("ascii")
 
 
 def read(data: bytes) -> Outer:
@@ -75,10 +81,9 @@ def read(data: bytes) -> Outer:
         payload, entries = _parts(outer)
         canonical.unb64u(payload)
         signed = [(text, canonical.unb64u(text), canonical.unb64u(raw)) for text, raw in entries]
-        spelling = canonical.encode(outer)
     except Malformed:
         raise StatementNotAcceptable(step=2) from None
-    if spelling != data:
+    if _spelled(payload, entries) != data:
         raise StatementNotAcceptable(step=2)
     return Outer(payload, tuple(_entry(text, header, raw) for text, header, raw in signed))
 

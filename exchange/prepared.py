@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import BindParameter, Connection, Delete, Dialect, Insert, Select, Update
+from sqlalchemy import Connection, Delete, Dialect, Insert, Select, Update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -22,47 +22,34 @@ Convert = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """One parameter."""
-
-    name: str
-    needed: bool
-    """False for a constant of the statement."""
-    otherwise: Any
-    """Value of a constant."""
-    convert: Convert | None
-
-    def value(self, given: Mapping[str, Any]) -> Any:
-        found = given[self.name] if self.needed else given.get(self.name, self.otherwise)
-        return found if self.convert is None else self.convert(found)
-
-
-@dataclass(frozen=True, slots=True)
 class _Plan:
     """How one statement runs on SQLite."""
 
     text: str
-    places: tuple[_Place, ...]
-    """Parameters in their order."""
-    row: Callable[..., Any] | None
-    """Makes a row from its values; None for a statement that returns none."""
-    converts: tuple[tuple[int, Convert], ...]
+    places: tuple[tuple[str | None, Any], ...]
+    """Parameters in their order: the name the caller gives, or None and a constant."""
+    binds: tuple[tuple[int, Convert], ...]
+    """Parameters whose values are converted."""
+    row: Callable[[Any], Any]
+    """Makes a row, its columns as attributes, from its values."""
+    results: tuple[tuple[int, Convert], ...]
     """Columns whose values are converted."""
 
     def values(self, given: Mapping[str, Any]) -> list[Any]:
-        return [place.value(given) for place in self.places]
+        found = [value if name is None else given[name] for name, value in self.places]
+        for place, convert in self.binds:
+            found[place] = convert(found[place])
+        return found
 
     def rows(self, found: Sequence[tuple[Any, ...]]) -> list[Any]:
-        if self.row is None:
-            return []
-        if not self.converts:
-            return [self.row(*values) for values in found]
+        if not self.results:
+            return [self.row(values) for values in found]
         rows = []
         for values in found:
             converted = list(values)
-            for place, convert in self.converts:
+            for place, convert in self.results:
                 converted[place] = convert(converted[place])
-            rows.append(self.row(*converted))
+            rows.append(self.row(converted))
         return rows
 
 
@@ -122,24 +109,26 @@ def _run(conn: Connection, plan: _Plan, given: Mapping[str, Any]) -> sqlite3.Cur
 def _planned(statement: Any, dialect: Dialect, names: tuple[str, ...]) -> _Plan:
     columns = list(names) if names else None
     compiled = cast("SQLCompiler", statement.compile(dialect=dialect, column_keys=columns))
-    places = tuple(
-        _place(name, compiled.binds[name], dialect) for name in compiled.positiontup or ()
-    )
-    returned = list(statement.exported_columns) if statement.is_select else _returned(statement)
-    converts = []
-    for place, column in enumerate(returned):
-        convert = column.type.dialect_impl(dialect).result_processor(dialect, None)
-        if convert is not None:
-            converts.append((place, convert))
+    bound = [(name, compiled.binds[name]) for name in compiled.positiontup or ()]
+    returned = list(statement.exported_columns) if _returns(statement) else []
     names_of_row = [column.key for column in returned]
-    row = cast("Any", namedtuple)("Row", names_of_row, rename=True) if returned else None
-    return _Plan(compiled.string, places, row, tuple(converts))
+    return _Plan(
+        compiled.string,
+        tuple((name, None) if one.required else (None, one.value) for name, one in bound),
+        _converting([one.type.dialect_impl(dialect).bind_processor(dialect) for _, one in bound]),
+        cast("Any", namedtuple)("Row", names_of_row, rename=True)._make,
+        _converting(
+            [
+                column.type.dialect_impl(dialect).result_processor(dialect, None)
+                for column in returned
+            ]
+        ),
+    )
 
 
-def _place(name: str, bound: BindParameter[Any], dialect: Dialect) -> _Place:
-    convert = bound.type.dialect_impl(dialect).bind_processor(dialect)
-    return _Place(name, needed=bound.required, otherwise=bound.value, convert=convert)
+def _converting(processors: Sequence[Convert | None]) -> tuple[tuple[int, Convert], ...]:
+    return tuple((place, each) for place, each in enumerate(processors) if each is not None)
 
 
-def _returned(statement: Any) -> list[Any]:
-    return list(statement.exported_columns) if statement._returning else []  # noqa: SLF001
+def _returns(statement: Any) -> bool:
+    return bool(statement.is_select or statement._returning)  # noqa: SLF001 - no public name

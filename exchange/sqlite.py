@@ -224,6 +224,9 @@ class SqliteDatabase:
             os.close(self._lock)
             raise
         path.chmod(0o600)
+        self._near = self._reader.connect()
+        self._near.begin()  # as far as the library knows; each look is a snapshot of its own
+        _driver(self._near).execute("COMMIT")
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-read")
         self._thread = threading.Thread(target=self._run, name="sqlite-write", daemon=True)
         self._thread.start()
@@ -261,9 +264,14 @@ class SqliteDatabase:
     ) -> T:
         """See `Database.look`."""
         try:
-            with self._reader.begin() as connection:
-                return work(connection, *args, **kwargs)
-        except SQLAlchemyError as error:
+            # One connection for all looks: nothing is awaited here, so none meets another.
+            driver = _driver(self._near)
+            driver.execute("BEGIN")
+            try:
+                return work(self._near, *args, **kwargs)
+            finally:
+                driver.execute("COMMIT")
+        except (SQLAlchemyError, sqlite3.Error) as error:
             raise _unavailable(error) from error
 
     async def erase_from_wal(self) -> bool:
@@ -277,6 +285,7 @@ class SqliteDatabase:
             self._wake.notify()
         await asyncio.to_thread(self._thread.join)
         self._pool.shutdown()
+        self._near.close()
         self._reader.dispose()
         self._writer.dispose()
         os.close(self._lock)

@@ -4,6 +4,7 @@ Owns the clock, the signals and the loops. Nothing else in the hub reads setting
 """
 
 import asyncio
+import gc
 import os
 import secrets
 import signal
@@ -199,6 +200,9 @@ async def serve(settings: HubSettings, *, ready: Callable[[], None]) -> None:
             looping(stop, loops(found, settings)),
             control.listening(settings.home, commands(found.hub)),
         ):
+            # What was built so far lives as long as the process: no collection need look at it.
+            gc.collect()
+            gc.freeze()
             ready()
             await stop.wait()
             found.hub.news.end()

@@ -19,6 +19,8 @@ TYPE = "at+jwt"
 KEY_SIZE = 32
 LARGEST = 2048
 """Characters of a token; ours have about 500."""
+KEPT = 4096
+"""Verified tokens remembered: what was signed does not change, its expiry is looked at anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class AccessTokens:
     def __init__(self, key: bytes, *, issuer: str, life_s: int) -> None:
         self._key = jwk.OctKey.import_key(key)
         self._issuer = issuer
+        self._read: dict[str, tuple[Bearer, int]] = {}
         self.life_s = life_s
 
     def make(self, bearer: Bearer, *, now: int) -> str:
@@ -58,6 +61,16 @@ class AccessTokens:
         Raises:
             Unauthenticated: not a token of this hub, or not valid at `now`.
         """
+        bearer, expires = self._read.get(token) or self._verified(token)
+        if not now < expires <= now + self.life_s:
+            raise Unauthenticated
+        if len(self._read) >= KEPT:
+            self._read.clear()
+        self._read[token] = bearer, expires
+        return bearer
+
+    def _verified(self, token: str) -> tuple[Bearer, int]:
+        """Return who a token of this hub names and when it expires; only such ones are kept."""
         if len(token) > LARGEST:
             raise Unauthenticated
         try:
@@ -73,7 +86,6 @@ class AccessTokens:
             or not isinstance(agency, str)
             or not isinstance(kid, str)
             or type(expires) is not int
-            or not now < expires <= now + self.life_s
         ):
             raise Unauthenticated
-        return Bearer(agency, kid)
+        return Bearer(agency, kid), expires
