@@ -14,17 +14,19 @@ from exchange.hub.storage.log import Chain
 from exchange.statement import Kind, Verified, verify
 from exchange.wire.acknowledgement import Acknowledgement, read_acknowledgement
 
+OVER: frozenset[State] = frozenset({"ended", "expired"})
+
 
 async def acknowledge(
     hub: Hub, disclosure: str, caller: str, statement: bytes, *, once: Once | None
 ) -> tuple[State, Acknowledgement]:
     """Store `caller`'s answer to `disclosure`; return the state of the disclosure and the answer.
 
-    When the last recipient has answered, the header goes. An answer to what has ended in the
-    meantime is stored as well: it is evidence.
+    When the last recipient has answered, the header goes. An answer to what has ended since the
+    caller collected it is stored as well: it is evidence.
 
     Raises:
-        NotFound: absent, or not for this caller.
+        NotFound: absent, not for this caller, or over before it collected.
         StatementNotAcceptable: not the caller's acknowledgement of this disclosure.
         Conflict: the caller has answered otherwise before.
     """
@@ -53,9 +55,17 @@ def read_answer(verified: Verified, found: Gated) -> Acknowledgement:
 
 
 def _seek(conn: Connection, disclosure: str, caller: str) -> tuple[Gated | None, str | None]:
-    found = disclosures.gated(conn, disclosure, caller)
+    found = _known(conn, disclosure, caller)
     filed = None if found is None else consents.filed(conn, found.consent)
     return found, None if filed is None else filed.chain
+
+
+def _known(conn: Connection, disclosure: str, caller: str) -> Gated | None:
+    """Return a disclosure that exists for `caller`: what ended before it collected does not."""
+    found = disclosures.gated(conn, disclosure, caller)
+    if found is None or (found.state in OVER and found.collected_at is None):
+        return None
+    return found
 
 
 def _acknowledge(
@@ -67,11 +77,11 @@ def _acknowledge(
     once: Once | None,
 ) -> State:
     verified, answer, chain = given
-    found = disclosures.gated(conn, disclosure, caller)
+    found = _known(conn, disclosure, caller)
     if found is None:
         raise NotFound
     consents.find(conn, found.consent)  # locks: a withdrawal waits, or we see what it did
-    found = disclosures.gated(conn, disclosure, caller)
+    found = _known(conn, disclosure, caller)
     if found is None:
         raise NotFound
     if found.acknowledgement == verified.statement:

@@ -1,10 +1,13 @@
 """A hub under attack: one for all tests of a process, each with its own log."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.attacks.parties import Parties
 from tests.attacks.served import Served
+from tests.simulator import GENEROUS
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +23,12 @@ def hub(serving: Served) -> Iterator[Served]:
         yield serving
         found = serving.log
     assert [line for line in found if line["event"] == "bug" or line.get("status", 0) >= 500] == []
+
+
+@pytest.fixture
+async def parties(tmp_path: Path) -> AsyncIterator[Parties]:
+    """Return a running hub with a party for every relation, that have agreed."""
+    simulator = Parties(tmp_path, agency={**GENEROUS, "decisions": 10_000})
+    async with simulator.running():
+        await simulator.arrange()
+        yield simulator

@@ -1,0 +1,262 @@
+"""A hub whose consents have a party for every relation, and ways to compare what each is told.
+
+`housing-c` collects, `women-b` releases, `jobcentre-a` receives, `debt-d` is a party of the same
+agreement and of nothing under it, `youth-c` is a party of nothing.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import event
+
+from exchange import canonical
+from exchange.hub.http.uploads import OFFSET
+from exchange.statement import Kind, seconds, sign
+from exchange.wire import routes
+from exchange.wire.routes import Operation
+from tests.simulator import OUTSIDER, RECIPIENT, SENDER, Answer, Given, Letter, Simulator, office
+
+COLLECTOR, PARTY = "housing-c", "debt-d"
+NOBODY = "nobody"
+"""A caller without a token."""
+RELATIONS = {
+    "collector": COLLECTOR,
+    "releaser": SENDER,
+    "recipient": RECIPIENT,
+    "party": PARTY,
+    "outsider": OUTSIDER,
+    "nobody": NOBODY,
+}
+TUS = {"Tus-Resumable": "1.0.0"}
+
+
+@dataclass(frozen=True)
+class World:
+    """One consent, its disclosure, an upload and a request to erase; or ids that do not exist."""
+
+    consent: Given
+    letter: Letter
+    erasure: str
+    agreement: str
+
+
+class Parties(Simulator):
+    """See the module."""
+
+    def __init__(self, root: Path, **settings: Any) -> None:
+        super().__init__(root, **settings)
+        self.offices = {
+            agency: office(agency) for agency in (SENDER, RECIPIENT, OUTSIDER, COLLECTOR, PARTY)
+        }
+
+    def agreement_payload(self, **members: Any) -> dict[str, Any]:
+        payload = super().agreement_payload(collectors=[COLLECTOR], **members)
+        example = next(one for one in payload["parties"] if one["agency"] == RECIPIENT)
+        for agency in (COLLECTOR, PARTY):
+            kid = self.offices[agency].identity.kid
+            payload["parties"].append({**deepcopy(example), "agency": agency, "kid": kid})
+        payload["parties"].sort(key=lambda party: str(party["agency"]))
+        return payload
+
+    async def agree(self, **members: Any) -> str:
+        """Record an agreement that all four parties have signed; return its digest."""
+        statement = sign(
+            Kind.AGREEMENT, self.agreement_payload(**members), self.offices[RECIPIENT].identity
+        )
+        posted = await self.call(
+            RECIPIENT, routes.POST_AGREEMENT, json={"statement": statement.decode()}
+        )
+        assert posted.status == 201, posted.body
+        self.agreement, self.agreement_id = canonical.digest(statement), posted.json["id"]
+        for agency in (SENDER, COLLECTOR, PARTY):
+            signed = await self.sign_agreement(agency)
+        assert signed.json["state"] == "in-force", signed.body
+        return self.agreement
+
+    async def consent(self, **members: Any) -> Given:
+        """Record a consent that `housing-c` collected: `women-b` may disclose to `jobcentre-a`."""
+        given = self.signed_consent(**{"collected_by": COLLECTOR, **members})
+        recorded = await self.record(given, given_by(members))
+        assert recorded.status == 201, recorded.body
+        return given
+
+    async def world(self, state: str) -> World:
+        """Return a consent whose disclosure has come to `state`."""
+        consent = await self.consent()
+        letter = self.letter(consent.digest)
+        if state == "announced":
+            await self.announce(letter)
+        elif state != "recorded":
+            assert (await self.send(letter)).status == 201
+        if state in {"collected", "acknowledged", "withdrawn, collected"}:
+            assert (await self.collect(letter)).status == 200
+        if state == "acknowledged":
+            assert (await self.acknowledge(letter)).status == 200
+        if state == "recalled":
+            assert (await self.call(SENDER, routes.RECALL, id=letter.id)).status == 200
+        erasure = str(uuid4())
+        if state.startswith("withdrawn"):
+            assert (await self.withdraw(consent, COLLECTOR)).status == 200
+            asked = (await self.call(RECIPIENT, routes.ERASURES, query="?limit=200")).json
+            mine = [one for one in asked["erasures"] if one["consent_id"] == consent.id]
+            erasure = mine[0]["id"] if mine else erasure
+        return World(consent, letter, erasure, self.agreement_id)
+
+    def absent(self, world: World) -> World:
+        """Return the same world under ids that nothing has."""
+        consent, letter = world.consent, world.letter
+        return World(
+            Given(str(uuid4()), consent.digest, consent.statement, consent.log_key),
+            Letter(
+                str(uuid4()), letter.manifest, letter.sealed, letter.consent, letter.header_size
+            ),
+            str(uuid4()),
+            str(uuid4()),
+        )
+
+    async def announce(self, letter: Letter, agency: str = SENDER, **options: Any) -> Answer:
+        return await self.call(
+            agency,
+            routes.DISCLOSE,
+            body=letter.manifest,
+            headers={"Content-Type": routes.MANIFEST, **options.pop("headers", {})},
+            **options,
+        )
+
+    async def patch(
+        self, letter: Letter, start: int, body: bytes, agency: str = SENDER, **headers: str
+    ) -> Answer:
+        """Send the piece of an upload that begins at `start`."""
+        given = {**TUS, "Upload-Offset": str(start), "Content-Type": routes.OFFSET_STREAM}
+        renamed = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.call(
+            agency, routes.UPLOAD, id=letter.id, body=body, headers={**given, **renamed}
+        )
+
+    async def offset(self, letter: Letter, agency: str = SENDER) -> Answer:
+        return await self.call(agency, OFFSET, id=letter.id, headers=TUS)
+
+    def confirmation(self, world: World, agency: str = RECIPIENT, **members: Any) -> bytes:
+        """Return the statement that everything under the consent of `world` is erased."""
+        payload = {
+            "id": str(uuid4()),
+            "iat": seconds(self.now),
+            "agency": agency,
+            "erasure": world.erasure,
+            "consent": world.consent.digest,
+            "manifests": [world.letter.digest],
+            "result": "erased",
+            "passed_on": [],
+            **members,
+        }
+        return sign(Kind.ERASURE, payload, self.offices[agency].identity)
+
+    async def ask_about(self, operation: Operation, world: World, caller: str) -> Answer:
+        """Ask `operation` about `world` as `caller`, in a form that is right for it."""
+        agency = None if caller == NOBODY else caller
+        signer = RECIPIENT if agency is None else agency
+        options: dict[str, Any] = {"id": self._id(operation, world)}
+        if operation.path.startswith("/v1/agencies/"):
+            options["id"] = SENDER
+        if operation.body is not None:
+            options["json"] = self._body(operation, world, signer)
+        if operation.path == routes.UPLOAD.path:
+            options["headers"] = TUS
+        if operation is routes.UPLOAD:
+            options["headers"] = {
+                **TUS,
+                "Upload-Offset": "0",
+                "Content-Type": routes.OFFSET_STREAM,
+            }
+            options["body"] = world.letter.sealed[:5]
+        return await self.call(agency, operation, **options)
+
+    def _id(self, operation: Operation, world: World) -> str:
+        place = operation.path.split("/")[2]
+        return {
+            "agreements": world.agreement,
+            "consents": world.consent.id,
+            "erasures": world.erasure,
+        }.get(place, world.letter.id)
+
+    def _body(self, operation: Operation, world: World, signer: str) -> dict[str, Any]:
+        if operation is routes.PUT_CAPABILITIES:
+            return {"max_size": 5000}
+        if operation is routes.WITHDRAW:
+            statement = self.withdrawal(world.consent, signer)
+        elif operation is routes.CONFIRM_ERASURE:
+            statement = self.confirmation(world, signer)
+        elif operation is routes.ACKNOWLEDGE:
+            statement = self.acknowledgement(world.letter, signer, "rejected", reason="unreadable")
+        else:
+            statement = self.acknowledgement(world.letter, signer)
+        return {"statement": statement.decode()}
+
+    async def question(self, agency: str | None, consent: str, to: str = RECIPIENT) -> Answer:
+        """Ask the gate beforehand, with or without a token."""
+        if agency is not None:
+            return await self.ask(agency, consent, recipients=[to])
+        return await self.call(None, routes.DECIDE, json={"consent": consent})
+
+    # What an answer costs
+
+    async def leaves(self) -> list[int]:
+        return [
+            row[0] for row in await self.rows("SELECT length(leaf) FROM log_pending ORDER BY id")
+        ]
+
+    async def traced(self, ask: Any) -> "Traced":
+        """Return an answer, how many statements it took, and the lengths of the leaves it left."""
+        await ask()  # what is read for the first time is verified once more
+        before = len(await self.leaves())
+        with statements(self) as seen:
+            answer = await ask()
+            count = len(seen)
+        return Traced(answer, count, tuple((await self.leaves())[before:]))
+
+    async def tables(self) -> dict[str, int]:
+        """Return the number of rows of every table that has some."""
+        names = await self.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        found = {name: await self.count(name) for (name,) in names if name != "sqlite_sequence"}
+        return {name: count for name, count in found.items() if count}
+
+
+def given_by(members: dict[str, Any]) -> str:
+    collector: str = members.get("collected_by", COLLECTOR)
+    return collector
+
+
+@dataclass(frozen=True)
+class Traced:
+    """An answer and everything about it that somebody could tell two refusals apart by."""
+
+    answer: Answer
+    statements: int
+    leaves: tuple[int, ...]
+
+    @property
+    def face(self) -> tuple[object, int, tuple[int, ...]]:
+        return self.answer.face, self.statements, self.leaves
+
+
+@contextmanager
+def statements(sim: Simulator) -> Iterator[list[str]]:
+    """Collect the SQL statements of both engines."""
+    seen: list[str] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        seen.append(statement)
+
+    engines = (sim.database._writer, sim.database._reader)
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", note)
