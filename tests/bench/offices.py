@@ -15,7 +15,7 @@ from exchange import canonical
 from exchange.agency import agree
 from exchange.agency import home as homes
 from exchange.agency.app import open_gateway
-from exchange.agency.hand_over import open_desk, published
+from exchange.agency.hand_over import open_reception, published
 from exchange.agency.home import Home
 from exchange.agency.keyfiles import KeyFiles
 from exchange.agency.parts import Gateway
@@ -107,8 +107,8 @@ class Offices:
     async def agreed(self) -> str:
         """Publish keys, agree, record a consent for any number of uses; return its id."""
         async with self.open(RECIPIENT) as jobcentre, self.open(SENDER) as women:
-            async with open_desk(jobcentre) as desk:
-                await publish(jobcentre, published(desk.capabilities))
+            async with open_reception(jobcentre) as reception:
+                await publish(jobcentre, published(reception.capabilities))
             await publish(women)
             draft = changed(AGREEMENT, id=str(uuid4()))
             for party in draft["parties"]:
