@@ -24,6 +24,7 @@ from exchange.errors import (
     HubMisbehaves,
     Malformed,
     TooLarge,
+    TooMany,
     Unauthenticated,
     Unavailable,
 )
@@ -159,10 +160,10 @@ class Calls:
             return await _answer(response, operation, returns)
 
     async def persist(self, attempt: Callable[[], Awaitable[R]]) -> R:
-        """Return what `attempt` returns; repeat it, ever later, while the hub cannot be reached."""
+        """Return what `attempt` returns; repeat it, ever later, while the hub is away or busy."""
         try:
             return await attempt()  # almost always; what follows has its price
-        except Unavailable as trouble:
+        except (Unavailable, TooMany) as trouble:
             if not _may_pass(trouble) or self._patience.attempts == 1:
                 raise
         await asyncio.sleep(FIRST_PAUSE_S)
@@ -308,7 +309,7 @@ async def _reached(
 
 
 def _may_pass(error: Exception) -> bool:
-    return isinstance(error, Unavailable) and not isinstance(error, ClockWrong)
+    return isinstance(error, Unavailable | TooMany) and not isinstance(error, ClockWrong)
 
 
 def _encoded(body: Shape) -> bytes:

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 import aiohttp
 
 from exchange.agency.calls import Body, Calls
-from exchange.errors import Conflict, HubMisbehaves, Unavailable
+from exchange.errors import Conflict, HubMisbehaves, TooMany, Unavailable
 from exchange.wire import routes, shapes
 
 PIECE: Final = 1024 * 1024
@@ -102,7 +102,7 @@ async def upload(calls: Calls, disclosure_id: str, sealed: Path, progress: Progr
         before = offset
         try:
             await _append(calls, disclosure_id, sealed, offset, progress)
-        except (Unavailable, HubMisbehaves, Conflict):
+        except (Unavailable, TooMany, HubMisbehaves, Conflict):
             # Broken, silent, or overtaken by an attempt thought dead: the offset decides.
             continue
 
@@ -180,7 +180,7 @@ async def fetch(
             return
         try:
             await _fetch_rest(calls, disclosure_id, target, present, size, sealed_sha256, progress)
-        except Unavailable:
+        except (Unavailable, TooMany):
             if _present(target, size) == present:
                 broken += 1
             if broken == RESUMPTIONS:
