@@ -25,7 +25,9 @@ from sqlalchemy import (
     MetaData,
     TypeDecorator,
 )
+from sqlalchemy.dialects.sqlite import DATETIME
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.types import TypeEngine
 
 from exchange.errors import Misconfigured, OutcomeUnknown, Unavailable
 from exchange.sqlite_file import (
@@ -54,6 +56,14 @@ NAMES = {
 """Names of constraints, so that a later migration can name what it changes."""
 
 
+class _Written(DATETIME):
+    """The dialect's own spelling of a moment, written in C: a disclosure writes a dozen."""
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], str | None]:
+        """Return what writes `YYYY-MM-DD HH:MM:SS.ffffff`."""
+        return lambda value: None if value is None else value.isoformat(" ", "microseconds")
+
+
 class Moment(TypeDecorator[datetime]):
     """An aware moment, stored as UTC with microseconds.
 
@@ -62,6 +72,12 @@ class Moment(TypeDecorator[datetime]):
 
     impl = DateTime
     cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Return the type that writes and reads the column of this database."""
+        if dialect.name != "sqlite":
+            return dialect.type_descriptor(DateTime())
+        return dialect.type_descriptor(_Written())  # type: ignore[no-untyped-call]
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Return what is stored."""
