@@ -1,0 +1,51 @@
+"""What is installed: everything the programs read, no key and no test."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.house.source import ROOT, plugins
+
+
+def wheel(project: Path, into: Path) -> list[str]:
+    """Build the wheel of `project` and return the names in it."""
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", into],
+        cwd=project,
+        check=True,
+        capture_output=True,
+    )
+    (built,) = into.glob("*.whl")
+    return zipfile.ZipFile(built).namelist()
+
+
+def test_the_exchange_brings_what_its_programs_read(tmp_path: Path) -> None:
+    names = wheel(ROOT, tmp_path)
+    for needed in (
+        "exchange/py.typed",
+        "exchange/vocabulary.toml",
+        "exchange/wire/openapi.json",
+        "exchange/hub/http/static/VENDORED.md",
+    ):
+        assert needed in names
+    static = {file.name for file in (ROOT / "exchange/hub/http/static").iterdir()}
+    assert {name.rpartition("/")[2] for name in names if "/static/" in name} == static
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def test_the_exchange_brings_no_key_and_no_test(tmp_path: Path) -> None:
+    names = wheel(ROOT, tmp_path)
+    outside = [name for name in names if not name.startswith(("exchange/", "consent_exchange-"))]
+    assert outside == []
+    assert not [name for name in names if name.endswith((".pem", ".key", ".age"))]
+
+
+@pytest.mark.parametrize("plugin", [plugin.name for plugin in plugins()])
+def test_a_plugin_brings_its_package_and_nothing_else(plugin: str, tmp_path: Path) -> None:
+    names = wheel(ROOT / "plugins" / plugin, tmp_path)
+    package = f"exchange_plugin_{plugin}"
+    assert f"{package}/py.typed" in names
+    assert not [name for name in names if not name.startswith((package + "/", package + "-"))]
