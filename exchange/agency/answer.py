@@ -5,9 +5,8 @@ import uuid
 from dataclasses import replace
 
 import structlog
-from sqlalchemy import Connection
 
-from exchange.agency import spool, state
+from exchange.agency import arrivals, spool
 from exchange.agency.parts import Gateway
 from exchange.agency.state import Delivered, Received, Receiving
 from exchange.agency.threads import off_loop
@@ -55,14 +54,9 @@ async def decide_answer(
         reason=None if reason is None else reason.value,
         acknowledgement=sign(Kind.ACKNOWLEDGEMENT, answer.payload(), gateway.identity),
     )
-    await gateway.state.write(_decide, decided, files)
+    await gateway.state.write(arrivals.decide_received, decided, files)
     gateway.origins.note(files)
     return decided
-
-
-def _decide(conn: Connection, decided: Received, files: tuple[Delivered, ...]) -> None:
-    state.put_received(conn, decided)
-    state.add_delivered(conn, files)
 
 
 async def finish(gateway: Gateway, decided: Received) -> None:
@@ -77,9 +71,7 @@ async def finish(gateway: Gateway, decided: Received) -> None:
     if decided.folder is not None:
         await asyncio.to_thread(spool.move_in, gateway.home, decided.id, decided.folder)
     await _send(gateway, decided)
-    await gateway.state.write(
-        state.put_received, replace(decided, state=Receiving.DONE, header=None)
-    )
+    await gateway.state.write(arrivals.put_received, replace(decided, state=Receiving.DONE))
     # The hub has the answer. What a crash leaves of the sealed document here is swept.
     if decided.reason != Reason.REPLAY:  # what is here then belongs to the first of the two
         aside = decided.result == Result.QUARANTINED

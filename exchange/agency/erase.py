@@ -11,7 +11,7 @@ from dataclasses import replace
 import structlog
 from sqlalchemy import Connection
 
-from exchange.agency import spool, state
+from exchange.agency import arrivals, spool, state
 from exchange.agency.parts import Gateway
 from exchange.agency.state import Erasing, Erasure, Received
 from exchange.consent.withdrawal import may_end, read_withdrawal
@@ -72,7 +72,7 @@ async def _answer(gateway: Gateway, asked: shapes.Erasure) -> None:
         await _send(gateway, known)
         return
     await _check(gateway, asked)
-    found = await gateway.state.read(state.list_received, consent=asked.consent)
+    found = await gateway.state.read(arrivals.list_received, consent=asked.consent)
     taken = [received for received in found if await _was_taken(gateway, received)]
     if taken:
         waiting = Erasure(id=asked.id, consent=asked.consent, due=asked.due, state=Erasing.ASKED)
@@ -138,7 +138,7 @@ async def _confirmed(gateway: Gateway, asked: shapes.Erasure) -> Erasure:
 
 
 def _confirm(conn: Connection, confirmed: Erasure) -> None:
-    state.mark_erased(conn, confirmed.consent)
+    arrivals.mark_erased(conn, confirmed.consent)
     state.put_erasure(conn, confirmed)
 
 

@@ -8,7 +8,7 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from exchange.agency import spool, state
+from exchange.agency import arrivals, spool
 from exchange.agency.parts import Gateway
 from exchange.agency.state import Received, Receiving
 from exchange.agency.threads import off_loop
@@ -101,7 +101,7 @@ async def collect(gateway: Gateway, fresh: Received) -> Received:
         header=header,
         collected_at=released.collected_at,
     )
-    await gateway.state.write(state.put_received, collected)
+    await gateway.state.write(arrivals.put_received, collected, "manifest")
     return collected
 
 

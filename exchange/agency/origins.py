@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from exchange.agency import state
+from exchange.agency import arrivals
 from exchange.agency.state import Delivered
 from exchange.envelope.sealing import Outgoing
 from exchange.sqlite import Database
@@ -26,11 +26,11 @@ class Origins:
     async def of(self, files: Sequence[Outgoing]) -> list[Delivered]:
         """Return what is known of those of `files` that another agency once sent here."""
         if self._sizes is None:
-            self._sizes = set(await self._database.read(state.sizes_delivered))
+            self._sizes = set(await self._database.read(arrivals.sizes_delivered))
         sizes = {size for file in files if (size := size_of(file)) in self._sizes}
         if not sizes:
             return []
-        candidates = await self._database.read(state.find_delivered, sizes)
+        candidates = await self._database.read(arrivals.find_delivered, sizes)
         hashes = {
             await asyncio.to_thread(_sha256, file) for file in files if size_of(file) in sizes
         }

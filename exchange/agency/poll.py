@@ -12,22 +12,18 @@ from typing import Final
 
 import structlog
 
-from exchange.agency import erase, follow, hand_over, send, spool, state
+from exchange.agency import arrivals, erase, follow, hand_over, send, spool, state
 from exchange.agency.hand_over import Reception
 from exchange.agency.parts import Gateway
 from exchange.agency.publish import publish
 from exchange.agency.receive import Outcome, receive, resume
-from exchange.agency.state import Receiving
 from exchange.errors import ExchangeError, HubMisbehaves, StorageFull, positions
 from exchange.wire import shapes
-from exchange.wire.acknowledgement import Result
 
 PAGE: Final = 50
 """Inbox entries asked for at a time."""
 MOST_PAGES: Final = 1000
 """Pages of one round; the hub keeps at most 20,000 disclosures waiting for an agency."""
-OPEN: Final = (Receiving.COLLECTED, Receiving.OPENED, Receiving.DECIDED)
-"""States in which a received disclosure is not finished."""
 
 log = structlog.get_logger(__name__)
 
@@ -119,7 +115,7 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
 async def _resume(gateway: Gateway, reception: Reception, done: Round) -> None:
     """Go on with what a crash or an outage has interrupted."""
     done.troubles += await send.resume(gateway)
-    for received in await gateway.state.read(state.list_received, OPEN):
+    for received in await gateway.state.read(arrivals.list_received, arrivals.OPEN):
         done.outcomes[await resume(gateway, reception, received)] += 1
 
 
@@ -153,12 +149,11 @@ async def _receive(
 async def _look_around(gateway: Gateway, done: Round) -> None:
     done.troubles += await follow.follow(gateway)
     done.troubles += await erase.erase(gateway)
-    await gateway.state.write(state.forget_seen, gateway.clock())
+    await gateway.state.write(arrivals.forget_seen, gateway.clock())
 
 
 async def _sweep(gateway: Gateway, offered: set[str]) -> None:
     """Remove what crashes have left, now that it is known what is still offered."""
-    known = await gateway.state.read(state.list_received)
-    working = offered | {received.id for received in known if received.state in OPEN}
-    kept = working | {received.id for received in known if received.result == Result.QUARANTINED}
+    working = offered | await gateway.state.read(arrivals.unfinished)
+    kept = working | await gateway.state.read(arrivals.quarantined)
     await asyncio.to_thread(spool.sweep, gateway.home, working, kept)

@@ -14,7 +14,7 @@ from typing import Final
 
 import structlog
 
-from exchange.agency import answer, examine, fetch, hand_over, spool, state
+from exchange.agency import answer, arrivals, examine, fetch, hand_over, spool, state
 from exchange.agency.examine import Examined, Rejected
 from exchange.agency.hand_over import Reception
 from exchange.agency.parts import Gateway
@@ -82,7 +82,7 @@ async def _or_hold(
 
 
 async def _receive(gateway: Gateway, reception: Reception, offered: shapes.Disclosure) -> Outcome:
-    seen = await gateway.state.read(state.find_received, offered.id)
+    seen = await gateway.state.read(arrivals.find_received, offered.id)
     named = digest(offered.statement.encode("utf-8"))
     for received in seen:  # 6, for what was verified before: the digest says that it is the same
         if received.digest == named:
@@ -131,6 +131,7 @@ def _refuse_replay(seen: Sequence[Received], offered: shapes.Disclosure) -> None
 
 async def _go_on(gateway: Gateway, reception: Reception, received: Received) -> Outcome:
     """Go on with a disclosure where the stored state says, after a crash or an earlier round."""
+    received = await gateway.state.read(arrivals.whole, received)
     if received.state is Receiving.DONE:
         await answer.repeat(gateway, received)
         return Outcome.KNOWN
@@ -148,7 +149,7 @@ async def _go_on(gateway: Gateway, reception: Reception, received: Received) -> 
 async def _again(gateway: Gateway, received: Received) -> Examined | None:
     """Return what was examined before a crash; None when the consent has ended since."""
     verified = await gateway.partners.verify(
-        received.manifest, {Kind.MANIFEST}, now=gateway.clock(), before=True
+        received.manifest or b"", {Kind.MANIFEST}, now=gateway.clock(), before=True
     )
     manifest = read_manifest(verified)
     try:
@@ -183,7 +184,7 @@ async def _open(
     )
     # 16: seen-set, state and evidence in one transaction. The opened files are not durable: until
     # the answer is signed, header and payload are, and a crash opens them again.
-    await gateway.state.write(state.put_received, known)
+    await gateway.state.write(arrivals.put_received, known, "contents")
     if aside or denied:
         return await _set_aside(gateway, known, Reason.NOT_ACCEPTED, ", ".join(aside) or "onward")
     try:
@@ -283,7 +284,7 @@ async def _end(gateway: Gateway, collected: Received) -> Outcome:
     The hub asks for an erasure, which `erase` confirms.
     """
     await asyncio.to_thread(spool.remove, gateway.home, collected.id, opened=True)
-    ended = replace(collected, state=Receiving.ENDED, header=None, contents=None)
-    await gateway.state.write(state.put_received, ended)
+    ended = replace(collected, state=Receiving.ENDED)
+    await gateway.state.write(arrivals.end_received, ended)
     log.warning("ended", disclosure_id=collected.id)
     return Outcome.ENDED

@@ -4,7 +4,7 @@ They never begin, commit or roll back. Each state says what a crash leaves behin
 goes on from there.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -13,10 +13,7 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
-    Delete,
     RowMapping,
-    Select,
-    Table,
     Update,
     bindparam,
     delete,
@@ -24,9 +21,9 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.sqlite import Insert, insert
 
 from exchange.agency import tables
+from exchange.agency.built import added, added_once, by_id, put
 
 
 class Sending(StrEnum):
@@ -108,20 +105,21 @@ class Received:
     consent_id: str
     size: int
     """Bytes of the sealed document."""
-    manifest: bytes = field(repr=False)
     state: Receiving
     seen_at: datetime
     keep_until: datetime
     """How long the id stays in the seen-set."""
-    header: bytes | None = field(default=None, repr=False)
     collected_at: datetime | None = None
-    contents: bytes | None = field(default=None, repr=False)
-    """`contents.json` as opened: with the manifest it proves which files were sent."""
     log: str | None = None
     folder: str | None = None
     """Folder in the spool, when it was accepted."""
     result: str | None = None
     reason: str | None = None
+    manifest: bytes | None = field(default=None, repr=False)
+    """This and the three below are read and written on their own; see `arrivals`."""
+    header: bytes | None = field(default=None, repr=False)
+    contents: bytes | None = field(default=None, repr=False)
+    """`contents.json` as opened: with the manifest it proves which files were sent."""
     acknowledgement: bytes | None = field(default=None, repr=False)
 
 
@@ -136,17 +134,29 @@ class Erasure:
     statement: bytes | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A file that came from another agency: whoever sends it on has to say so."""
+
+    sha256: str
+    size: int
+    id: str
+    """Of the disclosure that brought it."""
+    sender: str
+    secrecy: str
+
+
 # Sent
 
 
 def add_sent(conn: Connection, sent: Sent) -> None:
     """Remember a signed disclosure before its first byte travels."""
-    conn.execute(_added(tables.sent), _row(sent))
+    conn.execute(added(tables.sent), _row(sent))
 
 
 def find_sent(conn: Connection, disclosure_id: str) -> Sent | None:
     """Return a disclosure of ours."""
-    row = conn.execute(_by_id(tables.sent), {"of": disclosure_id}).mappings().one_or_none()
+    row = conn.execute(by_id(tables.sent), {"of": disclosure_id}).mappings().one_or_none()
     return None if row is None else _sent(row)
 
 
@@ -180,83 +190,13 @@ def add_answer(
         "result": result,
         "reason": reason,
     }
-    conn.execute(_added_once(tables.answers), values)
+    conn.execute(added_once(tables.answers), values)
 
 
 def answered(conn: Connection, disclosure_id: str) -> frozenset[str]:
     """Return the recipients whose verified acknowledgement is here."""
     query = select(tables.answers.c.agency).where(tables.answers.c.id == disclosure_id)
     return frozenset(conn.execute(query).scalars())
-
-
-# Received
-
-
-def find_received(conn: Connection, disclosure_id: str) -> list[Received]:
-    """Return every manifest seen under one id: more than one is a replay."""
-    found = conn.execute(_by_id(tables.received), {"of": disclosure_id})
-    return [_received(row) for row in found.mappings()]
-
-
-def list_received(
-    conn: Connection, states: Sequence[Receiving] | None = None, *, consent: str | None = None
-) -> list[Received]:
-    """Return received disclosures in any of `states`, under `consent`, oldest first."""
-    query = select(tables.received).order_by(tables.received.c.seen_at, tables.received.c.id)
-    if states is not None:
-        query = query.where(tables.received.c.state.in_([state.value for state in states]))
-    if consent is not None:
-        query = query.where(tables.received.c.consent == consent)
-    return [_received(row) for row in conn.execute(query).mappings()]
-
-
-def put_received(conn: Connection, received: Received) -> None:
-    """Remember how far a disclosure has come; it is no longer held."""
-    conn.execute(_put(tables.received), _row(received))
-    conn.execute(_no_longer_held(), {"of": received.id})
-
-
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """A file that came from another agency: whoever sends it on has to say so."""
-
-    sha256: str
-    size: int
-    id: str
-    """Of the disclosure that brought it."""
-    sender: str
-    secrecy: str
-
-
-def add_delivered(conn: Connection, files: Sequence[Delivered]) -> None:
-    """Remember files that came from others."""
-    rows = [{name: getattr(file, name) for name in Delivered.__slots__} for file in files]
-    if rows:
-        conn.execute(_added_once(tables.delivered), rows)
-
-
-def find_delivered(conn: Connection, sizes: Collection[int]) -> list[Delivered]:
-    """Return files of others that have one of these sizes: those worth hashing."""
-    query = select(tables.delivered).where(tables.delivered.c.size.in_(sizes))
-    return [Delivered(**row) for row in conn.execute(query).mappings()]
-
-
-def sizes_delivered(conn: Connection) -> frozenset[int]:
-    """Return the sizes of all files that came from others."""
-    return frozenset(conn.execute(select(tables.delivered.c.size).distinct()).scalars())
-
-
-def forget_seen(conn: Connection, now: datetime) -> None:
-    """Shorten what is over: the evidence stays, the seen-set ends with `keep_until`.
-
-    Only documents that ended unread are forgotten; of the others the signed manifest, the list
-    of contents and the acknowledgement are this agency's evidence.
-    """
-    conn.execute(
-        delete(tables.received).where(
-            tables.received.c.state == Receiving.ENDED.value, tables.received.c.keep_until < now
-        )
-    )
 
 
 # Held
@@ -270,7 +210,7 @@ def hold(conn: Connection, disclosure_id: str, reason: str, now: datetime) -> bo
     ).scalar_one_or_none()
     if known == reason:
         return False
-    conn.execute(_put(tables.held), values)
+    conn.execute(put(tables.held), values)
     return True
 
 
@@ -290,7 +230,7 @@ def forget_held(conn: Connection, offered: Sequence[str]) -> None:
 
 def find_erasure(conn: Connection, erasure_id: str) -> Erasure | None:
     """Return a request to erase."""
-    row = conn.execute(_by_id(tables.erasures), {"of": erasure_id}).mappings().one_or_none()
+    row = conn.execute(by_id(tables.erasures), {"of": erasure_id}).mappings().one_or_none()
     return None if row is None else _erasure(row)
 
 
@@ -302,24 +242,7 @@ def list_erasures(conn: Connection, state: Erasing) -> list[Erasure]:
 
 def put_erasure(conn: Connection, erasure: Erasure) -> None:
     """Remember how far the answer to a request has come."""
-    conn.execute(_put(tables.erasures), _row(erasure))
-
-
-def mark_erased(conn: Connection, consent: str) -> None:
-    """Forget what was in the documents under a consent, and who it was about.
-
-    What stays is which statements were exchanged: the evidence that it was erased.
-    """
-    conn.execute(
-        update(tables.received)
-        .where(tables.received.c.consent == consent)
-        .values(state=Receiving.ERASED.value, header=None, contents=None, folder=None)
-    )
-    ids = select(tables.received.c.id).where(tables.received.c.consent == consent)
-    conn.execute(delete(tables.delivered).where(tables.delivered.c.id.in_(ids)))
-    conn.execute(
-        update(tables.consents).where(tables.consents.c.digest == consent).values(subject=None)
-    )
+    conn.execute(put(tables.erasures), _row(erasure))
 
 
 def count_states(conn: Connection) -> tuple[dict[str, int], dict[str, int]]:
@@ -335,52 +258,18 @@ def count_states(conn: Connection) -> tuple[dict[str, int], dict[str, int]]:
 
 
 @cache
-def _added(table: Table) -> Insert:
-    return insert(table)
-
-
-@cache
-def _added_once(table: Table) -> Insert:
-    return insert(table).on_conflict_do_nothing()
-
-
-@cache
-def _put(table: Table) -> Insert:
-    statement = insert(table)
-    keys = [column.name for column in table.primary_key]
-    return statement.on_conflict_do_update(
-        index_elements=keys,
-        set_={column.name: column for column in statement.excluded if column.name not in keys},
-    )
-
-
-@cache
-def _by_id(table: Table) -> Select[Any]:
-    return select(table).where(table.c.id == bindparam("of"))
-
-
-@cache
 def _changed(columns: frozenset[str]) -> Update:
     values: dict[str, Any] = {name: bindparam(name) for name in columns}
     return update(tables.sent).where(tables.sent.c.id == bindparam("of")).values(values)
 
 
-@cache
-def _no_longer_held() -> Delete:
-    return delete(tables.held).where(tables.held.c.id == bindparam("of"))
-
-
-def _row(value: Sent | Received | Erasure) -> dict[str, Any]:
+def _row(value: Sent | Erasure) -> dict[str, Any]:
     row = {name: getattr(value, name) for name in type(value).__slots__}
     return row | {"state": value.state.value}
 
 
 def _sent(row: RowMapping) -> Sent:
     return Sent(**{**row, "state": Sending(row["state"])})
-
-
-def _received(row: RowMapping) -> Received:
-    return Received(**{**row, "state": Receiving(row["state"])})
 
 
 def _erasure(row: RowMapping) -> Erasure:

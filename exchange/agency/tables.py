@@ -48,21 +48,32 @@ received = Table(  # the seen-set, and where each document stands
     Column("consent", String, nullable=False),
     Column("consent_id", String, nullable=False),
     Column("size", Integer, nullable=False),
-    Column("manifest", LargeBinary, nullable=False),
     Column("state", String, nullable=False),  # Receiving
     Column("seen_at", Moment, nullable=False),
     Column("keep_until", Moment, nullable=False),
-    Column("header", LargeBinary),
     Column("collected_at", Moment),
-    Column("contents", LargeBinary),
     Column("log", String),
     Column("folder", String),
     Column("result", String),
     Column("reason", String),
-    Column("acknowledgement", LargeBinary),
 )
 Index("ix_received_id", received.c.id)
 Index("ix_received_state", received.c.state)
+
+headers = Table(  # from the collection to the acknowledgement, and no longer
+    "headers",
+    metadata,
+    Column("digest", String, primary_key=True),
+    Column("header", LargeBinary, nullable=False),
+)
+
+evidence = Table(  # large, and written once: a change of state leaves it where it is
+    "evidence",
+    metadata,
+    Column("digest", String, primary_key=True),
+    Column("kind", String, primary_key=True),  # manifest, contents, acknowledgement
+    Column("data", LargeBinary, nullable=False),
+)
 
 delivered = Table(  # files of others: whoever sends one on has to say so
     "delivered",

@@ -8,8 +8,8 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from exchange.agency import arrivals, state
 from exchange.agency import home as homes
-from exchange.agency import state
 from exchange.agency.keyfiles import KeyFiles, Unlock, credentials_directory
 from exchange.agency.pins import read_pins
 from exchange.agency.rekey import Ring
@@ -80,9 +80,9 @@ def _show_documents(connection: Connection, settings: GatewaySettings, now: date
         said = ", ".join(note for note in notes if note)
         print(f"  {one.id} for {one.recipients}: {one.state.value}{said and f' ({said})'}")
     print(f"received: {_counts(received)}")
-    for waiting in state.list_received(connection, (Receiving.COLLECTED, Receiving.OPENED)):
+    for waiting in arrivals.list_received(connection, (Receiving.COLLECTED, Receiving.OPENED)):
         print(f"  {waiting.id} from {waiting.sender}: interrupted, goes on at the next round")
-    for aside in state.list_received(connection):
+    for aside in arrivals.list_received(connection):
         if aside.result == "quarantined":
             print(f"  {aside.id} from {aside.sender}: in quarantine ({aside.reason})")
     for disclosure_id, reason, since in state.list_held(connection):

@@ -3,7 +3,7 @@
 import pytest
 from aiohttp import web
 
-from exchange.agency import erase, follow, poll, send, state
+from exchange.agency import arrivals, erase, follow, poll, send, state
 from exchange.agency.publish import publish
 from exchange.agency.state import Erasing, Receiving, Sending
 from exchange.errors import Held, NotFound, StatementNotAcceptable, Unauthenticated, Unavailable
@@ -52,7 +52,8 @@ async def test_a_withdrawal_erases_every_own_copy_before_it_is_confirmed(network
         assert await erase.erase(gateway) == []
         consent = network.double.consents[CONSENT_ID].consent
         assert await gateway.records.subject(consent) is None
-        (received,) = await gateway.state.read(state.list_received)
+        (light,) = await gateway.state.read(arrivals.list_received)
+        received = await gateway.state.read(arrivals.whole, light)
 
     asked = network.double.erasures[ERASURE]
     answer = payload_of((asked.confirmation or "").encode())

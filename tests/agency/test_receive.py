@@ -6,7 +6,7 @@ import errno
 import pytest
 from aiohttp import web
 
-from exchange.agency import follow, poll, send, spool, state
+from exchange.agency import arrivals, follow, poll, send, spool, state
 from exchange.agency.hand_over import open_reception
 from exchange.agency.receive import Outcome
 from exchange.agency.state import Receiving, Sending
@@ -44,8 +44,8 @@ def result(kept: Kept) -> tuple[str, str | None]:
 
 async def stored(network: Network) -> state.Received:
     async with network.gateway(RECIPIENT) as gateway:
-        (received,) = await gateway.state.read(state.list_received)
-        return received
+        (light,) = await gateway.state.read(arrivals.list_received)
+        return await gateway.state.read(arrivals.whole, light)
 
 
 async def test_the_evidence_says_that_the_log_is_not_yet_verified(network: Network) -> None:

@@ -5,7 +5,7 @@ from hashlib import sha256
 import pytest
 from aiohttp import web
 
-from exchange.agency import send, state
+from exchange.agency import arrivals, send, state
 from exchange.agency.send import Watched
 from exchange.agency.state import Sending
 from exchange.canonical import digest
@@ -272,7 +272,7 @@ async def test_a_file_that_came_from_another_agency_is_not_sent_on_unsaid(
             sender="health-c",
             secrecy="social",
         )
-        await gateway.state.write(state.add_delivered, [came])
+        await gateway.state.write(arrivals.add_delivered, [came])
         (sent,) = await send.send(gateway, draft())  # another file of the same size
         assert sent.state is Sending.STORED
 
@@ -283,7 +283,7 @@ async def test_a_file_that_came_from_another_agency_is_not_sent_on_unsaid(
             sender="health-c",
             secrecy="social",
         )
-        await gateway.state.write(state.add_delivered, [other])
+        await gateway.state.write(arrivals.add_delivered, [other])
         with pytest.raises(NotCovered) as refused:
             await send.send(gateway, draft())
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from exchange.agency import send, state
+from exchange.agency import arrivals, send, state
 from exchange.agency.state import Receiving, Sending
 from tests.agency.double import Double
 from tests.agency.network import LETTER, RECIPIENT, SENDER, Network, draft, files_below
@@ -133,7 +133,8 @@ async def check_received(network: Network, given: list[bytes]) -> None:
     """The document is in the spool once, answered once, and nowhere else."""
     home = network.offices[RECIPIENT].home
     async with network.gateway(RECIPIENT) as gateway:
-        known = await gateway.state.read(state.list_received)
+        light = await gateway.state.read(arrivals.list_received)
+        known = [await gateway.state.read(arrivals.whole, one) for one in light]
         held = await gateway.state.read(state.list_held)
     assert [(one.state, one.result, one.header) for one in known] == [
         (Receiving.DONE, "accepted", None)

@@ -1,0 +1,181 @@
+"""What arrived at a gateway: the seen-set, how far each disclosure has come, and the evidence.
+
+Plain functions on the connection of a unit of work, like those of `state`. What is large, the
+header and the signed bytes, stands in rows of its own and is written once: a change of state then
+writes a few bytes.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import cache
+from typing import Any, Final, Literal, TypeAlias
+
+from sqlalchemy import Connection, Delete, RowMapping, Table, bindparam, delete, select, update
+
+from exchange.agency import tables
+from exchange.agency.built import added_once, by_id, put
+from exchange.agency.state import Delivered, Received, Receiving
+
+Evidence: TypeAlias = Literal["manifest", "contents", "acknowledgement"]
+EVIDENCE: Final[tuple[Evidence, ...]] = ("manifest", "contents", "acknowledgement")
+"""Bytes that prove what was received and answered; each is written once."""
+
+OPEN: Final = (Receiving.COLLECTED, Receiving.OPENED, Receiving.DECIDED)
+"""States in which a received disclosure is not finished."""
+
+_LIGHT: Final = tuple(column.name for column in tables.received.columns)
+
+
+def find_received(conn: Connection, disclosure_id: str) -> list[Received]:
+    """Return every manifest seen under one id, without their bytes: more than one is a replay."""
+    found = conn.execute(by_id(tables.received), {"of": disclosure_id})
+    return [_received(row) for row in found.mappings()]
+
+
+def list_received(
+    conn: Connection, states: Sequence[Receiving] | None = None, *, consent: str | None = None
+) -> list[Received]:
+    """Return received disclosures in any of `states`, under `consent`, oldest first.
+
+    Without their bytes; see `whole`.
+    """
+    query = select(tables.received).order_by(tables.received.c.seen_at, tables.received.c.id)
+    if states is not None:
+        query = query.where(tables.received.c.state.in_([state.value for state in states]))
+    if consent is not None:
+        query = query.where(tables.received.c.consent == consent)
+    return [_received(row) for row in conn.execute(query).mappings()]
+
+
+def unfinished(conn: Connection) -> frozenset[str]:
+    """Return the ids of disclosures whose sealed document is still needed."""
+    query = select(tables.received.c.id).where(
+        tables.received.c.state.in_([state.value for state in OPEN])
+    )
+    return frozenset(conn.execute(query).scalars())
+
+
+def quarantined(conn: Connection) -> frozenset[str]:
+    """Return the ids of disclosures that are set aside."""
+    query = select(tables.received.c.id).where(tables.received.c.result == "quarantined")
+    return frozenset(conn.execute(query).scalars())
+
+
+def whole(conn: Connection, received: Received) -> Received:
+    """Return a received disclosure with its bytes, as far as they are still kept."""
+    query = select(tables.evidence.c.kind, tables.evidence.c.data)
+    rows = conn.execute(query.where(tables.evidence.c.digest == received.digest))
+    kept: dict[str, Any] = {row.kind: row.data for row in rows}
+    header = select(tables.headers.c.header).where(tables.headers.c.digest == received.digest)
+    return replace(received, header=conn.execute(header).scalar_one_or_none(), **kept)
+
+
+def put_received(conn: Connection, received: Received, *new: Evidence) -> None:
+    """Remember how far a disclosure has come; it is no longer held.
+
+    Args:
+        conn: of the unit of work.
+        received: its header is kept if it has one; of its other bytes those named in `new`.
+        new: which evidence it has now and had not before.
+    """
+    row = {name: getattr(received, name) for name in _LIGHT}
+    conn.execute(put(tables.received), row | {"state": received.state.value})
+    rows = [
+        {"digest": received.digest, "kind": kind, "data": getattr(received, kind)} for kind in new
+    ]
+    if rows:
+        conn.execute(added_once(tables.evidence), rows)
+    if received.state is Receiving.COLLECTED:
+        header = {"digest": received.digest, "header": received.header}
+        conn.execute(added_once(tables.headers), header)
+    elif received.state not in {Receiving.OPENED, Receiving.DECIDED}:
+        conn.execute(_dropped(tables.headers), {"of": received.digest})
+    conn.execute(_no_longer_held(), {"of": received.id})
+
+
+def decide_received(conn: Connection, decided: Received, files: Sequence[Delivered]) -> None:
+    """Remember the signed answer to a disclosure, and which files came with it."""
+    # Of what was collected the manifest is here since then.
+    new: tuple[Evidence, ...] = ("manifest",) if decided.collected_at is None else ()
+    put_received(conn, decided, *new, "acknowledgement")
+    add_delivered(conn, files)
+
+
+def end_received(conn: Connection, ended: Received) -> None:
+    """Remember that a disclosure ended before anybody read it, and nothing of what was in it."""
+    put_received(conn, ended)
+    conn.execute(_contents_dropped(), {"of": ended.digest})
+
+
+def add_delivered(conn: Connection, files: Sequence[Delivered]) -> None:
+    """Remember files that came from others."""
+    rows = [{name: getattr(file, name) for name in Delivered.__slots__} for file in files]
+    if rows:
+        conn.execute(added_once(tables.delivered), rows)
+
+
+def find_delivered(conn: Connection, sizes: Collection[int]) -> list[Delivered]:
+    """Return files of others that have one of these sizes: those worth hashing."""
+    query = select(tables.delivered).where(tables.delivered.c.size.in_(sizes))
+    return [Delivered(**row) for row in conn.execute(query).mappings()]
+
+
+def sizes_delivered(conn: Connection) -> frozenset[int]:
+    """Return the sizes of all files that came from others."""
+    return frozenset(conn.execute(select(tables.delivered.c.size).distinct()).scalars())
+
+
+def forget_seen(conn: Connection, now: datetime) -> None:
+    """Shorten what is over: the evidence stays, the seen-set ends with `keep_until`.
+
+    Only documents that ended unread are forgotten; of the others the signed manifest, the list
+    of contents and the acknowledgement are this agency's evidence.
+    """
+    over = select(tables.received.c.digest).where(
+        tables.received.c.state == Receiving.ENDED.value, tables.received.c.keep_until < now
+    )
+    conn.execute(delete(tables.evidence).where(tables.evidence.c.digest.in_(over)))
+    conn.execute(delete(tables.received).where(tables.received.c.digest.in_(over)))
+
+
+def mark_erased(conn: Connection, consent: str) -> None:
+    """Forget what was in the documents under a consent, and who it was about.
+
+    What stays is which statements were exchanged: the evidence that it was erased.
+    """
+    under = tables.received.c.consent == consent
+    digests = select(tables.received.c.digest).where(under)
+    ids = select(tables.received.c.id).where(under)
+    conn.execute(delete(tables.headers).where(tables.headers.c.digest.in_(digests)))
+    conn.execute(
+        delete(tables.evidence).where(
+            tables.evidence.c.digest.in_(digests), tables.evidence.c.kind == "contents"
+        )
+    )
+    conn.execute(delete(tables.delivered).where(tables.delivered.c.id.in_(ids)))
+    conn.execute(
+        update(tables.received).where(under).values(state=Receiving.ERASED.value, folder=None)
+    )
+    conn.execute(
+        update(tables.consents).where(tables.consents.c.digest == consent).values(subject=None)
+    )
+
+
+@cache
+def _dropped(table: Table) -> Delete:
+    return delete(table).where(table.c.digest == bindparam("of"))
+
+
+@cache
+def _contents_dropped() -> Delete:
+    return _dropped(tables.evidence).where(tables.evidence.c.kind == "contents")
+
+
+@cache
+def _no_longer_held() -> Delete:
+    return delete(tables.held).where(tables.held.c.id == bindparam("of"))
+
+
+def _received(row: RowMapping) -> Received:
+    return Received(**{**row, "state": Receiving(row["state"])})
