@@ -7,6 +7,7 @@ through the standard library. Configured once, by the command that starts the pr
 import logging
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TextIO
 
 import structlog
@@ -36,45 +37,62 @@ FIELDS = frozenset(
 """Fields an event may have. A new one is a decision: could it name or betray a person?"""
 ALWAYS = frozenset({"event", "level", "logger", "timestamp"})
 """What every line has."""
+LISTED = FIELDS | ALWAYS
 
 
 def only_what_is_allowed(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Keep allowed fields of our events; of a foreign record only where it was logged."""
-    record: logging.LogRecord = event["_record"]
+    """Keep allowed fields; of an error only where it was raised, never its text."""
     cause = event.get("exc_info")
     cause = sys.exc_info() if cause is True else cause
     cause = cause[1] if isinstance(cause, tuple) else cause
     if isinstance(cause, BaseException):
         event["positions"] = positions(cause)
-    if not event["_from_structlog"]:
-        # Its text cannot be trusted: drivers quote rows, parsers quote input.
-        event = {name: event[name] for name in (*ALWAYS, "positions") if name in event}
-        event["event"] = f"{record.module}:{record.lineno}"
-    return {name: value for name, value in event.items() if name in FIELDS | ALWAYS}
+    return {name: value for name, value in event.items() if name in LISTED}
+
+
+def without_its_text(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Keep of a foreign record where it was logged: drivers quote rows, parsers quote input."""
+    record: logging.LogRecord = event["_record"]
+    kept = {name: event[name] for name in (*ALWAYS, "exc_info") if name in event}
+    return {**kept, "event": f"{record.module}:{record.lineno}"}
+
+
+class Lines:
+    """Where the lines of one logger go. The standard library's way takes three times as long."""
+
+    def __init__(self, stream: TextIO, name: str = "") -> None:
+        """Write to `stream` under the name that `get_logger` was given."""
+        self._stream = stream
+        self.name = name
+
+    def write(self, line: str) -> None:
+        """Write one line at once; a closed pipe or a full disk ends no request."""
+        with suppress(OSError, ValueError):
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+    debug = info = warning = error = critical = write
 
 
 def configure(stream: TextIO, *, level: int = logging.INFO) -> None:
     """Send every event and every foreign record to `stream`, one line of JSON each."""
     shared: Sequence[Processor] = (
-        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     )
+    written: Sequence[Processor] = (only_what_is_allowed, structlog.processors.JSONRenderer())
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
-        ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[only_what_is_allowed, structlog.processors.JSONRenderer()],
-        )
+        ProcessorFormatter(foreign_pre_chain=shared, processors=[without_its_text, *written])
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.captureWarnings(capture=True)
     structlog.configure(
-        processors=[*shared, ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*shared, *written],
+        logger_factory=lambda *name: Lines(stream, *name),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
