@@ -50,6 +50,8 @@ VAULT = "vault"
 VAULT_FILE = "vault.sqlite"
 VAULT_KEY = "vault.key"
 TOKEN_KEY = "token.key"  # noqa: S105 - the name of a file
+YOUNG = 50_000
+"""Objects made between two collections of the youngest: a request makes some thousands."""
 BLOBS = "payloads"
 """Directory of the payloads; never backed up."""
 
@@ -203,6 +205,7 @@ async def serve(settings: HubSettings, *, ready: Callable[[], None]) -> None:
             # What was built so far lives as long as the process: no collection need look at it.
             gc.collect()
             gc.freeze()
+            gc.set_threshold(YOUNG)
             ready()
             await stop.wait()
             found.hub.news.end()
