@@ -71,8 +71,9 @@ async def write_durably(
         OSError: disk full, input or output error.
     """
     writing = _Writing(target, mode)
+    in_thread = asyncio.get_running_loop().run_in_executor
     size, gathered, waiting = 0, 0, list[bytes]()
-    step: asyncio.Task[None] | None = None
+    step: asyncio.Future[None] | None = None
     kept = False
     try:
         async for chunk in chunks:
@@ -82,11 +83,11 @@ async def write_durably(
             if gathered >= PIECE:
                 if step is not None:
                     await asyncio.shield(step)
-                step = asyncio.create_task(asyncio.to_thread(writing.append, waiting))
+                step = in_thread(None, writing.append, waiting)
                 gathered, waiting = 0, []
         if step is not None:
             await asyncio.shield(step)
-        step = asyncio.create_task(asyncio.to_thread(writing.finish, waiting))
+        step = in_thread(None, writing.finish, waiting)  # of a small file the only hop
         await asyncio.shield(step)
         kept = True
     finally:
@@ -96,7 +97,7 @@ async def write_durably(
     return writing.digest.hexdigest(), size
 
 
-async def _end(step: "asyncio.Task[None] | None") -> None:
+async def _end(step: "asyncio.Future[None] | None") -> None:
     if step is not None:
         await asyncio.wait({step})
         step.exception()
