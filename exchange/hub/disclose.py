@@ -21,6 +21,7 @@ from exchange.envelope.manifest import (
     read_manifest,
 )
 from exchange.errors import (
+    Conflict,
     ExchangeError,
     HeaderMalformed,
     Malformed,
@@ -230,7 +231,12 @@ def _look(
     conn: Connection, hub: Hub, manifest: Manifest, asked: Asked, vetoed: bool
 ) -> tuple[State | None, str | None] | Denied:
     context = manifest.context
-    known = disclosures.known(conn, context.id, manifest.digest)  # 5
+    taken: Conflict | None = None
+    known: State | None = None
+    try:
+        known = disclosures.known(conn, context.id, manifest.digest)  # 5
+    except Conflict as conflict:
+        taken = conflict  # said only to whoever may disclose: to others the id is free
     if known is not None:
         filed = consents.filed(conn, context.consent)
         if filed is None:
@@ -240,6 +246,8 @@ def _look(
     examined = gate.examine(conn, hub, asked, vetoed=vetoed)  # 7
     if isinstance(examined.decision, Deny):
         return Denied(examined.decision.reasons, chain=examined.chain)
+    if taken is not None:
+        raise taken
     _check_size(conn, hub, manifest)  # 8
     return None, examined.chain
 
