@@ -5,17 +5,18 @@ header and the signed bytes, stands in rows of its own and is written once: a ch
 writes a few bytes.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from typing import Any, Final, Literal, TypeAlias
 
-from sqlalchemy import Connection, Delete, RowMapping, Table, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from exchange.agency import tables
 from exchange.agency.built import added_once, by_id, put
 from exchange.agency.state import Delivered, Received, Receiving
+from exchange.prepared import Prepared
 
 Evidence: TypeAlias = Literal["manifest", "contents", "acknowledgement"]
 EVIDENCE: Final[tuple[Evidence, ...]] = ("manifest", "contents", "acknowledgement")
@@ -29,8 +30,8 @@ _LIGHT: Final = tuple(column.name for column in tables.received.columns)
 
 def find_received(conn: Connection, disclosure_id: str) -> list[Received]:
     """Return every manifest seen under one id, without their bytes: more than one is a replay."""
-    found = conn.execute(by_id(tables.received), {"of": disclosure_id})
-    return [_received(row) for row in found.mappings()]
+    found = by_id(tables.received).all(conn, {"of": disclosure_id})
+    return [_received(row._asdict()) for row in found]
 
 
 def list_received(
@@ -45,7 +46,7 @@ def list_received(
         query = query.where(tables.received.c.state.in_([state.value for state in states]))
     if consent is not None:
         query = query.where(tables.received.c.consent == consent)
-    return [_received(row) for row in conn.execute(query).mappings()]
+    return [_received(dict(row)) for row in conn.execute(query).mappings()]
 
 
 def unfinished(conn: Connection) -> frozenset[str]:
@@ -72,7 +73,7 @@ def whole(conn: Connection, received: Received) -> Received:
 
 
 def put_received(conn: Connection, received: Received, *new: Evidence) -> None:
-    """Remember how far a disclosure has come; it is no longer held.
+    """Remember how far a disclosure has come; collected or finished, it is no longer held.
 
     Args:
         conn: of the unit of work.
@@ -80,18 +81,17 @@ def put_received(conn: Connection, received: Received, *new: Evidence) -> None:
         new: which evidence it has now and had not before.
     """
     row = {name: getattr(received, name) for name in _LIGHT}
-    conn.execute(put(tables.received), row | {"state": received.state.value})
-    rows = [
-        {"digest": received.digest, "kind": kind, "data": getattr(received, kind)} for kind in new
-    ]
-    if rows:
-        conn.execute(added_once(tables.evidence), rows)
+    put(tables.received).changed(conn, row | {"state": received.state.value})
+    for kind in new:
+        data = {"digest": received.digest, "kind": kind, "data": getattr(received, kind)}
+        added_once(tables.evidence).changed(conn, data)
     if received.state is Receiving.COLLECTED:
         header = {"digest": received.digest, "header": received.header}
-        conn.execute(added_once(tables.headers), header)
+        added_once(tables.headers).changed(conn, header)
+        _no_longer_held().changed(conn, {"of": received.id})
     elif received.state not in {Receiving.OPENED, Receiving.DECIDED}:
-        conn.execute(_dropped(tables.headers), {"of": received.digest})
-    conn.execute(_no_longer_held(), {"of": received.id})
+        _dropped().changed(conn, {"of": received.digest})
+        _no_longer_held().changed(conn, {"of": received.id})
 
 
 def decide_received(conn: Connection, decided: Received, files: Sequence[Delivered]) -> None:
@@ -105,14 +105,18 @@ def decide_received(conn: Connection, decided: Received, files: Sequence[Deliver
 def end_received(conn: Connection, ended: Received) -> None:
     """Remember that a disclosure ended before anybody read it, and nothing of what was in it."""
     put_received(conn, ended)
-    conn.execute(_contents_dropped(), {"of": ended.digest})
+    conn.execute(
+        delete(tables.evidence).where(
+            tables.evidence.c.digest == ended.digest, tables.evidence.c.kind == "contents"
+        )
+    )
 
 
 def add_delivered(conn: Connection, files: Sequence[Delivered]) -> None:
     """Remember files that came from others."""
-    rows = [{name: getattr(file, name) for name in Delivered.__slots__} for file in files]
-    if rows:
-        conn.execute(added_once(tables.delivered), rows)
+    for file in files:
+        row = {name: getattr(file, name) for name in Delivered.__slots__}
+        added_once(tables.delivered).changed(conn, row)
 
 
 def find_delivered(conn: Connection, sizes: Collection[int]) -> list[Delivered]:
@@ -163,19 +167,14 @@ def mark_erased(conn: Connection, consent: str) -> None:
 
 
 @cache
-def _dropped(table: Table) -> Delete:
-    return delete(table).where(table.c.digest == bindparam("of"))
+def _dropped() -> Prepared:
+    return Prepared(delete(tables.headers).where(tables.headers.c.digest == bindparam("of")))
 
 
 @cache
-def _contents_dropped() -> Delete:
-    return _dropped(tables.evidence).where(tables.evidence.c.kind == "contents")
+def _no_longer_held() -> Prepared:
+    return Prepared(delete(tables.held).where(tables.held.c.id == bindparam("of")))
 
 
-@cache
-def _no_longer_held() -> Delete:
-    return delete(tables.held).where(tables.held.c.id == bindparam("of"))
-
-
-def _received(row: RowMapping) -> Received:
+def _received(row: Mapping[str, Any]) -> Received:
     return Received(**{**row, "state": Receiving(row["state"])})

@@ -1,36 +1,39 @@
-"""Statements on the gateway's tables, built once: building one costs more than running it."""
+"""Statements on the gateway's tables, prepared once: preparing one costs more than running it."""
 
 from functools import cache
-from typing import Any
 
-from sqlalchemy import Select, Table, bindparam, select
-from sqlalchemy.dialects.sqlite import Insert, insert
+from sqlalchemy import Table, bindparam, select
+from sqlalchemy.dialects.sqlite import insert
+
+from exchange.prepared import Prepared
 
 
 @cache
-def added(table: Table) -> Insert:
+def added(table: Table) -> Prepared:
     """Return an INSERT of whole rows."""
-    return insert(table)
+    return Prepared(insert(table))
 
 
 @cache
-def added_once(table: Table) -> Insert:
+def added_once(table: Table) -> Prepared:
     """Return an INSERT of whole rows that leaves a row alone that is there already."""
-    return insert(table).on_conflict_do_nothing()
+    return Prepared(insert(table).on_conflict_do_nothing())
 
 
 @cache
-def put(table: Table) -> Insert:
+def put(table: Table) -> Prepared:
     """Return an INSERT of whole rows that replaces the row with the same primary key."""
     statement = insert(table)
     keys = [column.name for column in table.primary_key]
-    return statement.on_conflict_do_update(
-        index_elements=keys,
-        set_={column.name: column for column in statement.excluded if column.name not in keys},
+    return Prepared(
+        statement.on_conflict_do_update(
+            index_elements=keys,
+            set_={column.name: column for column in statement.excluded if column.name not in keys},
+        )
     )
 
 
 @cache
-def by_id(table: Table) -> Select[Any]:
+def by_id(table: Table) -> Prepared:
     """Return a SELECT of the rows whose `id` is `of`."""
-    return select(table).where(table.c.id == bindparam("of"))
+    return Prepared(select(table).where(table.c.id == bindparam("of")))

@@ -82,7 +82,7 @@ async def _or_hold(
 
 
 async def _receive(gateway: Gateway, reception: Reception, offered: shapes.Disclosure) -> Outcome:
-    seen = await gateway.state.read(arrivals.find_received, offered.id)
+    seen = await gateway.state.look(arrivals.find_received, offered.id)
     named = digest(offered.statement.encode("utf-8"))
     for received in seen:  # 6, for what was verified before: the digest says that it is the same
         if received.digest == named:

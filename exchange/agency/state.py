@@ -13,8 +13,6 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
-    RowMapping,
-    Update,
     bindparam,
     delete,
     func,
@@ -24,6 +22,7 @@ from sqlalchemy import (
 
 from exchange.agency import tables
 from exchange.agency.built import added, added_once, by_id, put
+from exchange.prepared import Prepared
 
 
 class Sending(StrEnum):
@@ -151,13 +150,13 @@ class Delivered:
 
 def add_sent(conn: Connection, sent: Sent) -> None:
     """Remember a signed disclosure before its first byte travels."""
-    conn.execute(added(tables.sent), _row(sent))
+    added(tables.sent).changed(conn, _row(sent))
 
 
 def find_sent(conn: Connection, disclosure_id: str) -> Sent | None:
     """Return a disclosure of ours."""
-    row = conn.execute(by_id(tables.sent), {"of": disclosure_id}).mappings().one_or_none()
-    return None if row is None else _sent(row)
+    row = by_id(tables.sent).one(conn, {"of": disclosure_id})
+    return None if row is None else _sent(row._asdict())
 
 
 def list_sent(conn: Connection, states: Sequence[Sending] | None = None) -> list[Sent]:
@@ -165,12 +164,12 @@ def list_sent(conn: Connection, states: Sequence[Sending] | None = None) -> list
     query = select(tables.sent).order_by(tables.sent.c.sent_at, tables.sent.c.id)
     if states is not None:
         query = query.where(tables.sent.c.state.in_([state.value for state in states]))
-    return [_sent(row) for row in conn.execute(query).mappings()]
+    return [_sent(dict(row)) for row in conn.execute(query).mappings()]
 
 
 def change_sent(conn: Connection, disclosure_id: str, change: Mapping[str, object]) -> None:
     """Set columns of a disclosure of ours."""
-    conn.execute(_changed(frozenset(change)), {"of": disclosure_id, **change})
+    _changed(frozenset(change)).changed(conn, {"of": disclosure_id, **change})
 
 
 def add_answer(
@@ -190,7 +189,7 @@ def add_answer(
         "result": result,
         "reason": reason,
     }
-    conn.execute(added_once(tables.answers), values)
+    added_once(tables.answers).changed(conn, values)
 
 
 def answered(conn: Connection, disclosure_id: str) -> frozenset[str]:
@@ -210,7 +209,7 @@ def hold(conn: Connection, disclosure_id: str, reason: str, now: datetime) -> bo
     ).scalar_one_or_none()
     if known == reason:
         return False
-    conn.execute(put(tables.held), values)
+    put(tables.held).changed(conn, values)
     return True
 
 
@@ -230,19 +229,19 @@ def forget_held(conn: Connection, offered: Sequence[str]) -> None:
 
 def find_erasure(conn: Connection, erasure_id: str) -> Erasure | None:
     """Return a request to erase."""
-    row = conn.execute(by_id(tables.erasures), {"of": erasure_id}).mappings().one_or_none()
-    return None if row is None else _erasure(row)
+    row = by_id(tables.erasures).one(conn, {"of": erasure_id})
+    return None if row is None else _erasure(row._asdict())
 
 
 def list_erasures(conn: Connection, state: Erasing) -> list[Erasure]:
     """Return requests to erase in one state, the most urgent first."""
     query = select(tables.erasures).where(tables.erasures.c.state == state.value)
-    return [_erasure(row) for row in conn.execute(query.order_by("due")).mappings()]
+    return [_erasure(dict(row)) for row in conn.execute(query.order_by("due")).mappings()]
 
 
 def put_erasure(conn: Connection, erasure: Erasure) -> None:
     """Remember how far the answer to a request has come."""
-    conn.execute(put(tables.erasures), _row(erasure))
+    put(tables.erasures).changed(conn, _row(erasure))
 
 
 def count_states(conn: Connection) -> tuple[dict[str, int], dict[str, int]]:
@@ -254,13 +253,10 @@ def count_states(conn: Connection) -> tuple[dict[str, int], dict[str, int]]:
     return found[0], found[1]
 
 
-# Statements are built once: building one costs more than running it.
-
-
 @cache
-def _changed(columns: frozenset[str]) -> Update:
+def _changed(columns: frozenset[str]) -> Prepared:
     values: dict[str, Any] = {name: bindparam(name) for name in columns}
-    return update(tables.sent).where(tables.sent.c.id == bindparam("of")).values(values)
+    return Prepared(update(tables.sent).where(tables.sent.c.id == bindparam("of")).values(values))
 
 
 def _row(value: Sent | Erasure) -> dict[str, Any]:
@@ -268,9 +264,9 @@ def _row(value: Sent | Erasure) -> dict[str, Any]:
     return row | {"state": value.state.value}
 
 
-def _sent(row: RowMapping) -> Sent:
+def _sent(row: Mapping[str, Any]) -> Sent:
     return Sent(**{**row, "state": Sending(row["state"])})
 
 
-def _erasure(row: RowMapping) -> Erasure:
+def _erasure(row: Mapping[str, Any]) -> Erasure:
     return Erasure(**{**row, "state": Erasing(row["state"])})
