@@ -33,6 +33,7 @@ from exchange.hub.http.connection import Runner
 from exchange.hub.http.tokens import Bearer
 from exchange.hub.parts import Hub
 from exchange.hub.settings import HubSettings
+from exchange.hub.storage import agencies
 from exchange.hub.storage.agencies import Reach
 from exchange.keyring.ceremony import announce, new_document_key, new_identity
 from exchange.keyring.decryption import DocumentKey
@@ -212,6 +213,11 @@ class Simulator:
         return await self.call(
             agency, routes.PUT_KEY_STATEMENT, id=agency, json={"statement": statement.decode()}
         )
+
+    async def reach(self, agency: str, channel: str = "post") -> None:
+        """Give `agency` a channel for its notices."""
+        reach = Reach(channel=channel, address=f"{agency}@example.test")
+        await self.hub.db.write(agencies.reach_by, agency, reach)
 
     def agreement_payload(self, **members: Any) -> dict[str, Any]:
         payload = changed(AGREEMENT, **{"id": str(uuid4()), **members})

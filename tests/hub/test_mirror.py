@@ -33,7 +33,7 @@ async def test_an_older_reading_that_arrives_late_does_not_undo_a_suspension(
     sim: Simulator,
 ) -> None:
     slow = SlowAnswer(sim.hub.db)
-    older = asyncio.create_task(refresh(replace(sim.hub, db=cast(Database, slow))))
+    older = asyncio.create_task(refresh(replace(sim.hub, db=cast("Database", slow))))
     await slow.has_read.wait()
     newer = asyncio.create_task(suspend(sim.hub, RECIPIENT))
     done, _pending = await asyncio.wait({newer}, timeout=0.2)
