@@ -1,0 +1,114 @@
+"""A36: which route asks for which credential; and that there is no route for administrators."""
+
+from uuid import uuid4
+
+import pytest
+
+from exchange.hub.http.application import application
+from exchange.hub.http.tokens import Bearer
+from exchange.hub.http.uploads import CREATE, OFFSET, OPTIONS
+from exchange.keyring.ceremony import new_identity
+from exchange.statement import seconds
+from exchange.wire import routes
+from exchange.wire.routes import OPERATIONS, Operation
+from tests.attacks.parties import Parties
+from tests.simulator import SENDER, Simulator
+
+pytestmark = pytest.mark.authz
+
+OPEN = {("POST", "/oauth2/token"), ("GET", "/healthz"), ("GET", "/readyz")}
+"""Routes without a bearer token: the first authenticates by assertion, the others tell nothing."""
+DOCS = {"/openapi.json", "/docs"}
+
+
+async def test_every_route_names_its_authenticator(parties: Parties) -> None:
+    served = {
+        (route.method, route.resource.canonical)
+        for route in application(parties.front).router.routes()
+        if route.resource is not None
+    }
+    described = {(one.method, one.path) for one in (*OPERATIONS, CREATE, OFFSET, OPTIONS)}
+    extra = {path for _, path in served - described if not path.startswith("/docs/")}
+
+    assert described <= served
+    assert {path for path in extra if path not in DOCS} == set()
+    assert {(one.method, one.path) for one in OPERATIONS if not one.authenticated} == OPEN
+    for method, path in sorted(served - OPEN):
+        if path in DOCS or path.startswith("/docs/"):
+            continue
+        operation = Operation(name="x", method=method, path=path, summary="")
+        answer = await parties.call(None, operation, id=str(uuid4()))
+        assert answer.status == 401, (method, path)
+
+
+async def test_every_wrong_credential_gets_one_answer_on_every_route(parties: Parties) -> None:
+    stranger = new_identity(SENDER)
+    good = parties.token(SENDER)
+    now = seconds(parties.now)
+    elsewhere = Bearer(SENDER, stranger.kid)
+    wrong = [
+        "",
+        "Basic d29tZW4tYjp4",
+        "Bearer",
+        "Bearer ",
+        "Bearer x.y.z",
+        f"bearer {good}",
+        f"Bearer  {good}",
+        f"Bearer {good[:-2]}AA",
+        f"Bearer {good}, Bearer {good}",
+        "Bearer " + parties.front.tokens.make(elsewhere, now=now),
+        "Bearer " + parties.front.tokens.make(Bearer("nobody-here", stranger.kid), now=now),
+        "Bearer " + parties.front.tokens.make(Bearer(SENDER, stranger.kid), now=now - 86_400),
+        "DPoP " + good,
+        parties.signed_consent(collected_by=SENDER).statement.decode(),
+    ]
+    for operation in OPERATIONS:
+        if not operation.authenticated:
+            continue
+        faces = set()
+        for credential in wrong:
+            answer = await parties.call(
+                None, operation, id=str(uuid4()), headers={"Authorization": credential}
+            )
+            faces.add(answer.face)
+        assert len(faces) == 1, operation.name
+        assert faces.pop()[0] == 401
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/metrics"),
+        ("GET", "/admin"),
+        ("GET", "/debug/pprof"),
+        ("GET", "/.env"),
+        ("GET", "/v1/log"),
+        ("POST", "/v1/agencies"),
+        ("DELETE", "/v1/agencies/women-b"),
+        ("POST", "/v1/agencies/women-b/suspension"),
+        ("PUT", "/v1/agencies/women-b"),
+        ("DELETE", "/v1/consents/{id}"),
+        ("PUT", "/v1/consents/{id}"),
+        ("DELETE", "/v1/disclosures/{id}"),
+        ("GET", "/v1/disclosures/{id}/collection"),
+        ("HEAD", "/v1/disclosures/{id}/collection"),
+        ("DELETE", "/v1/disclosures/{id}/upload"),
+        ("GET", "/v1/idempotency"),
+        ("GET", "/v1/events"),
+    ],
+)
+async def test_there_is_no_function_that_is_not_described(
+    parties: Parties, method: str, path: str
+) -> None:
+    world = await parties.world("stored")
+    operation = Operation(name="x", method=method, path=path, summary="")
+    for caller in (None, SENDER):
+        answer = await parties.call(caller, operation, id=world.letter.id)
+        assert answer.status in {404, 405}
+    assert (await parties.collect(world.letter)).status == 200
+
+
+async def test_health_says_ok_and_nothing_else(parties: Simulator) -> None:
+    for operation in (routes.HEALTHZ, routes.READYZ):
+        answer = await parties.call(None, operation)
+        assert (answer.status, answer.json) == (200, {"status": "ok"})
