@@ -1,6 +1,7 @@
 """`exchange hub`: make, run and look after the hub."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -86,6 +87,7 @@ def serve(*, home: Home = Path("hub")) -> None:
     from exchange.hub.app import serve as run
 
     settings = _settings(home)
+    os.umask(0o077)  # also what SQLite puts beside its databases is for this user alone
     configure(sys.stderr)
 
     def ready() -> None:
@@ -176,6 +178,7 @@ def _ask(home: Path, command: Mapping[str, canonical.Json]) -> Any:
     from exchange.hub import control
 
     settings = _settings(home)
+    os.umask(0o077)
     try:
         return control.ask(home, command)
     except ConnectionError:

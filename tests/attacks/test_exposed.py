@@ -1,0 +1,157 @@
+"""A88: what the process lets the outside see: one port, the routes of the table, no versions."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from exchange.wire import routes
+from tests.attacks.served import Served
+
+pytestmark = pytest.mark.supply
+
+UNKNOWN = [
+    "/",
+    "/.git/config",
+    "/.env",
+    "/.well-known/security.txt",
+    "/admin",
+    "/debug",
+    "/debug/vars",
+    "/docs/",
+    "/docs/index.html",
+    "/docs/VENDORED.md",
+    "/favicon.ico",
+    "/metrics",
+    "/server-status",
+    "/static/",
+    "/status",
+    "/swagger.json",
+    "/v1",
+    "/v1/",
+    "/v1/admin/agencies",
+    "/v2/inbox",
+    "/hub.toml",
+    "/token.key",
+    "/vault/vault.key",
+    "/payloads/",
+    "/control.sock",
+    "/log/checkpoint",
+]
+PUBLIC = {"/healthz", "/readyz", "/openapi.json", "/docs", "/oauth2/token"}
+"""Routes that answer without a token; each tells the same to everybody."""
+
+
+@pytest.mark.parametrize("path", UNKNOWN)
+@pytest.mark.parametrize("known", [True, False], ids=["with a token", "without"])
+def test_what_is_not_in_the_table_does_not_exist(hub: Served, path: str, known: bool) -> None:
+    lines = (hub.token(),) if known else ()
+
+    hub.refused(hub.head(f"GET {path} HTTP/1.1", *lines), 404)
+
+
+def test_nothing_else_answers_without_a_token(hub: Served) -> None:
+    identity = "06060606-0606-4606-8606-06060606060a"
+    for operation in routes.OPERATIONS:
+        path = operation.path.replace("{id}", identity)
+        if operation.authenticated:
+            hub.refused(hub.head(f"{operation.method} {path} HTTP/1.1"), 401)
+        else:
+            assert path in PUBLIC
+
+
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/readyz", "/openapi.json", "/docs", "/docs/boot.js", "/v1/inbox", "/no"]
+)
+def test_every_answer_has_the_constant_headers_and_no_version(hub: Served, path: str) -> None:
+    reply = hub.ask(hub.head(f"GET {path} HTTP/1.1"))
+
+    assert reply.header("Server") == "exchange"
+    assert reply.header("X-Content-Type-Options") == "nosniff"
+    assert reply.header("X-Frame-Options") == "DENY"
+    assert reply.header("Strict-Transport-Security") is not None
+    assert (reply.header("Content-Security-Policy") or "").startswith("default-src 'none'")
+    for name in ("X-Powered-By", "Via", "X-AspNet-Version", "X-Runtime", "ETag", "Set-Cookie"):
+        assert reply.header(name) is None
+
+
+def test_health_names_no_component_and_no_version(hub: Served) -> None:
+    for path in ("/healthz", "/readyz"):
+        assert hub.ask(hub.head(f"GET {path} HTTP/1.1")).body == b'{"status":"ok"}'
+
+
+def test_browsing_the_docs_asks_no_other_host(hub: Served) -> None:
+    page = hub.ask(hub.head("GET /docs HTTP/1.1"))
+
+    assert b"//" not in page.body.replace(b"<!doctype html>", b"")
+    assert "connect-src 'self'" in (page.header("Content-Security-Policy") or "")
+
+
+@dataclass(frozen=True)
+class Process:
+    """A hub as `exchange hub serve` runs it."""
+
+    pid: int
+    port: int
+    home: Path
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    home = tmp_path_factory.mktemp("process") / "hub"
+    begin = [sys.executable, "-m", "exchange.cli.main", "hub"]
+    origin = f"http://127.0.0.1:{port}"
+    subprocess.run([*begin, "init", "--home", home, "--origin", origin], check=True)
+    with subprocess.Popen(
+        [*begin, "serve", "--home", home], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as running:
+        try:
+            assert running.stdout is not None
+            assert running.stdout.readline().startswith(b"serving ")
+            yield Process(running.pid, port, home)
+        finally:
+            running.send_signal(signal.SIGTERM)
+            running.wait(30)
+
+
+def listening(pid: int) -> set[tuple[str, int]]:
+    """Return addresses and ports on which a process takes TCP or UDP, from /proc."""
+    mine = set()
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        target = str(file.readlink())
+        if target.startswith("socket:["):
+            mine.add(target[8:-1])
+    found = set()
+    for name in ("tcp", "tcp6", "udp", "udp6"):
+        for line in Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[9] in mine and fields[3] in {"0A", "07"}:
+                address, port = fields[1].split(":")
+                found.add((address, int(port, 16)))
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/net/tcp").exists(), reason="needs Linux' /proc")
+def test_the_process_listens_on_its_one_declared_port(process: Process) -> None:
+    time.sleep(0.2)
+
+    assert listening(process.pid) == {("0100007F", process.port)}
+
+
+def test_what_the_process_writes_is_for_its_owner_alone(process: Process) -> None:
+    loose = [
+        path.name
+        for path in [process.home, *process.home.rglob("*")]
+        if path.stat().st_mode & 0o077
+    ]
+
+    assert loose == []
