@@ -5,6 +5,7 @@ with `consent` and `withdraw`, act with `call`, `send` and `collect`, assert wit
 `notices`. Everything an agency sends is signed with real keys and arrives through real sockets.
 """
 
+import io
 import secrets
 import socket
 from collections.abc import AsyncIterator, Mapping
@@ -341,7 +342,7 @@ class Simulator:
             content = canonical.encode(json)
             sent["Content-Type"] = routes.JSON
         elif body is not NOTHING:
-            content = body
+            content = io.BytesIO(body) if isinstance(body, bytes) and len(body) > 1 << 20 else body
         url = self.origin + operation.path
         for name, value in path.items():
             url = url.replace("{" + name + "}", value)
@@ -416,6 +417,29 @@ class Simulator:
         statement = self.acknowledgement(letter, agency, result, **members)
         return await self.call(
             agency, routes.ACKNOWLEDGE, id=letter.id, json={"statement": statement.decode()}
+        )
+
+    async def confirm(
+        self, erasure: Mapping[str, Any], agency: str = RECIPIENT, **members: Any
+    ) -> Answer:
+        """Answer an erasure: erased, unless told otherwise."""
+        payload = {
+            "id": str(uuid4()),
+            "iat": seconds(self.now),
+            "agency": agency,
+            "erasure": erasure["id"],
+            "consent": erasure["consent"],
+            "manifests": sorted(erasure["manifests"]),
+            "result": "erased",
+            "passed_on": [],
+            **members,
+        }
+        statement = sign(Kind.ERASURE, payload, self.offices[agency].identity)
+        return await self.call(
+            agency,
+            routes.CONFIRM_ERASURE,
+            id=erasure["id"],
+            json={"statement": statement.decode()},
         )
 
     async def ask(self, agency: str, consent: str, **members: Any) -> Answer:
