@@ -13,7 +13,7 @@ from exchange.wire import problems, routes
 from tests.attacks.served import CANARY, Reply, Served
 from tests.simulator import SENDER
 
-DROPPED = object()
+DROPPED = Ellipsis
 """Stands for a member that is not there."""
 INVALID_CLIENT = canonical.encode(
     {"error": "invalid_client", **problems.to_problem(Unauthenticated())}
