@@ -37,7 +37,7 @@ types: .venv/.installed ## mypy --strict
 	@$(BIN)/mypy --explicit-package-bases tests $(wildcard $(addsuffix /tests,$(PLUGINS)))
 
 imports: .venv/.installed ## the import contracts of pyproject.toml
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-cache --no-logo
 
 bench: .venv/.installed ## ratios within one run, one JSON line each; ONLY=name runs one
 	@$(BIN)/python -m tests.bench $(ONLY)

@@ -8,6 +8,7 @@ two dozen times would take longer than everything it does here.
 import itertools
 import multiprocessing
 import os
+import runpy
 import signal
 import socket
 import subprocess
@@ -20,7 +21,6 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 from exchange.cli.demo_report import Failed, must
-from exchange.cli.main import main
 
 PATIENCE_S = 15.0
 """Seconds something may take to happen before the demo gives up."""
@@ -126,7 +126,9 @@ def _command(arguments: Sequence[str], output: Path, environment: dict[str, str]
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for descriptor, suffix in ((1, ".out"), (2, ".err")):
         os.dup2(os.open(output.with_suffix(suffix), os.O_WRONLY | os.O_CREAT, 0o600), descriptor)
-    sys.exit(main(arguments))
+    sys.argv = ["exchange", *arguments]
+    # As `python -m` would: this module is a part of that command and cannot import it.
+    runpy.run_module("exchange.cli.main", run_name="__main__", alter_sys=True)
 
 
 @contextmanager

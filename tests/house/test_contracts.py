@@ -72,7 +72,7 @@ def lint(copy: Path, *contracts: str) -> subprocess.CompletedProcess[str]:
     places = [copy, *(copy / "plugins" / plugin.name / "src" for plugin in plugins())]
     only = [option for contract in contracts for option in ("--contract", contract)]
     return subprocess.run(
-        [Path(sys.executable).with_name("lint-imports"), *only],
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache", *only],
         cwd=copy,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places))},
         capture_output=True,
