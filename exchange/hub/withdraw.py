@@ -20,7 +20,7 @@ from exchange.hub.parts import Hub
 from exchange.hub.repeat import Once
 from exchange.hub.storage import agreements, consents, ending, erasures
 from exchange.hub.storage.log import Chain
-from exchange.statement import Kind, Verified, verify
+from exchange.statement import CLOCK_SKEW_S, Kind, Verified, verify
 from exchange.vocabulary import Scope
 
 WITHDRAWN = "withdrawn"
@@ -105,7 +105,18 @@ def _verified(
         raise StatementNotAcceptable from error
     if not may_end(withdrawal, sought.consent, sought.scope):
         raise StatementNotAcceptable
+    if not _told_in_time(withdrawal, sought.consent, now):
+        raise StatementNotAcceptable
     return verified, withdrawal
+
+
+def _told_in_time(withdrawal: Withdrawal, consent: ConsentRecord, now: datetime) -> bool:
+    """Tell whether it was told after the consent was given and not in the future.
+
+    Clocks of offices differ: a withdrawal minutes after the consent must not fail for that.
+    """
+    skew = timedelta(seconds=CLOCK_SKEW_S)
+    return consent.collected_at - skew <= withdrawal.received_at <= now + skew
 
 
 async def _chain(hub: Hub, chain: str) -> Chain:

@@ -2,7 +2,10 @@
 
 import fcntl
 import stat
+import time
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -190,7 +193,9 @@ def test_a_withdrawal_does_not_wait_for_a_running_gateway(network: Network, agre
     with (network.root / B / "state" / "state.db.lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert network.refused("consent", "show", consent, home=B)
-        told = ("--by", "guardian", "--channel", "letter", "--received", "2026-11-20T09:00:00")
+        moment = datetime.fromtimestamp(time.time(), ZoneInfo("Europe/Berlin"))
+        received = moment.strftime("%Y-%m-%dT%H:%M:%S")
+        told = ("--by", "guardian", "--channel", "letter", "--received", received)
         network.must("consent", "withdraw", consent, *told, home=B)
 
 
