@@ -209,8 +209,8 @@ async def test_a_running_upload_is_cut_and_nothing_is_stored(sim: Simulator) -> 
     )
     writer.write(head.encode() + body[: len(body) // 2])
     await writer.drain()
-    while consent.digest not in sim.hub.streams._running:
-        await asyncio.sleep(0.01)  # noqa: ASYNC110 - the hub tells nobody that it has begun
+    while consent.digest not in sim.hub.streams._running:  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0.01)
 
     await sim.withdraw(consent, SENDER)
 
