@@ -53,6 +53,8 @@ ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 """RFC 7523, section 2.2."""
 
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FOREIGN: Final = (aiohttp.ClientError, TimeoutError, ConnectionError)
+"""What goes wrong on the way to the hub and back."""
 _CARRIES_STATEMENTS: Final = frozenset(
     {
         *("agencies", "agency", "agreements", "agreement", "post_agreement", "sign_agreement"),
@@ -115,6 +117,7 @@ class Calls:
         self._patience = patience
         self._token = ""
         self._token_until = _LONG_AGO
+        self._said, self._theirs = "never", _LONG_AGO
         self._renewing = asyncio.Lock()
 
     async def call(
@@ -200,37 +203,41 @@ class Calls:
             streams: content of any length goes one way; it ends by silence, not by a deadline.
         """
         url = self.origin + operation.path.format_map(path or {})
-        waiting = float((query or {}).get("wait", 0))
-        timeout = aiohttp.ClientTimeout(
-            total=None if streams else self._patience.deadline_s + waiting,
-            sock_connect=CONNECT_S,
-            sock_read=SILENCE_S + waiting,
-        )
+        waiting = float(query["wait"]) if query and "wait" in query else 0.0
         for renewed in (False, True):
             sent = {"Accept": operation.answers, **(headers or {})}
             if operation.authenticated:
                 sent["Authorization"] = f"Bearer {await self.bearer()}"
-            async with _reached(
-                self._session.request(
+            try:
+                async with self._session.request(
                     operation.method,
                     url,
                     params=query,
                     headers=sent,
                     data=body,
-                    timeout=timeout,
+                    timeout=self._timeout(waiting, streams=streams),
                     allow_redirects=False,
-                )
-            ) as response:
-                self._check_head(response)
-                # A token can end early when the hub's keys change: once, a fresh one may help.
-                unknown = response.status == HTTPStatus.UNAUTHORIZED and operation.authenticated
-                if unknown and not renewed and not isinstance(body, AsyncIterator):
-                    self._token_until = _LONG_AGO
-                    continue
-                if response.status >= HTTPStatus.BAD_REQUEST:
-                    raise await _refusal(response)
-                yield response
-                return
+                ) as response:
+                    self._check_head(response)
+                    # A token can end early when the hub's keys change: once, a fresh one may help.
+                    unknown = response.status == HTTPStatus.UNAUTHORIZED and operation.authenticated
+                    if unknown and not renewed and not isinstance(body, AsyncIterator):
+                        self._token_until = _LONG_AGO
+                        continue
+                    if response.status >= HTTPStatus.BAD_REQUEST:
+                        raise await _refusal(response)
+                    yield response
+                    return
+            except _FOREIGN as trouble:
+                # The text of a foreign error is dropped: it can quote addresses and input.
+                raise _named(trouble) from None
+
+    def _timeout(self, waiting: float, *, streams: bool) -> aiohttp.ClientTimeout:
+        return aiohttp.ClientTimeout(
+            total=None if streams else self._patience.deadline_s + waiting,
+            sock_connect=CONNECT_S,
+            sock_read=SILENCE_S + waiting,
+        )
 
     def _check_head(self, response: aiohttp.ClientResponse) -> None:
         if HTTPStatus.MULTIPLE_CHOICES <= response.status < HTTPStatus.BAD_REQUEST:
@@ -239,17 +246,21 @@ class Calls:
             raise HubMisbehaves("the hub sent a header it never sends")
         if response.headers.get("Content-Encoding", "identity") != "identity":
             raise HubMisbehaves("the hub compressed an answer, which it never does")
-        try:
-            theirs = parsedate_to_datetime(response.headers["Date"])
-            difference = abs(theirs - self._clock())
-        except (KeyError, ValueError, TypeError):
-            raise HubMisbehaves("the hub does not say what time it is") from None
-        if difference > CLOCK_SKEW:
+        said = response.headers.get("Date", "")
+        if said != self._said:  # it changes once a second
+            try:
+                self._theirs = parsedate_to_datetime(said).astimezone(UTC)
+            except (ValueError, TypeError):
+                raise HubMisbehaves("the hub does not say what time it is") from None
+            self._said = said
+        if abs(self._theirs - self._clock()) > CLOCK_SKEW:
             raise ClockWrong
 
     async def bearer(self) -> str:
         """Return an access token that is valid for at least another minute."""
-        async with self._renewing:
+        if self._clock() < self._token_until - TOKEN_MARGIN:
+            return self._token
+        async with self._renewing:  # one asks, whoever comes meanwhile waits for the answer
             if self._clock() >= self._token_until - TOKEN_MARGIN:
                 await self._renew()
             return self._token
@@ -264,48 +275,43 @@ class Calls:
                 "client_assertion": self._credentials.assertion(self._credentials.issuer, now),
             }
         )
-        timeout = aiohttp.ClientTimeout(total=self._patience.deadline_s, sock_connect=CONNECT_S)
-        async with _reached(
-            self._session.post(
+        try:
+            async with self._session.post(
                 self.origin + routes.TOKEN.path,
                 data=form,
-                timeout=timeout,
+                timeout=self._timeout(0, streams=False),
                 allow_redirects=False,
-            )
-        ) as response:
-            self._check_head(response)
-            if response.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED}:
-                raise Unauthenticated("the hub does not know this agency, or has suspended it")
-            if response.status != HTTPStatus.OK:
-                raise await _refusal(response)
-            token = await _answer(response, routes.TOKEN, Token)
+            ) as response:
+                self._check_head(response)
+                if response.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED}:
+                    raise Unauthenticated("the hub does not know this agency, or has suspended it")
+                if response.status != HTTPStatus.OK:
+                    raise await _refusal(response)
+                token = await _answer(response, routes.TOKEN, Token)
+        except _FOREIGN as trouble:
+            raise _named(trouble) from None
         self._token = token.access_token
         self._token_until = now + timedelta(seconds=token.expires_in)
 
 
-@asynccontextmanager
-async def _reached(
-    request: "aiohttp.client._BaseRequestContextManager[aiohttp.ClientResponse]",
-) -> AsyncIterator[aiohttp.ClientResponse]:
-    """Give what goes wrong on the way the names of our own errors.
-
-    The text of a foreign error is dropped: it can quote addresses and input.
-    """
-    try:
-        async with request as response:
-            yield response
-    except aiohttp.ConnectionTimeoutError:
-        raise Unavailable("the hub cannot be reached") from None
-    except (aiohttp.ServerTimeoutError, TimeoutError):
-        raise HubMisbehaves("the hub did not finish its answer in time") from None
-    except aiohttp.ClientConnectorCertificateError:
-        raise HubMisbehaves("the hub's certificate is not trusted here") from None
-    except (aiohttp.ClientConnectionError, ConnectionError):
-        raise Unavailable("the hub cannot be reached") from None
-    except aiohttp.ClientPayloadError:
-        raise Unavailable("the connection to the hub broke") from None
-    except aiohttp.ClientError:
-        raise HubMisbehaves("the hub does not speak HTTP as it should") from None
+def _named(trouble: Exception) -> ExchangeError:
+    """Return one of our own errors for what went wrong on the way."""
+    for kinds, error in (
+        (aiohttp.ConnectionTimeoutError, Unavailable("the hub cannot be reached")),
+        (TimeoutError, HubMisbehaves("the hub did not finish its answer in time")),
+        (
+            aiohttp.ClientConnectorCertificateError,
+            HubMisbehaves("the hub's certificate is not trusted here"),
+        ),
+        (
+            (aiohttp.ClientConnectionError, ConnectionError),
+            Unavailable("the hub cannot be reached"),
+        ),
+        (aiohttp.ClientPayloadError, Unavailable("the connection to the hub broke")),
+    ):
+        if isinstance(trouble, kinds):
+            return error
+    return HubMisbehaves("the hub does not speak HTTP as it should")
 
 
 def _may_pass(error: Exception) -> bool:
@@ -331,6 +337,8 @@ async def _answer(response: aiohttp.ClientResponse, operation: Operation, return
 
 async def bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
     """Return the whole content, at most `limit` bytes, or raise HubMisbehaves."""
+    if response.content_length is not None and response.content_length <= limit:
+        return await response.read()
     found = bytearray()
     async for chunk in response.content.iter_any():
         found += chunk
