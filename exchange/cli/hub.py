@@ -86,6 +86,8 @@ def serve(*, home: Home = Path("hub")) -> None:
     from exchange.cli.events import configure
     from exchange.hub.app import serve as run
 
+    if sys.flags.optimize:  # a parser below us may rest on an assertion, and one did
+        raise Misconfigured("start Python without -O and without PYTHONOPTIMIZE")
     settings = _settings(home)
     os.umask(0o077)  # also what SQLite puts beside its databases is for this user alone
     configure(sys.stderr)

@@ -97,11 +97,13 @@ async def opened(
         on_failure: called once, in the writer's thread, after a COMMIT failed: stop the process.
 
     Raises:
-        Misconfigured: no hub there, another process uses it, or a plugin cannot be loaded.
+        Misconfigured: no hub there, another process uses it, others may read its keys or write
+            beside them, or a plugin cannot be loaded.
     """
     home = settings.home
     if not (home / TOKEN_KEY).is_file():
         raise Misconfigured(f"there is no hub in {home}; make one: exchange hub init")
+    check_permissions(home)
     loaded = registry.load(HUB_GROUP, plugins(settings))
     channels, vetoes = registry.channels(loaded), registry.gate_vetoes(loaded)
     async with AsyncExitStack() as stack:
@@ -132,6 +134,19 @@ async def opened(
         )
         await refresh(hub)
         yield Opened(hub=hub, database=database)
+
+
+def check_permissions(home: Path) -> None:
+    """Refuse a home whose secrets others may read, or where others may put files.
+
+    Raises:
+        Misconfigured: which file or directory, and what to do. The vault looks after its own key.
+    """
+    if (home / TOKEN_KEY).stat().st_mode & 0o077:
+        raise Misconfigured(f"the token key {home / TOKEN_KEY} is readable by others: chmod 600")
+    for directory in (home, home / VAULT, home / BLOBS):
+        if directory.is_dir() and directory.stat().st_mode & 0o022:
+            raise Misconfigured(f"others may write to {directory}: chmod 700")
 
 
 def plugins(settings: HubSettings) -> list[registry.Named]:

@@ -65,7 +65,7 @@ TOKEN = Operation(
     summary="Get a short-lived access token with a signed client assertion (private_key_jwt).",
     returns=shapes.Token,
     streams={FORM: "grant_type, client_assertion_type, client_assertion (RFC 7523)"},
-    problems=(401, 413, 415),
+    problems=(400, 401, 408, 413, 415, 429, 503),
     authenticated=False,
 )
 AGENCIES = Operation(
