@@ -22,7 +22,7 @@ from pathlib import Path
 
 from exchange.cli.demo_report import Failed, must
 
-PATIENCE_S = 15.0
+PATIENCE_S = 30.0
 """Seconds something may take to happen before the demo gives up."""
 PAUSE_S = 0.02
 """Seconds between two looks."""
