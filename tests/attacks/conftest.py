@@ -28,7 +28,9 @@ def hub(serving: Served) -> Iterator[Served]:
 @pytest.fixture
 async def parties(tmp_path: Path) -> AsyncIterator[Parties]:
     """Return a running hub with a party for every relation, that have agreed."""
-    simulator = Parties(tmp_path, agency={**GENEROUS, "decisions": 10_000})
+    simulator = Parties(
+        tmp_path, agency={**GENEROUS, "decisions": 10_000, "parallel": 64, "streams": 64}
+    )
     async with simulator.running():
         await simulator.arrange()
         yield simulator

@@ -1,4 +1,4 @@
-"""A41: more disclosures than a consent has uses; uses given back more often than they were taken."""
+"""A41: more disclosures than a consent has uses; uses given back more often than taken."""
 
 import asyncio
 
@@ -27,12 +27,7 @@ async def test_twenty_at_once_use_a_consent_as_often_as_it_says(
     answers = await asyncio.gather(*(parties.send(letter) for letter in letters))
 
     statuses = sorted(answer.status for answer in answers)
-    assert statuses == [201] * expected + [403] * (20 - expected) or set(statuses) <= {
-        201,
-        403,
-        429,
-    }
-    assert statuses.count(201) == expected
+    assert statuses == [201] * expected + [403] * (20 - expected)
     assert await used(parties, consent) == expected
     assert await parties.count("disclosures") == expected
     assert await parties.count("headers") == expected

@@ -1,4 +1,4 @@
-"""A40: a recorded request once more: the first outcome, a conflict or a 404, never a second effect."""
+"""A40: a recorded request again: first outcome, conflict or 404, never a second effect."""
 
 from pathlib import Path
 from uuid import uuid4

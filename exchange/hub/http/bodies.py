@@ -138,6 +138,8 @@ async def first_line(content: StreamReader, *, limit: int, seconds: float) -> by
         Malformed: the body ended before the LF.
         web.HTTPRequestTimeout: the line did not arrive in time.
     """
+    if content.at_eof():  # no body at all: aiohttp's stand-in for one reads no lines
+        raise Malformed("the manifest line has no line feed")
     try:
         async with asyncio.timeout(seconds):
             line = await content.readuntil(b"\n", max_size=limit)
