@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from sqlalchemy import text
 
 from exchange.hub.sweep import sweep
 from exchange.keyring.ceremony import new_document_key
@@ -81,11 +82,14 @@ async def arranged(parties: Parties) -> tuple[Given, list[Letter], list[Letter]]
 
 
 async def headers_under(parties: Parties, given: Given) -> int:
-    found = await parties.rows(
+    query = text(
         "SELECT count(*) FROM headers h JOIN disclosures d ON d.id = h.disclosure "
-        f"WHERE d.consent = '{given.digest}'"  # noqa: S608 - our own digest
+        "WHERE d.consent = :consent"
     )
-    return int(found[0][0])
+    found = await parties.hub.db.read(
+        lambda conn: conn.execute(query, {"consent": given.digest}).scalar_one()
+    )
+    return int(found)
 
 
 async def test_nothing_happens_after_a_withdrawal_in_the_log(parties: Parties) -> None:
@@ -164,7 +168,7 @@ async def test_what_expires_is_released_to_nobody_with_or_without_the_sweeper(
 
 
 async def test_an_agreement_that_ends_denies_from_its_moment_on(parties: Parties) -> None:
-    given, stored, fresh = await arranged(parties)
+    _, stored, fresh = await arranged(parties)
     payload = {
         "id": "2b1d9e2c-98a1-4d4f-8c57-3f6f0d2f9a07",
         "iat": seconds(parties.now),
