@@ -218,6 +218,10 @@ async def _fetch_rest(  # noqa: PLR0913, PLR0917
         _check_range(response, present, size)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         with os.fdopen(os.open(target, flags, 0o600), "wb", buffering=0) as file:
+            if response.content_length == size <= AT_ONCE:
+                # As a whole: what breaks on the way is asked for again from its beginning.
+                await _written(file.write, await response.read())
+                present = size
             async for chunk in response.content.iter_any():
                 present += len(chunk)
                 if present > size:

@@ -4,7 +4,6 @@ The adapter gets the document and what people read about it, never a key, a stat
 document. Whatever goes wrong there sets this one document aside.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -101,18 +100,18 @@ async def convert(
     opened: Opened,
     collected_at: datetime,
 ) -> str:
-    """Convert an opened document; return the name its folder will have in the spool.
+    """Convert an opened document into the empty folder that waits for it in the spool.
 
-    Durable when it returns, under a name the back office does not look at.
+    Durable when it returns, under a name the back office does not look at. Returns the name that
+    the folder gets when the answer is signed.
 
     Raises:
         Quarantined: the adapter could not, with the reason.
         Unavailable: no worker can be had now; nothing is decided.
     """
     package = await _package(gateway, reception, examined, opened, collected_at)
-    target = spool.make_target(gateway.home, package.disclosure_id)
+    target = spool.converted(gateway.home, package.disclosure_id)
     await reception.intake.convert(package, target)
-    await asyncio.to_thread(spool.secure_target, gateway.home)
     return folder_name(package)
 
 

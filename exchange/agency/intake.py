@@ -111,7 +111,7 @@ class Intake:
             raise
         finally:
             if goes_on and leash.documents < self._limits.documents:
-                await rooms.in_thread(rooms.clear, leash.room)
+                await rooms.briefly(_size(package), rooms.clear, leash.room)
                 self._idle.append(leash)
             else:
                 await rooms.whole(self._dismiss(leash))
@@ -121,10 +121,10 @@ class Intake:
         self, leash: Leash, package: DocumentPackage, target: Path
     ) -> tuple[IntakeFile, ...]:
         capabilities = leash.started.capabilities
-        size = sum(file.size for file in package.files)
+        size = _size(package)
         most = size * self._limits.growth + self._limits.allowance
         walled = "landlock" not in leash.started.missing
-        await rooms.in_thread(rooms.furnish, leash.room, package.files, copy=not walled)
+        await rooms.briefly(size, rooms.furnish, leash.room, package.files, copy=not walled)
         names = await leash.ask(package, most=most)
         return await rooms.in_thread(
             rooms.take,
@@ -181,3 +181,7 @@ class Intake:
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+
+def _size(package: DocumentPackage) -> int:
+    return sum(file.size for file in package.files)

@@ -219,7 +219,9 @@ def _open_once(gateway: Gateway, collected: Received, examined: Examined) -> Ope
     if key is None:  # destroyed between collecting and a restart
         raise Unreadable
     with spool.payload_file(gateway.home, collected.id).open("rb") as payload:
-        return open_sealed(collected.header or b"", payload, examined.manifest, key, into)
+        opened = open_sealed(collected.header or b"", payload, examined.manifest, key, into)
+    spool.make_target(gateway.home, collected.id)  # for step 17, while we are in a thread
+    return opened
 
 
 def _refused_by(reception: Reception, opened: Opened) -> Sequence[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from exchange.agency import job
+from exchange.agency.threads import SHORT
 from exchange.durable import sync_directory
 from exchange.envelope.names import normalise_name
 from exchange.errors import Quarantined
@@ -34,6 +35,16 @@ async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
     A thread cannot be cancelled: without the wait it would go on writing behind our back.
     """
     return await whole(asyncio.to_thread(work, *args, **kwargs))
+
+
+async def briefly(size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return what `work` returns; in a thread when it concerns more than `threads.SHORT` bytes.
+
+    For linking, copying and removing; whatever syncs belongs into a thread at any size.
+    """
+    if size <= SHORT:
+        return work(*args, **kwargs)
+    return await in_thread(work, *args, **kwargs)
 
 
 async def whole(work: Coroutine[None, None, T]) -> T:

@@ -53,16 +53,12 @@ def make_room(home: Home, disclosure_id: str) -> Path:
 
 
 def make_target(home: Home, disclosure_id: str) -> Path:
-    """Return an empty folder to convert into."""
+    """Return an empty folder to convert into; its name is durable before anything is in it."""
     folder = converted(home, disclosure_id)
     _remove_tree(folder)
     folder.mkdir(mode=0o700)
-    return folder
-
-
-def secure_target(home: Home) -> None:
-    """Make the name of a converted folder durable: its files are already."""
     sync_directory(home.spool)
+    return folder
 
 
 def move_in(home: Home, disclosure_id: str, folder: str) -> None:
