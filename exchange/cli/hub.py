@@ -100,7 +100,11 @@ def serve(*, home: Home = Path("hub")) -> None:
 
 def admit(
     card: Annotated[
-        Path, Parameter(help="Identity card of the agency: the JSON its gateway prints, or -.")
+        Path,
+        Parameter(
+            help="Identity card of the agency: the JSON its gateway prints, or - to read it here.",
+            allow_leading_hyphen=True,
+        ),
     ],
     *,
     home: Home = Path("hub"),

@@ -1,0 +1,216 @@
+"""`exchange hub`: made, served, looked after and stopped as an operator does it."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from exchange.canonical import encode
+from exchange.cli.events import ALWAYS, FIELDS
+from exchange.keyring.ceremony import new_identity
+
+
+def run(*arguments: str, cwd: Path, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "exchange.cli.main", "hub", *arguments],
+        cwd=cwd,
+        input=given,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> tuple[Path, str]:
+    origin = f"http://127.0.0.1:{free_port()}"
+    done = run("init", "--origin", origin, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    return tmp_path, origin
+
+
+@contextmanager
+def serving(place: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with (
+        (place / "events").open("wb") as events,
+        subprocess.Popen(
+            [sys.executable, "-m", "exchange.cli.main", "hub", "serve"],
+            cwd=place,
+            stdout=subprocess.PIPE,
+            stderr=events,
+        ) as hub,
+    ):
+        assert hub.stdout is not None
+        try:
+            assert hub.stdout.readline().startswith(b"serving http://127.0.0.1:")
+            yield hub
+        finally:
+            hub.kill()
+
+
+def asked(origin: str, target: str) -> int:
+    host, _, port = origin.removeprefix("http://").partition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    try:
+        connection.request("GET", target)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def card(place: Path, agency: str) -> Path:
+    file = place / f"{agency}.json"
+    file.write_bytes(encode(new_identity(agency).card.payload()))
+    return file
+
+
+def test_init_makes_a_private_home_and_says_what_comes_next(made: tuple[Path, str]) -> None:
+    place, origin = made
+
+    assert oct((place / "hub").stat().st_mode)[-3:] == "700"
+    for secret in ("token.key", "vault/vault.key"):
+        assert oct((place / "hub" / secret).stat().st_mode)[-3:] == "600"
+    assert f'origin = "{origin}"' in (place / "hub" / "hub.toml").read_text()
+
+
+def test_a_second_init_is_refused_and_changes_nothing(made: tuple[Path, str]) -> None:
+    place, _ = made
+    before = (place / "hub" / "vault" / "vault.key").read_bytes()
+
+    done = run("init", cwd=place)
+
+    assert done.returncode == 1
+    assert done.stderr.count(b"\n") == 1
+    assert (place / "hub" / "vault" / "vault.key").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("init", "--origin", "http://exchange.example"),
+        ("init", "--origin", "https://exchange.example/path"),
+        ("init", "--origin", "ftp://127.0.0.1"),
+        ("init", "--origin", "http://127.0.0.1:99999"),
+        ("serve",),
+        ("status",),
+        ("suspend", "nobody-here"),
+        ("admit", "no-such-file.json"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_leaves_nothing(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    done = run(*arguments, cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert done.stdout == b""
+    assert done.stderr.startswith(b"exchange: ")
+    assert done.stderr.count(b"\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_agencies_are_admitted_and_suspended_with_and_without_a_running_hub(
+    made: tuple[Path, str],
+) -> None:
+    place, _ = made
+    first = run("admit", str(card(place, "jobcentre-a")), cwd=place)
+    assert (first.returncode, first.stdout.split(b"\n")[0]) == (0, b"admitted jobcentre-a")
+
+    with serving(place):
+        running = run("status", cwd=place)
+        second = run("admit", "-", cwd=place, given=card(place, "women-b").read_bytes())
+        again = run("admit", str(card(place, "women-b")), cwd=place)
+        suspended = run("suspend", "jobcentre-a", cwd=place)
+        unknown = run("suspend", "nobody-here", cwd=place)
+        control = place / "hub" / "control.sock"
+        assert oct(control.stat().st_mode)[-3:] == "600"
+    stopped = run("status", cwd=place)
+    after = run("suspend", "jobcentre-a", cwd=place)
+
+    assert running.returncode == second.returncode == suspended.returncode == 0
+    assert b"fingerprint" in second.stdout
+    assert (again.returncode, unknown.returncode, stopped.returncode) == (1, 1, 1)
+    assert after.stdout == b"jobcentre-a was suspended before\n"
+
+
+def test_only_one_process_uses_a_home(made: tuple[Path, str]) -> None:
+    place, _ = made
+
+    with serving(place):
+        second = run("serve", cwd=place)
+
+    assert second.returncode == 1
+    assert b"another process uses" in second.stderr
+
+
+def test_sigterm_ends_the_hub_cleanly_and_at_once(made: tuple[Path, str]) -> None:
+    place, origin = made
+
+    with serving(place) as hub:
+        assert asked(origin, "/readyz") == 200
+        hub.send_signal(signal.SIGTERM)
+        begun = time.monotonic()
+        assert hub.wait(20) == 0
+
+    assert time.monotonic() - begun < 10
+    assert not (place / "hub" / "control.sock").exists()
+
+
+def test_events_are_lines_of_json_with_listed_fields_and_no_addresses(
+    made: tuple[Path, str],
+) -> None:
+    place, origin = made
+    secret = "CANARY-IN-A-PATH"
+
+    with serving(place) as hub:
+        assert asked(origin, f"/v1/{secret}?{secret}=1") == 404
+        hub.send_signal(signal.SIGTERM)
+        hub.wait(20)
+
+    text = (place / "events").read_bytes()
+    assert secret.encode() not in text
+    assert b"127.0.0.1" not in text
+    for line in text.splitlines():
+        assert json.loads(line).keys() <= FIELDS | ALWAYS
+
+
+def test_a_setting_nobody_reads_stops_the_start(made: tuple[Path, str]) -> None:
+    place, _ = made
+    with (place / "hub" / "hub.toml").open("a") as settings:
+        settings.write("\n[disclosure]\nmaxsize = 5\n")
+
+    done = run("serve", cwd=place)
+
+    assert done.returncode == 1
+    assert b"maxsize" in done.stderr
+
+
+def test_a_variable_nobody_reads_stops_the_start(made: tuple[Path, str]) -> None:
+    place, _ = made
+    done = subprocess.run(
+        [sys.executable, "-m", "exchange.cli.main", "hub", "serve"],
+        cwd=place,
+        env={**os.environ, "EXCHANGE_HUB_ORIGNI": "x"},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert b"EXCHANGE_HUB_ORIGNI" in done.stderr
