@@ -5,6 +5,7 @@ which can be cut.
 """
 
 import asyncio
+import errno
 import os
 import re
 import secrets
@@ -15,10 +16,11 @@ from pathlib import Path
 from typing import Protocol
 
 from exchange.durable import make_directory, write_durably
-from exchange.errors import Malformed, NotFound
+from exchange.errors import ExchangeError, Malformed, NotFound, StorageFull, Unavailable
 
 CHUNK = 256 * 1024
 """Bytes read at once when a payload is served."""
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NAME = re.compile(r"[0-9a-f][0-9a-f-]{31,35}", re.ASCII)
 
 
@@ -42,7 +44,8 @@ class Blobs(Protocol):
         Raises:
             TooLarge: more than `limit` bytes arrived.
             FileExistsError: the name is taken: nothing is ever overwritten.
-            OSError: no room, or the disk fails.
+            StorageFull: no room.
+            Unavailable: the disk fails.
         """
         ...
 
@@ -55,7 +58,11 @@ class Blobs(Protocol):
         ...
 
     async def delete(self, name: str) -> None:
-        """Remove a blob; one that is not there is no error."""
+        """Remove a blob; one that is not there is no error.
+
+        Raises:
+            Unavailable: the disk fails.
+        """
         ...
 
     async def names(self, *, before: datetime) -> tuple[str, ...]:
@@ -82,7 +89,12 @@ class FileBlobs:
 
     async def put(self, name: str, chunks: AsyncIterator[bytes], *, limit: int) -> Kept:
         """See `Blobs.put`."""
-        digest, size = await write_durably(self._path(name), chunks, limit=limit)
+        try:
+            digest, size = await write_durably(self._path(name), chunks, limit=limit)
+        except (FileExistsError, ConnectionError, TimeoutError):
+            raise  # the two last are the sender's
+        except OSError as error:
+            raise _failed(error) from None
         return Kept(blob=name, size=size, sha256=digest)
 
     async def read(self, name: str, first: int, end: int) -> AsyncIterator[bytes]:
@@ -103,7 +115,10 @@ class FileBlobs:
 
     async def delete(self, name: str) -> None:
         """See `Blobs.delete`. A crash before the directory is synced brings it back: noise."""
-        await asyncio.to_thread(self._path(name).unlink, missing_ok=True)
+        try:
+            await asyncio.to_thread(self._path(name).unlink, missing_ok=True)
+        except OSError as error:
+            raise _failed(error) from None
 
     async def names(self, *, before: datetime) -> tuple[str, ...]:
         """See `Blobs.names`."""
@@ -129,3 +144,9 @@ class FileBlobs:
         if _NAME.fullmatch(name) is None:
             raise Malformed("not the name of a blob")
         return self._directory / name
+
+
+def _failed(error: OSError) -> ExchangeError:
+    if error.errno in _NO_ROOM:
+        return StorageFull("no room for another payload")
+    return Unavailable(f"the payloads cannot be written: {type(error).__name__}")
