@@ -158,6 +158,7 @@ class Simulator:
         self.front: Front
         self.database: SqliteDatabase
         self.http: aiohttp.ClientSession
+        self.runner: Runner
 
     @property
     def origin(self) -> str:
@@ -172,7 +173,9 @@ class Simulator:
         async with opened as found:
             self.hub, self.database = self.changed(found.hub), found.database
             self.front = app.front(self.hub, self.settings, ticks=lambda: self.ticks)
-            runner = Runner(application(self.front), self.settings.listen, self.settings.http)
+            runner = self.runner = Runner(
+                application(self.front), self.settings.listen, self.settings.http
+            )
             await runner.setup()
             await web.TCPSite(runner, "127.0.0.1", self.port).start()
             connector = aiohttp.TCPConnector(limit=0)

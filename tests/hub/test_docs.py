@@ -1,0 +1,86 @@
+"""GET /openapi.json and /docs: current, complete, offline."""
+
+import json
+import re
+
+import pytest
+from openapi_spec_validator import validate
+
+from exchange.agency.client import HubClient
+from exchange.hub.http import uploads
+from exchange.hub.http.docs import FILES
+from exchange.wire import routes
+from exchange.wire.routes import OPERATIONS, Operation
+from tests.house import openapi
+from tests.simulator import Simulator
+
+DESCRIPTION = Operation(
+    name="description", method="GET", path="/openapi.json", summary="", authenticated=False
+)
+TUS = (uploads.CREATE, uploads.OFFSET, uploads.OPTIONS)
+
+
+def page(path: str) -> Operation:
+    return Operation(name="page", method="GET", path=path, summary="", authenticated=False)
+
+
+def test_the_committed_description_is_the_one_the_routes_say() -> None:
+    assert openapi.COMMITTED.read_text("utf-8") == openapi.current(), "run: make openapi"
+
+
+async def test_the_served_description_is_valid_and_complete(sim: Simulator) -> None:
+    answer = await sim.call(None, DESCRIPTION)
+
+    described = json.loads(answer.body)
+    validate(described)
+    served = {
+        (method.upper(), path)
+        for path, methods in described["paths"].items()
+        for method in methods
+    }
+    assert served == {(one.method, one.path) for one in OPERATIONS}
+
+
+async def test_every_operation_has_exactly_one_handler_and_nothing_else_is_served(
+    sim: Simulator,
+) -> None:
+    app = sim.runner.app
+    bound = [
+        (route.method, route.resource.canonical) for route in app.router.routes() if route.resource
+    ]
+    described = [(one.method, one.path) for one in (*OPERATIONS, *TUS)]
+    described += [("GET", path) for path in ("/openapi.json", *FILES)]
+
+    assert sorted(bound) == sorted(described)
+
+
+def test_every_operation_has_a_method_of_the_client() -> None:
+    source = set(dir(HubClient))
+    ours = {one.name for one in OPERATIONS} - {"token", "healthz", "readyz", "upload"}
+
+    assert ours <= source, ours - source
+
+
+@pytest.mark.parametrize("path", FILES)
+async def test_the_browser_of_the_api_is_served_under_a_strict_policy(
+    sim: Simulator, path: str
+) -> None:
+    answer = await sim.call(None, page(path))
+
+    assert answer.status == 200
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    if path == "/docs":
+        linked = re.findall(rb'(?:src|href)="([^"]+)"', answer.body)
+        assert linked
+        assert all(link.startswith(b"/") for link in linked)
+        assert {link.decode() for link in linked} <= FILES.keys() | {"/openapi.json"}
+
+
+def test_every_route_without_an_agency_is_listed_here() -> None:
+    assert {one for one in OPERATIONS if not one.authenticated} == {
+        routes.TOKEN,
+        routes.HEALTHZ,
+        routes.READYZ,
+    }
