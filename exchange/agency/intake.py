@@ -68,7 +68,7 @@ class Intake:
 
         Returns:
             The files now in `target`, in the order of import: each a regular file of our own
-            making with mode 0600, written and synced, as is the folder.
+            making with mode 0600, written and synced, as are the folder and its name.
 
         Raises:
             Quarantined: with the reason, one of `Reason`; `target` may hold leftovers.

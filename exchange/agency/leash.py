@@ -53,7 +53,7 @@ class Limits:
     """Workers of one adapter at the same time."""
     waiting: int = 200
     """Conversions that may wait for a worker."""
-    documents: int = 100
+    documents: int = 1_000
     """Conversions until a worker is replaced by a fresh one."""
 
 

@@ -19,6 +19,7 @@ from exchange.agency.examine import Examined, Rejected
 from exchange.agency.hand_over import Reception
 from exchange.agency.parts import Gateway
 from exchange.agency.state import Delivered, Received, Receiving
+from exchange.agency.threads import off_loop
 from exchange.canonical import digest
 from exchange.consent.decision import Onward
 from exchange.consent.decision import Reason as Denied
@@ -205,11 +206,12 @@ async def _open(
 async def _opened(gateway: Gateway, collected: Received, examined: Examined) -> Opened:
     """Steps 11 to 13, with a second payload before anything is called unreadable."""
     await fetch.again_if_missing(gateway, examined.manifest)
+    size = examined.manifest.sealed_size
     try:
-        return await asyncio.to_thread(_open_once, gateway, collected, examined)
+        return await off_loop(size, _open_once, gateway, collected, examined)
     except Unreadable:
         await fetch.anew(gateway, examined.manifest)
-        return await asyncio.to_thread(_open_once, gateway, collected, examined)
+        return await off_loop(size, _open_once, gateway, collected, examined)
 
 
 def _open_once(gateway: Gateway, collected: Received, examined: Examined) -> Opened:
@@ -220,7 +222,7 @@ def _open_once(gateway: Gateway, collected: Received, examined: Examined) -> Ope
         raise Unreadable
     with spool.payload_file(gateway.home, collected.id).open("rb") as payload:
         opened = open_sealed(collected.header or b"", payload, examined.manifest, key, into)
-    spool.make_target(gateway.home, collected.id)  # for step 17, while we are in a thread
+    spool.make_target(gateway.home, collected.id)  # for step 17
     return opened
 
 

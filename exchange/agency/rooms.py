@@ -9,7 +9,8 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -34,7 +35,8 @@ async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
 
     A thread cannot be cancelled: without the wait it would go on writing behind our back.
     """
-    return await whole(asyncio.to_thread(work, *args, **kwargs))
+    loop = asyncio.get_running_loop()
+    return await whole(loop.run_in_executor(None, partial(work, *args, **kwargs)))
 
 
 async def briefly(size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -47,7 +49,7 @@ async def briefly(size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kw
     return await in_thread(work, *args, **kwargs)
 
 
-async def whole(work: Coroutine[None, None, T]) -> T:
+async def whole(work: Awaitable[T]) -> T:
     """Return what `work` returns; if the caller is cancelled, let it end first."""
     task = asyncio.ensure_future(work)
     try:
@@ -121,7 +123,9 @@ def empty(folder: Path) -> None:
 def take(
     room: Path, names: Sequence[str], target: Path, *, alphabet: str, most_files: int, most: int
 ) -> tuple[IntakeFile, ...]:
-    """Copy what the worker wrote into `target`, durably, and return it in the order of `names`.
+    """Copy what the worker wrote into `target` and return it in the order of `names`.
+
+    Durable when it returns, the name of `target` included.
 
     Args:
         room: the worker's.
@@ -145,6 +149,7 @@ def take(
     finally:
         os.close(out)
     sync_directory(target)
+    sync_directory(target.parent)
     return tuple(IntakeFile(name) for name in names)
 
 

@@ -53,11 +53,10 @@ def make_room(home: Home, disclosure_id: str) -> Path:
 
 
 def make_target(home: Home, disclosure_id: str) -> Path:
-    """Return an empty folder to convert into; its name is durable before anything is in it."""
+    """Return an empty folder to convert into."""
     folder = converted(home, disclosure_id)
     _remove_tree(folder)
     folder.mkdir(mode=0o700)
-    sync_directory(home.spool)
     return folder
 
 

@@ -14,7 +14,7 @@ T = TypeVar("T")
 async def off_loop(size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Return what `work` returns; in a thread when it concerns more than a few bytes.
 
-    For reading, hashing and removing only: whatever syncs belongs into a thread at any size.
+    For what reads, hashes, opens or removes: whatever syncs belongs into a thread at any size.
     `size` is the number of bytes concerned.
     """
     if size <= SHORT:
