@@ -52,7 +52,7 @@ class Operation:
     answers: str = JSON
     """Media type of the success body."""
     problems: tuple[int, ...] = ()
-    """Statuses besides 400, 401, 429 and 503, which every authenticated route has."""
+    """Statuses besides 400, 401, 429, 431 and 503, which every authenticated route has."""
     authenticated: bool = True
     creates: bool = False
     """Accepts `Idempotency-Key`."""

@@ -11,7 +11,7 @@ from openapi_pydantic import OpenAPI
 from openapi_pydantic.util import PydanticSchema, construct_open_api_with_schema_class
 
 from exchange.wire.problems import HTTP_CODES, MEDIA_TYPE, STATUS
-from exchange.wire.routes import OPERATIONS, Operation
+from exchange.wire.routes import JSON, OPERATIONS, TOKEN, Operation
 
 COMMITTED = Path(__file__).parents[2] / "exchange" / "wire" / "openapi.json"
 TITLES = {status.value: error.__doc__ for error, status in STATUS.items()}
@@ -92,19 +92,26 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
 def _responses(operation: Operation) -> dict[str, Any]:
     success: dict[str, Any] = {"description": "Success."}
     if operation.returns is not None:
-        schema = PydanticSchema(schema_class=operation.returns)
+        schema: Any = PydanticSchema(schema_class=operation.returns)
         success["content"] = {operation.answers: {"schema": schema}}
     elif operation.status == 200:
         success["content"] = {operation.answers: {"schema": {"type": "string"}}}
     responses = {str(operation.status): success}
-    everywhere = {400, 401, 429, 503} if operation.authenticated else set()
+    everywhere = {400, 401, 429, 431, 503} if operation.authenticated else set()
     for status in sorted(everywhere | set(operation.problems)):
         text = HTTP_CODES[status][1] if status in HTTP_CODES else TITLES[status] or ""
         responses[str(status)] = {
             "description": text.splitlines()[0],
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            "content": {
+                _media_type(operation, status): {"schema": {"$ref": "#/components/schemas/Problem"}}
+            },
         }
     return responses
+
+
+def _media_type(operation: Operation, status: int) -> str:
+    # RFC 6749, section 5.2: an OAuth error is plain JSON; ours is a problem at the same time.
+    return JSON if operation == TOKEN and status in {400, 401} else MEDIA_TYPE
 
 
 def current() -> str:
