@@ -30,7 +30,8 @@ RECURRING = 0
 
 metadata = MetaData(naming_convention=NAMES)
 
-# Names, digests and identifiers are ASCII text; statements are bytes, exactly as received.
+# Names, digests and identifiers are ASCII text; statements are bytes, exactly as received. They
+# stand last: SQLite reads through a column of kilobytes to reach what stands behind it.
 AgencyId = Text
 Digest = Text
 Uuid = Text
@@ -53,9 +54,9 @@ agencies = Table(
     Column("channel", Text),
     Column("address", Text),
     Column("language", Text, nullable=False),
-    Column("capabilities", LargeBinary),
     # Number of the newest entry of its inbox; raised under the lock of this row.
     Column("inbox_last", BigInteger, nullable=False, server_default=text("0")),
+    Column("capabilities", LargeBinary),
     _one_of("state", "state", ("active", "suspended")),
 )
 
@@ -79,13 +80,13 @@ key_statements = Table(
     Column("agency", AgencyId, ForeignKey("agencies.id"), primary_key=True),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("digest", Digest, nullable=False, unique=True),
-    Column("statement", LargeBinary, nullable=False),
     Column("fingerprint", Digest, nullable=False),
     Column("nbf", Moment, nullable=False),
     Column("exp", Moment, nullable=False),
     Column("stored_at", Moment, nullable=False),
     # When the next one was stored; its key is accepted for one more day.
     Column("superseded_at", Moment),
+    Column("statement", LargeBinary, nullable=False),
 )
 
 revoked_keys = Table(
@@ -101,11 +102,11 @@ agreements = Table(
     metadata,
     Column("digest", Digest, primary_key=True),
     Column("id", Uuid, nullable=False, unique=True),
-    Column("statement", LargeBinary, nullable=False),
     Column("chain", Uuid, nullable=False, unique=True),
     Column("recorded_at", Moment, nullable=False),
     # Set by the sweeper when it is over; `decide` denies from its term or this flag on.
     Column("ended_at", Moment, index=True),
+    Column("statement", LargeBinary, nullable=False),
 )
 
 agreement_parties = Table(
@@ -122,8 +123,8 @@ agreement_signatures = Table(
     Column("agreement", Digest, ForeignKey("agreements.digest"), primary_key=True),
     Column("agency", AgencyId, primary_key=True),
     Column("digest", Digest, nullable=False),
-    Column("statement", LargeBinary, nullable=False),
     Column("signed_at", Moment, nullable=False),
+    Column("statement", LargeBinary, nullable=False),
 )
 
 agreement_notices = Table(
@@ -134,9 +135,9 @@ agreement_notices = Table(
     Column("id", Uuid, nullable=False, unique=True),
     Column("iat", BigInteger, nullable=False),
     Column("agency", AgencyId, nullable=False),
-    Column("statement", LargeBinary, nullable=False),
     Column("ends", Moment, nullable=False),
     Column("recorded_at", Moment, nullable=False),
+    Column("statement", LargeBinary, nullable=False),
 )
 
 consents = Table(
@@ -146,7 +147,6 @@ consents = Table(
     Column("id", Uuid, nullable=False, unique=True),
     Column("agreement", Digest, ForeignKey("agreements.digest"), nullable=False, index=True),
     Column("collected_by", AgencyId, nullable=False, index=True),
-    Column("statement", LargeBinary, nullable=False),
     Column("chain", Uuid, nullable=False, unique=True),
     Column("uses", Integer, nullable=False),
     Column("used", Integer, nullable=False, server_default=text("0")),
@@ -155,6 +155,7 @@ consents = Table(
     Column("recorded_at", Moment, nullable=False),
     Column("ended_at", Moment),
     Column("ended_why", Text),
+    Column("statement", LargeBinary, nullable=False),
     # The signed withdrawal, or the hub's own record of one by code.
     Column("withdrawal", LargeBinary),
     CheckConstraint("used >= 0 AND (uses = 0 OR used <= uses)", name="used"),
@@ -176,7 +177,6 @@ disclosures = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("digest", Digest, nullable=False),
-    Column("manifest", LargeBinary, nullable=False),
     Column("sender", AgencyId, nullable=False),
     Column("consent", Digest, ForeignKey("consents.digest"), nullable=False, index=True),
     Column("state", Text, nullable=False),
@@ -192,6 +192,7 @@ disclosures = Table(
     Column("blob", Text, unique=True),
     Column("payload_size", BigInteger),
     Column("payload_sha256", Text),
+    Column("manifest", LargeBinary, nullable=False),
     Index(None, "sender", "state"),
     Index(None, "state", "exp"),
     _one_of(
@@ -213,8 +214,8 @@ disclosure_recipients = Table(
     Column("acknowledged_at", Moment),
     Column("result", Text),
     Column("reason", Text),
-    Column("acknowledgement", LargeBinary),
     Column("reminded_at", Moment),
+    Column("acknowledgement", LargeBinary),
     UniqueConstraint("agency", "number"),
     _one_of("result", "result", ("accepted", "rejected", "quarantined")),
 )
@@ -242,8 +243,8 @@ erasures = Table(
     Column("answered_at", Moment),
     Column("result", Text),
     Column("ground", Text),
-    Column("confirmation", LargeBinary),
     Column("confirmation_digest", Digest),
+    Column("confirmation", LargeBinary),
     UniqueConstraint("consent", "recipient"),
     _one_of("reason", "reason", ("withdrawn", "unlawful")),
     _one_of("result", "result", ("erased", "kept")),
