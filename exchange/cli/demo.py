@@ -48,7 +48,9 @@ def demo(
     again, and leaves the folder to look at. Needs no root and no server that is installed.
     """
     if importlib.util.find_spec("aiosmtpd") is None:
-        raise Misconfigured("the demo needs the package aiosmtpd; `make demo` installs it")
+        raise Misconfigured(
+            "the demo needs aiosmtpd: install consent-exchange[demo], or run it by `make demo`"
+        )
     if folder is None:
         where = Path(tempfile.mkdtemp(prefix="exchange-demo-"))
     else:
