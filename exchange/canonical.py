@@ -28,6 +28,7 @@ _TO_URL = bytes.maketrans(b"+/", b"-_")
 _FROM_URL = bytes.maketrans(b"-_", b"+/")
 _LAST = {2: frozenset("AQgw"), 3: frozenset("AEIMQUYcgkosw048")}
 """Last characters whose unused bits are zero, by the characters over a multiple of four."""
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _B64U = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
 _UUID4 = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII
@@ -42,9 +43,7 @@ def encode(value: Json) -> bytes:
         Malformed: a float, an integer beyond 2^53 - 1, a lone surrogate, or not JSON at all.
     """
     try:
-        return json.dumps(
-            _ordered(value), ensure_ascii=False, allow_nan=False, separators=(",", ":")
-        ).encode("utf-8")
+        return _ENCODER.encode(_ordered(value)).encode("utf-8")
     except UnicodeEncodeError:
         raise Malformed("a string is not valid Unicode") from None
 
@@ -55,8 +54,10 @@ def _ordered(value: Json) -> Any:
     if isinstance(value, int):
         return _bounded(value)
     if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
-        # RFC 8785 section 3.2.3: names are sorted by UTF-16 code units, not by code points.
-        names = sorted(value, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
+        names = sorted(value)
+        if not "".join(names).isascii():
+            # RFC 8785 section 3.2.3: sorted by UTF-16 code units, not by code points.
+            names.sort(key=lambda name: name.encode("utf-16-be", "surrogatepass"))
         return {name: _ordered(value[name]) for name in names}
     if isinstance(value, list | tuple):  # bytes are a sequence too, and no JSON
         return [_ordered(part) for part in value]

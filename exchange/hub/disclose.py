@@ -320,8 +320,8 @@ def _check_size(conn: Connection, hub: Hub, manifest: Manifest) -> None:
     check_sealed_size(manifest.sealed_size, len(manifest.context.recipients))
     limits = [hub.rules.max_size]
     for addressee in manifest.context.recipients:
-        found = agencies.find(conn, addressee.agency)
-        limits.append(largest_accepted(found.capabilities if found else None, hub.rules.max_size))
+        stated = agencies.capabilities(conn, addressee.agency)
+        limits.append(largest_accepted(stated, hub.rules.max_size))
     if manifest.sealed_size > min(limits):
         raise TooLarge("the sealed document is larger than the hub or a recipient takes")
 

@@ -55,6 +55,7 @@ class Identity:
 
 
 _FIND = Prepared(select(agencies).where(agencies.c.id == bindparam("of")))
+_CAPABILITIES = Prepared(select(agencies.c.capabilities).where(agencies.c.id == bindparam("of")))
 _ACTIVE = Prepared(
     select(agencies.c.id).where(agencies.c.id == bindparam("of"), agencies.c.state == "active")
 )
@@ -98,6 +99,13 @@ def find(conn: Connection, agency: str) -> Agency | None:
     """Return an agency, suspended ones included, or None."""
     row = _FIND.one(conn, {"of": agency})
     return None if row is None else _agency(row)
+
+
+def capabilities(conn: Connection, agency: str) -> bytes | None:
+    """Return what an agency can receive as it has said, or None."""
+    row = _CAPABILITIES.one(conn, {"of": agency})
+    found: bytes | None = None if row is None else row.capabilities
+    return found
 
 
 def listed(conn: Connection, *, after: str | None, limit: int) -> tuple[Agency, ...]:
