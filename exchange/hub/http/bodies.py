@@ -45,7 +45,7 @@ async def whole(request: web.Request, *, limit: int, seconds: float) -> bytes:
     chunks = list[bytes]()
     size = 0
     try:
-        async with asyncio.timeout(seconds):
+        async with _deadline(request.content, seconds):
             while chunk := await request.content.readany():
                 size += len(chunk)
                 if size > limit:
@@ -141,7 +141,7 @@ async def first_line(content: StreamReader, *, limit: int, seconds: float) -> by
     if content.at_eof():  # no body at all: aiohttp's stand-in for one reads no lines
         raise Malformed("the manifest line has no line feed")
     try:
-        async with asyncio.timeout(seconds):
+        async with _deadline(content, seconds):
             line = await content.readuntil(b"\n", max_size=limit)
     except LineTooLong:  # its text quotes the line
         raise TooLarge(f"the manifest line has more than {limit} bytes") from None
@@ -173,7 +173,7 @@ async def arriving(request: web.Request, *, limit: int, settings: Http) -> Async
     window = clock()
     while True:
         try:
-            async with asyncio.timeout(settings.body_s):
+            async with _deadline(request.content, settings.body_s):
                 chunk = await request.content.readany()
         except (*LOST, TimeoutError):
             return
@@ -188,3 +188,8 @@ async def arriving(request: web.Request, *, limit: int, settings: Http) -> Async
             if since < settings.slowest_body * passed:
                 return
             window, since = clock(), 0
+
+
+def _deadline(content: StreamReader, seconds: float) -> asyncio.Timeout:
+    """Return the deadline for what is still to come; a body that is here as a whole needs none."""
+    return asyncio.timeout(None if content.is_eof() else seconds)
