@@ -188,7 +188,7 @@ def _serve(command: dict[str, Any]) -> int:
 
 def _with_a_dying_one(loops: Any, sign: Path) -> Any:
     async def dying(_stop: asyncio.Event) -> None:
-        while not sign.exists():
+        while not sign.exists():  # noqa: ASYNC110 - another process makes the file
             await asyncio.sleep(0.01)
         raise RuntimeError
 

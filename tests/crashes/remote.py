@@ -90,7 +90,7 @@ class Life:
         before = file.stat().st_mtime_ns
         await self.start(watched=watched)
         # By looking at the files alone: a reader would keep it from emptying the WAL.
-        while file.stat().st_mtime_ns == before or wal.stat().st_size > 0:
+        while file.stat().st_mtime_ns == before or wal.stat().st_size > 0:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
     async def start(self, *, watched: Path | None = None, dying: bool = False) -> None:

@@ -83,7 +83,7 @@ async def test_a_signal_under_load_loses_nothing(place: Path, number: signal.Sig
             clients.create_task(polling(sim, polled))
             for _ in range(4):
                 clients.create_task(storing(sim, true, stopping))
-            while len(true) < 8:
+            while len(true) < 8:  # noqa: ASYNC110 - the clients are not told of it
                 await asyncio.sleep(0.01)
             stopping.set()
             asked_at = time.monotonic()

@@ -1,4 +1,4 @@
-"""Every request that changes something, as a client makes it: the same again, as often as needed."""
+"""Every request that changes something, as a client makes it: the same as often as needed."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
