@@ -34,9 +34,7 @@ async def test_the_served_description_is_valid_and_complete(sim: Simulator) -> N
     described = json.loads(answer.body)
     validate(described)
     served = {
-        (method.upper(), path)
-        for path, methods in described["paths"].items()
-        for method in methods
+        (method.upper(), path) for path, methods in described["paths"].items() for method in methods
     }
     assert served == {(one.method, one.path) for one in OPERATIONS}
 
