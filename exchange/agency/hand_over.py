@@ -13,7 +13,7 @@ from typing import Final, cast
 from exchange.agency import spool
 from exchange.agency.examine import Examined
 from exchange.agency.intake import Intake, folder_name
-from exchange.agency.leash import Adapter, Limits, Started
+from exchange.agency.leash import Adapter, Started
 from exchange.agency.parts import Gateway
 from exchange.agency.records import KnownAgreement
 from exchange.agency.settings import GatewaySettings
@@ -32,9 +32,6 @@ from exchange.wire import shapes
 
 LARGEST_SEALED: Final = 1152 * 1024 * 1024
 """Bytes of a sealed document at most: 1 GiB of files, padding and age overhead."""
-
-LIFE: Final = 1000
-"""Documents until an intake worker is replaced: starting one costs as much as ten documents."""
 
 _SECRECY: Final[Mapping[Secrecy, tuple[str, str]]] = {
     Secrecy.PERSONAL: ("Personenbezogene Daten", "Personal data"),
@@ -66,7 +63,7 @@ async def open_reception(gateway: Gateway) -> AsyncIterator[Reception]:
         Misconfigured: the intake plugin of the settings cannot be loaded.
     """
     adapter = adapter_of(gateway.settings)
-    async with Intake(adapter, gateway.home.workers, limits=Limits(documents=LIFE)) as running:
+    async with Intake(adapter, gateway.home.workers) as running:
         yield Reception(intake=running, started=await running.start(), profile=adapter.profile)
 
 

@@ -13,7 +13,6 @@ thread.
 
 import os
 import re
-import shutil
 from collections.abc import Collection
 from pathlib import Path
 
@@ -128,5 +127,17 @@ def _sync(file: Path) -> None:
 
 
 def _remove_tree(folder: Path) -> None:
-    if folder.is_dir() and not folder.is_symlink():
-        shutil.rmtree(folder)
+    """Remove a folder of our own, 0700, if it is there; follows no link."""
+    if folder.is_symlink():
+        return
+    try:
+        with os.scandir(folder) as listed:
+            entries = list(listed)
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            _remove_tree(Path(entry.path))
+        else:
+            Path(entry.path).unlink()
+    folder.rmdir()
