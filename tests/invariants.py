@@ -231,7 +231,7 @@ def _whole(data: Data, row: sqlite3.Row) -> bool:
     payload = file.read_bytes()
     outer = json.loads(row["manifest"])["payload"]
     sealed = json.loads(base64.urlsafe_b64decode(outer + "=" * (-len(outer) % 4)))["sealed"]
-    return (
+    return bool(
         len(payload) == row["payload_size"]
         and hashlib.sha256(payload).hexdigest() == row["payload_sha256"]
         and hashlib.sha256(row["header"] + payload).hexdigest() == sealed["sha256"]

@@ -212,7 +212,7 @@ def main() -> None:
     import exchange.cli.main
     import exchange.hub.app
 
-    assert exchange.hub.app
+    assert exchange.hub.app is not None
     children: set[int] = set()
     for line in sys.stdin:
         print(json.dumps(_answer(json.loads(line), children)), flush=True)

@@ -105,6 +105,16 @@ async def test_a_signal_under_load_loses_nothing(place: Path, number: signal.Sig
         await life.stop()
 
 
+def served_twice(home: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "exchange.cli.main", "hub", "serve", "--home", home],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
 async def test_a_second_process_on_one_directory_is_refused_and_the_first_goes_on(
     place: Path,
 ) -> None:
@@ -115,14 +125,7 @@ async def test_a_second_process_on_one_directory_is_refused_and_the_first_goes_o
         life = Life.copied(hubs, sim.home, place / "life", sim.now)
         await life.start()
 
-        second = await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-m", "exchange.cli.main", "hub", "serve", "--home", life.home],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        second = await asyncio.to_thread(served_twice, life.home)
 
         assert second.returncode == 1
         assert second.stdout == ""

@@ -34,7 +34,8 @@ async def one_consent(sim: Remote) -> Any:
 async def post(sim: Remote, asked: tuple[str, Operation, bytes, dict[str, str]]) -> Answer:
     """Send the very same statement again and again."""
     agency, operation, statement, path = asked
-    return await sim.call(agency, operation, json={"statement": statement.decode()}, **path)
+    given: dict[str, Any] = {"json": {"statement": statement.decode()}, **path}
+    return await sim.call(agency, operation, **given)
 
 
 async def to_record(sim: Remote) -> Any:

@@ -280,4 +280,4 @@ class HubMachine(RuleBasedStateMachine):
 @pytest.mark.timeout(300)
 @pytest.mark.xdist_group("model")
 def test_a_hub_is_what_the_reference_says_after_every_step() -> None:
-    run_state_machine_as_test(HubMachine, settings=CI)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(HubMachine, settings=CI)
