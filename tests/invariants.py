@@ -36,7 +36,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Data:
+class AtRest:
     """A hub at rest."""
 
     rows: sqlite3.Connection
@@ -64,7 +64,7 @@ class Data:
         ]
 
 
-Check = Callable[[Data], Iterator[Finding]]
+Check = Callable[[AtRest], Iterator[Finding]]
 
 
 def check(home: Path, *, now: datetime) -> list[Finding]:
@@ -78,8 +78,8 @@ def check(home: Path, *, now: datetime) -> list[Finding]:
     rows.row_factory = sqlite3.Row
     try:
         rows.execute("BEGIN")  # one snapshot
-        data = Data(rows, home / "payloads", now)
-        return [finding for each in CHECKS for finding in each(data)]
+        rest = AtRest(rows, home / "payloads", now)
+        return [finding for each in CHECKS for finding in each(rest)]
     finally:
         rows.close()
 
@@ -88,28 +88,28 @@ def named(invariant: str, what: str, ids: Iterable[str]) -> Iterator[Finding]:
     return (Finding(invariant, what, id_) for id_ in ids)
 
 
-def i1_nothing_after_the_end(data: Data) -> Iterator[Finding]:
+def i1_nothing_after_the_end(rest: AtRest) -> Iterator[Finding]:
     """Neither header nor upload nor notice nor later event under a consent that ended."""
     under = "JOIN consents c ON c.digest = d.consent WHERE c.ended_at IS NOT NULL"
-    headers = data.ids(
+    headers = rest.ids(
         f"SELECT d.id FROM headers h JOIN disclosures d ON d.id=h.disclosure {under}"
     )
     yield from named("I1", "a header under an ended consent", headers)
-    uploads = data.ids(f"SELECT d.id FROM disclosures d {under} AND d.state = 'announced'")
+    uploads = rest.ids(f"SELECT d.id FROM disclosures d {under} AND d.state = 'announced'")
     yield from named("I1", "an open upload under an ended consent", uploads)
-    waiting = data.ids(
+    waiting = rest.ids(
         "SELECT n.id FROM notices n JOIN consents c ON c.digest = n.consent WHERE n.state = "
         "'waiting' AND n.kind IN ('disclosure', 'reminder') AND c.ended_at IS NOT NULL"
     )
     yield from named("I1", "a notice about an ended consent", waiting)
-    stored = data.ids(f"SELECT d.id FROM disclosures d {under} AND d.stored_at > c.ended_at")
+    stored = rest.ids(f"SELECT d.id FROM disclosures d {under} AND d.stored_at > c.ended_at")
     yield from named("I1", "stored after the end", stored)
-    collected = data.ids(
+    collected = rest.ids(
         "SELECT d.id FROM disclosure_recipients r JOIN disclosures d ON d.id = r.disclosure "
         f"{under} AND r.collected_at > c.ended_at"
     )
     yield from named("I1", "collected after the end", collected)
-    events = data.events()
+    events = rest.events()
     ends = {one["chain"]: one["n"] for one in events if one["kind"] == "consent-withdrawn"}
     for event in events:
         released = event["kind"] in {"disclosure-stored", "disclosure-collected"}
@@ -117,115 +117,115 @@ def i1_nothing_after_the_end(data: Data) -> Iterator[Finding]:
             yield Finding("I1", f"{event['kind']} after the end", event["id"])
 
 
-def i3_a_header_exactly_where_it_may_be_released(data: Data) -> Iterator[Finding]:
+def i3_a_header_exactly_where_it_may_be_released(rest: AtRest) -> Iterator[Finding]:
     """A header stands where somebody may still collect, only there, and nowhere else."""
-    misplaced = data.ids(
+    misplaced = rest.ids(
         "SELECT h.disclosure FROM headers h LEFT JOIN disclosures d ON d.id = h.disclosure "
         "WHERE d.id IS NULL OR d.state NOT IN ('stored', 'collected') OR d.exp <= ?",
-        data.stamp(data.now - GRACE),
+        rest.stamp(rest.now - GRACE),
     )
     yield from named("I3", "a header that nobody may release", misplaced)
-    answered = data.ids(
+    answered = rest.ids(
         "SELECT h.disclosure FROM headers h WHERE NOT EXISTS (SELECT 1 FROM disclosure_recipients "
         "r WHERE r.disclosure = h.disclosure AND r.acknowledged_at IS NULL)"
     )
     yield from named("I3", "a header that every recipient has answered", answered)
-    revoked = data.ids(
+    revoked = rest.ids(
         "SELECT h.disclosure FROM headers h JOIN disclosure_recipients r ON r.disclosure = "
         "h.disclosure JOIN revoked_keys k ON k.fingerprint = r.fingerprint"
     )
     yield from named("I3", "a header sealed to a revoked key", revoked)
-    ended = data.ids(
+    ended = rest.ids(
         "SELECT h.disclosure FROM headers h JOIN disclosures d ON d.id = h.disclosure JOIN "
         "agreements a ON a.digest = (SELECT agreement FROM consents WHERE digest = d.consent) "
         "WHERE a.ended_at <= ?",
-        data.stamp(data.now - GRACE),
+        rest.stamp(rest.now - GRACE),
     )
     yield from named("I3", "a header under an ended agreement", ended)
-    missing = data.ids(
+    missing = rest.ids(
         "SELECT d.id FROM disclosures d WHERE (d.state = 'stored' OR (d.state = 'collected' AND "
         "d.exp > ? AND NOT EXISTS (SELECT 1 FROM disclosure_recipients r JOIN revoked_keys k ON "
         "k.fingerprint = r.fingerprint WHERE r.disclosure = d.id))) "
         "AND d.id NOT IN (SELECT disclosure FROM headers)",
-        data.stamp(data.now),
+        rest.stamp(rest.now),
     )
     yield from named("I3", "no header where it may be released", missing)
-    yield from named("I3", "a header in another place", _copies(data))
+    yield from named("I3", "a header in another place", _copies(rest))
 
 
-def _copies(data: Data) -> Iterator[str]:
+def _copies(rest: AtRest) -> Iterator[str]:
     """Yield disclosures whose header bytes stand in another table or at the head of a payload."""
-    tables = data.ids("SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'headers'")
+    tables = rest.ids("SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'headers'")
     places = [
         (table, row["name"])
         for table in tables
-        for row in data.all(f"PRAGMA table_info({table})")
+        for row in rest.all(f"PRAGMA table_info({table})")
         if row["type"] in {"BLOB", "TEXT"}
     ]
-    for header in data.all("SELECT disclosure, header FROM headers"):
+    for header in rest.all("SELECT disclosure, header FROM headers"):
         part = header["header"][200:264]  # inside the wrapped key: random
         for table, column in places:
             query = f"SELECT 1 FROM {table} WHERE instr(CAST({column} AS BLOB), ?) > 0"
-            if data.all(query, part):
+            if rest.all(query, part):
                 yield header["disclosure"]
-    for row in data.all("SELECT id, blob FROM disclosures WHERE blob IS NOT NULL"):
-        file = data.payloads / row["blob"]
+    for row in rest.all("SELECT id, blob FROM disclosures WHERE blob IS NOT NULL"):
+        file = rest.payloads / row["blob"]
         if file.is_file() and b"age-encryption.org" in file.read_bytes()[:64]:
             yield row["id"]
 
 
-def i4_uses(data: Data) -> Iterator[Finding]:
+def i4_uses(rest: AtRest) -> Iterator[Finding]:
     """What is counted is what was stored and not given back, and never more than allowed."""
-    wrong = data.ids(
+    wrong = rest.ids(
         "SELECT c.digest FROM consents c WHERE c.used <> (SELECT count(*) FROM disclosures d "
         "WHERE d.consent = c.digest AND d.stored_at IS NOT NULL AND d.use_returned = 0) "
         "OR (c.uses > 0 AND c.used > c.uses)"
     )
     yield from named("I4", "uses counted wrongly", wrong)
-    for row in data.all("SELECT id, state, stored_at, use_returned FROM disclosures"):
+    for row in rest.all("SELECT id, state, stored_at, use_returned FROM disclosures"):
         over = row["state"] in FINAL and row["stored_at"] is not None
         due = over and all(
             one["collected_at"] is None or (one["result"] == "rejected" and one["reason"] in UNREAD)
-            for one in data.all("SELECT * FROM disclosure_recipients WHERE disclosure=?", row["id"])
+            for one in rest.all("SELECT * FROM disclosure_recipients WHERE disclosure=?", row["id"])
         )
         if bool(row["use_returned"]) is not due:
             yield Finding("I4", "a use given back wrongly", row["id"])
 
 
-def i9_all_or_nothing(data: Data) -> Iterator[Finding]:
+def i9_all_or_nothing(rest: AtRest) -> Iterator[Finding]:
     """A stored document is whole: header, payload, digest, place in each inbox."""
-    for row in data.all(
+    for row in rest.all(
         "SELECT d.*, h.header FROM disclosures d JOIN headers h ON h.disclosure = d.id"
     ):
-        if not _whole(data, row):
+        if not _whole(rest, row):
             yield Finding("I9", "not the document of the manifest", row["id"])
-    halves = data.ids(
+    halves = rest.ids(
         "SELECT id FROM disclosures WHERE (state = 'announced' AND (stored_at IS NOT NULL OR blob "
         "IS NOT NULL)) OR (state IN ('stored', 'collected', 'acknowledged') AND (stored_at IS NULL "
         "OR payload_sha256 IS NULL OR payload_size IS NULL))"
     )
     yield from named("I9", "half stored", halves)
-    unplaced = data.ids(
+    unplaced = rest.ids(
         "SELECT r.disclosure FROM disclosure_recipients r JOIN disclosures d ON d.id = r.disclosure"
         " WHERE (d.stored_at IS NULL) <> (r.number IS NULL)"
     )
     yield from named("I9", "not in the inbox of a recipient", unplaced)
-    alone = data.ids(
+    alone = rest.ids(
         "SELECT id FROM disclosures d WHERE NOT EXISTS (SELECT 1 FROM disclosure_recipients r "
         "WHERE r.disclosure = d.id)"
     )
     yield from named("I9", "without a recipient", alone)
-    lost = data.ids("SELECT blob FROM upload_pieces")
-    unswept = data.ids(
+    lost = rest.ids("SELECT blob FROM upload_pieces")
+    unswept = rest.ids(
         "SELECT p.blob FROM upload_pieces p JOIN disclosures d ON d.id = p.disclosure "
         "WHERE d.state <> 'announced'"
     )
-    gone = [one for one in lost if one not in unswept and not (data.payloads / one).is_file()]
+    gone = [one for one in lost if one not in unswept and not (rest.payloads / one).is_file()]
     yield from named("I9", "a piece without its bytes", gone)
 
 
-def _whole(data: Data, row: sqlite3.Row) -> bool:
-    file = data.payloads / (row["blob"] or "nowhere")
+def _whole(rest: AtRest, row: sqlite3.Row) -> bool:
+    file = rest.payloads / (row["blob"] or "nowhere")
     if not file.is_file():
         return False
     payload = file.read_bytes()
@@ -239,25 +239,25 @@ def _whole(data: Data, row: sqlite3.Row) -> bool:
     )
 
 
-def i10_exactly_once_in_the_log(data: Data) -> Iterator[Finding]:
+def i10_exactly_once_in_the_log(rest: AtRest) -> Iterator[Finding]:
     """Each effect has one event, each event one effect, and each event one leaf."""
-    for row in data.all(
+    for row in rest.all(
         "SELECT e.rid, (SELECT count(*) FROM log_pending p WHERE p.rid = e.rid) + "
         "(SELECT count(*) FROM log_entry t WHERE t.rid = e.rid) AS leaves FROM log_event e"
     ):
         if row["leaves"] != 1:
             yield Finding("I10", "an event without its one leaf", row["rid"])
-    unmade = data.ids(
+    unmade = rest.ids(
         "SELECT p.rid FROM log_pending p JOIN log_event e ON e.rid = p.rid LEFT JOIN log_chain c "
         "ON c.chain = e.chain WHERE p.leaf IS NULL AND coalesce(c.deferred, 0) = 0"
     )
     yield from named("I10", "a leaf that nobody will make", unmade)
-    happened, logged = Counter(_effects(data)), Counter(_logged(data))
+    happened, logged = Counter(_effects(rest)), Counter(_logged(rest))
     for effect in (happened - logged) | (logged - happened):
         yield Finding("I10", f"{effect[0]} and its event are not one to one", effect[1])
 
 
-def _effects(data: Data) -> Iterator[tuple[str, str, str]]:
+def _effects(rest: AtRest) -> Iterator[tuple[str, str, str]]:
     """Yield (kind of event, what it is about, by or to whom) of everything that took effect."""
     pairs = {
         "agreement-signed": "SELECT digest, agency FROM agreement_signatures",
@@ -278,12 +278,12 @@ def _effects(data: Data) -> Iterator[tuple[str, str, str]]:
         "SELECT CAST(succession AS TEXT), agency FROM identities WHERE succession IS NOT NULL",
     }
     for kind, query in pairs.items():
-        for row in data.all(query):
+        for row in rest.all(query):
             about = _short(row[0]) if kind == "key-statement" else row[0]
             yield kind, about, row[1]
 
 
-def _logged(data: Data) -> Iterator[tuple[str, str, str]]:
+def _logged(rest: AtRest) -> Iterator[tuple[str, str, str]]:
     about = {
         "agreement-signed": "statement",
         "agreement-notice": "statement",
@@ -294,13 +294,13 @@ def _logged(data: Data) -> Iterator[tuple[str, str, str]]:
         "erasure-confirmed": "erasure",
     }
     nobody = {"agreement-ended", "consent-withdrawn", "disclosure-ended"}
-    for event in data.events():
+    for event in rest.events():
         kind = event["kind"]
         if kind == "disclosure-refused":
             continue  # a refusal has no effect
         who = "" if kind in nobody else event["to"] if kind == "erasure-asked" else event["by"]
         yield kind, event[about.get(kind, "manifest")], who
-    for row in data.all(
+    for row in rest.all(
         "SELECT kind, CAST(body AS TEXT) AS body FROM log_event WHERE chain IS NULL"
     ):
         topic, _, agency = row["kind"].partition("/")
@@ -311,9 +311,9 @@ def _short(document: str) -> str:
     return hashlib.sha256(document.encode()).hexdigest()
 
 
-def i11_order(data: Data) -> Iterator[Finding]:
+def i11_order(rest: AtRest) -> Iterator[Finding]:
     """Numbers of a chain have no gap; the log has them in their order; steps come in theirs."""
-    for row in data.all(
+    for row in rest.all(
         "SELECT c.chain FROM log_chain c LEFT JOIN log_event e ON e.chain = c.chain GROUP BY "
         "c.chain HAVING count(e.n) <> c.next_n OR coalesce(max(e.n) + 1, 0) <> c.next_n"
     ):
@@ -325,7 +325,7 @@ def i11_order(data: Data) -> Iterator[Finding]:
         "disclosure-ended": "disclosure-stored",
         "disclosure-acknowledged": "disclosure-stored",
     }
-    for event in data.events():
+    for event in rest.events():
         previous = last.get(event["chain"])
         if previous and (event["n"] < previous["n"] or event["at"] < previous["at"]):
             yield Finding("I11", "an event before its predecessor", event["id"])
@@ -339,10 +339,10 @@ def i11_order(data: Data) -> Iterator[Finding]:
             yield Finding("I11", "a disclosure before its consent", event["id"])
 
 
-def i14_states(data: Data) -> Iterator[Finding]:
+def i14_states(rest: AtRest) -> Iterator[Finding]:
     """Each state stands for what has happened."""
-    for row in data.all("SELECT * FROM disclosures"):
-        fates = data.all("SELECT * FROM disclosure_recipients WHERE disclosure = ?", row["id"])
+    for row in rest.all("SELECT * FROM disclosures"):
+        fates = rest.all("SELECT * FROM disclosure_recipients WHERE disclosure = ?", row["id"])
         collected = [one for one in fates if one["collected_at"] is not None]
         answered = [one for one in fates if one["acknowledged_at"] is not None]
         ended = row["ended_at"] is not None
@@ -360,26 +360,26 @@ def i14_states(data: Data) -> Iterator[Finding]:
             yield Finding("I14", "an answer without its statement", row["id"])
 
 
-def i15_notices(data: Data) -> Iterator[Finding]:
+def i15_notices(rest: AtRest) -> Iterator[Finding]:
     """A notice is about something that happened, and there is one of it."""
-    causeless = data.ids(
+    causeless = rest.ids(
         "SELECT n.id FROM notices n LEFT JOIN disclosures d ON d.id = n.disclosure LEFT JOIN "
         "disclosure_recipients r ON r.disclosure = d.id AND r.agency = n.agency WHERE "
         "n.kind IN ('disclosure', 'reminder') AND (d.stored_at IS NULL OR r.agency IS NULL)"
     )
     yield from named("I15", "a notice about nothing", causeless)
-    unasked = data.ids(
+    unasked = rest.ids(
         "SELECT n.id FROM notices n WHERE n.kind IN ('erasure', 'erasure-reminder') AND NOT EXISTS "
         "(SELECT 1 FROM erasures e WHERE e.consent = n.consent AND e.recipient = n.agency)"
     )
     yield from named("I15", "a notice about no erasure", unasked)
-    doubled = data.ids(
+    doubled = rest.ids(
         "SELECT min(id) FROM notices GROUP BY agency, kind, consent, disclosure HAVING count(*) > 1"
     )
     yield from named("I15", "two notices of one thing", doubled)
-    undone = data.ids("SELECT id FROM notices WHERE (state = 'waiting') <> (done_at IS NULL)")
+    undone = rest.ids("SELECT id FROM notices WHERE (state = 'waiting') <> (done_at IS NULL)")
     yield from named("I15", "a notice that is done and waits", undone)
-    untold = data.ids(
+    untold = rest.ids(
         "SELECT d.id FROM disclosures d JOIN disclosure_recipients r ON r.disclosure = d.id JOIN "
         "agencies a ON a.id = r.agency WHERE a.channel IS NOT NULL AND d.state = 'stored' AND NOT "
         "EXISTS (SELECT 1 FROM notices n WHERE n.disclosure = d.id AND n.agency = r.agency) "
@@ -388,23 +388,23 @@ def i15_notices(data: Data) -> Iterator[Finding]:
     yield from named("I15", "a recipient that is never told", untold)
 
 
-def i20_erasure_duty(data: Data) -> Iterator[Finding]:
+def i20_erasure_duty(rest: AtRest) -> Iterator[Finding]:
     """Whoever collected under a withdrawn consent was asked once; nobody else ever."""
-    unasked = data.ids(
+    unasked = rest.ids(
         "SELECT DISTINCT c.digest FROM consents c JOIN disclosures d ON d.consent = c.digest JOIN "
         "disclosure_recipients r ON r.disclosure = d.id WHERE c.ended_why = 'withdrawn' AND "
         "r.collected_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM erasures e WHERE "
         "e.consent = c.digest AND e.recipient = r.agency)"
     )
     yield from named("I20", "a recipient that was never asked to erase", unasked)
-    needless = data.ids(
+    needless = rest.ids(
         "SELECT e.id FROM erasures e JOIN consents c ON c.digest = e.consent WHERE c.ended_why IS "
         "NULL OR c.ended_why = 'agreement' OR NOT EXISTS (SELECT 1 FROM disclosures d JOIN "
         "disclosure_recipients r ON r.disclosure = d.id WHERE d.consent = e.consent AND "
         "r.agency = e.recipient AND r.collected_at IS NOT NULL)"
     )
     yield from named("I20", "somebody asked to erase what it never had", needless)
-    closed = data.ids(
+    closed = rest.ids(
         "SELECT id FROM erasures WHERE (answered_at IS NULL) <> (confirmation IS NULL) "
         "OR (answered_at IS NULL) <> (result IS NULL)"
     )

@@ -60,7 +60,7 @@ async def goes_on(sim: Remote, letter: Letter) -> None:
     assert withdrawn.status in {200, 201}, withdrawn.body
 
 
-@pytest.mark.parametrize("verb", ["record", "withdraw", "collect", "acknowledge", "recall"])
+@pytest.mark.parametrize("verb", ["record", "withdraw"])
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO], ids=["full", "broken"])
 async def test_a_failing_commit_promises_nothing(place: Path, verb: str, error: int) -> None:
     chosen = VERBS[verb]
@@ -68,22 +68,28 @@ async def test_a_failing_commit_promises_nothing(place: Path, verb: str, error: 
         forking(compiled(place)) as hubs,
         arranged(place / "arranged", chosen.prepare) as (sim, asked),
     ):
+        ignored = 0
         for at in range(1, 100):
             life = Life.copied(hubs, sim.home, place / f"life-{at}", sim.now)
             await life.start_settled()
             life.faults.arm(Mode.FAIL_ONE, at, error)
             answer = await chosen.ask(sim, asked)
-            reached = life.faults.seen >= at and answer.status in REFUSED
+            reached = life.faults.seen >= at
             life.faults.disarm()
-            if reached:
+            if answer.status in REFUSED:
                 await came_back(life, sim)
                 answer = await chosen.ask(sim, asked)
+            else:
+                ignored += reached
             assert answer.status in {200, 201}, (at, answer.status, answer.body)
             assert await life.stop() == 0
             assert check(life.home, now=sim.now) == []
             if not reached:
                 break
         assert chosen.points < at < 99
+        # SQLite itself ignores that it cannot sync the directory of a WAL it has just made; the
+        # vault's is made by the first record.
+        assert ignored <= (verb == "record")
 
 
 async def test_withdrawals_go_on_while_the_payloads_have_no_room(place: Path) -> None:
