@@ -5,11 +5,13 @@ with `consent` and `withdraw`, act with `call`, `send` and `collect`, assert wit
 `notices`. Everything an agency sends is signed with real keys and arrives through real sockets.
 """
 
+import gc
 import io
 import secrets
 import socket
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+import sqlite3
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -489,6 +491,25 @@ class Simulator:
         return await self.rows(
             "SELECT agency, kind, state FROM notices ORDER BY created_at, agency"
         )
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """Collect every statement that any connection of this process runs, the vault's included.
+
+    The drivers are asked: prepared statements do not pass through SQLAlchemy.
+    """
+    seen: list[str] = []
+    drivers = [one for one in gc.get_objects() if isinstance(one, sqlite3.Connection)]
+    for driver in drivers:
+        with suppress(sqlite3.ProgrammingError):  # closed
+            driver.set_trace_callback(seen.append)
+    try:
+        yield seen
+    finally:
+        for driver in drivers:
+            with suppress(sqlite3.ProgrammingError):
+                driver.set_trace_callback(None)
 
 
 def _free_port() -> int:

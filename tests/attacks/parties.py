@@ -4,22 +4,28 @@
 agreement and of nothing under it, `youth-c` is a party of nothing.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import event
-
 from exchange import canonical
 from exchange.hub.http.uploads import OFFSET
 from exchange.statement import Kind, seconds, sign
 from exchange.wire import routes
 from exchange.wire.routes import Operation
-from tests.simulator import OUTSIDER, RECIPIENT, SENDER, Answer, Given, Letter, Simulator, office
+from tests.simulator import (
+    OUTSIDER,
+    RECIPIENT,
+    SENDER,
+    Answer,
+    Given,
+    Letter,
+    Simulator,
+    office,
+    statements,
+)
 
 COLLECTOR, PARTY = "housing-c", "debt-d"
 NOBODY = "nobody"
@@ -73,8 +79,9 @@ class Parties(Simulator):
         )
         assert posted.status == 201, posted.body
         self.agreement, self.agreement_id = canonical.digest(statement), posted.json["id"]
-        for agency in (SENDER, COLLECTOR, PARTY):
-            signed = await self.sign_agreement(agency)
+        for agency in (SENDER, COLLECTOR):
+            await self.sign_agreement(agency)
+        signed = await self.sign_agreement(PARTY)
         assert signed.json["state"] == "in-force", signed.body
         return self.agreement
 
@@ -214,7 +221,7 @@ class Parties(Simulator):
         """Return an answer, how many statements it took, and the lengths of the leaves it left."""
         await ask()  # what is read for the first time is verified once more
         before = len(await self.leaves())
-        with statements(self) as seen:
+        with statements() as seen:
             answer = await ask()
             count = len(seen)
         return Traced(answer, count, tuple((await self.leaves())[before:]))
@@ -242,21 +249,3 @@ class Traced:
     @property
     def face(self) -> tuple[object, int, tuple[int, ...]]:
         return self.answer.face, self.statements, self.leaves
-
-
-@contextmanager
-def statements(sim: Simulator) -> Iterator[list[str]]:
-    """Collect the SQL statements of both engines."""
-    seen: list[str] = []
-
-    def note(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        seen.append(statement)
-
-    engines = (sim.database._writer, sim.database._reader)
-    for engine in engines:
-        event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        for engine in engines:
-            event.remove(engine, "before_cursor_execute", note)

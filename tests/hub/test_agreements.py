@@ -1,5 +1,6 @@
 """Agreements: proposed, signed by all, ended by notice; consents under them are narrower."""
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -12,14 +13,14 @@ from tests.samples import AGREEMENT
 from tests.simulator import OUTSIDER, RECIPIENT, SENDER, Answer, Simulator
 
 
-async def propose(sim: Simulator, agency: str = RECIPIENT, **members: object) -> Answer:
+async def propose(sim: Simulator, agency: str = RECIPIENT, **members: Any) -> Answer:
     payload = sim.agreement_payload(**members)
     statement = sign(Kind.AGREEMENT, payload, sim.offices[agency].identity)
     sim.agreement, sim.agreement_id = digest(statement), payload["id"]
     return await sim.call(agency, routes.POST_AGREEMENT, json={"statement": statement.decode()})
 
 
-async def give_notice(sim: Simulator, agency: str, ends: str, **members: object) -> Answer:
+async def give_notice(sim: Simulator, agency: str, ends: str, **members: Any) -> Answer:
     payload = {
         "id": str(uuid4()),
         "iat": seconds(sim.now),

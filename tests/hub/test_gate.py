@@ -51,7 +51,7 @@ async def test_a_manifest_is_valid_now_and_for_fourteen_days_at_most(
 ) -> None:
     consent = await sim.consent()
     now = int(sim.now.timestamp())
-    given = {name: now + value for name, value in terms.items()}
+    given: dict[str, Any] = {name: now + value for name, value in terms.items()}
     if "exp" in terms and terms["exp"] == 0:
         given["iat"] = now - 10
 
@@ -101,7 +101,7 @@ async def test_a_stored_record_that_was_changed_permits_nothing(tmp_path: Path, 
         consent = await sim.consent()
         damaged = "CAST(replace(statement, 'a', 'b') AS BLOB)"
         change = text(f"UPDATE {table} SET statement = {damaged}")  # noqa: S608 - our own tables
-        await sim.hub.db.write(lambda conn: conn.execute(change) and None)
+        await sim.hub.db.write(lambda conn: conn.execute(change).rowcount)
     async with sim.running():  # nothing is remembered of the record as it was
         answer = await sim.send(sim.letter(consent.digest))
 

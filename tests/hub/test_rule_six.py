@@ -1,16 +1,24 @@
 """Absent, hidden and refused look the same: status, headers, body, statements, leaves."""
 
 from collections.abc import Awaitable, Callable
-from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import event
 
 from exchange.wire import routes
 from exchange.wire.routes import OPERATIONS, Operation
-from tests.simulator import OUTSIDER, RECIPIENT, SENDER, Answer, Given, Letter, Simulator
+from tests.simulator import (
+    OUTSIDER,
+    RECIPIENT,
+    SENDER,
+    Answer,
+    Given,
+    Letter,
+    Simulator,
+    statements,
+)
 
 UPLOAD = {"Tus-Resumable": "1.0.0"}
 BY_ID = tuple(
@@ -28,7 +36,7 @@ class World:
 
     def id_for(self, operation: Operation, sim: Simulator) -> str:
         if "agreements" in operation.path:
-            return sim.agreement_id
+            return str(sim.agreement_id)
         if "consents" in operation.path:
             return self.consent.id
         if "erasures" in operation.path:
@@ -133,24 +141,6 @@ async def test_the_upload_answers_strangers_like_an_unknown_one(
         assert hidden.face == absent.face
 
 
-@contextmanager
-def statements(sim: Simulator) -> Any:
-    """Count the SQL statements of both engines."""
-    seen: list[str] = []
-
-    def note(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        seen.append(statement)
-
-    engines = (sim.database._writer, sim.database._reader)
-    for engine in engines:
-        event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        for engine in engines:
-            event.remove(engine, "before_cursor_execute", note)
-
-
 async def leaves(sim: Simulator) -> list[int]:
     return [row[0] for row in await sim.rows("SELECT length(leaf) FROM log_pending ORDER BY id")]
 
@@ -161,7 +151,7 @@ async def refused(
     """Return the face of an answer, its number of statements, and the leaves it left."""
     await ask()  # warm: what is read for the first time is verified once more
     before = await leaves(sim)
-    with statements(sim) as seen:
+    with statements() as seen:
         answer = await ask()
         count = len(seen)
     after = await leaves(sim)
@@ -182,10 +172,7 @@ async def test_a_refused_disclosure_looks_the_same_whatever_the_reason(sim: Simu
         "purpose": sim.letter(valid.digest, purpose="energy-debt"),
     }
 
-    found = {
-        name: await refused(sim, lambda letter=letter: sim.send(letter))
-        for name, letter in cases.items()
-    }
+    found = {name: await refused(sim, partial(sim.send, letter)) for name, letter in cases.items()}
 
     face, count, left = found["absent"]
     assert face[0] == 403
@@ -198,10 +185,7 @@ async def test_anothers_consent_looks_absent_to_the_gate(sim: Simulator) -> None
     hidden = sim.letter(other.digest, sender=OUTSIDER)
     absent = sim.letter("A" * 43, sender=OUTSIDER)
 
-    found = [
-        await refused(sim, lambda letter=letter: sim.send(letter, OUTSIDER))
-        for letter in (hidden, absent)
-    ]
+    found = [await refused(sim, partial(sim.send, letter, OUTSIDER)) for letter in (hidden, absent)]
 
     assert found[0] == found[1]
 

@@ -1,5 +1,8 @@
 """Deadlines: what is over ends, uses come back, nothing outlives its time."""
 
+from collections.abc import AsyncIterator
+from pathlib import Path
+
 import pytest
 
 from exchange.hub import sweep
@@ -126,7 +129,7 @@ async def test_the_end_of_an_agreement_ends_every_consent_under_it(sim: Simulato
 async def test_a_blob_and_a_log_key_without_a_row_go_after_a_day(sim: Simulator) -> None:
     from exchange.hub.storage.blobs import new_name
 
-    async def content():  # type: ignore[no-untyped-def]
+    async def content() -> AsyncIterator[bytes]:
         yield b"left by a crash"
 
     await sim.hub.blobs.put(new_name(), content(), limit=100)
@@ -153,7 +156,7 @@ async def test_a_header_is_in_no_file_after_withdrawal_and_one_round(sim: Simula
     assert not any(letter.header[200:600] in file.read_bytes() for file in files(sim))
 
 
-def files(sim: Simulator):  # type: ignore[no-untyped-def]
+def files(sim: Simulator) -> list[Path]:
     return [file for file in sim.home.rglob("*") if file.is_file()]
 
 

@@ -29,6 +29,7 @@ from exchange.hub.storage.blobs import Kept, new_name
 from exchange.hub.stored import manifest_of
 from exchange.members import write_time
 from exchange.wire import routes
+from exchange.wire.asked import asked_by_manifest
 from tests.bench.place import Place
 from tests.simulator import RECIPIENT, SENDER, Given, Letter
 
@@ -196,7 +197,7 @@ async def load(place: Place) -> list[Raced]:
 def _store_all(conn: Connection, hub: Hub, letters: list[Letter], chain: Any) -> None:
     for letter in letters:
         manifest = manifest_of(letter.manifest)
-        asked = disclose.asked_by_manifest(manifest.context)
+        asked = asked_by_manifest(manifest.context)
         plan = Plan(asked, vetoed=False, chain=chain, known=None)
         kept = Kept(blob=new_name(), size=len(letter.payload), sha256="00" * 32)
         sealed = Sealed(letter.header, kept)
