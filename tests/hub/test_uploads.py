@@ -191,3 +191,13 @@ async def test_one_more_open_upload_than_allowed_is_refused(sim: Simulator) -> N
     answers = [await announce(sim, one) for one in letters]
 
     assert [one.status for one in answers] == 100 * [201] + [429]
+
+
+async def test_the_pieces_go_as_soon_as_the_whole_is_stored(sim: Simulator, letter: Letter) -> None:
+    await patch(sim, letter, 0, letter.sealed[:3000])
+    await patch(sim, letter, 3000, letter.sealed[3000:])
+
+    kept = [path.read_bytes() for path in sim.hub.blobs.root.rglob("*") if path.is_file()]
+
+    assert kept == [letter.payload]
+    assert await sim.rows("SELECT count(*) AS n FROM upload_pieces") == [{"n": 0}]
