@@ -1,5 +1,7 @@
 """A37: members that only the hub sets, in every body and in every signed payload."""
 
+from typing import Any
+
 import pytest
 
 from exchange.canonical import b64u
@@ -33,7 +35,7 @@ async def test_a_member_that_no_body_has_is_refused(parties: Parties, operation:
     before = await parties.tables()
     body = fitting(parties, operation)
     own = {"id": RECIPIENT} if "agencies" in operation.path else {}
-    options = {"id": parties._id(operation, world), **own}
+    options: dict[str, Any] = {"id": parties._id(operation, world), **own}
     for name, value in OWNED.items():
         answer = await parties.call(RECIPIENT, operation, json={**body, name: value}, **options)
         assert answer.status == 400, name
@@ -64,7 +66,7 @@ def fitting(parties: Parties, operation: Operation) -> dict[str, object]:
 async def test_a_signed_payload_has_no_room_for_more_either(parties: Parties, name: str) -> None:
     world = await parties.world("collected")
     before = await parties.tables()
-    extra = {name: OWNED[name]}
+    extra: dict[str, Any] = {name: OWNED[name]}
     consent = parties.signed_consent(**({"collected_by": COLLECTOR} | extra))
     payload = {**parties.agreement_payload(), **extra}
     agreement = sign(Kind.AGREEMENT, payload, parties.offices[RECIPIENT].identity)

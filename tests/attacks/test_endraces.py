@@ -7,12 +7,14 @@ be released, I8 nothing under a revoked key.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import aiohttp
 import pytest
 from sqlalchemy import text
 
+from exchange.canonical import Json
 from exchange.hub.sweep import sweep
 from exchange.keyring.ceremony import new_document_key
 from exchange.statement import Kind, seconds, sign
@@ -95,7 +97,7 @@ async def headers_under(parties: Parties, given: Given) -> int:
 async def test_nothing_happens_after_a_withdrawal_in_the_log(parties: Parties) -> None:
     for _ in range(ROUNDS):
         given, stored, fresh = await arranged(parties)
-        await storm(parties, given, stored, fresh, lambda given=given: parties.withdraw(given))
+        await storm(parties, given, stored, fresh, partial(parties.withdraw, given))
 
         digests = {letter.digest for letter in (*stored, *fresh)}
         chain = [
@@ -169,7 +171,7 @@ async def test_what_expires_is_released_to_nobody_with_or_without_the_sweeper(
 
 async def test_an_agreement_that_ends_denies_from_its_moment_on(parties: Parties) -> None:
     _, stored, fresh = await arranged(parties)
-    payload = {
+    payload: dict[str, Json] = {
         "id": "2b1d9e2c-98a1-4d4f-8c57-3f6f0d2f9a07",
         "iat": seconds(parties.now),
         "agency": PARTY,

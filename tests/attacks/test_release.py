@@ -1,6 +1,7 @@
 """A47: the header by any other way than the gate."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,9 @@ async def test_no_route_but_the_collection_shows_a_byte_of_the_header(parties: P
         for operation in OPERATIONS:
             if operation.method != "GET" or not operation.authenticated:
                 continue
-            options = {"id": parties._id(operation, world)} if "{id}" in operation.path else {}
+            options: dict[str, Any] = (
+                {"id": parties._id(operation, world)} if "{id}" in operation.path else {}
+            )
             answer = await parties.call(caller, operation, **options)
             assert not [mark for mark in marks if mark in answer.body], operation.name
 

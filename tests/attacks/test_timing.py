@@ -6,6 +6,7 @@ something is there and the caller must not learn what became of it.
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 
@@ -44,11 +45,10 @@ async def test_the_very_statements_are_the_same_for_absent_hidden_and_over(
     found = {}
     for state in ("recorded", "announced", "recalled", "withdrawn, waiting"):
         world = await parties.world(state)
-        found[state] = await cost(
-            parties, lambda world=world: parties.ask_about(operation, world, RECIPIENT)
-        )
-    absent = parties.absent(world)
-    unknown = await cost(parties, lambda: parties.ask_about(operation, absent, RECIPIENT))
+        ask = partial(parties.ask_about, operation, world, RECIPIENT)
+        found[state] = await cost(parties, ask)
+    absent = parties.absent(await parties.world("recorded"))
+    unknown = await cost(parties, partial(parties.ask_about, operation, absent, RECIPIENT))
 
     assert found == dict.fromkeys(found, unknown)
 

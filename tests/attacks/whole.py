@@ -24,6 +24,7 @@ from exchange.hub.admit import admit
 from exchange.hub.storage.agencies import Reach
 from exchange.wire import routes
 from tests.agency import network
+from tests.samples import CONSENT
 from tests.simulator import RECIPIENT, SENDER, Given, Office, Simulator
 
 LETTER = b"%PDF-1.7 a letter"
@@ -81,7 +82,7 @@ class Whole:
     async def consent(self, subject: dict[str, str] | None = None, **members: Any) -> Given:
         """Record a consent whose subject is sealed to both."""
         given = self.sim.signed_consent()
-        ref = str(network.CONSENT["subject"]["ref"])
+        ref = str(CONSENT["subject"]["ref"])
         who = subject or {"family_name": "Example", "born": "1990-01-01"}
         block = seal_block(
             {"consent": given.id, "ref": ref, "subject": who},
