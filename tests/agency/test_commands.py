@@ -123,7 +123,8 @@ async def test_init_with_something_missing_or_wrong_writes_nothing(
 
 async def test_init_refuses_a_folder_that_others_look_into(tmp_path: Path) -> None:
     home = tmp_path / "shared"
-    home.mkdir(mode=0o755)
+    home.mkdir()
+    home.chmod(0o755)
     (home / "something").touch()
 
     said = await exchange("init", "--agency", "a1", "--hub", "https://hub.example", "--home", home)
