@@ -29,6 +29,7 @@ from exchange.hub.storage import (
     uploads,
 )
 from exchange.hub.storage.log import Chain
+from exchange.hub.upload import remove_pieces
 
 ROUND_S = 20.0
 """Seconds between two rounds: what is over ends within a minute."""
@@ -185,8 +186,7 @@ async def remove_blobs(hub: Hub) -> None:
             await hub.db.write(disclosures.forget_blob, disclosure)
     while pieces := await hub.db.read(uploads.unneeded, limit=BATCH):
         for disclosure, piece in pieces:
-            await hub.blobs.delete(piece.blob)
-            await hub.db.write(uploads.forget, disclosure, piece.start)
+            await remove_pieces(hub, disclosure, [piece])
 
 
 async def remove_leftovers(hub: Hub) -> None:

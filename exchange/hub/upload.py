@@ -4,7 +4,7 @@ No state in memory and no lock: a piece is a blob and a row, the offset is their
 piece is there, the whole is split, hashed and stored in the one unit of work of `disclose`.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 from sqlalchemy import Connection
 
@@ -89,6 +89,16 @@ async def complete(hub: Hub, upload: Upload, caller: str) -> None:
     except (Tampered, Malformed):
         await _give_up(hub, upload, caller)
         raise
+    # Stored. The first piece holds a copy of the header: it must not outlive this answer by more
+    # than a crash, after which the sweeper removes it.
+    await remove_pieces(hub, upload.id, pieces)
+
+
+async def remove_pieces(hub: Hub, disclosure: str, pieces: Iterable[Piece]) -> None:
+    """Remove pieces of an upload that is over; the blob first, so that a crash repeats it."""
+    for piece in pieces:
+        await hub.blobs.delete(piece.blob)
+        await hub.db.write(uploads.forget, disclosure, piece.start)
 
 
 async def _joined(hub: Hub, pieces: tuple[Piece, ...]) -> AsyncIterator[bytes]:

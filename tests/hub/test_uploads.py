@@ -197,7 +197,7 @@ async def test_the_pieces_go_as_soon_as_the_whole_is_stored(sim: Simulator, lett
     await patch(sim, letter, 0, letter.sealed[:3000])
     await patch(sim, letter, 3000, letter.sealed[3000:])
 
-    kept = [path.read_bytes() for path in sim.hub.blobs.root.rglob("*") if path.is_file()]
+    kept = [path.read_bytes() for path in (sim.home / "payloads").rglob("*") if path.is_file()]
 
     assert kept == [letter.payload]
-    assert await sim.rows("SELECT count(*) AS n FROM upload_pieces") == [{"n": 0}]
+    assert await sim.rows("SELECT * FROM upload_pieces") == []
