@@ -2,12 +2,21 @@
 
 import os
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from _pytest.terminal import TerminalReporter
 
 ALLOWED = Path(__file__).parent / "allowed_skips.txt"
+
+
+@pytest.fixture(autouse=True)
+def usual_umask() -> Iterator[None]:
+    """Begin each test with the usual umask: commands set a stricter one for their process."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 def allowed_skips() -> set[str]:
