@@ -93,9 +93,7 @@ def test_a_signature_with_its_order_added_is_refused(hub: Served) -> None:
     order = 2**252 + 27742317777372353535851937790883648493
     second = int.from_bytes(signature[32:], "little") + order
 
-    clients.refused(
-        hub, text.decode() + "." + b64u(signature[:32] + second.to_bytes(32, "little"))
-    )
+    clients.refused(hub, text.decode() + "." + b64u(signature[:32] + second.to_bytes(32, "little")))
 
 
 @pytest.mark.parametrize("change", ["first", "last", "payload", "header"])

@@ -5,23 +5,28 @@ is what makes the time. Beside the refusals of test_same_face.py these are the p
 something is there and the caller must not learn what became of it.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 
 import pytest
 
 from exchange.wire import routes
-from tests.attacks.parties import Parties, statements
-from tests.simulator import RECIPIENT, SENDER, Answer
+from tests.attacks.parties import Parties
+from tests.simulator import RECIPIENT, SENDER, Answer, statements
 
 pytestmark = pytest.mark.authz
 
 
+VALUE = re.compile(r"[xX]?'(?:[^']|'')*'|\b\d+\b")
+"""What differs between two runs of one statement: the drivers show it with its values."""
+
+
 async def cost(parties: Parties, ask: Callable[[], Awaitable[Answer]]) -> tuple[object, list[str]]:
     await ask()
-    with statements(parties) as seen:
+    with statements() as seen:
         answer = await ask()
-        return answer.face, list(seen)
+        return answer.face, [VALUE.sub("?", one) for one in seen]
 
 
 async def test_an_empty_inbox_costs_the_same_whatever_emptied_it(parties: Parties) -> None:
