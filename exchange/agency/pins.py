@@ -34,6 +34,11 @@ def read_pins(folder: Path) -> dict[str, Pin]:
 
 
 def write_pin(folder: Path, pin: Pin) -> None:
-    """Write or replace the pin of one agency; durable on return."""
+    """Write or replace the pin of one agency; durable on return.
+
+    Raises:
+        Malformed: the pin is none, such as one with an empty role; nothing was written.
+    """
+    read_pin(pin.payload())  # what could not be read again would stop the gateway
     text = canonical.encode(pin.payload()) + b"\n"
     write_bytes_durably(folder / f"{pin.agency}.json", text, replace=True)

@@ -22,7 +22,7 @@ from exchange.agency.pins import read_pins, write_pin
 from exchange.agency.publish_keys import publish
 from exchange.agency.rekey import Ring
 from exchange.cli.passphrase import Asking, chosen
-from exchange.errors import Conflict, Malformed
+from exchange.errors import Conflict, Malformed, Misconfigured
 from exchange.keyid import agency_id
 from exchange.keyring import ceremony, selftest
 from exchange.keyring.directory import KeyStatement, Method, Pin
@@ -135,6 +135,10 @@ def pin(
     """
     kid = _kid(fingerprint)
     place = homes.at(home)
+    if not place.pins.is_dir():
+        raise Misconfigured(
+            f"{place.root} is not the home of a gateway; make one with: exchange gateway init"
+        )
     before = read_pins(place.pins).get(agency_id(agency))
     if before is not None and before.kid != kid and not replace:
         raise Conflict(

@@ -133,6 +133,22 @@ async def test_a_pin_is_written_and_never_silently_replaced(tmp_path: Path) -> N
     assert f"agency-b  {second}" in shown
 
 
+@pytest.mark.parametrize("role", ["", "x" * 101, "a\nb"])
+async def test_a_pin_that_could_not_be_read_again_is_not_written(tmp_path: Path, role: str) -> None:
+    (tmp_path / "pins").mkdir()
+    kid = IdentityKey("agency-b", bytes([1]) * 32, bytes(32)).kid
+    how = ("--method=annex", "--confirmed-by", role, "privacy officer", f"--home={tmp_path}")
+    await refusal("pin", "agency-b", kid, *how)
+    assert read_pins(tmp_path / "pins") == {}
+
+
+async def test_a_pin_needs_the_home_of_a_gateway(tmp_path: Path) -> None:
+    kid = IdentityKey("agency-b", bytes([1]) * 32, bytes(32)).kid
+    how = ("--method=annex", "--confirmed-by", "a", "b", f"--home={tmp_path / 'nowhere'}")
+    assert "exchange gateway init" in await refusal("pin", "agency-b", kid, *how)
+    assert not (tmp_path / "nowhere").exists()
+
+
 async def test_a_wrong_fingerprint_is_no_pin(tmp_path: Path) -> None:
     (tmp_path / "pins").mkdir()
     how = ("--method=annex", "--confirmed-by", "a", "b", f"--home={tmp_path}")
