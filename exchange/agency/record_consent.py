@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import uuid4
 
@@ -25,9 +25,9 @@ from exchange.consent.record import (
 from exchange.consent.subject import SubjectFacts, block
 from exchange.consent.words import Capacity, CapacityBasis, Form, FormReason
 from exchange.envelope.block import seal_block
-from exchange.errors import Malformed, NotFound
+from exchange.errors import Conflict, Malformed, NotFound
 from exchange.keyring.recipient import DocumentRecipient
-from exchange.statement import Kind, seconds, sign, verify
+from exchange.statement import ANY_TIME, Kind, seconds, sign, verify
 from exchange.vocabulary import Secrecy, Uses
 
 LOG_KEY_SIZE = 32
@@ -84,6 +84,7 @@ async def record_consent(gateway: Gateway, draft: ConsentDraft) -> Recorded:
             is electronic: then the person signs as well, with a key of her own.
         NotFound: no such agreement, or this agency has not signed it.
         Held: the document key of a party is not to be trusted.
+        Conflict: another draft was signed under this id.
     """
     statement, key = f"consent-{draft.id}.jws", f"consent-{draft.id}.key"
     data, log_key = signed.kept(gateway.home, statement), signed.kept(gateway.home, key)
@@ -94,6 +95,8 @@ async def record_consent(gateway: Gateway, draft: ConsentDraft) -> Recorded:
         signed.keep(gateway.home, key, log_key, replace=True)
         # From here on this is the record: a crash after this sends the same bytes and key again.
         signed.keep(gateway.home, statement, data)
+    elif not _says_the_same(gateway, data, draft):
+        raise Conflict("another draft was signed under this id; give the draft a new id")
     if log_key is None:  # forgotten only after the hub's answer
         return Recorded(draft.id, digest(data), None)
     try:
@@ -105,6 +108,27 @@ async def record_consent(gateway: Gateway, draft: ConsentDraft) -> Recorded:
     # crash before this line repeats the request, which changes nothing.
     signed.forget(gateway.home, key)
     return Recorded(draft.id, digest(data), log_key)
+
+
+_STATED = (
+    *("releasers", "recipients", "onward_from", "categories", "uses", "valid_until", "form"),
+    *("form_reason", "capacity", "capacity_basis", "notice", "evidence"),
+)
+"""What draft and record both say, under one name."""
+
+
+def _says_the_same(gateway: Gateway, data: bytes, draft: ConsentDraft) -> bool:
+    """Return whether what was signed is this draft, besides sealed facts and times of now."""
+    kinds, cards = {Kind.CONSENT}, gateway.ring.files.cards()
+    record = read_consent(verify(data, kinds, cards, now=ANY_TIME))
+    signers = tuple(replace(signer, at=record.collected_at) for signer in record.signers)
+    now = tuple(replace(signer, at=record.collected_at) for signer in draft.signers)
+    return (
+        all(getattr(record, name) == getattr(draft, name) for name in _STATED)
+        and record.purpose.code == draft.purpose
+        and draft.secrecy in (None, record.secrecy)
+        and signers == now
+    )
 
 
 async def _signed(gateway: Gateway, draft: ConsentDraft) -> bytes:

@@ -13,6 +13,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from exchange import canonical
 from exchange.agency import agree
 from exchange.agency import home as homes
 from exchange.agency.app import open_gateway
@@ -200,7 +201,11 @@ def _print(agreement: Agreement, given: shapes.Agreement) -> None:
     for party in agreement.parties:
         print(f"party       {party.agency}  {party.name}")
         print(f"            {'signed' if party.agency in signed else 'has not signed'}")
-        print(f"            {party.body.value}{', secret keeper' if party.secret_keeper else ''}")
+        keeper = ", secret keeper" if party.secret_keeper else ""
+        benefit = ", decides about benefits" if party.benefit else ""
+        print(f"            {party.body.value}{keeper}{benefit}")
+        print(f"            shown first: {party.public_label}; contact: {party.contact}")
+        print(f"            privacy officer: {party.officer}")
         print(f"            {party.kid}")
         print(f"            {spoken(party.kid)}")
     print(f"collectors  {', '.join(sorted(agreement.collectors))}")
@@ -210,8 +215,35 @@ def _print(agreement: Agreement, given: shapes.Agreement) -> None:
         print(f"            {', '.join(sorted(flow.categories))}")
     for code, purpose in sorted(agreement.vocabulary.purposes.items()):
         print(f"purpose     {code}: {purpose.labels['en']}")
+    _print_promises(agreement)
     for entry in given.notices:
         print(f"notice      {entry.agency}, ends {last_day(entry.ends).isoformat()}")
+
+
+def _print_promises(agreement: Agreement) -> None:
+    """Print what a party promises by its signature besides parties, flows and purposes."""
+    for undertaking in agreement.undertakings:
+        print(f"undertakes  {undertaking.agency}, text with SHA-256 {undertaking.sha256}")
+    for text in agreement.notices:
+        reviewed = "reviewed" if text.reviewed else "not reviewed"
+        print(f"text        {text.id} {text.version} {text.lang}, {reviewed}:")
+        for line in text.text.splitlines():
+            # A terminal obeys control characters; what it shows must be what is signed.
+            shown = "".join(char if char.isprintable() else "?" for char in line)
+            print(f"            {shown}")
+    for attestation in agreement.attestations:
+        print(f"attested    {attestation.code.value}, {attestation.date.isoformat()}")
+    print(f"authority   {agreement.authority}")
+    print(f"retention   {agreement.retention.years} years")
+    for lang, words in sorted(agreement.retention.words.items()):
+        print(f"            {lang}: {words}")
+    print(
+        f"limits      once: {agreement.limits.once_days} days; else: {agreement.limits.days} days"
+    )
+    hub = agreement.hub
+    print(f"hub         {hub.operator}; stored in {hub.storage_location}; page {hub.page}")
+    entries = canonical.encode(agreement.vocabulary.payload()).decode("utf-8")
+    print(f"vocabulary  {entries}")
 
 
 def _term(agreement: Agreement) -> str:
