@@ -53,18 +53,20 @@ def init(
 
     Example: exchange hub init --home hub --origin https://exchange.example.org --port 8700
     """
-    from exchange.durable import write_bytes_durably
     from exchange.hub.app import make_home
     from exchange.hub.settings import HubSettings, Listen
 
-    listen = Listen(host=host, port=port or _port_of(origin))
     try:
+        listen = Listen(host=host, port=_port_of(origin) if port is None else port)
         HubSettings(home=home, origin=origin, listen=listen)
-    except ValueError as error:
-        raise Misconfigured(f"--origin or --port: {error}") from None
-    make_home(home)
-    text = f'origin = "{origin}"\n\n[listen]\nhost = "{listen.host}"\nport = {listen.port}\n'
-    write_bytes_durably(home / SETTINGS_FILE, text.encode("utf-8"))
+    except ValueError:
+        raise Misconfigured(
+            "not accepted: --origin is https://host[:port], or http to this machine itself; "
+            "--port is 1 to 65535; --host is an address or a name"
+        ) from None
+    spelled, listening = (canonical.encode(text).decode("utf-8") for text in (origin, host))
+    text = f"origin = {spelled}\n\n[listen]\nhost = {listening}\nport = {listen.port}\n"
+    make_home(home, {SETTINGS_FILE: text.encode("utf-8")})
     print(f"A new hub is in {home}. Settings: {home / SETTINGS_FILE}")
     print(f"Back up {home / 'vault'} apart from the rest, and never {home / 'payloads'}.")
     print(f"Next: exchange hub serve --home {home}")

@@ -49,5 +49,5 @@ async def suspend(hub: Hub, agency: str) -> bool:
 
 def _suspend(conn: Connection, hub: Hub, agency: str) -> bool:
     if agencies.find(conn, agency) is None:
-        raise NotFound
+        raise NotFound("this hub has admitted no such agency")
     return agencies.suspend(conn, agency, at=hub.clock())

@@ -61,8 +61,12 @@ def now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 - the composition root owns the clock
 
 
-def make_home(home: Path) -> None:
+def make_home(home: Path, files: Mapping[str, bytes] | None = None) -> None:
     """Make what a hub needs before its first start: directories and two secret keys.
+
+    Args:
+        home: directory of the hub; made if it is missing.
+        files: what else belongs there from the beginning, by name.
 
     Raises:
         Misconfigured: there is a hub already.
@@ -72,7 +76,10 @@ def make_home(home: Path) -> None:
         raise Misconfigured(f"there is a hub in {home} already")
     for directory in (home / VAULT, home / BLOBS):
         make_directory(directory)
-    make_vault_key(home / VAULT / VAULT_KEY)
+    if not (home / VAULT / VAULT_KEY).exists():  # made before an interruption: it is whole
+        make_vault_key(home / VAULT / VAULT_KEY)
+    for name, content in (files or {}).items():
+        write_bytes_durably(home / name, content, replace=True)
     # Last: a crash before it leaves a home that is no hub yet, and making it again goes on.
     write_bytes_durably(home / TOKEN_KEY, secrets.token_bytes(KEY_SIZE))
 

@@ -214,3 +214,28 @@ def test_a_variable_nobody_reads_stops_the_start(made: tuple[Path, str]) -> None
 
     assert done.returncode == 1
     assert b"EXCHANGE_HUB_ORIGNI" in done.stderr
+
+
+def test_an_interrupted_init_goes_on(tmp_path: Path) -> None:
+    assert run("init", cwd=tmp_path).returncode == 0
+    (tmp_path / "hub" / "token.key").unlink()  # written last
+    again = run("init", "--origin", "https://hub.example", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert 'origin = "https://hub.example"' in (tmp_path / "hub" / "hub.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--origin", "http://hub.example"), ("--port", "0"), ("--origin", "https://a/b")]
+)
+def test_settings_that_cannot_be_are_one_plain_line(tmp_path: Path, wrong: tuple[str, str]) -> None:
+    done = run("init", *wrong, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"exchange: not accepted: --origin is https://")
+    assert done.stderr.count(b"\n") == 1
+    assert not (tmp_path / "hub").exists()
+
+
+def test_to_suspend_an_unknown_agency_is_told(made: tuple[Path, str]) -> None:
+    done = run("suspend", "nobody", cwd=made[0])
+    assert done.stderr == b"exchange: this hub has admitted no such agency\n"
+    assert done.returncode == 1
