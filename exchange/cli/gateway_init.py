@@ -72,7 +72,7 @@ def _settings(wanted: Wanted) -> str:
             "--language is de, en or de-simple"
         ) from None
     lines = [
-        "# Settings of this gateway. Every name is explained in docs/quickstart-agency.md.",
+        "# Settings of this gateway. Every name is explained in docs/settings.md.",
         f'agency = "{settings.agency}"',
         f'language = "{settings.language}"',
         "",

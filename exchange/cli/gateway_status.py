@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from os import environ
 from pathlib import Path
-from typing import Final
 
 from sqlalchemy import Connection
 
@@ -15,23 +14,9 @@ from exchange.agency.pins import read_pins
 from exchange.agency.rekey import Ring
 from exchange.agency.settings import GatewaySettings, read_settings
 from exchange.agency.state import Erasing, Receiving, Sending
+from exchange.cli.advice import ADVICE, UNKNOWN
 from exchange.keyring.fingerprint import spoken
 from exchange.sqlite_file import reader_engine
-
-ADVICE: Final[Mapping[str, str]] = {
-    "key-not-pinned": (
-        "signed by an identity nobody here has confirmed; compare its fingerprint with the "
-        "partner and run: exchange keys pin"
-    ),
-    "statement-not-acceptable": (
-        "what the hub delivered is not what was signed; tell the hub's operator and the sender"
-    ),
-    "consent-ended": "its consent has ended; it disappears when the hub has removed it",
-    "payload-damaged": "the download was damaged twice; tell the hub's operator",
-    "hub-misbehaves": "the hub's answers contradict each other; tell the hub's operator",
-    "log-receipt-missing": "the log has no receipt yet",
-}
-"""What to do about a held document, by reason."""
 
 
 def show(root: Path, unlock: Unlock) -> None:
@@ -86,7 +71,7 @@ def _show_documents(connection: Connection, settings: GatewaySettings, now: date
         if aside.result == "quarantined":
             print(f"  {aside.id} from {aside.sender}: in quarantine ({aside.reason})")
     for disclosure_id, reason, since in state.list_held(connection):
-        advice = ADVICE.get(reason, "an administrator has to look")
+        advice = ADVICE.get(reason, UNKNOWN)
         print(f"  held at the hub since {since:%Y-%m-%d %H:%M}: {disclosure_id} ({reason})")
         print(f"    {advice}")
     for asked in state.list_erasures(connection, Erasing.ASKED):

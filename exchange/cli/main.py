@@ -11,7 +11,8 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
 
-from exchange.errors import ExchangeError, LintRefused, positions
+from exchange.cli.advice import ADVICE, NOT_FOUND, UNKNOWN
+from exchange.errors import ExchangeError, Held, LintRefused, NotFound, positions
 
 FAILED = 1
 """Exit code: the command was understood and did not succeed."""
@@ -35,11 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CycloptsError as error:
         _complain(f"{_one_line(error)} (exchange {_chosen(given)}--help explains)")
         return USAGE
-    except LintRefused as refused:
-        broken = ", ".join(f"{finding['id']} {finding['field']}" for finding in refused.findings)
-        _complain(f"{refused}: {broken}" if broken else str(refused))
     except ExchangeError as error:
-        _complain(_one_line(error))
+        _complain(_told(error))
     except BrokenPipeError:
         # Python would complain once more when it flushes at exit; the reader is gone.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -121,6 +119,20 @@ def _run(arguments: list[str]) -> int:
     answer = app(arguments, exit_on_error=False, print_error=False, verbose=False)
     sys.stdout.flush()
     return answer if isinstance(answer, int) and not isinstance(answer, bool) else 0
+
+
+def _told(error: ExchangeError) -> str:
+    """Return what happened and what to do next, on one line."""
+    if isinstance(error, LintRefused) and error.findings:
+        broken = ", ".join(f"{finding['id']} {finding['field']}" for finding in error.findings)
+        return (
+            f"the record breaks {broken}; docs/consent.md and docs/agreement.md explain the rules"
+        )
+    if isinstance(error, Held):
+        return f"nothing was done ({error.reason}): {ADVICE.get(error.reason, UNKNOWN)}"
+    if isinstance(error, NotFound) and str(error) == str(NotFound()):
+        return NOT_FOUND
+    return _one_line(error)
 
 
 def _chosen(arguments: list[str]) -> str:

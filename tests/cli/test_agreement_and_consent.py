@@ -31,6 +31,8 @@ def test_an_agreement_is_proposed_signed_and_shown(network: Network, agreed: str
         shown = network.must("agreement", "show", agreed, home=home)
         assert shown.fact("title") == "Erhalt von Wohnraum"
         assert shown.fact("flow") == "women-b -> jobcentre-a  up to professional"
+        for label in ("authority", "retention", "limits", "hub", "vocabulary"):
+            assert shown.fact(label)
         assert agreed in network.must("agreement", "show", home=home).shown
 
 
@@ -110,6 +112,23 @@ def test_a_consent_is_drafted_recorded_and_shown(network: Network, agreed: str) 
     assert FAMILY_NAME not in shown.shown
 
 
+def test_another_consent_under_the_same_id_is_refused(network: Network, agreed: str) -> None:
+    recorded(network, agreed, "edited.toml")
+    first = (network.root / "edited.toml").read_text(encoding="utf-8")
+    for edited in (
+        first.replace('uses = "recurring"', "uses = 5"),
+        first.replace("2027-01-31", "2027-02-28"),
+        first.replace('"rent-arrears-letter"', '"tenancy-termination"'),
+        first.replace('# secrecy = "professional"', 'secrecy = "entrusted"'),
+        first.replace('identified = "in-person"', 'identified = "known"'),
+    ):
+        assert edited != first
+        network.write("edited.toml", edited)
+        assert "new id" in network.refused("consent", "sign", "edited.toml", home=B)
+    network.write("edited.toml", first)
+    network.must("consent", "sign", "edited.toml", home=B)
+
+
 def test_the_key_of_the_log_entries_is_forgotten(network: Network, agreed: str) -> None:
     consent = recorded(network, agreed, "forgotten.toml")
     kept = {path.name for path in (network.root / B / "statements").iterdir()}
@@ -119,7 +138,7 @@ def test_the_key_of_the_log_entries_is_forgotten(network: Network, agreed: str) 
 
 def test_a_recipient_does_not_learn_that_a_consent_exists(network: Network, agreed: str) -> None:
     consent = recorded(network, agreed, "hidden.toml")
-    assert "Not found" in network.refused("consent", "show", consent, home=A)
+    assert "not found" in network.refused("consent", "show", consent, home=A)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +249,7 @@ def test_a_command_is_a_process_like_any_other(network: Network, agreed: str) ->
 
 def test_an_unknown_consent_is_not_found(network: Network) -> None:
     unknown = "5b1d9e2c-98a1-4d4f-8c57-3f6f0d2f9a01"
-    assert "Not found" in network.refused("consent", "show", unknown, home=B)
+    assert "not found" in network.refused("consent", "show", unknown, home=B)
 
 
 def test_notice_is_given_once_and_not_too_late(network: Network) -> None:

@@ -11,7 +11,7 @@ import pytest
 from cyclopts import App
 
 from exchange.cli import main as cli
-from exchange.errors import ExchangeError, LintRefused, NotPermitted, Unavailable
+from exchange.errors import ExchangeError, Held, LintRefused, NotFound, NotPermitted, Unavailable
 
 
 def run(monkeypatch: pytest.MonkeyPatch, command: Callable[[], object]) -> int:
@@ -58,8 +58,20 @@ async def test_help_loads_no_side() -> None:
         (ExchangeError("plain"), "exchange: plain\n"),
         (
             LintRefused("refused", findings=({"id": "L01", "severity": "error", "field": "term"},)),
-            "exchange: refused: L01 term\n",
+            "exchange: the record breaks L01 term; docs/consent.md and docs/agreement.md explain "
+            "the rules\n",
         ),
+        (
+            Held("key-missing"),
+            "exchange: nothing was done (key-missing): the partner has published no document key "
+            "yet; its gateway does so when it runs\n",
+        ),
+        (
+            Held("unheard-of"),
+            "exchange: nothing was done (unheard-of): an administrator has to look\n",
+        ),
+        (NotFound(), "exchange: not found, or not for this agency; compare the id\n"),
+        (NotFound("no such hub"), "exchange: no such hub\n"),
         (FileNotFoundError(2, "No such file", "x.pdf"), "exchange: No such file: x.pdf\n"),
     ],
 )
