@@ -127,6 +127,9 @@ def _command(arguments: Sequence[str], output: Path, environment: dict[str, str]
     for descriptor, suffix in ((1, ".out"), (2, ".err")):
         os.dup2(os.open(output.with_suffix(suffix), os.O_WRONLY | os.O_CREAT, 0o600), descriptor)
     sys.argv = ["exchange", *arguments]
+    # Loaded by the process forked from, when the demo was started by the script `exchange`; run
+    # again it would be a warning before the command's own words.
+    sys.modules.pop("exchange.cli.main", None)
     # As `python -m` would: this module is a part of that command and cannot import it.
     runpy.run_module("exchange.cli.main", run_name="__main__", alter_sys=True)
 

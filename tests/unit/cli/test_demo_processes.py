@@ -1,6 +1,8 @@
 """exchange.cli.demo_processes: nothing is left running, and every failure has a name."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,3 +92,22 @@ def test_waiting_ends_with_what_was_waited_for(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(Failed, match="gave up waiting until pigs fly"):
         for _ in until("pigs fly"):
             pass
+
+
+def test_a_command_says_only_its_own_words_when_a_script_began_the_demo(tmp_path: Path) -> None:
+    script = tmp_path / "began.py"  # imports the program as the script `exchange` does
+    script.write_text(
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from exchange.cli.main import main\n"
+        "from exchange.cli.demo_processes import processes\n"
+        "if __name__ == '__main__':\n"
+        "    with processes(Path(sys.argv[1])) as beside:\n"
+        "        print(beside.run('nonsense', refused=True))\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [sys.executable, script, tmp_path], capture_output=True, check=True, text=True
+    )
+    assert done.stdout.startswith("exchange: ")
+    assert done.stdout.count("\n") == 1
