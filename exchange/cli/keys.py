@@ -17,7 +17,7 @@ from exchange import canonical, jws
 from exchange.agency import home as homes
 from exchange.agency.app import open_gateway
 from exchange.agency.client import HubClient
-from exchange.agency.keyfiles import HeldKey, KeyFiles, credentials_directory, read_pem
+from exchange.agency.keyfiles import CARD, HeldKey, KeyFiles, credentials_directory, read_pem
 from exchange.agency.pins import read_pins, write_pin
 from exchange.agency.publish_keys import publish
 from exchange.agency.rekey import Ring
@@ -139,6 +139,7 @@ def pin(
         raise Misconfigured(
             f"{place.root} is not the home of a gateway; make one with: exchange gateway init"
         )
+    _check_pinning(place, agency, confirmed_by)
     before = read_pins(place.pins).get(agency_id(agency))
     if before is not None and before.kid != kid and not replace:
         raise Conflict(
@@ -299,6 +300,15 @@ def _publish(
 
     asyncio.run(_alone(home, descriptor, work))
     return published[0]
+
+
+def _check_pinning(place: homes.Home, agency: str, confirmed_by: tuple[str, str]) -> None:
+    """Raise Malformed when one role would confirm alone, or an agency would pin itself."""
+    first, second = (" ".join(role.split()).casefold() for role in confirmed_by)
+    if first == second:
+        raise Malformed("two persons compare a fingerprint: --confirmed-by takes two roles")
+    if (place.keys / CARD).exists() and KeyFiles(place.keys).card().agency == agency:
+        raise Malformed(f"{agency} is this agency itself; it pins its partners")
 
 
 def _kid(text: str) -> str:

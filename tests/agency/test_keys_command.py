@@ -142,6 +142,24 @@ async def test_a_pin_that_could_not_be_read_again_is_not_written(tmp_path: Path,
     assert read_pins(tmp_path / "pins") == {}
 
 
+@pytest.mark.parametrize("again", ["head of office", "Head  of Office "])
+async def test_one_role_does_not_confirm_a_pin_alone(tmp_path: Path, again: str) -> None:
+    (tmp_path / "pins").mkdir()
+    kid = IdentityKey("agency-b", bytes([1]) * 32, bytes(32)).kid
+    how = ("--method=annex", "--confirmed-by", "head of office", again, f"--home={tmp_path}")
+    assert "two roles" in await refusal("pin", "agency-b", kid, *how)
+    assert read_pins(tmp_path / "pins") == {}
+
+
+async def test_an_agency_does_not_pin_itself(tmp_path: Path) -> None:
+    (tmp_path / "pins").mkdir()
+    home = f"--home={tmp_path}"
+    _, made, _ = await keys("new", "agency-a", home)
+    how = ("--method=annex", "--confirmed-by", "a", "b", home)
+    assert "itself" in await refusal("pin", "agency-a", line(made, "identity"), *how)
+    assert read_pins(tmp_path / "pins") == {}
+
+
 async def test_a_pin_needs_the_home_of_a_gateway(tmp_path: Path) -> None:
     kid = IdentityKey("agency-b", bytes([1]) * 32, bytes(32)).kid
     how = ("--method=annex", "--confirmed-by", "a", "b", f"--home={tmp_path / 'nowhere'}")
