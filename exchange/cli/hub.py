@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from cyclopts import App, Parameter
@@ -117,7 +117,9 @@ def admit(
     address: Annotated[
         str | None, Parameter(help="Where its notices go; for smtp a mail address.")
     ] = None,
-    language: Annotated[str, Parameter(help="Language of its notices.")] = "de",
+    language: Annotated[
+        Literal["de", "en", "de-simple"], Parameter(help="Language of its notices.")
+    ] = "de",
 ) -> None:
     """Admit an agency, after its fingerprint was compared on another way than the card came.
 

@@ -149,6 +149,18 @@ def test_agencies_are_admitted_and_suspended_with_and_without_a_running_hub(
     assert after.stdout == b"jobcentre-a was suspended before\n"
 
 
+def test_notices_come_in_a_language_that_has_texts(made: tuple[Path, str]) -> None:
+    place, _ = made
+    named = str(card(place, "jobcentre-a"))
+    refused = run("admit", named, "--language", "xx", cwd=place)
+    taken = run("admit", named, "--language", "de-simple", cwd=place)
+
+    assert (refused.returncode, refused.stdout) == (2, b"")
+    assert b"de-simple" in refused.stderr
+    assert refused.stderr.count(b"\n") == 1
+    assert taken.returncode == 0
+
+
 def test_only_one_process_uses_a_home(made: tuple[Path, str]) -> None:
     place, _ = made
 
