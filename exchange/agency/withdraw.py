@@ -42,8 +42,12 @@ async def withdraw(desk: Desk, consent_id: str, told: Told) -> shapes.Withdrawn:
 
     Raises:
         NotFound: absent, or this agency may not read the record: it passes the wish on.
-        Malformed: `told` gives a reason that is not its to give.
+        Malformed: `told` gives a reason that is not its to give, or a time that lies ahead.
     """
+    if told.received_at is not None and told.received_at > desk.clock():
+        raise Malformed(
+            "the time of --received lies ahead; give when it reached this agency, or leave it out"
+        )
     name = f"withdrawal-{consent_id}.jws"
     data = signed.kept(desk.home, name)
     if data is None:

@@ -218,6 +218,18 @@ def test_a_withdrawal_does_not_wait_for_a_running_gateway(network: Network, agre
         network.must("consent", "withdraw", consent, *told, home=B)
 
 
+def test_a_withdrawal_is_not_received_in_the_future(network: Network, agreed: str) -> None:
+    consent = recorded(network, agreed, "ahead.toml")
+    received = datetime.fromtimestamp(time.time() + 60, ZoneInfo("Europe/Berlin"))
+    told = ("--by", "subject", "--channel", "phone", "--received")
+    complaint = network.refused(
+        *("consent", "withdraw", consent, *told, received.strftime("%Y-%m-%dT%H:%M:%S")), home=B
+    )
+    assert "lies ahead" in complaint
+    assert network.must("consent", "show", consent, home=B).fact("state").startswith("valid")
+    assert not list((network.root / B).rglob(f"withdrawal-{consent}.jws"))
+
+
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
