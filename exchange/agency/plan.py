@@ -4,6 +4,7 @@ Runs the same decision as the hub, on the records this agency may read. The hub'
 reason; this one has.
 """
 
+import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,9 +25,12 @@ from exchange.errors import Malformed, NotCovered, NotFound
 from exchange.keyring.directory import Accepted
 from exchange.statement import seconds
 from exchange.vocabulary import Secrecy, secrecy
+from exchange.wire import shapes
 
 _NOTHING = "0" * 64
 """Stands for the digest of contents that are not read yet."""
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+", re.ASCII)
+"""A type and a subtype, RFC 6838 section 4.2."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,4 +192,13 @@ def _check_capabilities(gateway: Gateway, agency: str, files: Sequence[Outgoing]
         name_alphabet=capabilities.name_alphabet,
     )
     if reasons:
-        raise Malformed(f"{agency} cannot take these files: {', '.join(reasons)}")
+        said = ", ".join(_explained(reason, capabilities) for reason in reasons)
+        raise Malformed(f"{agency} cannot take these files: {said}")
+
+
+def _explained(reason: str, capabilities: shapes.Capabilities) -> str:
+    if reason != "media-type":
+        return reason
+    # The hub delivers these words: what is no plain name of a type is not shown on a terminal.
+    known = sorted(name for name in capabilities.media_types if _MEDIA_TYPE.fullmatch(name))
+    return f"{reason} (it accepts {' '.join(known) or 'none that can be shown'})"

@@ -125,7 +125,12 @@ def _agreement(network: Network) -> bytes:
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"media_types": ("image/png",)}, "media-type"),
+        (
+            {"media_types": ("image/png", "image/jpeg")},
+            r"media-type \(it accepts image/jpeg image/png",
+        ),
+        ({"media_types": ("a/b", "\x1b[2J/x", "x y/z")}, r"\(it accepts a/b\)"),
+        ({"media_types": ("\x1b[2J",)}, r"\(it accepts none that can be shown\)"),
         ({"max_size": 10}, "size"),
         ({"name_alphabet": "abc"}, "name"),
     ],
