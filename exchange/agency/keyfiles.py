@@ -162,6 +162,14 @@ class KeyFiles:
                     found[int(named[1])] = self._held(int(named[1]), path)
         return tuple(found[seq] for seq in sorted(found))
 
+    def is_protected(self) -> bool:
+        """Tell whether a document key needs a passphrase to be read; none is asked for."""
+        return any(
+            _DOCUMENT.fullmatch(path.name) and path.suffix == PROTECTED
+            for folder in self._places()
+            for path in folder.iterdir()
+        )
+
     # Writing; each returns only when a power cut changes nothing any more.
 
     def create(self) -> None:

@@ -234,11 +234,12 @@ def run(*, home: Home = Path(), passphrase_fd: Descriptor = None, demo: Demo = F
 def status(*, home: Home = Path(), passphrase_fd: Descriptor = None) -> None:
     """Say in plain words what was sent, what was received and what somebody has to look at.
 
-    Asks nobody and changes nothing; works beside a running gateway.
+    Asks nobody and changes nothing; works beside a running gateway. Needs no passphrase: without
+    it, protected document keys are not checked for their age.
     """
     from exchange.cli import gateway_status
 
-    gateway_status.show(home, Asking(passphrase_fd))
+    gateway_status.show(home, None if passphrase_fd is None else Asking(passphrase_fd))
 
 
 def recall(

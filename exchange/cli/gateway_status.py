@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from exchange.agency import arrivals, state
 from exchange.agency import home as homes
-from exchange.agency.keyfiles import KeyFiles, Unlock, credentials_directory
+from exchange.agency.keyfiles import KeyFiles, Unlock, credentials_directory, no_passphrase
 from exchange.agency.pins import read_pins
 from exchange.agency.rekey import Ring
 from exchange.agency.settings import GatewaySettings, read_settings
@@ -19,14 +19,24 @@ from exchange.keyring.fingerprint import spoken
 from exchange.sqlite_file import reader_engine
 
 
-def show(root: Path, unlock: Unlock) -> None:
-    """Print the state of the gateway at `root`."""
+def show(root: Path, unlock: Unlock | None) -> None:
+    """Print the state of the gateway at `root`.
+
+    Args:
+        root: its home.
+        unlock: gives the passphrase of protected keys; None: say nothing that needs it.
+    """
     home = homes.at(root)
     homes.check(home)
     settings = read_settings(home.settings_file)
-    files = KeyFiles(home.keys, credentials=credentials_directory(environ), unlock=unlock)
+    files = KeyFiles(
+        home.keys, credentials=credentials_directory(environ), unlock=unlock or no_passphrase
+    )
     now = datetime.now(UTC)  # noqa: TID251  # a command owns the clock
-    _show_identity(settings, Ring(files, home.statements), now)
+    ring = Ring(files, home.statements)
+    _show_identity(settings, ring)
+    if ring.newest() is not None:
+        _show_ages(ring, now, readable=unlock is not None or not files.is_protected())
     pins = ", ".join(read_pins(home.pins)) or "nobody yet"
     print(f"pinned: {pins}")
     if not home.state_file.exists():
@@ -40,7 +50,7 @@ def show(root: Path, unlock: Unlock) -> None:
         engine.dispose()
 
 
-def _show_identity(settings: GatewaySettings, ring: Ring, now: datetime) -> None:
+def _show_identity(settings: GatewaySettings, ring: Ring) -> None:
     print(f"agency {settings.agency} at {settings.hub.origin}")
     print(f"fingerprint: {spoken(ring.files.card().kid)}")
     newest = ring.newest()
@@ -49,6 +59,12 @@ def _show_identity(settings: GatewaySettings, ring: Ring, now: datetime) -> None
         return
     ends = datetime.fromtimestamp(newest.exp, UTC)
     print(f"key statement {newest.seq}, valid until {ends:%Y-%m-%d}")
+
+
+def _show_ages(ring: Ring, now: datetime, *, readable: bool) -> None:
+    if not readable:  # their files say when they were made, under the passphrase
+        print("the age of the document keys is told only with --passphrase-fd")
+        return
     if ring.rotation_due(now=now):
         print("the document key is 30 days old; replace it with: exchange keys rotate")
     for held in ring.retirable(now=now):

@@ -28,15 +28,15 @@ class Said:
     err: str
 
 
-async def exchange(*arguments: str | Path) -> Said:
-    """Run `exchange gateway` with these arguments."""
-    process = await start(*arguments)
+async def exchange(*arguments: str | Path, lent: tuple[int, ...] = ()) -> Said:
+    """Run `exchange gateway` with these arguments; it inherits the descriptors `lent`."""
+    process = await start(*arguments, lent=lent)
     out, err = await process.communicate()
     assert process.returncode is not None
     return Said(process.returncode, out.decode(), err.decode())
 
 
-async def start(*arguments: str | Path) -> asyncio.subprocess.Process:
+async def start(*arguments: str | Path, lent: tuple[int, ...] = ()) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "exchange.cli.main", "gateway"),
@@ -45,6 +45,7 @@ async def start(*arguments: str | Path) -> asyncio.subprocess.Process:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         cwd=ROOT,
+        pass_fds=lent,
     )
 
 
@@ -98,6 +99,34 @@ async def test_init_makes_a_home_that_only_its_user_can_look_into(tmp_path: Path
     assert files_below(home) == before
     assert status.code == 0
     assert "nothing was sent or received yet" in status.out
+
+
+async def test_status_needs_no_passphrase(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    secret = tmp_path / "passphrase"
+    secret.write_bytes(b"correct horse battery\n")
+    given = ("--agency", "women-b", "--hub", "http://127.0.0.1:8700", "--home", home)
+    with secret.open("rb") as source:
+        made = await exchange(
+            "init", *given, "--passphrase-fd", str(source.fileno()), lent=(source.fileno(),)
+        )
+    status = await exchange("status", "--home", home)
+    with secret.open("rb") as source:
+        told = await exchange(
+            "status",
+            "--home",
+            home,
+            "--passphrase-fd",
+            str(source.fileno()),
+            lent=(source.fileno(),),
+        )
+
+    assert (made.code, made.err) == (0, "")
+    assert (status.code, status.err) == (0, "")
+    assert "nothing was sent or received yet" in status.out
+    assert "only with --passphrase-fd" in status.out
+    assert (told.code, told.err) == (0, "")
+    assert "--passphrase-fd" not in told.out
 
 
 @pytest.mark.parametrize(
