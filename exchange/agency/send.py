@@ -72,6 +72,8 @@ async def send(
         Held: a recipient's key is not to be trusted.
         NotPermitted: the hub's gate says no, never why.
         Unavailable: not now; what was sealed waits in the out-spool and `resume` sends it.
+
+    Once something is sealed, an error carries a note on each disclosure not to be sent again.
     """
     if not draft.files or not draft.recipients:
         raise Malformed("a disclosure has at least one file and one recipient")
@@ -79,7 +81,23 @@ async def send(
     plans = [await plan(gateway, draft, group) for group in groups]
     looks = watched or Watched()
     sealed = [await _seal(gateway, planned, looks.sealing) for planned in plans]
-    return tuple([await deliver(gateway, sent, looks.uploading) for sent in sealed])
+    done: list[Sent] = []
+    for sent in sealed:
+        try:
+            done.append(await deliver(gateway, sent, looks.uploading))
+        except ExchangeError as trouble:
+            # Whoever asked must not ask again for what is stored, or goes out by itself.
+            ended = (*done, sent) if isinstance(trouble, FINAL) else done
+            waiting = sealed[len(ended) :]
+            _note(trouble, done, "is stored at the hub")
+            _note(trouble, waiting, "is sealed and goes out at the next `fetch` or `run`")
+            raise
+    return tuple(done)
+
+
+def _note(trouble: ExchangeError, concerned: Sequence[Sent], what: str) -> None:
+    for sent in concerned:
+        trouble.add_note(f"{sent.id} for {sent.recipients} {what}; do not send it again")
 
 
 async def _seal(gateway: Gateway, planned: Plan, progress: Progress) -> Sent:

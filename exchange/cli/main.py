@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _complain(f"{_one_line(error)} (exchange {_chosen(given)}--help explains)")
         return USAGE
     except ExchangeError as error:
-        _complain(_told(error))
+        _complain("; ".join([_told(error), *getattr(error, "__notes__", ())]))
     except BrokenPipeError:
         # Python would complain once more when it flushes at exit; the reader is gone.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
+from exchange.errors import StorageFull
 from exchange.members import write_time
 from exchange.statement import seconds
 from tests.agency.network import CONSENT_ID, LETTER, RECIPIENT, SENDER, Network, files_below
@@ -189,6 +191,24 @@ async def test_a_refusal_is_one_line_with_its_reasons(today: Network, letter: Pa
 
     assert (said.code, said.out) == (1, "")
     assert said.err == "exchange: not permitted: category; nothing was sent\n"
+
+
+async def test_a_sending_cut_off_says_that_it_goes_on_by_itself(
+    today: Network, letter: Path
+) -> None:
+    async def refuse(_request: web.Request) -> web.StreamResponse:
+        raise StorageFull
+
+    today.double.replaced["disclose"] = refuse
+    said = await exchange(*sending(today, letter), "--category", "rent-arrears-letter")
+    status = await exchange("status", "--home", today.offices[SENDER].home.root)
+
+    assert (said.code, said.out) == (1, "")
+    assert said.err.count("\n") == 1
+    told = said.err.strip().split("; ")
+    assert told[1].endswith(f"for {RECIPIENT} is sealed and goes out at the next `fetch` or `run`")
+    assert told[2] == "do not send it again"
+    assert told[1].split()[0] in status.out
 
 
 async def test_a_file_that_is_none_is_told(today: Network, letter: Path) -> None:

@@ -178,10 +178,14 @@ async def test_what_could_not_be_sent_now_is_sent_later_with_the_same_bytes(
 
     network.double.replaced["disclose"] = refuse
     async with network.gateway(SENDER) as gateway:
-        with pytest.raises(trouble):
+        with pytest.raises(trouble) as told:
             await send.send(gateway, draft())
+        (waiting,) = await gateway.state.read(state.list_sent)
         (sealed,) = files_below(network.offices[SENDER].home.outgoing).values()
     del network.double.replaced["disclose"]
+    (note,) = told.value.__notes__
+    assert note.startswith(f"{waiting.id} for {RECIPIENT} is sealed")
+    assert "do not send it again" in note
 
     async with network.gateway(SENDER) as gateway:
         await send.sweep_outgoing(gateway)
@@ -233,6 +237,31 @@ async def test_several_recipients_get_a_disclosure_each_unless_joint(network: Ne
         await send.send(gateway, draft(recipients=(RECIPIENT, RECIPIENT)))
 
     assert len(network.double.kept) == 3
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [(StorageFull, ["stored", "sealed", "sealed"]), (NotPermitted, ["stored", "sealed"])],
+)
+async def test_an_error_midway_tells_of_each_disclosure_not_to_be_sent_again(
+    network: Network, trouble: type[Exception], said: list[str]
+) -> None:
+    honest = network.double.disclose
+
+    async def second(request: web.Request) -> web.StreamResponse:
+        if network.double.kept:
+            raise trouble
+        return await honest(request)
+
+    network.double.replaced["disclose"] = second
+    async with network.gateway(SENDER) as gateway:
+        with pytest.raises(trouble) as told:
+            await send.send(gateway, draft(recipients=(RECIPIENT,) * 3))
+        known = {sent.id: sent.state.value for sent in await gateway.state.read(state.list_sent)}
+
+    notes = told.value.__notes__
+    assert [known[note.split()[0]] for note in notes] == said
+    assert all(f"is {word} " in note for word, note in zip(said, notes, strict=True))
 
 
 async def test_a_large_document_is_decided_first_and_resumed_where_it_broke(

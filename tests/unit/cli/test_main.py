@@ -85,6 +85,15 @@ def test_an_error_is_one_line_on_stderr(
     assert capsys.readouterr() == ("", line)
 
 
+def test_the_notes_of_an_error_are_told_on_its_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    away = Unavailable("the hub is away")
+    away.add_note("it waits")
+    assert run(monkeypatch, raising(away)) == 1
+    assert capsys.readouterr() == ("", "exchange: the hub is away; it waits\n")
+
+
 def test_a_defect_is_told_without_its_text(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
