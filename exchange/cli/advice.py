@@ -19,8 +19,9 @@ ADVICE: Final[Mapping[str, str]] = {
         "the partner has published no document key yet; its gateway does so when it runs"
     ),
     "key-not-pinned": (
-        "signed by or meant for an identity nobody here has confirmed; compare its fingerprint "
-        "with the partner and run: exchange keys pin"
+        "signed by or meant for an identity nobody here has confirmed; perhaps the partner has "
+        "succeeded its identity: compare the fingerprint with the partner itself, never with the "
+        "hub, and run: exchange keys pin AGENCY (with --replace if another key was pinned)"
     ),
     "key-revoked": "the partner's key in use is revoked; ask the partner to publish a new one",
     "key-rollback": "the hub showed an older key statement than before; tell the hub's operator",

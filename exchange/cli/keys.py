@@ -206,11 +206,13 @@ def retire(*, home: Home = Path(), passphrase_fd: Descriptor = None) -> None:
 
 
 def succeed(*, home: Home = Path(), passphrase_fd: Descriptor = None) -> None:
-    """Replace the identity key by a new one; both are accepted for 90 days.
+    """Replace the identity key by a new one; the hub accepts both for 90 days.
 
-    Partners are offered the new key, but two persons there must confirm its fingerprint before it
-    is trusted: print it in a new annex. Not for a stolen key, which proves nothing any more: then
-    every partner removes its pin, and the ceremony begins anew. Run it again after an interruption.
+    Nothing tells the partners: tell them, and print the new fingerprint in a new annex. Until two
+    persons there have compared it and run `exchange keys pin` with `--replace`, a partner neither
+    sends to this agency nor opens what it sends (key-not-pinned). Not for a stolen key, which
+    proves nothing any more: then every partner removes its pin, and the ceremony begins anew. Run
+    it again after an interruption.
     """
     files = _ring(home, passphrase_fd).files
     if files.is_installing():  # interrupted after the hub had stored it: no gateway opens now
@@ -228,6 +230,7 @@ def succeed(*, home: Home = Path(), passphrase_fd: Descriptor = None) -> None:
 
     asyncio.run(_alone(home, passphrase_fd, work))
     _print_identity(_ring(home, passphrase_fd))
+    print("next        tell every partner; there: exchange keys pin AGENCY ... --replace")
 
 
 def import_(

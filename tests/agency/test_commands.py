@@ -246,7 +246,8 @@ async def test_what_is_held_is_explained(today: Network, letter: Path) -> None:
 
     assert (fetched.code, fetched.out) == (0, "held 1\n")
     assert "key-not-pinned" in status.out
-    assert "exchange keys pin" in status.out
+    assert "succeeded its identity" in status.out
+    assert "exchange keys pin AGENCY" in status.out
 
 
 async def test_a_document_is_recalled(today: Network, letter: Path) -> None:

@@ -244,6 +244,7 @@ async def test_succeed_replaces_the_identity_and_says_so_to_the_hub(network: Net
     out = await at_work(network, "succeed")
     new = ring.files.card()
     assert line(out, "identity") == new.kid != old.kid
+    assert "tell every partner" in line(out, "next")
     assert len(given) == 1
     newest = ring.newest()
     assert newest is not None
