@@ -27,12 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from exchange import canonical, jws
-from exchange.durable import (
-    make_directory,
-    move_durably,
-    sync_directory,
-    write_bytes_durably,
-)
+from exchange.durable import make_directory, move_durably, sync_directory, write_bytes_durably
 from exchange.envelope.age import passphrase as protection
 from exchange.errors import ExchangeError, Malformed, Misconfigured
 from exchange.keyid import IdentityCard, identity_card
@@ -154,21 +149,12 @@ class KeyFiles:
         Raises:
             Misconfigured: a file is damaged or readable by others.
         """
-        found: dict[int, HeldKey] = {}
-        for folder in self._places():
-            for path in folder.iterdir():
-                named = _DOCUMENT.fullmatch(path.name)
-                if named is not None and int(named[1]) not in found:
-                    found[int(named[1])] = self._held(int(named[1]), path)
-        return tuple(found[seq] for seq in sorted(found))
+        found = self._documents()
+        return tuple(self._held(seq, found[seq]) for seq in sorted(found))
 
     def is_protected(self) -> bool:
         """Tell whether a document key needs a passphrase to be read; none is asked for."""
-        return any(
-            _DOCUMENT.fullmatch(path.name) and path.suffix == PROTECTED
-            for folder in self._places()
-            for path in folder.iterdir()
-        )
+        return any(path.suffix == PROTECTED for path in self._documents().values())
 
     # Writing; each returns only when a power cut changes nothing any more.
 
@@ -259,6 +245,11 @@ class KeyFiles:
     def _places(self) -> tuple[Path, ...]:
         _check_folder(self.folder)
         return (self.folder,) if self._credentials is None else (self._credentials, self.folder)
+
+    def _documents(self) -> dict[int, Path]:
+        paths = [path for folder in self._places() for path in folder.iterdir()]
+        named = [(_DOCUMENT.fullmatch(path.name), path) for path in reversed(paths)]
+        return {int(name[1]): path for name, path in named if name}  # the first place wins
 
     def _card(self, path: Path) -> IdentityCard:
         try:
