@@ -4,22 +4,14 @@ Shapes never go deeper than `hub.http` and `agency.client`; there they become co
 A signed statement travels as one string, because its exact bytes are what was signed.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
-
-from exchange.canonical import is_uuid4
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 
 
-def _uuid4(text: str) -> str:
-    if not is_uuid4(text):
-        raise ValueError("not a version 4 UUID in lower case")
-    return text
-
-
-def _seconds(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+def _in_utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 UUID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
@@ -27,7 +19,7 @@ AGENCY_PATTERN = "^[a-z0-9][a-z0-9-]{1,62}$"
 DIGEST_PATTERN = "^[A-Za-z0-9_-]{43}$"
 CODE_PATTERN = "^([a-z0-9][a-z0-9-]{1,62}/)?[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 
-Id = Annotated[str, Field(pattern=UUID_PATTERN), AfterValidator(_uuid4)]
+Id = Annotated[str, Field(pattern=UUID_PATTERN)]
 """Version 4 UUID in lower case."""
 AgencyId = Annotated[str, Field(pattern=AGENCY_PATTERN, max_length=63)]
 Digest = Annotated[str, Field(pattern=DIGEST_PATTERN)]
@@ -37,7 +29,7 @@ Code = Annotated[str, Field(pattern=CODE_PATTERN, max_length=112)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Cursor = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
 """Opaque; from an earlier answer."""
-Moment = Annotated[AwareDatetime, PlainSerializer(_seconds, return_type=str)]
+Moment = Annotated[AwareDatetime, PlainSerializer(_in_utc, return_type=str)]
 """RFC 3339, UTC."""
 Statement = Annotated[str, Field(min_length=1, max_length=262_144)]
 """Exact text of a signed statement (JWS General JSON, one line, ASCII)."""
