@@ -1,0 +1,61 @@
+"""exchange.wire.shapes and routes: strict, frozen, and one operation per route."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from exchange.wire import routes, shapes
+
+
+def test_every_operation_has_a_name_and_a_route_of_its_own() -> None:
+    assert len({one.name for one in routes.OPERATIONS}) == len(routes.OPERATIONS)
+    assert len({(one.method, one.path) for one in routes.OPERATIONS}) == len(routes.OPERATIONS)
+
+
+def test_an_operation_with_an_id_in_its_path_says_its_shape() -> None:
+    for one in routes.OPERATIONS:
+        assert ("{id}" in one.path) is (one.path_shape is not None), one.name
+
+
+def test_everything_but_token_and_health_is_authenticated() -> None:
+    assert {one.name for one in routes.OPERATIONS if not one.authenticated} == {
+        "token",
+        "healthz",
+        "readyz",
+    }
+
+
+@pytest.mark.parametrize("hours", [0, 2, -5])
+def test_a_moment_is_written_in_utc_with_microseconds(hours: int) -> None:
+    at = datetime(2026, 3, 2, 9, 40, tzinfo=UTC).astimezone(timezone(timedelta(hours=hours)))
+    withdrawn = shapes.Withdrawn(
+        id="06060606-0606-4606-8606-060606060606", consent="A" * 43, state="ended", ended_at=at
+    )
+
+    assert withdrawn.model_dump_json() == (
+        '{"id":"06060606-0606-4606-8606-060606060606","consent":"' + "A" * 43 + '",'
+        '"state":"ended","ended_at":"2026-03-02T09:40:00.000000Z"}'
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "06060606-0606-1606-8606-060606060606",
+        "06060606-0606-4606-0606-060606060606",
+        "06060606-0606-4606-8606-06060606060A",
+        "06060606-0606-4606-8606-060606060606\n",
+        "",
+    ],
+)
+def test_an_id_is_a_version_4_uuid_in_lower_case(text: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter[str](shapes.Id).validate_python(text)
+
+
+def test_unknown_members_are_refused_and_not_quoted() -> None:
+    with pytest.raises(ValidationError) as refused:
+        shapes.Given.model_validate({"statement": "x", "extra": "CANARY-4711"})
+
+    assert "CANARY-4711" not in str(refused.value)
