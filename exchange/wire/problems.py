@@ -51,6 +51,12 @@ STATUS: Mapping[type[ExchangeError], HTTPStatus] = {
 TELLING = frozenset({Malformed, TooLarge, Conflict, KeyReused, LintRefused})
 """Classes whose own text goes out. Of all others the caller reads the title and nothing else."""
 
+NEXT_STEP: Mapping[type[ExchangeError], str] = {
+    Unauthenticated: "Get an access token at POST /oauth2/token and send it as Authorization: "
+    "Bearer. If that route refuses, check the clock, the agency id and the registered key.",
+}
+"""What to do next, where the title alone would leave the caller helpless; the same for everybody."""
+
 BY_TYPE: Mapping[str, type[ExchangeError]] = {TYPE_PREFIX + error.code: error for error in STATUS}
 
 HTTP_CODES: Mapping[int, tuple[str, str]] = {
@@ -84,7 +90,7 @@ def to_problem(error: ExchangeError) -> dict[str, Any]:
         "type": TYPE_PREFIX + public.code,
         "title": title(public),
         "status": STATUS[public].value,
-        "detail": str(error) if type(error) in TELLING else title(public),
+        "detail": str(error) if type(error) in TELLING else NEXT_STEP.get(public, title(public)),
     }
     if isinstance(error, LintRefused):
         problem["findings"] = [dict(finding) for finding in error.findings]

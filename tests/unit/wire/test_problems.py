@@ -48,6 +48,14 @@ LITERAL: dict[type[ExchangeError], tuple[int, str, str]] = {
 }
 
 
+NEXT_STEP = {
+    errors.Unauthenticated: "Get an access token at POST /oauth2/token and send it as "
+    "Authorization: Bearer. If that route refuses, check the clock, the agency id and the "
+    "registered key.",
+}
+"""Silent classes with more to say than their title: the same for everybody."""
+
+
 def every_class(root: type[ExchangeError] = ExchangeError) -> list[type[ExchangeError]]:
     below = [one for direct in root.__subclasses__() for one in every_class(direct)]
     return [root, *below]
@@ -67,7 +75,7 @@ def test_an_error_without_words_renders_as_written_here(error: type[ExchangeErro
         "type": f"urn:consent-exchange:problem:{code}",
         "title": text,
         "status": status,
-        "detail": text,
+        "detail": NEXT_STEP.get(error, text),
     }
     if error is LintRefused:
         expected["findings"] = []
@@ -117,7 +125,7 @@ def test_a_problem_becomes_the_same_class_again(error: type[ExchangeError]) -> N
     again = problems.from_problem(problems.to_problem(error()))
 
     assert type(again) is error
-    assert str(again) == LITERAL[error][2]
+    assert str(again) == NEXT_STEP.get(error, LITERAL[error][2])
 
 
 @pytest.mark.parametrize("problem", [{}, {"type": "urn:other"}, {"type": None}, {"type": ["x"]}])
