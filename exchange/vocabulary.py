@@ -8,6 +8,7 @@ can be read ten years later without it. Nothing is added at run time.
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import IntEnum, StrEnum
 from importlib.resources import files
 from typing import Any, Literal, TypeAlias
@@ -265,9 +266,17 @@ def _refused(rule: str, field: str) -> LintRefused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScopeParty:
-    """What the law and the gate must know of one party."""
+    """What the law, the gate and texts for the person must know of one party."""
 
     agency: str
+    name: str
+    """Full name of the office."""
+    contact: str
+    """How a person reaches it."""
+    officer: str
+    """How a person reaches its privacy officer."""
+    public_label: str
+    """What the person's page calls it before a second button, such as "counselling centre 3"."""
     body: Body
     secret_keeper: bool
     """Whether its staff fall under § 203(1) StGB."""
@@ -296,6 +305,47 @@ class ScopeFlow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeText:
+    """The template of a text that persons are shown, with its bytes."""
+
+    id: str
+    """Such as `consent-form`; one that is not ours is `owner-agency/consent-form`."""
+    version: str
+    """`major.minor`."""
+    lang: str
+    sha256: str
+    """Hex digest of `text` in UTF-8."""
+    reviewed: bool
+    """Whether somebody competent has read it: for easy language, readers it is made for."""
+    text: str
+    """In the format that `exchange.consent.template` reads."""
+    superseded_at: datetime | None = None
+    """From when on new consents need another version (rule L25)."""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Id, version and language: what names one text."""
+        return self.id, self.version, self.lang
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeTexts:
+    """What texts for the person name besides parties and vocabulary."""
+
+    title: str
+    """Title of the agreement."""
+    authority: str
+    """Supervisory authority a person can complain to."""
+    retention: Mapping[str, str]
+    """How long records are kept after they ended, in words, by language."""
+    operator: str
+    """Who runs the hub."""
+    storage_location: str
+    page: str
+    """Address of the person's page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """What an agreement admits: consents and disclosures under it may only be narrower."""
 
@@ -311,6 +361,9 @@ class Scope:
     """Longest validity of a consent for one use, in days."""
     days: int
     """Longest validity of any other consent, in days."""
+    texts: ScopeTexts
+    notices: tuple[NoticeText, ...]
+    """Templates of the texts admitted under the agreement, sorted by `key`."""
 
     @property
     def without_undertaking(self) -> frozenset[str]:
@@ -320,6 +373,13 @@ class Scope:
             for party in self.parties.values()
             if party.body is Body.PRIVATE and not party.undertaken
         )
+
+    def notice(self, id: str, version: str, lang: str) -> NoticeText | None:  # noqa: A002  # the member's name
+        """Return the template with this key, or None where the agreement has none."""
+        for text in self.notices:
+            if text.key == (id, version, lang):
+                return text
+        return None
 
     def flow(self, sender: str, recipient: str) -> ScopeFlow | None:
         """Return the flow in this direction, or None where nothing may go."""

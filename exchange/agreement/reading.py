@@ -12,7 +12,6 @@ from exchange.agreement.record import (
     Flow,
     HubNamed,
     Limits,
-    NoticeText,
     Party,
     Release,
     Retention,
@@ -21,9 +20,9 @@ from exchange.agreement.record import (
 from exchange.agreement.term import read_term, term_payload
 from exchange.canonical import Json, sha256_hex
 from exchange.errors import LintRefused, Malformed
-from exchange.members import Members, language, ordered, version
+from exchange.members import Members, language, ordered, version, write_time
 from exchange.statement import Kind, Verified
-from exchange.vocabulary import Body, read_vocabulary, secrecy
+from exchange.vocabulary import Body, NoticeText, read_vocabulary, secrecy
 
 MOST_PARTIES = 64
 """Parties of one agreement: a district's whole network has about sixty agencies."""
@@ -147,6 +146,7 @@ def _notice(text: Members) -> NoticeText:
         sha256=text.sha256("sha256"),
         reviewed=text.flag("reviewed"),
         text=text.text("text", size=LARGEST_TEXT, lines=True),
+        superseded_at=text.time("superseded_at") if text.has("superseded_at") else None,
     )
     text.end()
     if sha256_hex(found.text.encode("utf-8")) != found.sha256:
@@ -180,7 +180,7 @@ def _check_order(agreement: Agreement) -> None:
     """Refuse lists of objects that are not sorted by their key, or name a key twice."""
     ordered([party.agency for party in agreement.parties], "parties")
     ordered([(flow.sender, flow.recipient) for flow in agreement.flows], "flows")
-    ordered([(text.id, text.version, text.lang) for text in agreement.notices], "notices")
+    ordered([text.key for text in agreement.notices], "notices")
     ordered([entry.agency for entry in agreement.undertakings], "undertakings")
     ordered([entry.code.value for entry in agreement.attestations], "attestations")
 
@@ -272,6 +272,9 @@ def _flow_payload(flow: Flow) -> dict[str, Json]:
 
 
 def _notice_payload(text: NoticeText) -> dict[str, Json]:
+    superseded = (
+        {} if text.superseded_at is None else {"superseded_at": write_time(text.superseded_at)}
+    )
     return {
         "id": text.id,
         "version": text.version,
@@ -279,4 +282,5 @@ def _notice_payload(text: NoticeText) -> dict[str, Json]:
         "sha256": text.sha256,
         "reviewed": text.reviewed,
         "text": text.text,
+        **superseded,
     }

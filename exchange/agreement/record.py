@@ -10,7 +10,16 @@ from datetime import date
 from enum import StrEnum
 
 from exchange.agreement.term import Term
-from exchange.vocabulary import Body, Scope, ScopeFlow, ScopeParty, Secrecy, Vocabulary
+from exchange.vocabulary import (
+    Body,
+    NoticeText,
+    Scope,
+    ScopeFlow,
+    ScopeParty,
+    ScopeTexts,
+    Secrecy,
+    Vocabulary,
+)
 
 
 class Release(StrEnum):
@@ -64,19 +73,6 @@ class Flow:
     secrecy: Secrecy
     """Highest class that may go this way."""
     release: Release
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoticeText:
-    """The template of a text that persons are shown, with its bytes."""
-
-    id: str
-    version: str
-    lang: str
-    sha256: str
-    """Hex digest of `text` in UTF-8."""
-    reviewed: bool
-    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +177,10 @@ class Agreement:
             parties={
                 party.agency: ScopeParty(
                     agency=party.agency,
+                    name=party.name,
+                    contact=party.contact,
+                    officer=party.officer,
+                    public_label=party.public_label,
                     body=party.body,
                     secret_keeper=party.secret_keeper,
                     benefit=party.benefit,
@@ -201,4 +201,13 @@ class Agreement:
             vocabulary=self.vocabulary,
             once_days=self.limits.once_days,
             days=self.limits.days,
+            texts=ScopeTexts(
+                title=self.title,
+                authority=self.authority,
+                retention=self.retention.words,
+                operator=self.hub.operator,
+                storage_location=self.hub.storage_location,
+                page=self.hub.page,
+            ),
+            notices=self.notices,
         )

@@ -13,7 +13,6 @@ from exchange.vocabulary import (
     Purpose,
     PurposeClass,
     Scope,
-    ScopeParty,
     Secrecy,
     UsualUses,
     read_vocabulary,
@@ -210,9 +209,7 @@ def test_own_entries_join_and_never_shadow() -> None:
 def test_the_floor_of_a_party_follows_its_legal_class(
     body: Body, secret_keeper: bool, floor: Secrecy
 ) -> None:
-    party = ScopeParty(
-        agency="x1", body=body, secret_keeper=secret_keeper, benefit=False, undertaken=False
-    )
+    party = replace(SCOPE.parties["women-b"], body=body, secret_keeper=secret_keeper)
     assert party.floor is floor
 
 

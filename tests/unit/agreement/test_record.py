@@ -17,7 +17,6 @@ from exchange.agreement.record import (
     Flow,
     HubNamed,
     Limits,
-    NoticeText,
     Party,
     Release,
     Retention,
@@ -27,7 +26,15 @@ from exchange.agreement.term import Renewing
 from exchange.canonical import sha256_hex
 from exchange.errors import ExchangeError, LintRefused, Malformed
 from exchange.statement import Kind
-from exchange.vocabulary import Body, ScopeFlow, ScopeParty, Secrecy, shipped
+from exchange.vocabulary import (
+    Body,
+    NoticeText,
+    ScopeFlow,
+    ScopeParty,
+    ScopeTexts,
+    Secrecy,
+    shipped,
+)
 from tests import samples
 from tests.samples import ABSENT, AGREEMENT, agreement, verified
 
@@ -154,6 +161,10 @@ def test_the_scope_is_what_consents_may_be_at_most() -> None:
     assert scope.parties == {
         "jobcentre-a": ScopeParty(
             agency="jobcentre-a",
+            name="Jobcenter Kreis A",
+            contact="Am Markt 1, 00000 Musterstadt",
+            officer="datenschutz@jobcentre-a.example",
+            public_label="Amt 1",
             body=Body.SGB35,
             secret_keeper=False,
             benefit=True,
@@ -161,6 +172,10 @@ def test_the_scope_is_what_consents_may_be_at_most() -> None:
         ),
         "women-b": ScopeParty(
             agency="women-b",
+            name="Frauenberatung B",
+            contact="Nebenweg 2, 00000 Musterstadt",
+            officer="datenschutz@women-b.example",
+            public_label="Beratungsstelle 3",
             body=Body.PRIVATE,
             secret_keeper=True,
             benefit=False,
@@ -178,6 +193,24 @@ def test_the_scope_is_what_consents_may_be_at_most() -> None:
     assert scope.flow("women-b", "women-b") is None
     assert (scope.once_days, scope.days) == (183, 366)
     assert scope.vocabulary == agreement().vocabulary
+    assert scope.texts == ScopeTexts(
+        title="Vereinbarung zum Erhalt von Wohnraum",
+        authority="Landesbeauftragte für den Datenschutz",
+        retention={"de": "drei Jahre", "en": "three years"},
+        operator="IT des Kreises A",
+        storage_location="Deutschland",
+        page="hub.example/p/",
+    )
+    assert scope.notices == agreement().notices
+    assert scope.notice("consent-form", "1.0", "de") == scope.notices[0]
+    assert scope.notice("consent-form", "1.0", "fr") is None
+
+
+def test_a_text_says_from_when_on_another_version_is_needed() -> None:
+    outdated = with_entry("notices", 0, superseded_at="2026-07-01T00:00:00Z")
+    found = agreement(**outdated)
+    assert found.notices[0].superseded_at == datetime(2026, 7, 1, tzinfo=UTC)
+    assert payload(found)["notices"] == outdated["notices"]
 
 
 REFUSED: dict[str, dict[str, Any]] = {
