@@ -45,6 +45,7 @@ class Kind(StrEnum):
     MANIFEST = "xch-manifest-v1+jws"
     ACKNOWLEDGEMENT = "xch-acknowledgement-v1+jws"
     ERASURE = "xch-erasure-v1+jws"
+    DOCUMENT_REQUEST = "xch-document-request-v1+jws"
 
 
 class Role(Enum):
@@ -90,6 +91,7 @@ _RULES: Final[Mapping[Kind, _Rule]] = {
     Kind.MANIFEST: _Rule(signer="sender", kid="kid"),
     Kind.ACKNOWLEDGEMENT: _Rule(),
     Kind.ERASURE: _Rule(),
+    Kind.DOCUMENT_REQUEST: _Rule(),
 }
 
 

@@ -141,6 +141,7 @@ def test_kinds_are_the_published_names() -> None:
         "MANIFEST": "xch-manifest-v1+jws",
         "ACKNOWLEDGEMENT": "xch-acknowledgement-v1+jws",
         "ERASURE": "xch-erasure-v1+jws",
+        "DOCUMENT_REQUEST": "xch-document-request-v1+jws",
     }
 
 
