@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from exchange.sqlite import NAMES, Moment
 
-VERSION = 1
+VERSION = 2
 """Of all these tables together; another one in the file and the hub does not start."""
 RECURRING = 0
 """`consents.uses` of a consent that may be used again and again; a count is 1 or more."""
@@ -172,13 +172,39 @@ consent_parties = Table(
     _one_of("role", "role", ("releaser", "recipient")),
 )
 
+# The digest of the person's code: of a random value where none was issued, so that nobody who
+# reads this file can tell. Nothing else belongs in here, no time either, which would tell.
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("consent", Digest, ForeignKey("consents.digest"), primary_key=True),
+    Column("digest", Digest, nullable=False, unique=True),
+)
+
+drafts = Table(
+    "drafts",
+    metadata,
+    # Also the id of the consent it may become.
+    Column("id", Uuid, primary_key=True),
+    Column("agency", AgencyId, ForeignKey("agencies.id"), nullable=False, index=True),
+    Column("agreement", Digest, ForeignKey("agreements.digest"), nullable=False),
+    # Digest of the code with which the person opens it.
+    Column("invitation", Digest, nullable=False, unique=True),
+    Column("until", Moment, nullable=False, index=True),
+    Column("draft", LargeBinary, nullable=False),
+    # What the person has signed, and her signature; both or none.
+    Column("signed", LargeBinary),
+    Column("signature", LargeBinary),
+    CheckConstraint("(signed IS NULL) = (signature IS NULL)", name="signed"),
+)
+
 disclosures = Table(
     "disclosures",
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("digest", Digest, nullable=False),
     Column("sender", AgencyId, nullable=False),
-    Column("consent", Digest, ForeignKey("consents.digest"), nullable=False, index=True),
+    Column("consent", Digest, ForeignKey("consents.digest"), nullable=False),
     Column("state", Text, nullable=False),
     # Bytes of header and payload together, from the manifest.
     Column("sealed_size", BigInteger, nullable=False),
@@ -193,6 +219,8 @@ disclosures = Table(
     Column("payload_size", BigInteger),
     Column("payload_sha256", Text),
     Column("manifest", LargeBinary, nullable=False),
+    # With the digest: the person's page asks for a few of the many under one consent.
+    Index(None, "consent", "digest"),
     Index(None, "sender", "state"),
     Index(None, "state", "exp"),
     _one_of(
@@ -239,7 +267,10 @@ erasures = Table(
     Column("reason", Text, nullable=False),
     Column("asked_at", Moment, nullable=False),
     Column("due", Moment, nullable=False),
+    # Who passed it on to this recipient, by its own signed answer. Null: it collected it itself.
+    Column("passed_on_by", AgencyId),
     Column("reminded_at", Moment),
+    Column("escalated_at", Moment),
     Column("answered_at", Moment),
     Column("result", Text),
     Column("ground", Text),
@@ -248,6 +279,29 @@ erasures = Table(
     UniqueConstraint("consent", "recipient"),
     _one_of("reason", "reason", ("withdrawn", "unlawful")),
     _one_of("result", "result", ("erased", "kept")),
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("digest", Digest, nullable=False, unique=True),
+    Column("agency", AgencyId, ForeignKey("agencies.id"), nullable=False),
+    Column("asked", AgencyId, ForeignKey("agencies.id"), nullable=False),
+    Column("agreement", Digest, ForeignKey("agreements.digest"), nullable=False),
+    Column("consent", Digest, ForeignKey("consents.digest")),
+    Column("purpose", Text, nullable=False),
+    Column("categories", Text, nullable=False),  # codes, comma between
+    Column("deadline", Moment, nullable=False, index=True),
+    Column("made_at", Moment, nullable=False),
+    # Place in the inbox of the asked agency.
+    Column("number", BigInteger, nullable=False),
+    # When the first disclosure that names it was stored. The asker never learns it from here.
+    Column("answered_at", Moment),
+    # With the sealed part; null once it is answered or its deadline has passed.
+    Column("statement", LargeBinary),
+    Index(None, "agency", "deadline"),
+    UniqueConstraint("asked", "number"),
 )
 
 notices = Table(
