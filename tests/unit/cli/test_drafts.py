@@ -1,5 +1,6 @@
 """exchange.cli.consent_draft, .agreement_draft and .drafts: what a clerk writes is a record."""
 
+import os
 import tempfile
 import unicodedata
 from collections.abc import Callable
@@ -13,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.canonical import sha256_hex
-from exchange.cli import agreement_draft, consent_draft
+from exchange.cli import agreement_draft, consent_draft, drafts
 from exchange.cli.consent_draft import Wanted
-from exchange.cli.drafts import LARGEST_DRAFT, read_toml
+from exchange.cli.drafts import LARGEST_DRAFT, LARGEST_EVIDENCE, digest_of, read_toml
 from exchange.consent.subject import read_subject
 from exchange.consent.words import (
     Capacity,
@@ -322,3 +323,47 @@ def test_a_text_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     file.write_text(text + notice + 'file = "form.txt"\n', encoding="utf-8")
     with pytest.raises(Malformed, match="not UTF-8"):
         agreement_draft.read_draft(file, KEYS)
+
+
+def test_a_scan_of_the_largest_size_is_hashed_piece_by_piece(tmp_path: Path) -> None:
+    scan = tmp_path / "scan.pdf"
+    scan.write_bytes(b"%PDF" * 600_000)
+    assert digest_of(scan, largest=2_400_000) == sha256_hex(b"%PDF" * 600_000)
+
+
+@pytest.mark.timeout(30)
+def test_a_scan_larger_than_the_limit_is_refused_before_it_is_read(
+    tmp_path: Path, written: Written
+) -> None:
+    draft = written()
+    os.truncate(tmp_path / "form.pdf", 1 << 40)  # sparse: reading it would take many minutes
+    with pytest.raises(TooLarge, match=r"^the file it names has more than 64 MiB$"):
+        consent_draft.read_draft(draft, now=NOW)
+    os.truncate(tmp_path / "form.pdf", LARGEST_EVIDENCE + 1)
+    with pytest.raises(TooLarge):
+        digest_of(tmp_path / "form.pdf")
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["pipe", "directory"])
+def test_evidence_that_is_no_regular_file_is_refused_without_waiting(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    make(tmp_path / "scan.pdf")
+    with pytest.raises(Malformed):
+        digest_of(tmp_path / "scan.pdf")
+
+
+def test_a_device_is_no_evidence() -> None:
+    with pytest.raises(Malformed, match="not a regular file"):
+        digest_of(Path("/dev/zero"))
+
+
+def test_a_scan_that_is_still_being_written_is_refused(tmp_path: Path) -> None:
+    scan = tmp_path / "scan.pdf"
+    scan.write_bytes(b"%PDF")
+    with scan.open("rb") as file:
+        for size in (3, 5):
+            file.seek(0)
+            with pytest.raises(Malformed, match="changed"):
+                drafts._digest(file, size)
