@@ -1,0 +1,1 @@
+"""Paper: what a person signs, withdraws with and takes home, as a page to print and as PDF."""
