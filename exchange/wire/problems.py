@@ -25,6 +25,7 @@ from exchange.errors import (
     Unreadable,
     title,
 )
+from exchange.wire.findings import finding_payload, read_findings
 
 MEDIA_TYPE = "application/problem+json"
 """RFC 9457, section 3."""
@@ -55,7 +56,7 @@ NEXT_STEP: Mapping[type[ExchangeError], str] = {
     Unauthenticated: "Get an access token at POST /oauth2/token and send it as Authorization: "
     "Bearer. If that route refuses, check the clock, the agency id and the registered key.",
 }
-"""What to do next, where the title alone would leave the caller helpless; the same for everybody."""
+"""What to do next, where the title alone would leave the caller helpless."""
 
 BY_TYPE: Mapping[str, type[ExchangeError]] = {TYPE_PREFIX + error.code: error for error in STATUS}
 
@@ -93,7 +94,7 @@ def to_problem(error: ExchangeError) -> dict[str, Any]:
         "detail": str(error) if type(error) in TELLING else NEXT_STEP.get(public, title(public)),
     }
     if isinstance(error, LintRefused):
-        problem["findings"] = [dict(finding) for finding in error.findings]
+        problem["findings"] = [finding_payload(finding) for finding in error.findings]
     return problem
 
 
@@ -108,15 +109,5 @@ def from_problem(problem: Mapping[str, Any]) -> ExchangeError:
     cls = BY_TYPE.get(str(problem.get("type")), ExchangeError)
     detail = str(problem.get("detail", ""))[:2000]
     if cls is LintRefused:
-        return LintRefused(detail, findings=_findings(problem.get("findings")))
+        return LintRefused(detail, findings=read_findings(problem.get("findings")))
     return cls(detail)
-
-
-def _findings(found: object) -> tuple[dict[str, str], ...]:
-    if not isinstance(found, list):
-        return ()
-    return tuple(
-        {str(name): str(value) for name, value in finding.items()}
-        for finding in found
-        if isinstance(finding, dict)
-    )
