@@ -1,11 +1,13 @@
 """The consent record: what one person allowed, exactly as it was signed.
 
 Owns the fields, their types and their one spelling. Whether a record breaks rules of law is asked
-of `exchange.consent.check`; whether it covers a disclosure, of `exchange.consent.decision`.
+of `exchange.consent.lint`; whether it covers a disclosure, of `exchange.consent.decision`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from exchange.canonical import Json, b64u
 from exchange.consent.words import (
@@ -153,15 +155,29 @@ def read_consent(verified: Verified) -> ConsentRecord:
     """
     if verified.kind not in (Kind.CONSENT, Kind.CONSENT_ELECTRONIC):
         raise Malformed("not a consent")
-    members = Members(verified.payload)
+    return read_payload(verified.payload, verified.kind, digest=verified.digest)
+
+
+def read_payload(signable: Mapping[str, Any], kind: Kind, *, digest: str) -> ConsentRecord:
+    """Return the record in a payload that is verified already, or that nobody has signed yet.
+
+    Args:
+        signable: the members of the record.
+        kind: of the statement it is, or will be.
+        digest: of that statement; empty while there is none.
+
+    Raises:
+        Malformed: as `read_consent`.
+    """
+    members = Members(signable)
     form = members.word("form", Form)
     # Whether the person signs is part of `typ`, which no attacker can change after signing.
-    if (form is Form.ELECTRONIC) != (verified.kind is Kind.CONSENT_ELECTRONIC):
+    if (form is Form.ELECTRONIC) != (kind is Kind.CONSENT_ELECTRONIC):
         raise Malformed("form: does not agree with the kind of statement")
     subject, purpose = members.object("subject"), members.object("purpose")
     found = ConsentRecord(
-        digest=verified.digest,
-        kind=verified.kind,
+        digest=digest,
+        kind=kind,
         id=members.uuid("id"),
         iat=members.seconds("iat"),
         agreement=members.digest("agreement"),

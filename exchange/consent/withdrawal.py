@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from exchange.canonical import Json
+from exchange.canonical import Json, encode, loads
 from exchange.consent.record import ConsentRecord
 from exchange.consent.words import Role
-from exchange.errors import Malformed
+from exchange.errors import ExchangeError, Malformed
 from exchange.members import Members, write_time
-from exchange.statement import Kind, Verified
+from exchange.statement import LARGEST, Kind, Verified
 from exchange.vocabulary import Scope, Secrecy
 
 
@@ -148,3 +148,34 @@ def may_end(withdrawal: Withdrawal, consent: ConsentRecord, scope: Scope) -> boo
             signer.role is Role.ENTRUSTING for signer in consent.signers
         )
     return True
+
+
+BY_CODE = "code"
+"""Member `by` of a withdrawal on the person's page."""
+
+
+def by_code(consent: str, *, at: datetime) -> bytes:
+    """Return the hub's record of a withdrawal with the person's code, in its RFC 8785 form.
+
+    Nobody has signed it: the code was the proof, and a forged withdrawal can only stop. It
+    stands where a signed withdrawal stands, and the log holds its digest.
+
+    Args:
+        consent: digest of the consent statement.
+        at: hub time, whole seconds.
+    """
+    return encode({"by": BY_CODE, "consent": consent, "received_at": write_time(at)})
+
+
+def is_by_code(data: bytes, consent: str) -> bool:
+    """Tell whether `data` is the hub's word that this consent was withdrawn with a code.
+
+    It proves nothing: whoever would destroy something because of it asks a person first.
+    """
+    try:
+        members = Members(loads(data, limit=LARGEST))
+        named = members.digest("consent")
+        at = members.time("received_at")
+    except ExchangeError:
+        return False
+    return named == consent and data == by_code(consent, at=at)
