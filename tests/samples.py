@@ -1,7 +1,8 @@
 """Literal records for tests: one agreement of two parties and one consent under it.
 
 Payloads are written out member by member, so that a renamed member fails a test. `changed` gives a
-copy with other members; the values made from it are read by the real readers.
+copy with other members; the values made from it are read by the real readers. The texts are the
+shipped ones, and a consent bears the digest of what its person was really shown.
 """
 
 from copy import deepcopy
@@ -10,15 +11,18 @@ from typing import Any
 from exchange.agreement.reading import read_agreement
 from exchange.agreement.record import Agreement
 from exchange.canonical import digest, encode, sha256_hex
+from exchange.consent import render, texts
 from exchange.consent.record import ConsentRecord, read_consent
+from exchange.errors import Malformed
 from exchange.statement import Kind, Verified
-from exchange.vocabulary import shipped
+from exchange.vocabulary import Scope, shipped
 
 KID_A = "A" * 43
 KID_B = "B" * 42 + "A"
 AGREEMENT_DIGEST = "G" * 42 + "A"
 CONSENT_DIGEST = "C" * 42 + "A"
-NOTICE = "Einwilligung in die Weitergabe von Unterlagen\n"
+NOTICE = "3fa3481d9a6bf37fc9802b7f47a7b2638a5b68652d17dc91f327388ad7642b5a"
+"""Digest of the German consent form 1.0 with what `CONSENT` and `AGREEMENT` say."""
 
 HOUSING = ["energy-bill", "rent-arrears-letter", "tenancy-termination"]
 
@@ -75,13 +79,15 @@ AGREEMENT: dict[str, Any] = {
     .payload(),
     "notices": [
         {
-            "id": "consent-form",
-            "version": "1.0",
-            "lang": "de",
-            "sha256": sha256_hex(NOTICE.encode()),
-            "reviewed": False,
-            "text": NOTICE,
+            "id": text.id,
+            "version": text.version,
+            "lang": text.lang,
+            "sha256": text.sha256,
+            "reviewed": text.reviewed,
+            "text": text.text,
         }
+        for text in texts.shipped()
+        if text.id in texts.IN_AGREEMENTS
     ],
     "sole_basis": True,
     "refusal_consequences": "none",
@@ -91,7 +97,10 @@ AGREEMENT: dict[str, Any] = {
         {"code": "processing-contract", "date": "2025-12-01"},
     ],
     "authority": "Landesbeauftragte für den Datenschutz",
-    "retention": {"years": 3, "words": {"de": "drei Jahre", "en": "three years"}},
+    "retention": {
+        "years": 3,
+        "words": {"de": "drei Jahre", "de-simple": "3 Jahre", "en": "three years"},
+    },
     "limits": {"once_days": 183, "days": 366},
     "hub": {
         "operator": "IT des Kreises A",
@@ -125,7 +134,7 @@ CONSENT: dict[str, Any] = {
         "id": "consent-form",
         "version": "1.0",
         "lang": "de",
-        "sha256": "cd" * 32,
+        "sha256": NOTICE,
         "interpreter": "none",
     },
     "evidence": {"sha256": "ef" * 32, "kind": "scan", "pages": 2},
@@ -163,10 +172,26 @@ def agreement(**members: Any) -> Agreement:
     )
 
 
+def noticed(payload: dict[str, Any], scope: Scope) -> dict[str, Any]:
+    """Return the payload of a consent with the digest of what its person was shown.
+
+    A record of which no text can be rendered, because something else is wrong with it, stays as
+    it is.
+    """
+    kind = Kind.CONSENT_ELECTRONIC if payload.get("form") == "electronic" else Kind.CONSENT
+    try:
+        record = read_consent(verified(kind, payload, signer="women-b", kid=KID_B))
+        shown = render.notice_of(record, scope)
+    except Malformed:
+        return payload
+    return {**payload, "notice": {**payload["notice"], "sha256": sha256_hex(shown.encode())}}
+
+
 def consent(kind: Kind = Kind.CONSENT, **members: Any) -> ConsentRecord:
-    """Return the consent, with other members where given."""
+    """Return the consent, with other members where given, under `agreement()`."""
+    payload = changed(CONSENT, **members)
+    if "notice" not in members:
+        payload = noticed(payload, agreement().scope())
     return read_consent(
-        verified(
-            kind, changed(CONSENT, **members), signer="women-b", kid=KID_B, digest_=CONSENT_DIGEST
-        )
+        verified(kind, payload, signer="women-b", kid=KID_B, digest_=CONSENT_DIGEST)
     )

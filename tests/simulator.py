@@ -24,6 +24,7 @@ from aiohttp import web
 from sqlalchemy import text
 
 from exchange import canonical
+from exchange.agreement.reading import read_agreement
 from exchange.canonical import b64u, sha256_hex
 from exchange.envelope.age.encrypt import Encryptor
 from exchange.envelope.age.hybrid import HybridRecipient
@@ -45,10 +46,10 @@ from exchange.keyring.signing import IdentityKey
 from exchange.members import write_time
 from exchange.sqlite import SqliteDatabase
 from exchange.statement import Kind, seconds, sign, verify
-from exchange.vocabulary import Secrecy
+from exchange.vocabulary import Scope, Secrecy
 from exchange.wire import routes
 from exchange.wire.routes import Operation
-from tests.samples import AGREEMENT, CONSENT, changed
+from tests.samples import AGREEMENT, CONSENT, changed, noticed
 
 NOW = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)
 SENDER, RECIPIENT, OUTSIDER = "women-b", "jobcentre-a", "youth-c"
@@ -156,6 +157,7 @@ class Simulator:
         )
         self.offices = {agency: office(agency) for agency in AGENCIES}
         self.stated: dict[str, KeyStatement] = {}
+        self.scope: Scope
         self.hub: Hub
         self.front: Front
         self.database: SqliteDatabase
@@ -240,6 +242,9 @@ class Simulator:
         )
         assert posted.status == 201, posted.body
         self.agreement = canonical.digest(statement)
+        card = self.offices[RECIPIENT].identity.card
+        verified = verify(statement, (Kind.AGREEMENT,), {card.kid: card}, now=self.now)
+        self.scope = read_agreement(verified).scope()
         self.agreement_id = payload["id"]
         signed = await self.sign_agreement(SENDER)
         assert signed.json["state"] == "in-force", signed.body
@@ -275,6 +280,8 @@ class Simulator:
             **members,
         }
         payload = changed(CONSENT, **given)
+        if "notice" not in members:
+            payload = noticed(payload, self.scope)
         statement = sign(Kind.CONSENT, payload, self.offices[payload["collected_by"]].identity)
         return Given(payload["id"], canonical.digest(statement), statement, secrets.token_bytes(32))
 

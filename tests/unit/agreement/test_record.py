@@ -23,12 +23,11 @@ from exchange.agreement.record import (
     Undertaking,
 )
 from exchange.agreement.term import Renewing
-from exchange.canonical import sha256_hex
+from exchange.consent import texts
 from exchange.errors import ExchangeError, LintRefused, Malformed
 from exchange.statement import Kind
 from exchange.vocabulary import (
     Body,
-    NoticeText,
     ScopeFlow,
     ScopeParty,
     ScopeTexts,
@@ -104,23 +103,16 @@ def test_the_agreement_is_read_member_by_member() -> None:
         vocabulary=shipped().part(
             frozenset({"energy-debt", "housing-loss"}), frozenset(samples.HOUSING)
         ),
-        notices=(
-            NoticeText(
-                id="consent-form",
-                version="1.0",
-                lang="de",
-                sha256=sha256_hex(samples.NOTICE.encode()),
-                reviewed=False,
-                text=samples.NOTICE,
-            ),
-        ),
+        notices=tuple(text for text in texts.shipped() if text.id in texts.IN_AGREEMENTS),
         undertakings=(Undertaking(agency="women-b", sha256="ab" * 32),),
         attestations=(
             Attestation(code=AttestationCode.OPERATOR_BOUND_TO_SECRECY, date=date(2025, 11, 30)),
             Attestation(code=AttestationCode.PROCESSING_CONTRACT, date=date(2025, 12, 1)),
         ),
         authority="Landesbeauftragte für den Datenschutz",
-        retention=Retention(years=3, words={"de": "drei Jahre", "en": "three years"}),
+        retention=Retention(
+            years=3, words={"de": "drei Jahre", "de-simple": "3 Jahre", "en": "three years"}
+        ),
         limits=Limits(once_days=183, days=366),
         hub=HubNamed(
             operator="IT des Kreises A", storage_location="Deutschland", page="hub.example/p/"
@@ -196,7 +188,7 @@ def test_the_scope_is_what_consents_may_be_at_most() -> None:
     assert scope.texts == ScopeTexts(
         title="Vereinbarung zum Erhalt von Wohnraum",
         authority="Landesbeauftragte für den Datenschutz",
-        retention={"de": "drei Jahre", "en": "three years"},
+        retention={"de": "drei Jahre", "de-simple": "3 Jahre", "en": "three years"},
         operator="IT des Kreises A",
         storage_location="Deutschland",
         page="hub.example/p/",
@@ -240,7 +232,8 @@ REFUSED: dict[str, dict[str, Any]] = {
     "an entry without category": {"flows": AGREEMENT["flows"][:1]},
     "a text with another digest": with_entry("notices", 0, text="Etwas anderes\n"),
     "a text with more": with_entry("notices", 0, by="x"),
-    "a text twice": {"notices": AGREEMENT["notices"] * 2},
+    "a text twice": {"notices": AGREEMENT["notices"][:1] * 2},
+    "texts not sorted": {"notices": AGREEMENT["notices"][::-1]},
     "an undertaking of a public party": with_entry("undertakings", 0, agency="jobcentre-a"),
     "an undertaking with more": with_entry("undertakings", 0, text="x"),
     "an undertaking twice": {"undertakings": AGREEMENT["undertakings"] * 2},
@@ -298,7 +291,7 @@ def test_an_agreement_the_law_would_not_bear_is_refused_by_its_rule(
 ) -> None:
     with pytest.raises(LintRefused) as refused:
         agreement(**members)
-    assert [finding["id"] for finding in refused.value.findings] == [rule]
+    assert [finding.id for finding in refused.value.findings] == [rule]
 
 
 def test_another_kind_of_statement_is_refused() -> None:

@@ -87,7 +87,7 @@ def test_the_record_is_read_member_by_member() -> None:
             id="consent-form",
             version="1.0",
             lang="de",
-            sha256="cd" * 32,
+            sha256=samples.NOTICE,
             interpreter=Interpreter.NONE,
         ),
         evidence=Evidence(sha256="ef" * 32, kind=EvidenceKind.SCAN, pages=2),
