@@ -27,6 +27,11 @@ def day_of(moment: datetime) -> date:
     return moment.astimezone(ZoneInfo(ZONE)).date()
 
 
+def days_after(moment: datetime, days: int) -> datetime:
+    """Return the same time of day so many days later, however long each of them is."""
+    return (moment.astimezone(ZoneInfo(ZONE)) + timedelta(days=days)).astimezone(UTC)
+
+
 def last_day(until: datetime) -> date:
     """Return the last day of a half open interval, as it is printed after "up to and including"."""
     return day_of(until - timedelta(microseconds=1))

@@ -34,7 +34,8 @@ A class without a `code` of its own is known inside only; outside it is its pare
 Messages never contain personal data: they are logged and may be sent to the caller.
 """
 
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 MOST_POSITIONS = 32
 """Code positions told of one error: enough to find it, one line of a log."""
@@ -75,6 +76,11 @@ class Malformed(ExchangeError):
     """The request or document cannot be parsed."""
 
     code = "malformed-request"
+
+    def __init__(self, text: str = "", *, member: str = "") -> None:
+        super().__init__(text)
+        self.member = member
+        """Path of the member that is wrong, where one is: a name of ours, such as `notice.lang`."""
 
 
 class TooLarge(ExchangeError):
@@ -129,15 +135,29 @@ class Tampered(StatementNotAcceptable):
     """The bytes are not those that were signed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One rule that is broken: names only, never a value. `exchange.rules` has its words."""
+
+    id: str
+    """Such as `L09`."""
+    severity: Literal["refuse", "warn"]
+    """A warning is told and kept; it stops nothing."""
+    field: str
+    """Path of the member that breaks the rule."""
+    days: int | None = None
+    """How many the agreement admits, where the rule is about that."""
+
+
 class LintRefused(ExchangeError):
     """The record breaks rules."""
 
     code = "lint"
 
-    def __init__(self, text: str = "", *, findings: tuple[dict[str, str], ...] = ()) -> None:
+    def __init__(self, text: str = "", *, findings: tuple[Finding, ...] = ()) -> None:
         super().__init__(text)
         self.findings = findings
-        """`{"id", "severity", "field"}` of each finding, never a value of the record."""
+        """Every rule broken, also those that only warn, in the order of the rules."""
 
 
 class Unreadable(ExchangeError):

@@ -14,8 +14,9 @@ from importlib.resources import files
 from typing import Any, Literal, TypeAlias
 
 from exchange.canonical import Json
-from exchange.errors import LintRefused, Malformed
+from exchange.errors import Malformed
 from exchange.members import Members, code
+from exchange.rules import refused
 
 Uses: TypeAlias = int | Literal["recurring"]
 """How often: 1 (written `once`), 2 to 999, or `recurring`. Never None: a missing value must not
@@ -169,7 +170,7 @@ class Vocabulary:
         """
         taken = self.purposes.keys() & own.purposes.keys()
         if taken or self.categories.keys() & own.categories.keys():
-            raise _refused("V04", "purpose" if taken else "category")
+            raise refused("V04", "purpose" if taken else "category")
         return Vocabulary(
             purposes={**self.purposes, **own.purposes},
             categories={**self.categories, **own.categories},
@@ -231,13 +232,13 @@ def _purpose_class(value: object) -> PurposeClass:
     if not isinstance(value, str):
         raise Malformed("not a class of purposes")
     if value not in list(PurposeClass):
-        raise _refused("V02", "vocabulary.purpose")
+        raise refused("V02", "vocabulary.purpose")
     return PurposeClass(value)
 
 
 def _category(name: str, value: object) -> Category:
     if name.rpartition("/")[2] in RESERVED:
-        raise _refused("L04", "vocabulary.category")
+        raise refused("L04", "vocabulary.category")
     members = Members(value, "vocabulary.category[]")
     found = Category(
         code=name,
@@ -248,20 +249,15 @@ def _category(name: str, value: object) -> Category:
     )
     members.end()
     if found.special and found.secrecy is Secrecy.PERSONAL:
-        raise _refused("V03", "vocabulary.category")
+        raise refused("V03", "vocabulary.category")
     return found
 
 
 def _labels(members: Members, where: str) -> dict[str, str]:
     labels = members.labels("label")
     if not labels.keys() >= set(LANGUAGES):
-        raise _refused("V01", where)
+        raise refused("V01", where)
     return labels
-
-
-def _refused(rule: str, field: str) -> LintRefused:
-    finding = {"id": rule, "severity": "refuse", "field": field}
-    return LintRefused(f"rule {rule} refuses {field}", findings=(finding,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from exchange.agency.agree import REFUSED
 from exchange.agency.parts import Gateway
 from exchange.agency.records import KnownAgreement
 from exchange.canonical import b64u, digest
-from exchange.consent.check import findings, refuse
+from exchange.consent.lint import lint
 from exchange.consent.record import (
     ConsentRecord,
     Evidence,
@@ -27,6 +27,7 @@ from exchange.consent.words import Capacity, CapacityBasis, Form, FormReason
 from exchange.envelope.block import seal_block
 from exchange.errors import Conflict, Malformed, NotFound
 from exchange.keyring.recipient import DocumentRecipient
+from exchange.rules import refuse
 from exchange.statement import ANY_TIME, Kind, seconds, sign, verify
 from exchange.vocabulary import Secrecy, Uses
 
@@ -141,7 +142,7 @@ async def _signed(gateway: Gateway, draft: ConsentDraft) -> bytes:
     card = gateway.identity.card
     read = read_consent(verify(data, {Kind.CONSENT}, {card.kid: card}, now=now))
     held = agreement.is_in_force(now) and agreement.is_in_force(draft.collected_at)
-    refuse(findings(read, agreement.scope, agreement_held=held, now=now))
+    refuse(lint(read, agreement.scope, agreement_held=held, now=now))
     return data
 
 

@@ -19,8 +19,9 @@ from exchange.agreement.record import (
 )
 from exchange.agreement.term import read_term, term_payload
 from exchange.canonical import Json, sha256_hex
-from exchange.errors import LintRefused, Malformed
+from exchange.errors import Malformed
 from exchange.members import Members, language, ordered, version, write_time
+from exchange.rules import refused
 from exchange.statement import Kind, Verified
 from exchange.vocabulary import Body, NoticeText, read_vocabulary, secrecy
 
@@ -98,14 +99,9 @@ def read_agreement(verified: Verified) -> Agreement:
 def _check_basis(members: Members) -> None:
     """Refuse an agreement under which refusing costs something, or consent is only one basis."""
     if members.text("refusal_consequences") != NO_CONSEQUENCES:
-        raise _refused("A04", "refusal_consequences")
+        raise refused("A04", "refusal_consequences")
     if not members.flag("sole_basis"):
-        raise _refused("A05", "sole_basis")
-
-
-def _refused(rule: str, field: str) -> LintRefused:
-    finding = {"id": rule, "severity": "refuse", "field": field}
-    return LintRefused(f"rule {rule} refuses {field}", findings=(finding,))
+        raise refused("A05", "sole_basis")
 
 
 def _party(party: Members) -> Party:
@@ -134,7 +130,7 @@ def _flow(flow: Members) -> Flow:
     )
     flow.end()
     if not found.categories or found.sender == found.recipient:
-        raise _refused("A07", "flows")
+        raise refused("A07", "flows")
     return found
 
 

@@ -124,7 +124,7 @@ def _run(arguments: list[str]) -> int:
 def _told(error: ExchangeError) -> str:
     """Return what happened and what to do next, on one line."""
     if isinstance(error, LintRefused) and error.findings:
-        broken = ", ".join(f"{finding['id']} {finding['field']}" for finding in error.findings)
+        broken = ", ".join(f"{finding.id} {finding.field}" for finding in error.findings)
         return (
             f"the record breaks {broken}; docs/consent.md and docs/agreement.md explain the rules"
         )

@@ -1,23 +1,25 @@
 """Record a signed consent: from the commit on the gate uses it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection
 
+from exchange import jws
 from exchange.agreement.force import in_force
 from exchange.audit import event
 from exchange.canonical import labelled
-from exchange.consent.check import findings, refuse
+from exchange.consent.lint import lint
 from exchange.consent.record import ConsentRecord, read_consent
 from exchange.errors import LintRefused, Malformed, StatementNotAcceptable
 from exchange.hub import repeat
 from exchange.hub.parts import Hub
 from exchange.hub.repeat import Once
-from exchange.hub.storage import agreements, consents, log
+from exchange.hub.storage import agreements, consents, credentials, drafts, log
 from exchange.hub.storage.consents import NewConsent
 from exchange.hub.storage.log import Chain
+from exchange.rules import refuse, refused
 from exchange.statement import Kind, Verified, verify
 
 
@@ -30,8 +32,18 @@ class Recorded:
     recorded_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What the gateway has drawn for a consent; none of it is part of the record."""
+
+    log_key: bytes = field(repr=False)
+    """32 random bytes: the key of the consent's log entries."""
+    credential: str | None = None
+    """Digest of the person's code; None: the hub puts a random value in its place."""
+
+
 async def record_consent(
-    hub: Hub, caller: str, statement: bytes, log_key: bytes, *, once: Once | None
+    hub: Hub, caller: str, statement: bytes, drawn: Secrets, *, once: Once | None
 ) -> Recorded:
     """Record a consent that `caller` has collected; a repetition gets the first answer.
 
@@ -39,13 +51,13 @@ async def record_consent(
         hub: the parts.
         caller: the collecting agency.
         statement: signed by it, and by the person if electronic.
-        log_key: 32 random bytes, drawn by the gateway: the key of the consent's log entries.
+        drawn: drawn by the gateway for this consent.
         once: the caller's Idempotency-Key.
 
     Raises:
         StatementNotAcceptable: not a consent this caller has signed.
         LintRefused: it breaks rules, or its agreement is not in force for this caller.
-        Conflict: its id or its log key was used before.
+        Conflict: its id, its log key or its code was used before.
     """
     now = hub.clock()
     identities = hub.directory.identities(caller, now=now)
@@ -58,12 +70,13 @@ async def record_consent(
     recorded = await hub.db.read(_recorded, consent)
     if recorded is not None:
         return recorded
-    await hub.db.read(_check, hub, consent)
+    await hub.db.read(check, hub, consent)
     # The key is durable before the record is: without it nobody could ever open the entries.
     # A crash in between leaves a key without a chain; the same record finds it again, for its
     # chain follows from its digest, and the sweeper forgets it after a day.
-    chain = await hub.vault.add(chain_of(consent.digest), log_key)
-    return await hub.db.write(_record, hub, verified, consent, chain, once)
+    chain = await hub.vault.add(chain_of(consent.digest), drawn.log_key)
+    credential = drawn.credential or credentials.nobodys()
+    return await hub.db.write(_record, hub, (verified, consent, credential), chain, once)
 
 
 def chain_of(digest: str) -> str:
@@ -78,7 +91,7 @@ def _recorded(conn: Connection, consent: ConsentRecord) -> Recorded | None:
     return None if filed is None else Recorded(consent.id, consent.digest, filed.recorded_at)
 
 
-def _check(conn: Connection, hub: Hub, consent: ConsentRecord) -> None:
+def check(conn: Connection, hub: Hub, consent: ConsentRecord) -> None:
     """Refuse a record that is wider than its agreement, or whose agreement is not in force.
 
     An agreement that is unknown and one of others look the same.
@@ -94,28 +107,25 @@ def _check(conn: Connection, hub: Hub, consent: ConsentRecord) -> None:
     held = in_force(terms, agreed.signed, agreed.notices, agreed.ended_at, now=now) and in_force(
         terms, agreed.signed, agreed.notices, agreed.ended_at, now=consent.collected_at
     )
-    refuse(findings(consent, scope, agreement_held=held, now=now))
+    refuse(lint(consent, scope, agreement_held=held, now=now))
 
 
 def _no_agreement() -> LintRefused:
-    return LintRefused(
-        "the record breaks L10",
-        findings=({"id": "L10", "severity": "refuse", "field": "agreement"},),
-    )
+    return refused("L10", "agreement")
 
 
 def _record(
     conn: Connection,
     hub: Hub,
-    verified: Verified,
-    consent: ConsentRecord,
+    given: tuple[Verified, ConsentRecord, str],
     chain: Chain,
     once: Once | None,
 ) -> Recorded:
+    verified, consent, credential = given
     before = _recorded(conn, consent)
     if before is not None:  # the same record, twice at once
         return before
-    _check(conn, hub, consent)
+    check(conn, hub, consent)
     now = hub.clock()
     repeat.claim(conn, once, now=now)
     consents.add(
@@ -135,6 +145,9 @@ def _record(
         ),
         at=now,
     )
+    credentials.add(conn, consent.digest, credential)
+    payload = jws.read(verified.statement).payload
+    drafts.complete(conn, consent.id, consent.collected_by, payload)
     recorded = event.consent_recorded(
         at=now, by=consent.collected_by, agreement=consent.agreement, consent=consent.digest
     )

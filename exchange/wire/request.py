@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from exchange.canonical import Json, b64u
 from exchange.consent.record import ConsentRecord
 from exchange.consent.subject import SubjectFacts, read_subject
-from exchange.errors import LintRefused, Malformed
+from exchange.errors import Malformed
 from exchange.members import Members, write_time
+from exchange.rules import broken, refuse
 from exchange.statement import Kind, Verified, seconds
 from exchange.vocabulary import Scope
 
@@ -129,13 +130,7 @@ def check_request(
         ),
         "L10": ("agreement", in_force and (consent is None or _shares(consent, request))),
     }
-    findings = tuple(
-        {"id": rule, "severity": "refuse", "field": name}
-        for rule, (name, holds) in admitted.items()
-        if not holds
-    )
-    if findings:
-        raise LintRefused(f"the request breaks {findings[0]['id']}", findings=findings)
+    refuse([broken(rule, name) for rule, (name, holds) in admitted.items() if not holds])
 
 
 def _allows(consent: ConsentRecord, request: DocumentRequest) -> bool:

@@ -5,6 +5,7 @@ import pytest
 from exchange import errors
 from exchange.errors import (
     ExchangeError,
+    Finding,
     Held,
     LintRefused,
     NoMatch,
@@ -56,7 +57,7 @@ def test_every_unacceptable_statement_says_the_same_and_keeps_its_step_inside() 
 
 
 def test_a_lint_report_carries_its_findings() -> None:
-    finding = {"id": "L01", "severity": "error", "field": "recipients"}
+    finding = Finding("L01", "refuse", "recipients")
     refused = LintRefused(findings=(finding,))
     assert (str(refused), refused.findings) == (title(LintRefused), (finding,))
 

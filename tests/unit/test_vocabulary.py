@@ -143,7 +143,7 @@ def test_an_entry_the_law_would_not_bear_is_refused_by_its_rule(
 ) -> None:
     with pytest.raises(LintRefused) as refused:
         read_vocabulary(value)
-    assert [finding["id"] for finding in refused.value.findings] == [rule]
+    assert [finding.id for finding in refused.value.findings] == [rule]
 
 
 def test_a_special_category_may_be_of_any_higher_class() -> None:

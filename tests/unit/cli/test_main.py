@@ -11,7 +11,15 @@ import pytest
 from cyclopts import App
 
 from exchange.cli import main as cli
-from exchange.errors import ExchangeError, Held, LintRefused, NotFound, NotPermitted, Unavailable
+from exchange.errors import (
+    ExchangeError,
+    Finding,
+    Held,
+    LintRefused,
+    NotFound,
+    NotPermitted,
+    Unavailable,
+)
 
 
 def run(monkeypatch: pytest.MonkeyPatch, command: Callable[[], object]) -> int:
@@ -57,7 +65,7 @@ async def test_help_loads_no_side() -> None:
         (Unavailable("the hub\nis away"), "exchange: the hub is away\n"),
         (ExchangeError("plain"), "exchange: plain\n"),
         (
-            LintRefused("refused", findings=({"id": "L01", "severity": "error", "field": "term"},)),
+            LintRefused("refused", findings=(Finding("L01", "refuse", "term"),)),
             "exchange: the record breaks L01 term; docs/consent.md and docs/agreement.md explain "
             "the rules\n",
         ),

@@ -55,7 +55,7 @@ def broken(payload: dict[str, Any], *, under: bool = False, **options: Any) -> l
     try:
         check_request(read(payload), samples.agreement().scope(), consent, in_force=held)
     except LintRefused as refused:
-        return [f"{finding['id']} {finding['field']}" for finding in refused.findings]
+        return [f"{finding.id} {finding.field}" for finding in refused.findings]
     return []
 
 
