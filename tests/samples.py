@@ -172,16 +172,16 @@ def agreement(**members: Any) -> Agreement:
     )
 
 
-def noticed(payload: dict[str, Any], scope: Scope) -> dict[str, Any]:
+def noticed(payload: dict[str, Any], scope: Scope | None = None) -> dict[str, Any]:
     """Return the payload of a consent with the digest of what its person was shown.
 
     A record of which no text can be rendered, because something else is wrong with it, stays as
-    it is.
+    it is. Without a scope its agreement says what `AGREEMENT` says.
     """
     kind = Kind.CONSENT_ELECTRONIC if payload.get("form") == "electronic" else Kind.CONSENT
     try:
         record = read_consent(verified(kind, payload, signer="women-b", kid=KID_B))
-        shown = render.notice_of(record, scope)
+        shown = render.notice_of(record, scope or agreement().scope())
     except Malformed:
         return payload
     return {**payload, "notice": {**payload["notice"], "sha256": sha256_hex(shown.encode())}}
@@ -191,7 +191,7 @@ def consent(kind: Kind = Kind.CONSENT, **members: Any) -> ConsentRecord:
     """Return the consent, with other members where given, under `agreement()`."""
     payload = changed(CONSENT, **members)
     if "notice" not in members:
-        payload = noticed(payload, agreement().scope())
+        payload = noticed(payload)
     return read_consent(
         verified(kind, payload, signer="women-b", kid=KID_B, digest_=CONSENT_DIGEST)
     )

@@ -30,7 +30,7 @@ from exchange.members import write_time
 from exchange.statement import Kind, seconds, sign
 from exchange.wire import shapes
 from tests.agency.double import Double
-from tests.samples import AGREEMENT, CONSENT, changed
+from tests.samples import AGREEMENT, CONSENT, changed, noticed
 
 NOW = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)
 SENDER, RECIPIENT = "jobcentre-a", "women-b"
@@ -126,7 +126,7 @@ class Network:
             "categories": ["rent-arrears-letter"],
             "collected_by": RECIPIENT,
         }
-        payload = changed(CONSENT, **{**given, **members})
+        payload = noticed(changed(CONSENT, **{**given, **members}))
         statement = sign(Kind.CONSENT, payload, signer.identity)
         return shapes.Consent(
             id=payload["id"],

@@ -31,7 +31,7 @@ from exchange.members import write_time
 from exchange.statement import Kind, seconds, sign
 from tests.bench.place import GENEROUS
 from tests.bench.processes import Child, running
-from tests.samples import AGREEMENT, CONSENT, changed
+from tests.samples import AGREEMENT, CONSENT, changed, noticed
 
 SENDER, RECIPIENT = "women-b", "jobcentre-a"
 
@@ -137,7 +137,7 @@ class Offices:
             signers=[{"role": "subject", "at": write_time(now), "identified": "in-person"}],
             uses="recurring",
         )
-        statement = sign(Kind.CONSENT, payload, women.identity)
+        statement = sign(Kind.CONSENT, noticed(payload), women.identity)
         await women.client.post_consent(statement, canonical.b64u(os.urandom(32)))
         assert digest(statement)
         return consent
