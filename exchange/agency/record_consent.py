@@ -22,6 +22,7 @@ from exchange.consent.record import (
     payload,
     read_consent,
 )
+from exchange.consent.render import notice_of
 from exchange.consent.subject import SubjectFacts, block
 from exchange.consent.words import Capacity, CapacityBasis, Form, FormReason
 from exchange.envelope.block import seal_block
@@ -29,7 +30,7 @@ from exchange.errors import Conflict, Malformed, NotFound
 from exchange.keyring.recipient import DocumentRecipient
 from exchange.rules import refuse
 from exchange.statement import ANY_TIME, Kind, seconds, sign, verify
-from exchange.vocabulary import Secrecy, Uses
+from exchange.vocabulary import Scope, Secrecy, Uses
 
 LOG_KEY_SIZE = 32
 """Bytes of the key from which the consent's log entries are derived."""
@@ -109,6 +110,28 @@ async def record_consent(gateway: Gateway, draft: ConsentDraft) -> Recorded:
     # crash before this line repeats the request, which changes nothing.
     signed.forget(gateway.home, key)
     return Recorded(draft.id, digest(data), log_key)
+
+
+async def agreed(gateway: Gateway, agreement_id: str) -> Scope:
+    """Return what the agreement with this id admits, and its texts.
+
+    Raises:
+        NotFound: no such agreement, or this agency has not signed it.
+    """
+    return (await _agreement(gateway, agreement_id, gateway.clock())).scope
+
+
+async def text_of(gateway: Gateway, draft: ConsentDraft) -> str:
+    """Return exactly the text the person is shown before she declares `draft`.
+
+    Raises:
+        Malformed: the agreement lacks the text, or a word that the text needs.
+        NotFound: no such agreement, or this agency has not signed it.
+    """
+    now = gateway.clock()
+    agreement = await _agreement(gateway, draft.agreement, now)
+    nobody = Subject(ref="", sealed=b"")  # no text names the person
+    return notice_of(_record(gateway, draft, agreement, nobody, now), agreement.scope)
 
 
 _STATED = (

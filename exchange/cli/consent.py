@@ -6,7 +6,8 @@ gateway run` first. `withdraw` never waits for anything: it works beside a runni
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,20 +16,22 @@ from cyclopts import App, Parameter
 
 from exchange.agency.app import open_desk, open_gateway
 from exchange.agency.parts import Gateway
-from exchange.agency.record_consent import record_consent
+from exchange.agency.record_consent import agreed, record_consent, text_of
 from exchange.agency.withdraw import Told
 from exchange.agency.withdraw import withdraw as withdraw_now
-from exchange.canonical import b64u
+from exchange.canonical import b64u, sha256_hex
 from exchange.cli import consent_draft
 from exchange.cli.drafts import read_toml
 from exchange.cli.passphrase import Asking
 from exchange.consent.record import ConsentRecord
 from exchange.consent.subject import read_subject
+from exchange.consent.template import CONSENT_FORM
+from exchange.consent.texts import newest
 from exchange.consent.withdrawal import By, Channel, EndReason
 from exchange.consent.words import Form
 from exchange.days import day_of, last_day, moment_of
 from exchange.durable import write_bytes_durably
-from exchange.errors import Conflict
+from exchange.errors import Conflict, ExchangeError
 from exchange.wire import shapes
 
 Home = Annotated[Path, Parameter(help="Home of the gateway, made by `exchange gateway init`.")]
@@ -37,6 +40,8 @@ Descriptor = Annotated[
 ]
 Demo = Annotated[bool, Parameter(show=False)]
 """Admit demo keys, which anybody can derive; only `exchange demo` says so."""
+SHOWN_DIGITS = 10
+"""Digits of a text's digest that its paper bears, so that scan and record are matched by eye."""
 
 
 def consent_app() -> App:
@@ -46,7 +51,7 @@ def consent_app() -> App:
         help="Record, sign, show and withdraw a person's consent.",
         help_format="plaintext",
     )
-    for command in (new, sign, withdraw, show):
+    for command in (new, text, sign, withdraw, show):
         app.command(command)
     return app
 
@@ -64,15 +69,18 @@ def new(  # noqa: PLR0913  # each is an option of its own
     until: datetime,
     form: Literal["written", "oral-minuted"] = "written",
     lang: str = "de",
-    notice: Path | None = None,
     evidence: Path | None = None,
     pages: int = 1,
     subject: Path | None = None,
+    home: Home = Path(),
+    passphrase_fd: Descriptor = None,
+    demo: Demo = False,
 ) -> None:
-    """Write the draft of a consent, to be completed and signed. Nothing is sent anywhere.
+    """Write the draft of a consent, and beside it exactly the text the person is shown.
 
-    One consent is one person and one direction. Who it is about is never typed on the command
-    line, where others on the machine could read it: give a file, or fill in the draft.
+    Nothing is recorded before `exchange consent sign`. One consent is one person and one
+    direction. Who it is about is never typed on the command line, where others on the machine
+    could read it: give a file, or fill in the draft.
 
     Parameters
     ----------
@@ -95,9 +103,7 @@ def new(  # noqa: PLR0913  # each is an option of its own
     form
         written: signed by hand and scanned; oral-minuted: before a second member of staff.
     lang
-        Language of the text the person read or heard.
-    notice
-        File with exactly that text.
+        Language of the text the person reads or hears, such as de, en or de-simple.
     evidence
         Scan of the signed form, or the minutes; the file stays here.
     pages
@@ -105,28 +111,77 @@ def new(  # noqa: PLR0913  # each is an option of its own
     subject
         TOML file with family_name, given_name, born, and case_numbers, guardians, particulars.
     """
-    wanted = consent_draft.Wanted(
-        agreement=agreement,
-        releasers=releaser,
-        recipients=recipient,
-        categories=category,
-        purpose=purpose,
-        uses=uses,
-        until=until.date(),
-        form=Form(form),
-        lang=lang,
-        notice=notice,
-        evidence=evidence,
-        pages=pages,
-        subject=read_subject(read_toml(subject)).payload() if subject else None,
-    )
-    text = consent_draft.template(wanted, file=draft)
+    facts = read_subject(read_toml(subject)).payload() if subject else None
+
+    async def work(gateway: Gateway) -> None:
+        form_text = newest((await agreed(gateway, agreement)).notices, CONSENT_FORM, lang)
+        wanted = consent_draft.Wanted(
+            agreement=agreement,
+            releasers=releaser,
+            recipients=recipient,
+            categories=category,
+            purpose=purpose,
+            uses=uses,
+            until=until.date(),
+            form=Form(form),
+            lang=lang,
+            text_id=form_text.id,
+            text_version=form_text.version,
+            evidence=evidence,
+            pages=pages,
+            subject=facts,
+        )
+        with _new_file(draft, consent_draft.template(wanted, file=draft)):
+            await _write_text(gateway, draft)
+        print(f"draft       {draft}")
+        print(f"next        complete it, then: exchange consent sign {draft}")
+
+    _run(work, home, passphrase_fd, demo=demo)
+
+
+@contextmanager
+def _new_file(file: Path, text: str) -> Iterator[None]:
+    """Write a file that does not exist; it is gone again if what follows refuses it."""
     try:
-        write_bytes_durably(draft, text.encode("utf-8"))
+        write_bytes_durably(file, text.encode("utf-8"))
     except FileExistsError:
-        raise Conflict(f"{draft.name} exists; it is not overwritten") from None
-    print(f"draft       {draft}")
-    print(f"next        complete it, then: exchange consent sign {draft}")
+        raise Conflict(f"{file.name} exists; it is not overwritten") from None
+    try:
+        yield
+    except ExchangeError:
+        file.unlink()
+        raise
+
+
+def text(
+    draft: Path,
+    /,
+    *,
+    home: Home = Path(),
+    passphrase_fd: Descriptor = None,
+    demo: Demo = False,
+) -> None:
+    """Write the text of a draft anew, exactly as the person is to be shown it.
+
+    Run it after every change to the draft and before anybody reads or hears the text: a record
+    whose text says something else than the record is refused.
+
+    Parameters
+    ----------
+    draft
+        The draft, TOML; who it is about and the evidence may be missing still.
+    """
+    _run(lambda gateway: _write_text(gateway, draft), home, passphrase_fd, demo=demo)
+
+
+async def _write_text(gateway: Gateway, draft: Path) -> None:
+    """Render the text of a draft into the file that the draft names."""
+    found = consent_draft.read_draft(draft, now=gateway.clock(), signed=False)
+    shown = (await text_of(gateway, found)).encode("utf-8")
+    file = consent_draft.text_file(draft)
+    write_bytes_durably(file, shown, replace=True)
+    print(f"text        {file}")
+    print(f"            its SHA-256 begins with {sha256_hex(shown)[:SHOWN_DIGITS]}")
 
 
 def sign(

@@ -11,7 +11,7 @@ from exchange.agency.record_consent import ConsentDraft
 from exchange.canonical import encode
 from exchange.cli.drafts import beside, digest_of, read_toml
 from exchange.consent.record import Evidence, ShownNotice, Signer
-from exchange.consent.subject import read_subject
+from exchange.consent.subject import SubjectFacts, read_subject
 from exchange.consent.words import (
     Capacity,
     CapacityBasis,
@@ -58,11 +58,11 @@ identified = "in-person"  # known, eid, code
 # A guardian also has power = "parent" (custody = "sole", "court" or "everyday" when one parent
 # signs), "appointed", "supplementary", "official" or "carer" (areas_checked = true).
 
-[notice]  # the text the person read or heard
-id = "consent-form"
-version = "1.0"
+[notice]  # the text the person read or heard, as the agreement has it
+id = {text_id}
+version = {text_version}
 lang = {lang}
-file = {notice}  # exactly the text shown; only its digest is recorded
+file = {text_file}  # after a change above, and before it is shown: exchange consent text {file}
 interpreter = "none"  # professional, staff, accompanying
 
 [evidence]  # stays with this agency; only its digest is recorded
@@ -73,6 +73,11 @@ pages = {pages}
 [subject]  # sealed to the parties; the hub never sees it
 {subject}
 """
+
+NOBODY = SubjectFacts(family_name="", given_name="", born=date.min)
+"""In the place of who it is about, until somebody has signed."""
+NOT_SHOWN = "0" * 64
+"""In the place of the digest of a text that was not shown yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +93,9 @@ class Wanted:
     until: date
     form: Form
     lang: str
-    notice: Path | None
+    text_id: str
+    """Of a consent form of the agreement."""
+    text_version: str
     evidence: Path | None
     pages: int
     subject: Mapping[str, Any] | None
@@ -111,7 +118,9 @@ def template(wanted: Wanted, *, file: Path) -> str:
         until=wanted.until.isoformat(),
         form=_quoted(wanted.form.value),
         lang=_quoted(wanted.lang),
-        notice=_quoted(str(wanted.notice.absolute()) if wanted.notice else "consent-form.txt"),
+        text_id=_quoted(wanted.text_id),
+        text_version=_quoted(wanted.text_version),
+        text_file=_quoted(f"{file.stem}.{wanted.lang}.txt"),
         evidence=_quoted(str(wanted.evidence.absolute()) if wanted.evidence else "form.pdf"),
         kind=_quoted((EvidenceKind.MINUTES if oral else EvidenceKind.SCAN).value),
         pages=wanted.pages,
@@ -119,16 +128,23 @@ def template(wanted: Wanted, *, file: Path) -> str:
     )
 
 
-def read_draft(path: Path, *, now: datetime) -> ConsentDraft:
+def read_draft(path: Path, *, now: datetime, signed: bool = True) -> ConsentDraft:
     """Return the consent in the draft file `path`; the files it names are read for their digests.
 
     Days become instants: a validity ends with its last day, a paper without time counts from noon,
     or from now if it bears today's date.
 
+    Args:
+        path: a TOML file as `template` explains it.
+        now: aware moment.
+        signed: False before anybody has signed: then who it is about, the evidence and the digest
+            of the text are blanks, which the text does not name.
+
     Raises:
         Malformed: not TOML, or a member is unknown, missing or wrong; nothing of it is quoted.
     """
-    members = Members(_sorted(read_toml(path)))
+    given = _sorted(read_toml(path))
+    members = Members(given if signed else _without(given, "subject", "evidence"))
     collected_at = (
         members.take("collected_at", lambda value: _signed(value, now))
         if members.has("collected_at")
@@ -152,13 +168,23 @@ def read_draft(path: Path, *, now: datetime) -> ConsentDraft:
         capacity=members.word("capacity", Capacity),
         capacity_basis=members.word("capacity_basis", CapacityBasis),
         signers=_signers(members, collected_at, now),
-        notice=_notice(members.object("notice"), path),
+        notice=_notice(members.object("notice"), path if signed else None),
         evidence=_evidence(members.object("evidence"), path) if members.has("evidence") else None,
         collected_at=collected_at,
-        subject=members.take("subject", read_subject),
+        subject=members.take("subject", read_subject) if signed else NOBODY,
     )
     members.end()
     return found
+
+
+def text_file(path: Path) -> Path:
+    """Return the file into which the text of the draft `path` is written.
+
+    Raises:
+        Malformed: not TOML, or the draft names no such file.
+    """
+    notice = Members(read_toml(path)).object("notice")
+    return notice.take("file", lambda name: beside(path, name))
 
 
 _NO: frozenset[str] = frozenset()
@@ -172,6 +198,10 @@ def _sorted(draft: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
             draft[name] = sorted(set(value))
     return draft
+
+
+def _without(draft: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in draft.items() if name not in names}
 
 
 def _signed(value: object, now: datetime) -> datetime:
@@ -233,16 +263,20 @@ def _signer(entry: Members, collected_at: datetime, now: datetime) -> Signer:
     return found
 
 
-def _notice(notice: Members, draft: Path) -> ShownNotice:
+def _notice(notice: Members, draft: Path | None) -> ShownNotice:
     found = ShownNotice(
         id=notice.code("id"),
         version=notice.text("version"),
         lang=notice.text("lang"),
-        sha256=notice.take("file", lambda name: digest_of(beside(draft, name))),
+        sha256=notice.take("file", lambda name: _shown(draft, name)),
         interpreter=notice.word("interpreter", Interpreter),
     )
     notice.end()
     return found
+
+
+def _shown(draft: Path | None, name: object) -> str:
+    return NOT_SHOWN if draft is None else digest_of(beside(draft, name))
 
 
 def _evidence(evidence: Members, draft: Path) -> Evidence:

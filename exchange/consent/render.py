@@ -169,9 +169,9 @@ def consent_facts(consent: ConsentRecord, scope: Scope, lang: str) -> Facts:
         "count": str(consent.uses),
         "valid_from": _day(day_of(consent.valid_from), lang),
         "valid_until_day": _day(last_day(consent.valid_until), lang),
-        "collector": collector and collector.name,
-        "collector_contact": collector and collector.contact,
-        "officer_contact": collector and collector.officer,
+        "collector": collector.name if collector else None,
+        "collector_contact": collector.contact if collector else None,
+        "officer_contact": collector.officer if collector else None,
         "hub_operator": texts.operator,
         "storage_location": texts.storage_location,
         "authority": texts.authority,
@@ -225,17 +225,17 @@ def _entries(name: str, values: Mapping[str, Fact]) -> tuple[str, ...]:
 
 def _names(scope: Scope, agencies: Collection[str]) -> Fact:
     parties = [scope.parties.get(agency) for agency in sorted(agencies)]
-    return tuple(party and party.name for party in parties)
+    return tuple(party.name if party else None for party in parties)
 
 
 def _categories(scope: Scope, codes: Collection[str], lang: str) -> Fact:
     found = [scope.vocabulary.categories.get(code) for code in sorted(codes)]
-    return tuple(category and category.labels.get(lang) for category in found)
+    return tuple(category.labels.get(lang) if category else None for category in found)
 
 
 def _purpose(scope: Scope, code: str, lang: str) -> str | None:
     found = scope.vocabulary.purposes.get(code)
-    return found and found.labels.get(lang)
+    return found.labels.get(lang) if found else None
 
 
 def _day(day: date, lang: str) -> str:

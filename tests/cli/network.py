@@ -205,8 +205,9 @@ def draft(network: Network, agreement: str, name: str, *options: str) -> None:
         *("consent", "new", name, "--agreement", agreement),
         *("--releaser", B, "--recipient", A, "--category", "rent-arrears-letter"),
         *("--purpose", "housing-loss", "--until", "2027-01-31", "--uses", "recurring"),
-        *("--notice", "form.txt", "--evidence", "scan.pdf", "--subject", "subject.toml"),
+        *("--evidence", "scan.pdf", "--subject", "subject.toml"),
         *options,
+        home=B,
     )
 
 

@@ -50,7 +50,8 @@ WANTED = Wanted(
     until=date(2026, 8, 31),
     form=Form.WRITTEN,
     lang="de",
-    notice=None,
+    text_id="women-b/consent-form",
+    text_version="2.1",
     evidence=None,
     pages=2,
     subject=SUBJECT,
@@ -62,7 +63,7 @@ Written = Callable[..., Path]
 @pytest.fixture
 def written(tmp_path: Path) -> Written:
     """Return a function that writes a draft and the files it names, with texts replaced."""
-    (tmp_path / "consent-form.txt").write_text("Einwilligung\n", encoding="utf-8")
+    (tmp_path / "draft.de.txt").write_text("Einwilligung\n", encoding="utf-8")
     (tmp_path / "form.pdf").write_bytes(b"%PDF")
 
     def write(wanted: Wanted = WANTED, *changes: tuple[str, str]) -> Path:
@@ -91,8 +92,29 @@ def test_a_draft_becomes_what_was_wanted(written: Written) -> None:
     assert found.evidence is not None
     assert (found.evidence.kind, found.evidence.pages) == (EvidenceKind.SCAN, 2)
     assert found.evidence.sha256 == sha256_hex(b"%PDF")
-    assert found.notice.sha256 == sha256_hex(b"Einwilligung\n")
+    assert (found.notice.id, found.notice.version) == ("women-b/consent-form", "2.1")
+    assert (found.notice.lang, found.notice.sha256) == ("de", sha256_hex(b"Einwilligung\n"))
     assert found.subject.payload() == SUBJECT
+
+
+def test_before_anybody_signs_only_what_the_text_names_is_read(written: Written) -> None:
+    file = written(replace(WANTED, subject=None), ('file = "form.pdf"', 'file = "missing"'))
+    consent_draft.text_file(file).unlink()
+    found = consent_draft.read_draft(file, now=NOW, signed=False)
+    assert (found.evidence, found.subject) == (None, consent_draft.NOBODY)
+    assert found.notice.sha256 == consent_draft.NOT_SHOWN
+    with pytest.raises(Malformed, match="unknown member"):
+        consent_draft.read_draft(
+            written(WANTED, ('capacity = "self"', 'capacity = "self"\nremark = 1')),
+            now=NOW,
+            signed=False,
+        )
+
+
+def test_the_text_lies_beside_its_draft(written: Written, tmp_path: Path) -> None:
+    assert consent_draft.text_file(written()) == tmp_path / "draft.de.txt"
+    with pytest.raises(Malformed, match=r"notice\.file"):
+        consent_draft.text_file(written(WANTED, ('file = "draft.de.txt"', "file = 1")))
 
 
 def test_two_drafts_have_two_ids(written: Written) -> None:
@@ -196,10 +218,10 @@ office = "youth-d"
         (('uses = "once"', 'uses = "often"'), "uses"),
         (('uses = "once"', "uses = true"), "uses"),
         (('file = "form.pdf"', "file = 1"), "evidence.file"),
-        (('file = "consent-form.txt"', 'file = "missing"'), "notice.file"),
+        (('file = "draft.de.txt"', 'file = "missing"'), "notice.file"),
         (("[subject]", "remark = 1\n[subject]"), "evidence"),
         (('releasers = ["women-b"]', "releasers = [1]"), "releasers"),
-        (('id = "consent-form"', 'id = "consent-form"\nremark = 1'), "notice"),
+        (('lang = "de"', 'lang = "de"\nremark = 1'), "notice"),
         (('role = "subject"', 'role = "subject"\nremark = 1'), "signers"),
     ],
 )
