@@ -258,11 +258,52 @@ class HubClient:
             body=_given(statement),
         )
 
+    # Document requests
+
+    async def post_request(self, statement: bytes) -> shapes.DocumentRequest:
+        """Ask a partner for documents; the exact bytes were persisted before."""
+        return await self._calls.call(
+            routes.POST_REQUEST, shapes.DocumentRequest, body=_given(statement)
+        )
+
+    async def requests(
+        self, *, role: str | None = None, after: str | None = None, limit: int = 50
+    ) -> shapes.Requests:
+        """Return a page of requests: the caller was `asked`, is `asking`, or both."""
+        query = _page(after, limit)
+        if role is not None:
+            query["role"] = role
+        return await self._calls.call(routes.REQUESTS, shapes.Requests, query=query)
+
+    async def every_request(
+        self, *, role: str | None = None
+    ) -> AsyncIterator[shapes.DocumentRequest]:
+        """Yield all requests of the caller, page by page."""
+        after: str | None = None
+        while True:
+            page = await self.requests(role=role, after=after)
+            for request in page.requests:
+                yield request
+            if not _goes_on(after, page.next, len(page.requests)):
+                return
+            after = page.next
+
+    async def request(self, request_id: str) -> shapes.DocumentRequest:
+        """Return one request; open until its deadline, then closed, whatever has happened."""
+        return await self._calls.call(
+            routes.GET_REQUEST, shapes.DocumentRequest, path={"id": request_id}
+        )
+
     # Erasures
 
-    async def erasures(self, *, after: str | None = None, limit: int = 50) -> shapes.Erasures:
-        """Return a page of what the caller must erase, and of answers it may see."""
-        return await self._calls.call(routes.ERASURES, shapes.Erasures, query=_page(after, limit))
+    async def erasures(
+        self, *, role: str | None = None, after: str | None = None, limit: int = 50
+    ) -> shapes.Erasures:
+        """Return a page of what the caller must erase (`asked`), or what is owed it (`asking`)."""
+        query = _page(after, limit)
+        if role is not None:
+            query["role"] = role
+        return await self._calls.call(routes.ERASURES, shapes.Erasures, query=query)
 
     async def every_erasure(self) -> AsyncIterator[shapes.Erasure]:
         """Yield all erasures of the caller, page by page."""

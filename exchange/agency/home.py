@@ -10,9 +10,10 @@ outgoing/         sealed documents on their way to the hub: the unit of retry
 incoming/         sealed documents on their way in
 quarantine/       plaintext: opened, not yet handed over, or set aside for the administrator
 spool/            plaintext: one folder per document, ready for the back office
+requests/         plaintext: one file per request of a partner that waits for an answer
 ```
-Every directory is 0700. Plaintext stands in `quarantine` and `spool` and nowhere else. Back up
-`gateway.toml`, `pins`, `statements`, `state` and the identity key; never the document keys.
+Every directory is 0700. Plaintext stands in `quarantine`, `spool` and `requests` and nowhere else.
+Back up `gateway.toml`, `pins`, `statements`, `state` and the identity key; never the document keys.
 """
 
 import os
@@ -85,6 +86,11 @@ class Home:
         """Documents in the format of the back office, one folder each."""
         return self.root / "spool"
 
+    @property
+    def requests(self) -> Path:
+        """What partners ask for, `<id>.json`, until it is answered or its deadline has passed."""
+        return self.root / "requests"
+
     def folders(self) -> tuple[Path, ...]:
         """Return every directory of the home, parents first."""
         return (
@@ -98,6 +104,7 @@ class Home:
             self.quarantine,
             self.workers,
             self.spool,
+            self.requests,
         )
 
 

@@ -12,12 +12,12 @@ from typing import Final
 
 import structlog
 
-from exchange.agency import arrivals, erase, follow, hand_over, send, spool, state
+from exchange.agency import arrivals, asked, erase, follow, hand_over, send, spool, state
 from exchange.agency.hand_over import Reception
 from exchange.agency.parts import Gateway
 from exchange.agency.publish import publish
 from exchange.agency.receive import Outcome, receive, resume
-from exchange.errors import ExchangeError, HubMisbehaves, StorageFull, positions
+from exchange.errors import ExchangeError, Held, HubMisbehaves, StorageFull, positions
 from exchange.wire import shapes
 
 PAGE: Final = 50
@@ -37,6 +37,8 @@ class Round:
     """What did not work and will be tried again."""
     cursor: str | None = None
     """Where in the inbox the round has ended."""
+    asked: int = 0
+    """Requests of partners that are new here."""
 
 
 async def fetch(gateway: Gateway, reception: Reception) -> Round:
@@ -85,7 +87,7 @@ async def _wait(
         if page is None:
             return
         for waiting in page.entries:
-            await _receive(gateway, reception, waiting.disclosure, done)
+            await _take(gateway, reception, waiting, done)
         if not page.entries and not poll.wait_s:
             await _pause(stop, 1.0)
         after = page.next or after
@@ -125,14 +127,33 @@ async def _look_through(gateway: Gateway, reception: Reception, done: Round) -> 
     for _ in range(MOST_PAGES):
         page = await gateway.client.inbox(after=done.cursor, limit=PAGE)
         for waiting in page.entries:
-            offered.add(waiting.disclosure.id)
-            await _receive(gateway, reception, waiting.disclosure, done)
+            offered.add(await _take(gateway, reception, waiting, done))
         done.cursor = page.next or done.cursor
         if not page.entries:
             await gateway.state.write(state.forget_held, sorted(offered))
+            await asyncio.to_thread(asked.keep_only, gateway.home, offered)
             await _sweep(gateway, offered)
             return
     raise HubMisbehaves("the hub's inbox does not end")
+
+
+async def _take(
+    gateway: Gateway, reception: Reception, waiting: shapes.Waiting, done: Round
+) -> str:
+    """Receive a document, or put a request where people read it; return its id."""
+    if waiting.disclosure is not None:
+        await _receive(gateway, reception, waiting.disclosure, done)
+        return waiting.disclosure.id
+    if waiting.request is None:
+        raise HubMisbehaves("an entry of the inbox is empty")
+    try:
+        done.asked += await asked.take(gateway, waiting.request)
+    except Held as held:
+        now = gateway.clock()
+        if await gateway.state.write(state.hold, waiting.request.id, held.reason, now):
+            log.error("request_held", code=held.reason)
+        done.outcomes[Outcome.HELD] += 1
+    return waiting.request.id
 
 
 async def _receive(

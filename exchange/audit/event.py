@@ -39,6 +39,8 @@ MEMBERS: Mapping[str, frozenset[str]] = MappingProxyType(
         "agreement-ended": frozenset({"agreement"}),
         "consent-recorded": frozenset({"agreement", "consent"}),
         "consent-withdrawn": frozenset({"consent", "statement", "via"}),
+        "receipt-reissued": frozenset({"consent"}),
+        "request-made": frozenset({"request", "to"}),
         "disclosure-stored": frozenset({"consent", "manifest", "to", "purpose", "category"}),
         "disclosure-refused": frozenset({"request", "detail"}),
         "disclosure-collected": frozenset({"manifest"}),
@@ -50,7 +52,7 @@ MEMBERS: Mapping[str, frozenset[str]] = MappingProxyType(
 )
 """Members of each kind beside `v`, `kind`, `id`, `at` and `by`."""
 
-_TO_ONE = frozenset({"erasure-asked"})
+_TO_ONE = frozenset({"request-made", "erasure-asked"})
 _DETAILED = frozenset(kind for kind, members in MEMBERS.items() if "detail" in members)
 _WORDS: Mapping[tuple[str, str], frozenset[str]] = MappingProxyType(
     {
@@ -254,6 +256,16 @@ def consent_withdrawn(*, at: datetime, by: str, consent: str, statement: str, vi
         by=by,
         members={"consent": consent, "statement": statement, "via": via},
     )
+
+
+def receipt_reissued(*, at: datetime, by: str, consent: str) -> Event:
+    """The person's code was replaced, or made to open nothing: the log does not tell which."""
+    return Event(kind="receipt-reissued", at=at, by=by, members={"consent": consent})
+
+
+def request_made(*, at: datetime, by: str, request: str, to: str) -> Event:
+    """An agency has asked another for documents; `request` is the digest of what it signed."""
+    return Event(kind="request-made", at=at, by=by, members={"request": request, "to": to})
 
 
 def disclosure_stored(

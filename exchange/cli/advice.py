@@ -36,6 +36,10 @@ ADVICE: Final[Mapping[str, str]] = {
         "an old backup, or is a second gateway running?"
     ),
     "payload-damaged": "the download was damaged twice; tell the hub's operator",
+    "request-unreadable": (
+        "a partner's request is sealed to none of the document keys here; ask the partner to ask "
+        "again, its gateway then seals to the present key"
+    ),
     "statement-not-acceptable": (
         "what the hub delivered is not what was signed; tell the hub's operator and the sender"
     ),

@@ -34,6 +34,8 @@ from exchange.hub.http.limits import Limits
 from exchange.hub.http.tokens import KEY_SIZE, AccessTokens
 from exchange.hub.mirror import refresh
 from exchange.hub.news import News
+from exchange.hub.pages.shell import make_shell
+from exchange.hub.pages.site import add_pages
 from exchange.hub.parts import Clock, Hub, Rules
 from exchange.hub.records import Records
 from exchange.hub.settings import HubSettings
@@ -172,6 +174,7 @@ def rules(settings: HubSettings) -> Rules:
         erasure_due=timedelta(days=settings.erasure.due_days),
         erasure_reminder=timedelta(days=settings.erasure.reminder_days),
         open_uploads=settings.agency.uploads,
+        open_requests=settings.agency.requests,
         waiting=settings.agency.waiting,
         stored=settings.agency.stored,
         reserve=settings.disk.reserve,
@@ -198,6 +201,21 @@ def front(hub: Hub, settings: HubSettings, *, ticks: Callable[[], float] = time.
     )
 
 
+def site(
+    served_by: Front, settings: HubSettings, *, ticks: Callable[[], float] = time.monotonic
+) -> web.Application:
+    """Return what a hub serves: the API and the person's page.
+
+    Args:
+        served_by: the parts of the HTTP side.
+        settings: validated.
+        ticks: monotonic seconds, for rates.
+    """
+    app = application(served_by)
+    add_pages(app, make_shell(settings.person, ticks))
+    return app
+
+
 async def serve(settings: HubSettings, *, ready: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT: requests under way are finished, long polls end at once.
 
@@ -218,7 +236,8 @@ async def serve(settings: HubSettings, *, ready: Callable[[], None]) -> None:
         loop.call_soon_threadsafe(stop.set)
 
     async with opened(settings, clock=now, on_failure=failed) as found:
-        runner = Runner(application(front(found.hub, settings)), settings.listen, settings.http)
+        pages = site(front(found.hub, settings), settings)
+        runner = Runner(pages, settings.listen, settings.http)
         async with (
             served(runner, settings),
             looping(stop, loops(found, settings)),

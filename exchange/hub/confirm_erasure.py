@@ -1,17 +1,25 @@
-"""Store a recipient's signed answer to a request to erase what it collected."""
+"""Store a recipient's signed answer to a request to erase what it collected.
+
+Whoever lawfully got the documents onward from it is asked in turn, in the same unit of work.
+"""
+
+from datetime import datetime
+from uuid import uuid4
 
 import structlog
 from sqlalchemy import Connection
 
 from exchange.audit import event
+from exchange.days import day_of
 from exchange.errors import Malformed, NotFound, StatementNotAcceptable
 from exchange.hub import repeat
 from exchange.hub.parts import Hub
 from exchange.hub.repeat import Once
-from exchange.hub.storage import erasures, log
+from exchange.hub.storage import erasures, log, notices
 from exchange.hub.storage.log import Chain
+from exchange.hub.withdraw import UNLAWFUL_DUE
 from exchange.statement import Kind, Verified, verify
-from exchange.wire.erasure import Erasure, Ground, read_erasure
+from exchange.wire.erasure import Erasure, Ground, Kept, read_erasure
 
 
 async def confirm_erasure(
@@ -31,7 +39,7 @@ async def confirm_erasure(
     now = hub.clock()
     identities = hub.directory.identities(caller, now=now)
     verified = verify(statement, (Kind.ERASURE,), identities, now=now)
-    answer = _read(verified, asked)
+    answer = _read(verified, asked, now)
     chains = await hub.vault.chains([asked.chain])
     if not chains:
         structlog.get_logger("exchange.hub.confirm_erasure").warning("vault-away")
@@ -39,7 +47,7 @@ async def confirm_erasure(
     return await hub.db.write_first(_confirm, hub, asked, (verified, answer, chain), once)
 
 
-def _read(verified: Verified, asked: erasures.Erasure) -> Erasure:
+def _read(verified: Verified, asked: erasures.Erasure, now: datetime) -> Erasure:
     try:
         answer = read_erasure(verified)
     except Malformed as error:
@@ -47,11 +55,18 @@ def _read(verified: Verified, asked: erasures.Erasure) -> Erasure:
     fits = (answer.erasure, answer.consent) == (asked.id, asked.consent)
     if not fits or not set(answer.manifests) <= set(asked.manifests):
         raise StatementNotAcceptable
-    # What was disclosed unlawfully may be kept for legal claims only.
-    unlawful = asked.reason == "unlawful" and answer.kept is not None
-    if unlawful and answer.kept is not None and answer.kept.ground is not Ground.LEGAL_CLAIMS:
+    if answer.kept is not None and not _may_keep(answer.kept, asked, now):
         raise StatementNotAcceptable
     return answer
+
+
+def _may_keep(kept: Kept, asked: erasures.Erasure, now: datetime) -> bool:
+    """Tell whether the ground is admitted and still holds.
+
+    What was disclosed unlawfully may be kept for legal claims only.
+    """
+    admitted = asked.reason != "unlawful" or kept.ground is Ground.LEGAL_CLAIMS
+    return admitted and kept.until >= day_of(now)
 
 
 def _confirm(
@@ -82,4 +97,36 @@ def _confirm(
             result=answer.result.value,
         )
         log.record(conn, chain, confirmed)
+        _pass_on(conn, hub, found, answer, chain, at=now)
     return erasures.find(conn, asked.id, asked.recipient) or found
+
+
+def _pass_on(
+    conn: Connection,
+    hub: Hub,
+    answered: erasures.Erasure,
+    answer: Erasure,
+    chain: Chain,
+    *,
+    at: datetime,
+) -> None:
+    """Ask every party that the answer names and that was not asked before."""
+    asked_before = erasures.asked_under(conn, answered.consent)
+    parties = erasures.parties(conn, answered.consent)
+    due = at + (UNLAWFUL_DUE if answered.reason == "unlawful" else hub.rules.erasure_due)
+    onward = sorted(answer.passed_on & parties - asked_before)
+    for recipient in onward:
+        erasure = str(uuid4())
+        erasures.ask(
+            conn,
+            erasure,
+            answered.consent,
+            recipient,
+            reason=answered.reason,
+            at=at,
+            due=due,
+            passed_on_by=answered.recipient,
+        )
+        asked = event.erasure_asked(at=at, consent=answered.consent, erasure=erasure, to=recipient)
+        log.record(conn, chain, asked)
+    notices.enqueue(conn, onward, "erasure", consent=answered.consent, disclosure=None, at=at)

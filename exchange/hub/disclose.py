@@ -37,7 +37,7 @@ from exchange.hub.gate import Attempt, Denied
 from exchange.hub.parts import Hub
 from exchange.hub.publish_capabilities import largest_accepted
 from exchange.hub.repeat import Once
-from exchange.hub.storage import agencies, consents, disclosures, keys, log, notices
+from exchange.hub.storage import agencies, consents, disclosures, keys, log, notices, requests
 from exchange.hub.storage.blobs import Kept, new_name
 from exchange.hub.storage.disclosures import NewDisclosure, State
 from exchange.hub.storage.log import Chain
@@ -243,6 +243,7 @@ def _look(
             raise Unavailable("a disclosure without its consent")
         return known, filed.chain
     _check_keys(conn, hub, manifest)  # 6
+    _check_request(conn, manifest)
     examined = gate.examine(conn, hub, asked, vetoed=vetoed)  # 7
     if isinstance(examined.decision, Deny):
         return Denied(examined.decision.reasons, chain=examined.chain)
@@ -269,6 +270,8 @@ def _store(
     repeat.claim(conn, once, now=at)
     consents.consume_use(conn, granted)
     disclosures.store(conn, granted, _row(manifest), sealed.header, sealed.kept, at=at)
+    if manifest.context.request is not None:
+        requests.answer(conn, manifest.context.request, at=at)
     _record(conn, manifest, planned.chain, at)
     return None
 
@@ -312,6 +315,16 @@ def _check_keys(conn: Connection, hub: Hub, manifest: Manifest) -> None:
     if manifest.context.sender in wanted or any(
         key not in found.get(agency, ()) for agency, key in wanted.items()
     ):
+        raise StatementNotAcceptable(step=6)
+
+
+def _check_request(conn: Connection, manifest: Manifest) -> None:
+    """Step 6: the request it answers, if it names one, is its one recipient's to its sender."""
+    context = manifest.context
+    if context.request is None:
+        return
+    recipients = [addressee.agency for addressee in context.recipients]
+    if not requests.is_answered_by(conn, context.request, context.sender, recipients):
         raise StatementNotAcceptable(step=6)
 
 

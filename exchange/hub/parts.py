@@ -34,6 +34,8 @@ class Rules:
     erasure_due: timedelta
     erasure_reminder: timedelta
     open_uploads: int
+    open_requests: int
+    """Document requests of one agency whose deadline has not passed."""
     waiting: int
     """Disclosures of one sender that are stored and not acknowledged."""
     stored: int

@@ -30,6 +30,9 @@ KINDS = {
     "reminder": NoticeKind.REMINDER,
     "erasure": NoticeKind.TASK,
     "erasure-reminder": NoticeKind.TASK,
+    "erasure-overdue": NoticeKind.TASK,
+    "overdue": NoticeKind.REMINDER,
+    "request": NoticeKind.TASK,
 }
 """What a receiver is told about each cause: less than the cause."""
 _URGENCY = (NoticeKind.WAITING, NoticeKind.REMINDER, NoticeKind.TASK, NoticeKind.TECHNICAL)

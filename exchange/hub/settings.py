@@ -79,6 +79,8 @@ class AgencyLimits(Section):
     """Denials by the gate per minute; beyond them the gate is not asked any more."""
     uploads: Count = 100
     """Announced uploads that are not complete."""
+    requests: Count = 1_000
+    """Document requests whose deadline has not passed."""
     waiting: Count = 20_000
     """Disclosures stored and not yet acknowledged, per sender."""
     stored: Bytes = 50 * GIBI
@@ -118,6 +120,34 @@ class Erasures(Section):
     """Days a recipient has to answer; never above 30."""
     reminder_days: Annotated[int, Field(ge=1, le=30)] = 7
     """Days after which it is reminded."""
+
+
+class Person(Section):
+    """The person's page at `/p/`."""
+
+    open: bool = True
+    """Whether it shows anything; closed, every code is answered like one that does not exist."""
+    leave_to: str = "https://www.dwd.de/"
+    """Neutral site the quick exit leads to: one that anybody might have open."""
+    contact: str = ""
+    """Mail address or telephone number for barriers, as shown; empty: told at the start."""
+    enforcement: str = ""
+    """Body of the Land for accessibility with its address, as shown; empty: told at the start."""
+    misses_per_minute: Count = 10
+    """Wrong codes per minute and address before answers are slowed; nobody is locked out."""
+    misses_per_minute_in_all: Count = 100
+    """Wrong codes per minute at the whole hub before answers are slowed."""
+    pause_s: Annotated[float, Field(gt=0, le=30)] = 2
+    """Seconds an answer waits that is slowed."""
+    waiting: Count = 16
+    """Slowed answers of one address at the same time; one more is asked to come back later."""
+
+    @model_validator(mode="after")
+    def _leads_away_safely(self) -> Self:
+        parts = urlsplit(self.leave_to)
+        if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("person.leave_to must be a URL such as https://news.example/")
+        return self
 
 
 class Notices(Section):
@@ -174,6 +204,7 @@ class HubSettings(Configuration):
     token: TokenLimits = TokenLimits()
     disclosure: Disclosures = Disclosures()
     erasure: Erasures = Erasures()
+    person: Person = Person()
     notices: Notices = Notices()
     disk: Disk = Disk()
     writer: Writer = Writer()

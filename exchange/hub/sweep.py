@@ -20,11 +20,13 @@ from exchange.hub.storage import (
     agreements,
     consents,
     disclosures,
+    drafts,
     ending,
     erasures,
     idempotency,
     log,
     notices,
+    requests,
     tokens,
     uploads,
 )
@@ -42,6 +44,10 @@ LEFTOVER = timedelta(days=1)
 SENT_KEPT = timedelta(days=30)
 PARKED_KEPT = timedelta(days=90)
 """How long notices stay in the outbox after they were delivered or given up."""
+REQUESTS_KEPT = timedelta(days=90)
+"""How long the rest of a document request stays after its deadline."""
+ESCALATED = timedelta(days=30)
+"""When an erasure is open for so long, every party is told (Art. 12(3) GDPR: one month)."""
 
 
 async def sweep(hub: Hub, *, leftovers: bool) -> None:
@@ -57,6 +63,8 @@ async def sweep(hub: Hub, *, leftovers: bool) -> None:
         end_agreements,
         remind,
         remind_erasures,
+        escalate_erasures,
+        close_requests,
         forget_rows,
         remove_blobs,
     )
@@ -166,12 +174,46 @@ def _remind_erasures(conn: Connection, hub: Hub, found: tuple[tuple[str, str, st
         )
 
 
+async def escalate_erasures(hub: Hub) -> None:
+    """Tell every party of the agreement, once, that an erasure is open for a month.
+
+    The recipient has a task; the others look into their lists, where only those concerned find
+    it. It stays open: no time closes it.
+    """
+    before = hub.clock() - ESCALATED
+    while found := await hub.db.read(erasures.unescalated, asked_before=before, limit=BATCH):
+        await hub.db.write(_escalate, hub, found)
+
+
+def _escalate(conn: Connection, hub: Hub, found: tuple[tuple[str, str, str], ...]) -> None:
+    now = hub.clock()
+    for erasure, recipient, consent in found:
+        erasures.escalate(conn, erasure, at=now)
+        others = erasures.parties(conn, consent) - {recipient}
+        notices.enqueue(
+            conn, [recipient], "erasure-overdue", consent=consent, disclosure=None, at=now
+        )
+        notices.enqueue(conn, others, "overdue", consent=consent, disclosure=None, at=now)
+
+
+async def close_requests(hub: Hub) -> None:
+    """Forget the sealed part of document requests at their deadline, and the rest later."""
+    now = hub.clock()
+    while await hub.db.write(requests.close, now=now, limit=BATCH) == BATCH:
+        continue
+    old = now - REQUESTS_KEPT
+    while await hub.db.write(requests.forget, closed_before=old, limit=BATCH) == BATCH:
+        continue
+
+
 async def forget_rows(hub: Hub) -> None:
-    """Delete notices, used assertions and Idempotency-Keys whose time has passed."""
+    """Delete notices, used assertions, Idempotency-Keys and drafts whose time has passed."""
     now = hub.clock()
     await hub.db.write(notices.sweep, sent_before=now - SENT_KEPT, parked_before=now - PARKED_KEPT)
     await hub.db.write(tokens.sweep, now=now)
     while await hub.db.write(idempotency.sweep, now=now, limit=BATCH) == BATCH:
+        continue
+    while await hub.db.write(drafts.sweep, now=now, limit=BATCH) == BATCH:
         continue
 
 

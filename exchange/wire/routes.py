@@ -213,6 +213,47 @@ WITHDRAW = Operation(
     problems=(404, 413, 415, 422),
     creates=True,
 )
+POST_CREDENTIAL = Operation(
+    name="post_credential",
+    method="POST",
+    path="/v1/consents/{id}/credential",
+    summary="Replace the person's code, or let none open the consent any more.",
+    returns=shapes.CredentialStored,
+    path_shape=shapes.IdPath,
+    body=shapes.CredentialGiven,
+    problems=(404, 409, 413, 415, 422),
+    creates=True,
+)
+POST_DRAFT = Operation(
+    name="post_draft",
+    method="POST",
+    path="/v1/drafts",
+    summary="Upload an electronic consent that waits for the person's signature.",
+    returns=shapes.Draft,
+    status=201,
+    body=shapes.DraftGiven,
+    body_limit=LARGE_STATEMENT_LIMIT,
+    problems=(409, 413, 415, 422),
+    creates=True,
+)
+GET_DRAFT = Operation(
+    name="draft",
+    method="GET",
+    path="/v1/drafts/{id}",
+    summary="A draft of the caller: it waits, or the person has signed it.",
+    returns=shapes.Draft,
+    path_shape=shapes.IdPath,
+    problems=(404,),
+)
+DELETE_DRAFT = Operation(
+    name="delete_draft",
+    method="DELETE",
+    path="/v1/drafts/{id}",
+    summary="Forget a draft of the caller.",
+    returns=shapes.DraftForgotten,
+    path_shape=shapes.IdPath,
+    problems=(404,),
+)
 DECIDE = Operation(
     name="decide",
     method="POST",
@@ -304,13 +345,42 @@ RECALL = Operation(
     problems=(404, 409),
     creates=True,
 )
+POST_REQUEST = Operation(
+    name="post_request",
+    method="POST",
+    path="/v1/requests",
+    summary="Ask a partner for documents, or to seek a consent for them.",
+    returns=shapes.DocumentRequest,
+    status=201,
+    body=shapes.Given,
+    body_limit=STATEMENT_LIMIT,
+    problems=(409, 413, 415, 422),
+    creates=True,
+)
+REQUESTS = Operation(
+    name="requests",
+    method="GET",
+    path="/v1/requests",
+    summary="The document requests the caller was asked, and those it asks.",
+    returns=shapes.Requests,
+    query=shapes.RequestsQuery,
+)
+GET_REQUEST = Operation(
+    name="request",
+    method="GET",
+    path="/v1/requests/{id}",
+    summary="One document request: open until its deadline, then closed, whatever has happened.",
+    returns=shapes.DocumentRequest,
+    path_shape=shapes.IdPath,
+    problems=(404,),
+)
 ERASURES = Operation(
     name="erasures",
     method="GET",
     path="/v1/erasures",
     summary="What the caller must erase, and the answers it may see.",
     returns=shapes.Erasures,
-    query=shapes.Page,
+    query=shapes.ErasuresQuery,
 )
 CONFIRM_ERASURE = Operation(
     name="confirm_erasure",
@@ -358,6 +428,10 @@ OPERATIONS: tuple[Operation, ...] = (
     CONSENTS,
     GET_CONSENT,
     WITHDRAW,
+    POST_CREDENTIAL,
+    POST_DRAFT,
+    GET_DRAFT,
+    DELETE_DRAFT,
     DECIDE,
     DISCLOSE,
     UPLOAD,
@@ -367,6 +441,9 @@ OPERATIONS: tuple[Operation, ...] = (
     COLLECT,
     ACKNOWLEDGE,
     RECALL,
+    POST_REQUEST,
+    REQUESTS,
+    GET_REQUEST,
     ERASURES,
     CONFIRM_ERASURE,
     HEALTHZ,

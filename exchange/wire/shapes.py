@@ -202,6 +202,8 @@ class ConsentGiven(Shape):
 
     statement: Statement
     log_key: LogKey
+    credential: Digest | None = None
+    """Digest of the person's code; a random value, here or at the hub, where none was issued."""
 
 
 class ConsentRecorded(Shape):
@@ -229,6 +231,52 @@ class Consent(Shape):
     """Uses counted; for the collecting agency and the releasers."""
     findings: tuple[dict[str, str], ...] = ()
     """Warnings of the linter, for the collecting agency."""
+
+
+class CredentialGiven(Shape):
+    """The digest of a person's new code, made at the gateway; the code itself stays on paper."""
+
+    credential: Digest | None = None
+    """Null: from now on no code opens this consent."""
+    log_key: bool = False
+    """Whether the answer is to hand out the key of the consent's log entries, for a receipt."""
+
+
+class CredentialStored(Shape):
+    """From now on this code opens the person's page, and none before it."""
+
+    id: Id
+    consent: Digest
+    log_key: LogKey | None = None
+    """The key, if it was asked for; stored nowhere but in the vault and on the receipt."""
+
+
+class DraftGiven(Shape):
+    """An electronic consent that waits for the person's signature."""
+
+    draft: Annotated[str, Field(min_length=1, max_length=262_144)]
+    """Payload of the consent in its RFC 8785 form, with stand-ins for what signing fixes."""
+    invitation: Digest
+    """Digest of the invitation with which the person opens it."""
+
+
+class Draft(Shape):
+    """A draft as its collecting agency sees it; whatever else became of it, it is gone."""
+
+    id: Id
+    state: Literal["waiting", "signed"]
+    until: Moment
+    """When it is gone."""
+    signed: Annotated[str, Field(max_length=400_000)] | None = None
+    """What the person has signed: protected header and payload in base64url, with a dot between."""
+    signature: Annotated[str, Field(min_length=86, max_length=86)] | None = None
+    """Her Ed25519 signature over `signed`, base64url."""
+
+
+class DraftForgotten(Shape):
+    """The draft is gone."""
+
+    id: Id
 
 
 class Consents(Shape):
@@ -313,11 +361,51 @@ class Disclosure(Shape):
     recipients: tuple[RecipientState, ...]
 
 
+class DocumentRequest(Shape):
+    """A document request as the two agencies see it."""
+
+    id: Id
+    request: Digest
+    """Digest of the signed request; the answering manifest names it."""
+    agency: AgencyId
+    """Who asks."""
+    to: AgencyId
+    agreement: Digest
+    purpose: Code
+    categories: tuple[Code, ...]
+    consent: Digest | None
+    """The consent it is made under; null asks the partner to seek one."""
+    asked_at: Moment
+    deadline: Moment
+    state: Literal["open", "closed"]
+    """`open` until the deadline and `closed` from then on, whatever has happened."""
+    statement: Statement | None = None
+    """The signed request, for the asked agency until it has answered or the deadline has passed."""
+
+
+class RequestsQuery(Page):
+    """The caller's document requests."""
+
+    role: Literal["asked", "asking"] | None = None
+    """What the caller was asked, or what it asks; both if not given."""
+    state: Literal["open", "all"] = "all"
+
+
+class Requests(Shape):
+    """A page of document requests: those the caller was asked, and those it asks."""
+
+    requests: tuple[DocumentRequest, ...]
+    next: Cursor | None = None
+
+
 class Waiting(Shape):
-    """One entry of the inbox: enough to verify everything that needs no key."""
+    """One entry of the inbox: a disclosure to collect, or a request that a partner makes."""
 
     cursor: Cursor
-    disclosure: Disclosure
+    disclosure: Disclosure | None = None
+    """Enough to verify everything that needs no key; null for a request."""
+    request: DocumentRequest | None = None
+    """Null for a disclosure."""
 
 
 class Inbox(Shape):
@@ -359,12 +447,25 @@ class Erasure(Shape):
     consent: Digest
     consent_id: Id
     manifests: tuple[Digest, ...]
+    """Of what was collected; the answer names them."""
+    disclosures: tuple[Id, ...] = ()
+    """Ids of the same disclosures, in the same order."""
+    passed_on_by: AgencyId | None = None
+    """Who passed them on to the recipient; null where it collected them itself."""
     to: AgencyId
     reason: Literal["withdrawn", "unlawful"]
     asked_at: Moment
     due: Moment
     state: Literal["open", "erased", "kept"]
     confirmation: Statement | None
+
+
+class ErasuresQuery(Page):
+    """The erasures the caller is concerned with."""
+
+    role: Literal["asked", "asking"] | None = None
+    """What the caller must erase, or what recipients of its documents owe; both if not given."""
+    state: Literal["open", "all"] = "all"
 
 
 class Erasures(Shape):

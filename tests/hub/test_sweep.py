@@ -100,8 +100,10 @@ async def test_who_does_not_answer_an_erasure_is_reminded_and_it_stays_open(
     await swept(sim)
     sim.later(days=60)
     await swept(sim)
+    await swept(sim)
 
-    assert [row.kind for row in await sim.notices()] == ["erasure", "erasure-reminder"]
+    kinds = ["erasure", "erasure-reminder", "erasure-overdue"]
+    assert [row.kind for row in await sim.notices()] == kinds
     (erasure,) = (await sim.call(RECIPIENT, routes.ERASURES)).json["erasures"]
     assert erasure["state"] == "open"
 

@@ -9,11 +9,13 @@ from exchange.hub.http.call import FRONT, Front
 from exchange.hub.http.consents import consent_routes
 from exchange.hub.http.disclosures import disclosure_routes
 from exchange.hub.http.docs import add_docs
+from exchange.hub.http.drafts import draft_routes
 from exchange.hub.http.erasures import erasure_routes
 from exchange.hub.http.health import get_healthz, get_readyz
 from exchange.hub.http.inbox import inbox_routes
 from exchange.hub.http.middleware import problem_middleware, security_headers
 from exchange.hub.http.payload import payload_routes
+from exchange.hub.http.requests import request_routes
 from exchange.hub.http.token import post_token
 from exchange.hub.http.uploads import upload_routes
 from exchange.wire import routes
@@ -33,10 +35,12 @@ def application(front: Front) -> web.Application:
         directory_routes(),
         agreement_routes(),
         consent_routes(),
+        draft_routes(),
         disclosure_routes(),
         upload_routes(front.hub.rules.max_size),
         inbox_routes(),
         payload_routes(),
+        request_routes(),
         erasure_routes(),
     ):
         _add(app, bound)

@@ -17,10 +17,15 @@ def erasure_routes() -> Routes:
     return bound
 
 
-async def list_erasures(call: Call, *, query: shapes.Page) -> shapes.Erasures:
+async def list_erasures(call: Call, *, query: shapes.ErasuresQuery) -> shapes.Erasures:
     """Return a page of erasures."""
     page = await call.hub.db.read(
-        erasures.listed, call.agency, after=query.after, limit=query.limit
+        erasures.listed,
+        call.agency,
+        role=query.role,
+        only_open=query.state == "open",
+        after=query.after,
+        limit=query.limit,
     )
     return shapes.Erasures(
         erasures=tuple(_shape(one) for one in page),
@@ -45,6 +50,8 @@ def _shape(found: erasures.Erasure) -> shapes.Erasure:
         consent=found.consent,
         consent_id=found.consent_id,
         manifests=found.manifests,
+        disclosures=found.disclosures,
+        passed_on_by=found.passed_on_by,
         to=found.recipient,
         reason=found.reason,
         asked_at=found.asked_at,

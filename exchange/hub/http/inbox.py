@@ -1,11 +1,14 @@
 """GET /v1/inbox: what waits for the caller; a long poll needs no open port at the agency."""
 
 import asyncio
+from datetime import datetime
 
+from exchange.hub.http import disclosures, requests
 from exchange.hub.http.binding import Routes
 from exchange.hub.http.call import Call
-from exchange.hub.http.disclosures import shape
 from exchange.hub.storage import inbox
+from exchange.hub.storage.inbox import DisclosureSeen
+from exchange.hub.storage.requests import Request
 from exchange.wire import routes, shapes
 
 
@@ -39,12 +42,15 @@ async def get_inbox(call: Call, *, query: shapes.InboxQuery) -> shapes.Inbox:
 
 
 async def _look(call: Call, query: shapes.InboxQuery) -> shapes.Inbox:
+    now = call.hub.clock()
     found = await call.hub.db.read(
-        inbox.waiting,
-        call.agency,
-        after=query.after,
-        limit=query.limit,
-        now=call.hub.clock(),
+        inbox.waiting, call.agency, after=query.after, limit=query.limit, now=now
     )
-    entries = tuple(shapes.Waiting(cursor=one.id, disclosure=shape(one)) for one in found)
+    entries = tuple(_entry(one, now) for one in found)
     return shapes.Inbox(entries=entries, next=entries[-1].cursor if entries else query.after)
+
+
+def _entry(found: DisclosureSeen | Request, now: datetime) -> shapes.Waiting:
+    if isinstance(found, Request):
+        return shapes.Waiting(cursor=found.id, request=requests.shape(found, now))
+    return shapes.Waiting(cursor=found.id, disclosure=disclosures.shape(found))

@@ -203,7 +203,7 @@ def store(
     Raises:
         Unavailable: it is neither new nor announced, or a recipient is suspended.
     """
-    numbers = {agency: _next_number(conn, agency) for agency in sorted(new.recipients)}
+    numbers = {agency: next_number(conn, agency) for agency in sorted(new.recipients)}
     if known(conn, new.id, new.digest) is None:
         row = {
             "state": "stored",
@@ -219,7 +219,12 @@ def store(
     headers.keep(conn, granted, new.id, header)
 
 
-def _next_number(conn: Connection, agency: str) -> int:
+def next_number(conn: Connection, agency: str) -> int:
+    """Return the next place in the inbox of `agency`; its row stays locked until the unit ends.
+
+    Raises:
+        Unavailable: it was suspended in the meantime.
+    """
     row = _NUMBER_NEXT.one(conn, {"of": agency})
     if row is None:
         raise Unavailable("a recipient was suspended between decision and commit")

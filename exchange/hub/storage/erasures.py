@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import Connection, Row, Select, exists, insert, literal, or_, select, update
+from sqlalchemy import Connection, Row, Select, exists, insert, literal, or_, select, true, update
 
 from exchange.errors import Conflict
 from exchange.hub.storage.tables import (
+    agreement_parties,
     consents,
     disclosure_recipients,
     disclosures,
@@ -18,6 +19,8 @@ from exchange.hub.storage.tables import (
 )
 
 Reason = Literal["withdrawn", "unlawful"]
+Role = Literal["asked", "asking"]
+"""How a list is narrowed: to what the caller must answer, or what others owe it."""
 Result = Literal["erased", "kept"]
 
 
@@ -32,8 +35,12 @@ class Erasure:
     """UUID of the consent's chain in the log."""
     recipient: str
     reason: Reason
+    passed_on_by: str | None
+    """Who passed it on to this recipient; None where the recipient collected it itself."""
     manifests: tuple[str, ...]
-    """Digests of the manifests of what it collected, sorted."""
+    """Digests of the manifests of what was collected, sorted."""
+    disclosures: tuple[str, ...]
+    """Their ids, in the same order: what a package that was passed on names in `onward_of`."""
     asked_at: datetime
     due: datetime
     answered_at: datetime | None
@@ -63,6 +70,7 @@ def ask(  # noqa: PLR0913 - the parts of one row
     reason: Reason,
     at: datetime,
     due: datetime,
+    passed_on_by: str | None = None,
 ) -> None:
     """Ask one recipient to erase; the log and the notice are the caller's, in the same unit."""
     conn.execute(
@@ -74,6 +82,7 @@ def ask(  # noqa: PLR0913 - the parts of one row
             "reason": reason,
             "asked_at": at,
             "due": due,
+            "passed_on_by": passed_on_by,
         },
     )
 
@@ -85,11 +94,27 @@ def find(conn: Connection, id: str, recipient: str) -> Erasure | None:  # noqa: 
     return None if row is None else _erasure(conn, row, recipient)
 
 
-def listed(conn: Connection, caller: str, *, after: str | None, limit: int) -> tuple[Erasure, ...]:
+def listed(
+    conn: Connection,
+    caller: str,
+    *,
+    role: Role | None = None,
+    only_open: bool = False,
+    after: str | None,
+    limit: int,
+) -> tuple[Erasure, ...]:
     """Return erasures the caller must answer or may see, in the order of their ids.
 
     Besides the recipient that is the collecting agency, and whoever sent that recipient
-    something under the consent.
+    something under the consent or passed it on.
+
+    Args:
+        conn: may be a reader's.
+        caller: whose list it is.
+        role: `asked` is what the caller must answer, `asking` what others owe; None is both.
+        only_open: without those that are answered.
+        after: id of the last one of the page before.
+        limit: most rows.
     """
     sent = exists().where(
         disclosures.c.consent == erasures.c.consent,
@@ -98,11 +123,18 @@ def listed(conn: Connection, caller: str, *, after: str | None, limit: int) -> t
         disclosure_recipients.c.agency == erasures.c.recipient,
         disclosure_recipients.c.collected_at.is_not(None),
     )
+    owed = (consents.c.collected_by == caller, erasures.c.passed_on_by == caller, sent)
+    concerned = {
+        None: (erasures.c.recipient == caller, *owed),
+        "asked": (erasures.c.recipient == caller,),
+        "asking": owed,
+    }[role]
     query = (
         _all()
         .where(
             erasures.c.id > (after or ""),
-            or_(erasures.c.recipient == caller, consents.c.collected_by == caller, sent),
+            or_(*concerned),
+            erasures.c.answered_at.is_(None) if only_open else true(),
         )
         .order_by(erasures.c.id)
         .limit(limit)
@@ -155,6 +187,43 @@ def remind(conn: Connection, id: str, *, at: datetime) -> None:  # noqa: A002
     conn.execute(update(erasures).where(erasures.c.id == id).values(reminded_at=at))
 
 
+def unescalated(
+    conn: Connection, *, asked_before: datetime, limit: int
+) -> tuple[tuple[str, str, str], ...]:
+    """Return (erasure, recipient, consent) of open requests that nobody else was told of yet."""
+    query = (
+        select(erasures.c.id, erasures.c.recipient, erasures.c.consent)
+        .where(
+            erasures.c.answered_at.is_(None),
+            erasures.c.escalated_at.is_(None),
+            erasures.c.asked_at <= asked_before,
+        )
+        .limit(limit)
+    )
+    return tuple((row.id, row.recipient, row.consent) for row in conn.execute(query))
+
+
+def escalate(conn: Connection, id: str, *, at: datetime) -> None:  # noqa: A002
+    """Note that every party was told."""
+    conn.execute(update(erasures).where(erasures.c.id == id).values(escalated_at=at))
+
+
+def asked_under(conn: Connection, consent: str) -> frozenset[str]:
+    """Return every recipient that was asked to erase what came under a consent."""
+    query = select(erasures.c.recipient).where(erasures.c.consent == consent)
+    return frozenset(conn.execute(query).scalars())
+
+
+def parties(conn: Connection, consent: str) -> frozenset[str]:
+    """Return the parties of the agreement that a consent lives under."""
+    query = (
+        select(agreement_parties.c.agency)
+        .join(consents, consents.c.agreement == agreement_parties.c.agreement)
+        .where(consents.c.digest == consent)
+    )
+    return frozenset(conn.execute(query).scalars())
+
+
 def _all() -> Select[*tuple[object, ...]]:
     return select(
         erasures, consents.c.id.label("consent_id"), consents.c.chain.label("chain")
@@ -162,18 +231,20 @@ def _all() -> Select[*tuple[object, ...]]:
 
 
 def _erasure(conn: Connection, row: Row[*tuple[object, ...]], caller: str) -> Erasure:
-    collected = (
-        select(disclosures.c.digest)
+    collector = row.passed_on_by or row.recipient
+    query = (
+        select(disclosures.c.digest, disclosures.c.id)
         .join_from(disclosures, disclosure_recipients)
         .where(
             disclosures.c.consent == row.consent,
-            disclosure_recipients.c.agency == row.recipient,
+            disclosure_recipients.c.agency == collector,
             disclosure_recipients.c.collected_at.is_not(None),
-            # Others' disclosures are not shown to a sender or a collector.
-            or_(literal(row.recipient) == caller, disclosures.c.sender == caller),
+            # Others' disclosures are not shown to a sender or a collecting agency.
+            or_(literal(caller).in_((row.recipient, collector)), disclosures.c.sender == caller),
         )
         .order_by(disclosures.c.digest)
     )
+    collected = conn.execute(query).all()
     return Erasure(
         id=row.id,
         consent=row.consent,
@@ -181,7 +252,9 @@ def _erasure(conn: Connection, row: Row[*tuple[object, ...]], caller: str) -> Er
         chain=row.chain,
         recipient=row.recipient,
         reason=row.reason,
-        manifests=tuple(conn.execute(collected).scalars()),
+        passed_on_by=row.passed_on_by,
+        manifests=tuple(found.digest for found in collected),
+        disclosures=tuple(found.id for found in collected),
         asked_at=row.asked_at,
         due=row.due,
         answered_at=row.answered_at,

@@ -1,28 +1,36 @@
 """What one agency may see of disclosures: its inbox, the state of one, a payload.
 
+In the inbox there are also the requests that partners make.
+
 Every question is one statement by id and caller: what is absent and what is hidden take the same
 path. Nothing here reads a header.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Row,
     Select,
     and_,
     bindparam,
     exists,
-    func,
     or_,
     select,
 )
 
 from exchange.hub.storage import headers
+from exchange.hub.storage import requests as asking
 from exchange.hub.storage.disclosures import Result, State
-from exchange.hub.storage.tables import consents, disclosure_recipients, disclosures
+from exchange.hub.storage.requests import Request
+from exchange.hub.storage.tables import (
+    consents,
+    disclosure_recipients,
+    disclosures,
+    requests,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,21 +112,25 @@ def _seen_by_caller() -> Select[*tuple[object, ...]]:
     )
 
 
-def _after() -> ColumnElement[int]:
-    known = disclosure_recipients.alias("known")
-    place = (
-        select(known.c.number)
-        .where(known.c.disclosure == bindparam("after"), known.c.agency == bindparam("caller"))
-        .scalar_subquery()
+_PLACE = (
+    select(disclosure_recipients.c.number)
+    .where(
+        disclosure_recipients.c.disclosure == bindparam("after"),
+        disclosure_recipients.c.agency == bindparam("caller"),
     )
-    return func.coalesce(place, 0)
-
-
+    .union_all(
+        select(requests.c.number).where(
+            requests.c.id == bindparam("after"), requests.c.asked == bindparam("caller")
+        )
+    )
+)
+"""Where in the inbox of the caller a cursor stands: the id of a disclosure or of a request."""
 _SEEN = _seen_by_caller()
 _INBOX = (
     select(
         *_COLUMNS,
         disclosure_recipients.c.agency,
+        disclosure_recipients.c.number,
         disclosure_recipients.c.collected_at,
         disclosure_recipients.c.result,
         disclosure_recipients.c.acknowledgement,
@@ -127,7 +139,7 @@ _INBOX = (
     .join(consents, consents.c.digest == disclosures.c.consent)
     .where(
         disclosure_recipients.c.agency == bindparam("caller"),
-        disclosure_recipients.c.number > _after(),
+        disclosure_recipients.c.number > bindparam("behind"),
         disclosure_recipients.c.acknowledged_at.is_(None),
         disclosures.c.state.in_(("stored", "collected")),
         disclosures.c.exp > bindparam("now"),
@@ -176,20 +188,27 @@ def seen(conn: Connection, id: str, caller: str) -> DisclosureSeen | None:  # no
 
 def waiting(
     conn: Connection, caller: str, *, after: str | None, limit: int, now: datetime
-) -> tuple[DisclosureSeen, ...]:
-    """Return what waits for `caller`, in the order it was stored.
+) -> tuple[DisclosureSeen | Request, ...]:
+    """Return what waits for `caller`, in the order it came: documents, and requests for some.
 
     Args:
         conn: may be a reader's.
         caller: the recipient.
-        after: id of the disclosure to continue behind, from an earlier answer; unknown ones
-            count as the beginning. It names no number: gaps between numbers would tell of
-            documents that ended before the recipient looked.
+        after: id of what to continue behind, from an earlier answer; unknown ones count as the
+            beginning. It names no number: gaps between numbers would tell of documents that
+            ended before the recipient looked.
         limit: most entries.
         now: what has expired is left out.
     """
-    asked = {"caller": caller, "after": after, "most": limit, "now": now}
-    return tuple(_seen(row, (_recipient(row),)) for row in conn.execute(_INBOX, asked))
+    behind = conn.execute(_PLACE, {"caller": caller, "after": after}).scalar() or 0
+    asked = {"caller": caller, "behind": behind, "most": limit, "now": now}
+    rows = conn.execute(_INBOX, asked)
+    found: list[tuple[int, DisclosureSeen | Request]] = [
+        (row.number, _seen(row, (_recipient(row),))) for row in rows
+    ]
+    wanted = asking.waiting(conn, caller, after=behind, limit=limit, now=now)
+    found += [(request.number, request) for request in wanted]
+    return tuple(one for _, one in sorted(found, key=itemgetter(0))[:limit])
 
 
 def payload(conn: Connection, id: str, caller: str) -> Payload | None:  # noqa: A002

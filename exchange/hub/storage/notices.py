@@ -12,7 +12,9 @@ from exchange.hub.storage.agencies import Reach
 from exchange.hub.storage.tables import agencies, notices
 from exchange.prepared import Prepared
 
-Kind = Literal["disclosure", "reminder", "erasure", "erasure-reminder"]
+Kind = Literal[
+    "disclosure", "reminder", "erasure", "erasure-reminder", "erasure-overdue", "overdue", "request"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,7 @@ def enqueue(
     to: Collection[str],
     kind: Kind,
     *,
-    consent: str,
+    consent: str | None,
     disclosure: str | None,
     at: datetime,
 ) -> None:
@@ -56,7 +58,8 @@ def enqueue(
         conn: of the unit of work.
         to: agencies to be told.
         kind: which constant text.
-        consent: what it is about, so that an end takes the notice with it; never sent.
+        consent: what it is about, so that an end takes the notice with it; never sent. None for
+            what outlives the consent.
         disclosure: as `consent`.
         at: hub time; due at once, the relay merges what comes close together.
     """
