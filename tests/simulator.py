@@ -31,7 +31,6 @@ from exchange.envelope.age.hybrid import HybridRecipient
 from exchange.envelope.manifest import Addressee, Terms, manifest_payload, new_context
 from exchange.hub import app
 from exchange.hub.admit import admit
-from exchange.hub.http.application import application
 from exchange.hub.http.call import Front
 from exchange.hub.http.connection import Runner
 from exchange.hub.http.tokens import Bearer
@@ -178,7 +177,9 @@ class Simulator:
             self.hub, self.database = self.changed(found.hub), found.database
             self.front = app.front(self.hub, self.settings, ticks=lambda: self.ticks)
             runner = self.runner = Runner(
-                application(self.front), self.settings.listen, self.settings.http
+                app.site(self.front, self.settings, ticks=lambda: self.ticks),
+                self.settings.listen,
+                self.settings.http,
             )
             await runner.setup()
             await web.TCPSite(runner, "127.0.0.1", self.port).start()

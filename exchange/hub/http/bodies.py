@@ -94,10 +94,10 @@ def parsed(shape: type[T], given: dict[str, str]) -> T:
 
 
 def faults(error: ValidationError) -> str:
-    """Return which members are wrong and how: never their values, nor names we do not know."""
+    """Return which members are wrong and how: never their values, nor names unlike ours."""
     found = error.errors(include_input=False, include_url=False, include_context=False)
     return "; ".join(
-        "unknown member" if each["type"] == "extra_forbidden" else f"{_place(each['loc'])}"
+        unknown(each["loc"][-1]) if each["type"] == "extra_forbidden" else _place(each["loc"])
         for each in found[:10]
     )
 
@@ -106,14 +106,15 @@ def _place(place: tuple[int | str, ...]) -> str:
     return f"{'.'.join(str(part) for part in place) or 'body'}: missing or not valid"
 
 
-async def form(request: web.Request, *, seconds: float) -> dict[str, str]:
+async def form(request: web.Request, *, seconds: float, limit: int = FORM_LIMIT) -> dict[str, str]:
     """Return the fields of an urlencoded form, each once.
 
     Raises:
+        TooLarge: more than `limit` bytes.
         Malformed: a field twice, or something that cannot be parsed.
     """
     media_type(request, FORM)
-    text = await whole(request, limit=FORM_LIMIT, seconds=seconds)
+    text = await whole(request, limit=limit, seconds=seconds)
     try:
         pairs = parse_qsl(
             text.decode("ascii"),

@@ -1,0 +1,1 @@
+"""The person's page: rendered here, readable without a script, leaving nothing behind."""

@@ -1,0 +1,51 @@
+// Leaves quickly, and does not stay open. Reading and withdrawing need nothing of this.
+
+const SECOND = 1000;
+const WARNS_AFTER = 300 * SECOND;
+const EMPTIES_AFTER = 360 * SECOND;
+const ESCAPES_WITHIN = 3 * SECOND;
+const html = document.documentElement;
+
+/** Goes elsewhere in place of this page, so that "back" does not lead to it. */
+const replaceBy = (address) => {
+  document.body?.replaceChildren();
+  location.replace(address);
+};
+const leave = () => replaceBy(html.dataset.leave);
+
+let escapes = [];
+addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const now = Date.now();
+  escapes = [...escapes.filter((at) => now - at < ESCAPES_WITHIN), now];
+  if (escapes.length >= 3) leave();
+});
+addEventListener("click", (event) => {
+  if (!event.target.closest?.(".leave")) return;
+  event.preventDefault();
+  leave();
+});
+
+if ("end" in html.dataset) {
+  let touched = Date.now();
+  const quiet = () => Date.now() - touched;
+  const warn = (on) => {
+    const warning = document.getElementById("warning");
+    if (!warning || warning.hidden === !on) return;
+    warning.hidden = !on;
+    if (on) warning.querySelector("button").focus();
+  };
+  const look = () => {
+    if (quiet() >= EMPTIES_AFTER) replaceBy(html.dataset.end);
+    else warn(quiet() >= WARNS_AFTER);
+  };
+  const touch = () => {
+    look(); // a device that slept must not be woken into an open page
+    touched = Date.now();
+    warn(false);
+  };
+  for (const kind of ["keydown", "pointerdown", "input", "wheel"]) addEventListener(kind, touch);
+  addEventListener("visibilitychange", look);
+  addEventListener("pageshow", (event) => event.persisted && replaceBy(html.dataset.end));
+  setInterval(look, SECOND);
+}

@@ -1,0 +1,62 @@
+"""What a person may take along: her receipt as paper, her record for a machine.
+
+Both are made from what the page shows anyway, are kept nowhere, and have names that say nothing.
+"""
+
+import asyncio
+from typing import Final
+
+from aiohttp import web
+
+from exchange.canonical import encode
+from exchange.consent import credential
+from exchange.consent.credential import Purpose
+from exchange.consent.export import MEDIA_TYPE, became, export_record
+from exchange.days import day_of
+from exchange.errors import Misconfigured
+from exchange.forms import document, page
+from exchange.forms.paper import Secrets
+from exchange.forms.paper import receipt as receipt_paper
+from exchange.hub.http.call import FRONT
+from exchange.hub.pages.entry import enter, nothing
+from exchange.hub.pages.shell import telling
+from exchange.hub.view_consent import view
+
+NAME: Final = "auskunft"
+"""Name of the files, whatever is in them."""
+
+
+@telling
+async def receipt(request: web.Request) -> web.Response:
+    """Give the receipt: as PDF where this hub can make one, else as a page to print."""
+    entry = await enter(request)
+    hub = request.app[FRONT].hub
+    seen = await view(hub, entry.code)
+    typed = credential.read(entry.code, Purpose.CODE)
+    if seen is None or typed is None:
+        return nothing(request, entry)
+    paper = receipt_paper(seen.scope, lang=entry.lang, secrets=Secrets(code=typed.text))
+    try:
+        content = await asyncio.to_thread(document.pdf, paper, today=day_of(hub.clock()))
+    except Misconfigured:  # the extra `forms` is not installed
+        return _file(page.html(paper), "html", "text/html")
+    return _file(content, "pdf", "application/pdf")
+
+
+@telling
+async def records(request: web.Request) -> web.Response:
+    """Give the record in the structure of ISO/IEC TS 27560, as JSON-LD."""
+    entry = await enter(request)
+    seen = await view(request.app[FRONT].hub, entry.code)
+    if seen is None:
+        return nothing(request, entry)
+    since = became(ended=seen.state == "ended", why=seen.reason, reason=None, at=seen.ended_at)
+    return _file(encode(export_record(seen.record, seen.scope, since)), "jsonld", MEDIA_TYPE)
+
+
+def _file(content: bytes, ending: str, media_type: str) -> web.Response:
+    return web.Response(
+        body=content,
+        content_type=media_type,
+        headers={"Content-Disposition": f'attachment; filename="{NAME}.{ending}"'},
+    )
