@@ -219,7 +219,7 @@ def payload(agreement: Agreement) -> dict[str, Json]:
         "flows": [_flow_payload(flow) for flow in agreement.flows],
         "purposes": sorted(agreement.purposes),
         "vocabulary": agreement.vocabulary.payload(),
-        "notices": [_notice_payload(text) for text in agreement.notices],
+        "notices": [notice_payload(text) for text in agreement.notices],
         "sole_basis": True,
         "refusal_consequences": NO_CONSEQUENCES,
         "undertakings": [
@@ -267,7 +267,8 @@ def _flow_payload(flow: Flow) -> dict[str, Json]:
     }
 
 
-def _notice_payload(text: NoticeText) -> dict[str, Json]:
+def notice_payload(text: NoticeText) -> dict[str, Json]:
+    """Return the entry of one text in the member `notices`."""
     superseded = (
         {} if text.superseded_at is None else {"superseded_at": write_time(text.superseded_at)}
     )

@@ -1,17 +1,25 @@
 """The draft of an agreement: a commented TOML file, and the members it becomes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from exchange.agreement.reading import notice_payload
 from exchange.canonical import sha256_hex
 from exchange.cli.drafts import beside, read_toml
+from exchange.consent.render import plain
+from exchange.consent.template import kind_of
+from exchange.consent.texts import IN_AGREEMENTS, newest, read_texts
+from exchange.consent.texts import shipped as shipped_texts
 from exchange.days import begin_of, end_of
 from exchange.errors import Malformed
 from exchange.members import write_time
-from exchange.vocabulary import read_vocabulary, shipped
+from exchange.vocabulary import NoticeText, read_vocabulary, shipped
+
+LANGUAGES = ("de", "de-simple", "en")
+"""Languages of the shipped texts."""
 
 TEMPLATE = """\
 # Draft of a cooperation agreement. Fill it in, then: exchange agreement propose {file}
@@ -65,18 +73,16 @@ categories = ["rent-arrears-letter", "tenancy-termination"]
 secrecy = "professional"  # highest class that may go this way
 release = "consent"  # each: the person sees every single document before it goes
 
-# A private party undertakes to keep to the purpose (§ 78 SGB X) before anything is sent to it.
-# [[undertakings]]
-# agency = "agency-b"
-# file = "undertaking.txt"  # the text it undertakes by signing
+# A private party undertakes to keep to the purpose (§ 78 SGB X) before anything is sent to it, by
+# signing this agreement with the text `undertaking` in it; or name a `file` it has signed before.
+[[undertakings]]
+agency = "agency-b"
 
-# Texts a person is shown.
-# [[notices]]
-# id = "consent-form"
-# version = "1.0"
-# lang = "de"
-# reviewed = false
-# file = "consent-form.de.txt"
+# What a person is shown, word for word: the shipped texts in these languages, and those of a
+# folder of your own beside this file. Look at them with: exchange agreement texts
+[texts]
+languages = ["de", "de-simple", "en"]
+# folder = "texts"
 
 # [[attestations]]
 # code = "processing-contract"  # also: operator-bound-to-secrecy, supervisory-notice,
@@ -85,6 +91,7 @@ release = "consent"  # each: the person sees every single document before it goe
 [retention]
 years = 3  # how long consents are kept after they ended, then to the end of the year
 words.de = "drei Jahre nach ihrem Ende, dann bis zum Jahresende"
+words.de-simple = "3 Jahre und bis zum Ende vom Jahr"
 words.en = "three years after it ended, then to the end of that year"
 
 [limits]
@@ -101,7 +108,9 @@ page = "hub.example/p/"
 # class = "support"  # support, coordination or placement
 # uses = "once"  # or recurring
 # usual = ["appointment-note"]
-# label = {{ de = "einen Platz finden", en = "to find a place" }}
+# label.de = "einen Platz finden"
+# label.de-simple = "Sie sollen einen Platz bekommen."
+# label.en = "to find a place"
 """
 
 
@@ -115,8 +124,8 @@ def template(agency: str, *, today: date) -> str:
 def read_draft(path: Path, keys: Mapping[str, str]) -> dict[str, Any]:
     """Return the members of an agreement from the draft in the file `path`.
 
-    Lists are brought into their order and the shipped vocabulary's entries are copied in; what
-    the members mean is checked by whoever reads the agreement.
+    Lists are brought into their order, the texts and the entries used of the shipped vocabulary
+    are copied in; what the members mean is checked by whoever reads the agreement.
 
     Args:
         path: a TOML file as `template` explains it.
@@ -128,6 +137,7 @@ def read_draft(path: Path, keys: Mapping[str, str]) -> dict[str, Any]:
     """
     draft = read_toml(path)
     try:
+        notices = _texts(path, draft.pop("texts", {}))
         flows = sorted(map(_flow, draft["flows"]), key=lambda flow: (flow["from"], flow["to"]))
         parties = [_party(party, keys) for party in draft["parties"]]
         found = {
@@ -137,12 +147,9 @@ def read_draft(path: Path, keys: Mapping[str, str]) -> dict[str, Any]:
             "flows": flows,
             "collectors": sorted(draft.pop("collectors")),
             "purposes": sorted(draft.pop("purposes")),
-            "notices": sorted(
-                [_with_text(path, notice) for notice in draft.pop("notices", [])],
-                key=lambda notice: (notice["id"], notice["version"], notice["lang"]),
-            ),
+            "notices": [notice_payload(text) for text in notices],
             "undertakings": sorted(
-                [_undertaking(path, entry) for entry in draft.pop("undertakings", [])],
+                [_undertaking(path, entry, notices) for entry in draft.pop("undertakings", [])],
                 key=lambda entry: str(entry["agency"]),
             ),
             "attestations": sorted(
@@ -188,20 +195,27 @@ def _flow(flow: dict[str, Any]) -> dict[str, Any]:
     return {"release": "consent", **flow, "categories": sorted(flow["categories"])}
 
 
-def _with_text(draft: Path, notice: dict[str, Any]) -> dict[str, Any]:
-    data = beside(draft, notice["file"]).read_bytes()
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        raise Malformed("notices: a text is not UTF-8") from None
-    rest = {name: value for name, value in notice.items() if name != "file"}
-    return {**rest, "sha256": sha256_hex(data), "text": text}
+def _texts(draft: Path, wanted: dict[str, Any]) -> list[NoticeText]:
+    """Return the shipped texts in the languages wanted and those of the agency's own folder."""
+    languages = wanted.pop("languages", list(LANGUAGES))
+    folder = wanted.pop("folder", None)
+    if wanted:
+        raise Malformed("texts: only languages and folder are known")
+    own = () if folder is None else read_texts(beside(draft, folder))
+    ours = [text for text in shipped_texts() if text.lang in languages]
+    found = {text.key: text for text in (*ours, *own) if kind_of(text.id) in IN_AGREEMENTS}
+    return sorted(found.values(), key=lambda text: text.key)
 
 
-def _undertaking(draft: Path, entry: dict[str, Any]) -> dict[str, Any]:
-    text = beside(draft, entry["file"]).read_bytes()
+def _undertaking(
+    draft: Path, entry: dict[str, Any], texts: Collection[NoticeText]
+) -> dict[str, Any]:
     rest = {name: value for name, value in entry.items() if name != "file"}
-    return {**rest, "sha256": sha256_hex(text)}
+    if "file" in entry:
+        signed = beside(draft, entry["file"]).read_bytes()
+    else:
+        signed = plain(newest(texts, "undertaking", "de").text).encode("utf-8")
+    return {**rest, "sha256": sha256_hex(signed)}
 
 
 def _attestation(entry: dict[str, Any]) -> dict[str, Any]:

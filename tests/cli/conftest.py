@@ -21,7 +21,6 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
         pin(found, A, B, kids[B])
         pin(found, B, A, kids[A])
         found.write("undertaking.txt", "Wir verpflichten uns\n")
-        found.write("form.txt", "Einwilligung\n")
         found.write("scan.pdf", "%PDF-1.4\n")
         found.write("subject.toml", SUBJECT)
         found.write("agreement.toml", AGREEMENT)

@@ -62,13 +62,6 @@ secrecy = "professional"
 agency = "women-b"
 file = "undertaking.txt"
 
-[[notices]]
-id = "consent-form"
-version = "1.0"
-lang = "de"
-reviewed = false
-file = "form.txt"
-
 [[attestations]]
 code = "processing-contract"
 date = 2026-01-01

@@ -31,6 +31,8 @@ from exchange.errors import Malformed, TooLarge
 from exchange.vocabulary import Secrecy
 from tests import samples
 
+UNDERTAKING = "fa30024aba9d78131ec2e820b52f3f9e322ad499414eba006313096d37324301"
+"""Digest of the shipped German undertaking, as it is read."""
 NOW = datetime(2026, 3, 2, 10, 40, 5, 700, tzinfo=UTC)
 SUBJECT: dict[str, Any] = {
     "family_name": 'Quote " back\\slash # = [x]',
@@ -337,14 +339,72 @@ def test_a_draft_that_explains_nothing_is_refused(
         agreement_draft.read_draft(file, KEYS)
 
 
-def test_a_text_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "form.txt").write_bytes(b"\xff")
+def own_texts(folder: Path, *texts: tuple[str, str]) -> None:
+    """Write a folder with German texts of an agency's own, by id."""
+    index = ""
+    for text_id, text in texts:
+        file = folder / text_id / "1.0" / "de.txt"
+        file.parent.mkdir(parents=True)
+        file.write_text(text, encoding="utf-8")
+        index += f'[[text]]\nid = "{text_id}"\nversion = "1.0"\nlang = "de"\nreviewed = false\n'
+        index += f'sha256 = "{sha256_hex(text.encode())}"\n'
+    (folder / "index.toml").write_text(index, encoding="utf-8")
+
+
+def draft_of_texts(tmp_path: Path, *changes: tuple[str, str]) -> dict[str, Any]:
     file = tmp_path / "agreement.toml"
     text = agreement_draft.template("agency-a", today=date(2026, 3, 1))
-    notice = '\n[[notices]]\nid = "x"\nversion = "1.0"\nlang = "de"\nreviewed = false\n'
-    file.write_text(text + notice + 'file = "form.txt"\n', encoding="utf-8")
-    with pytest.raises(Malformed, match="not UTF-8"):
-        agreement_draft.read_draft(file, KEYS)
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    file.write_text(text, encoding="utf-8")
+    return agreement_draft.read_draft(file, KEYS)
+
+
+def test_a_draft_carries_the_shipped_texts_in_the_languages_wanted(tmp_path: Path) -> None:
+    found = draft_of_texts(tmp_path, ('languages = ["de", "de-simple", "en"]', ""))
+    assert found["notices"] == samples.AGREEMENT["notices"]
+    found = draft_of_texts(
+        tmp_path, ('languages = ["de", "de-simple", "en"]', 'languages = ["de"]')
+    )
+    assert found["notices"] == [
+        text for text in samples.AGREEMENT["notices"] if text["lang"] == "de"
+    ]
+
+
+def test_texts_of_an_own_folder_are_added(tmp_path: Path) -> None:
+    own_texts(
+        tmp_path / "own",
+        ("agency-a/undertaking", "== text\nWir versprechen es.\n"),
+        ("agency-a/empty", "== text\nNichts.\n"),
+    )
+    found = draft_of_texts(tmp_path, ('# folder = "texts"', 'folder = "own"'))
+    assert [text["id"] for text in found["notices"]][:2] == ["agency-a/undertaking", "consent-form"]
+    assert found["undertakings"][0]["sha256"] == sha256_hex(b"Wir versprechen es.\n")
+
+
+def test_an_undertaking_is_the_text_of_the_agreement_or_a_file(tmp_path: Path) -> None:
+    (tmp_path / "signed.txt").write_bytes(b"signed on paper")
+    shipped = draft_of_texts(tmp_path)["undertakings"]
+    assert shipped[0]["sha256"] == UNDERTAKING
+    agency = '[[undertakings]]\nagency = "agency-b"\n'
+    filed = draft_of_texts(tmp_path, (agency, agency + 'file = "signed.txt"\n'))["undertakings"]
+    assert filed == [{"agency": "agency-b", "sha256": sha256_hex(b"signed on paper")}]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (("[texts]", "[texts]\nremark = 1"), "only languages and folder"),
+        (('# folder = "texts"', 'folder = "nowhere"'), r"index\.toml cannot be read"),
+        (('# folder = "texts"', "folder = 1"), "named by a text"),
+    ],
+)
+def test_texts_that_cannot_be_found_are_refused(
+    tmp_path: Path, change: tuple[str, str], expected: str
+) -> None:
+    with pytest.raises(Malformed, match=expected):
+        draft_of_texts(tmp_path, change)
 
 
 def test_a_scan_of_the_largest_size_is_hashed_piece_by_piece(tmp_path: Path) -> None:
