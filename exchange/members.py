@@ -30,6 +30,7 @@ LARGEST_SECONDS = 221876927999
 _CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", re.ASCII)
 _LANG = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}", re.ASCII)
 _VERSION = re.compile(r"(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})", re.ASCII)
+_SHOWN = re.compile(r"[a-z0-9_-]{1,48}", re.ASCII)
 _TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)Z", re.ASCII)
 
 _Word = TypeVar("_Word", bound=StrEnum)
@@ -118,12 +119,24 @@ def words(text: object, *, size: int = TEXT_SIZE, lines: bool = False) -> str:
     return text
 
 
+def unknown(name: object) -> str:
+    """Return how a member nobody asked for is told: by its name, if that looks like one of ours.
+
+    The name came from outside: whatever else it is, it is not repeated.
+    """
+    return f"unknown member {name}" if _is_shown(name) else "unknown member"
+
+
+def _is_shown(name: object) -> bool:
+    return isinstance(name, str) and _SHOWN.fullmatch(name) is not None
+
+
 class Members:
     """The members of one JSON object; each is read once, `end` refuses those never read."""
 
     def __init__(self, value: object, where: str = "") -> None:
         if not isinstance(value, Mapping):
-            raise Malformed(f"{where or 'payload'}: not an object")
+            raise Malformed(f"{where or 'payload'}: not an object", member=where)
         self._left: dict[str, Any] = dict(value)
         self._where = where
 
@@ -131,10 +144,12 @@ class Members:
         """Refuse members that nobody asked for.
 
         Raises:
-            Malformed: one is left; its name is not quoted, because it came from outside.
+            Malformed: one is left; see `unknown` for whether it is named.
         """
         if self._left:
-            raise Malformed(f"{self._where or 'payload'}: unknown member")
+            name = next(iter(self._left))
+            member = self.path(name) if _is_shown(name) else self._where
+            raise Malformed(f"{self._where or 'payload'}: {unknown(name)}", member=member)
 
     def has(self, name: str) -> bool:
         """Tell whether the member `name` is there and not yet read."""
@@ -147,11 +162,12 @@ class Members:
             Malformed: the member is missing, or `read` refuses it.
         """
         if name not in self._left:
-            raise Malformed(f"{self.path(name)}: missing")
+            raise Malformed(f"{self.path(name)}: missing", member=self.path(name))
         try:
             return read(self._left.pop(name))
         except Malformed as refused:
-            raise Malformed(f"{self.path(name)}: {refused}") from None
+            member = refused.member or self.path(name)
+            raise Malformed(f"{self.path(name)}: {refused}", member=member) from None
 
     def path(self, name: str) -> str:
         """Return the name of a member with the names of the objects around it."""
@@ -245,7 +261,7 @@ def ordered(keys: Sequence[Any], where: str) -> None:
         Malformed: naming `where`.
     """
     if any(second <= first for first, second in pairwise(keys)):
-        raise Malformed(f"{where}: not sorted, or with a repetition")
+        raise Malformed(f"{where}: not sorted, or with a repetition", member=where)
 
 
 def _uuid(value: object) -> str:

@@ -64,3 +64,11 @@ def test_a_route_without_parameters_takes_none(hub: Served, operation: routes.Op
 
     with hub.no_trace():
         assert hub.ask(sent).status == 400
+
+
+def test_a_misspelt_parameter_is_named_and_a_foreign_name_is_not(hub: Served) -> None:
+    misspelt = hub.ask(hub.head("GET /v1/inbox?wiat=3 HTTP/1.1", hub.token()))
+    foreign = hub.ask(hub.head("GET /v1/inbox?Wait=3 HTTP/1.1", hub.token()))
+
+    assert misspelt.json["detail"] == "unknown member wiat"
+    assert foreign.json["detail"] == "unknown member"

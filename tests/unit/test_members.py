@@ -229,11 +229,43 @@ def test_what_is_no_object_has_no_members(value: object) -> None:
         Members({"outer": [value]}).objects("outer", 0, 1)
 
 
-def test_members_nobody_asked_for_are_refused_without_naming_them() -> None:
-    with pytest.raises(Malformed, match=r"^payload: unknown member$"):
-        Members({"secret": 1}).end()
-    with pytest.raises(Malformed, match=r"^outer: unknown member$"):
-        Members({"secret": 1}, "outer").end()
+def test_a_member_nobody_asked_for_is_refused_by_its_name() -> None:
+    with pytest.raises(Malformed, match=r"^payload: unknown member remark-2_x$") as refused:
+        Members({"remark-2_x": 1}).end()
+    assert refused.value.member == "remark-2_x"
+    with pytest.raises(Malformed, match=r"^outer: unknown member remark$") as refused:
+        Members({"remark": 1}, "outer").end()
+    assert refused.value.member == "outer.remark"
+
+
+@pytest.mark.parametrize("name", ["", "a" * 49, "Erika", "a b", "a\n", "é", "a.b", "\u202e", 7])
+def test_a_name_unlike_ours_is_not_repeated(name: Any) -> None:
+    with pytest.raises(Malformed, match=r"^outer: unknown member$") as refused:
+        Members({name: 1}, "outer").end()
+    assert refused.value.member == "outer"
+
+
+def test_a_refused_member_is_known_by_its_path() -> None:
+    outer = Members({"inner": {"list": [{"a": 1}], "late": 1}})
+    inner = outer.object("inner")
+    with pytest.raises(Malformed) as refused:
+        inner.objects("list", 1, 1)[0].text("a")
+    assert refused.value.member == "inner.list[].a"
+    with pytest.raises(Malformed) as refused:
+        inner.text("missing")
+    assert refused.value.member == "inner.missing"
+    with pytest.raises(Malformed) as refused:
+        outer.text("missing")
+    assert refused.value.member == "missing"
+    with pytest.raises(Malformed) as refused:
+        Members({"outer": {"a": 1}}).take("outer", lambda value: Members(value, "x").text("a"))
+    assert refused.value.member == "x.a"
+    with pytest.raises(Malformed) as refused:
+        Members(None, "where")
+    assert refused.value.member == "where"
+    with pytest.raises(Malformed) as refused:
+        ordered(["b", "a"], "letters")
+    assert refused.value.member == "letters"
 
 
 def test_order_is_strict() -> None:

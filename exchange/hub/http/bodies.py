@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from exchange import canonical
 from exchange.errors import Malformed, TooLarge
 from exchange.hub.settings import Http
+from exchange.members import unknown
 from exchange.wire.routes import FORM, JSON
 from exchange.wire.shapes import Shape, Text
 
