@@ -80,6 +80,19 @@ class OwnSignature:
             raise StatementNotAcceptable
         return self.signature
 
+    def statement(self, kind: Kind) -> bytes:
+        """Return the statement that she alone has signed; its signature is not verified here.
+
+        Raises:
+            StatementNotAcceptable: what she has signed is no such statement with her key.
+            Malformed: her key is weak.
+        """
+        if self.signed != to_sign(kind, payload_of(self.signed), self.key):
+            raise StatementNotAcceptable
+        protected, _, payload = self.signed.partition(".")
+        entry = jws.Entry(jws.ED25519, self.kid, kind.value, protected, self.signature)
+        return jws.write(payload, [entry])
+
     def verifies(self) -> bool:
         """Tell whether her key has signed exactly this; a weak key has signed nothing."""
         try:

@@ -21,6 +21,7 @@ from exchange.hub.storage.consents import NewConsent
 from exchange.hub.storage.log import Chain
 from exchange.rules import refuse, refused
 from exchange.statement import Kind, Verified, verify
+from exchange.vocabulary import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +93,34 @@ def _recorded(conn: Connection, consent: ConsentRecord) -> Recorded | None:
 
 
 def check(conn: Connection, hub: Hub, consent: ConsentRecord) -> None:
-    """Refuse a record that is wider than its agreement, or whose agreement is not in force.
+    """Refuse a record that breaks rules: wider than its agreement, or one that is not in force.
 
-    An agreement that is unknown and one of others look the same.
+    Raises:
+        LintRefused: with every finding.
+    """
+    scope, held = agreed(conn, hub, consent)
+    refuse(lint(consent, scope, agreement_held=held, now=hub.clock()))
+
+
+def agreed(conn: Connection, hub: Hub, consent: ConsentRecord) -> tuple[Scope, bool]:
+    """Return what the agreement of a record admits, and whether it was and is in force.
+
+    Raises:
+        LintRefused: it is unknown, or one of others: the two look the same.
     """
     now = hub.clock()
     stored = agreements.by_digest(conn, consent.agreement)
-    agreed = agreements.lock(conn, consent.agreement)
-    if stored is None or agreed is None:
+    standing = agreements.lock(conn, consent.agreement)
+    if stored is None or standing is None:
         raise _no_agreement()
     terms, scope = hub.records.agreement(conn, stored.digest, stored.statement)
     if consent.collected_by not in scope.parties:
         raise _no_agreement()
-    held = in_force(terms, agreed.signed, agreed.notices, agreed.ended_at, now=now) and in_force(
-        terms, agreed.signed, agreed.notices, agreed.ended_at, now=consent.collected_at
+    held = all(
+        in_force(terms, standing.signed, standing.notices, standing.ended_at, now=moment)
+        for moment in (now, consent.collected_at)
     )
-    refuse(lint(consent, scope, agreement_held=held, now=now))
+    return scope, held
 
 
 def _no_agreement() -> LintRefused:

@@ -3,19 +3,39 @@
 Nothing here is written, counted by code or logged: looking leaves no trace.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 
+from sqlalchemy import Connection
+
+from exchange import jws
+from exchange.audit.event import read_event
+from exchange.canonical import b64u, loads, unb64u
+from exchange.consent import render
 from exchange.consent.record import ConsentRecord
+from exchange.errors import Malformed, Unavailable
+from exchange.hub import opened
+from exchange.hub.opened import Opened
 from exchange.hub.parts import Hub
+from exchange.hub.storage import person
+from exchange.hub.storage.person import AskedErasure, Document, LoggedEvent, Standing
+from exchange.hub.stored import context_of
+from exchange.members import read_time
+from exchange.statement import LARGEST
 from exchange.vocabulary import Scope
 
 PAGE = 50
 """Events on one page."""
+CURSOR_SIZE = 6
+"""Bytes of the number of an event; the database counts to 63 bits."""
 
 State = Literal["valid", "not-yet", "ended"]
-Why = Literal["withdrawn", "agency", "agreement", "expired", "used-up"]
+Ended = Literal["withdrawn", "agency", "agreement"]
+Why = Literal[Ended, "expired", "used-up"]
+ENDS: tuple[Ended, ...] = ("withdrawn", "agency", "agreement")
+"""Why a consent has ended that was ended by somebody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,4 +143,126 @@ async def view(hub: Hub, code_text: str, *, cursor: str | None = None) -> Person
         code_text: as typed, of any length.
         cursor: `next` of the page before; one that is none of ours shows the first page.
     """
-    raise NotImplementedError
+    return await hub.db.read(_view, hub, code_text, _number(cursor))
+
+
+def _view(conn: Connection, hub: Hub, code_text: str, before: int | None) -> PersonView | None:
+    found = opened.consent(conn, hub, code_text)
+    if found is None:
+        return None
+    now = hub.clock()
+    record = found.record
+    standing = person.standing(conn, record.digest)
+    state, reason = _state(record, standing, now)
+    # One more than is shown tells whether there are older ones.
+    logged = person.events(conn, found.filed.chain, before=before, limit=PAGE + 1)
+    asked = person.asked_to_erase(conn, record.digest)
+    return PersonView(
+        record=record,
+        scope=found.scope,
+        text=_text(found),
+        state=state,
+        reason=reason,
+        ended_at=standing.ended_at,
+        recorded_at=found.filed.recorded_at,
+        used=standing.used,
+        may_withdraw=standing.ended_at is None or standing.ended_why == "agreement",
+        erasures=tuple(_erasure(one, now) for one in asked),
+        events=_events(conn, record.digest, logged[:PAGE]),
+        next=_cursor(logged[PAGE - 1].n) if len(logged) > PAGE else None,
+    )
+
+
+def _text(found: Opened) -> str:
+    try:
+        return render.notice_of(found.record, found.scope)
+    except Malformed as error:
+        raise Unavailable("the text of a stored record cannot be rendered") from error
+
+
+def _state(record: ConsentRecord, standing: Standing, now: datetime) -> tuple[State, Why | None]:
+    for why in ENDS:
+        if standing.ended_why == why:
+            return "ended", why
+    if now >= record.valid_until:
+        return "ended", "expired"
+    if record.uses != "recurring" and standing.used >= record.uses:
+        return "ended", "used-up"
+    return ("not-yet" if now < record.valid_from else "valid"), None
+
+
+def _events(conn: Connection, consent: str, logged: Sequence[LoggedEvent]) -> tuple[EventSeen, ...]:
+    read = [(read_event(entry.body), entry.detail) for entry in logged]
+    named = {members["manifest"] for members, _ in read if "manifest" in members}
+    stored = {found.digest: _document(found) for found in person.documents(conn, consent, named)}
+    return tuple(_event(members, detail, stored) for members, detail in read)
+
+
+def _event(
+    members: Mapping[str, Any], detail: bytes | None, stored: Mapping[str, DocumentSeen]
+) -> EventSeen:
+    to = members.get("to", ())
+    known = {} if detail is None else loads(detail, limit=LARGEST)
+    return EventSeen(
+        kind=members["kind"],
+        at=read_time(members["at"]),
+        by=members["by"],
+        to=(to,) if isinstance(to, str) else tuple(to),
+        document=stored.get(members.get("manifest", "")),
+        via=members.get("via"),
+        result=members.get("result"),
+        reasons=tuple(known.get("why", known.get("reason", "")).split()),
+    )
+
+
+def _document(found: Document) -> DocumentSeen:
+    context = context_of(found.manifest)
+    return DocumentSeen(
+        sender=context.sender,
+        category=context.category,
+        secrecy=context.secrecy.code,
+        stored_at=found.stored_at,
+        state=found.state,
+        recipients=tuple(
+            ReceiptSeen(
+                agency=receipt.agency,
+                collected_at=receipt.collected_at,
+                result=receipt.result,
+                reason=receipt.reason,
+            )
+            for receipt in found.receipts
+        ),
+    )
+
+
+def _erasure(asked: AskedErasure, now: datetime) -> ErasureSeen:
+    return ErasureSeen(
+        agency=asked.recipient,
+        asked_at=asked.asked_at,
+        due=asked.due,
+        answered_at=asked.answered_at,
+        result=asked.result,
+        ground=asked.ground,
+        until=None if asked.ground is None else _until(asked.confirmation),
+        overdue=asked.answered_at is None and asked.due <= now,
+    )
+
+
+def _until(confirmation: bytes | None) -> date:
+    """Return until when something is kept, from the answer; it was verified when it came."""
+    try:
+        answer = loads(unb64u(jws.read(confirmation or b"").payload), limit=LARGEST)
+        return date.fromisoformat(answer["until"])
+    except (Malformed, KeyError, TypeError, ValueError) as error:
+        raise Unavailable("a stored answer cannot be read") from error
+
+
+def _cursor(n: int) -> str:
+    return b64u(n.to_bytes(CURSOR_SIZE, "big"))
+
+
+def _number(cursor: str | None) -> int | None:
+    try:
+        return None if cursor is None else int.from_bytes(unb64u(cursor, size=CURSOR_SIZE), "big")
+    except Malformed:
+        return None

@@ -65,14 +65,11 @@ async def withdraw(
     if sought is None:
         raise NotFound
     verified, withdrawal = _verified(hub, sought, caller, statement)
-    chain = await _chain(hub, sought.chain)
+    chain = await chain_or_deferred(hub, sought.chain)
     ended = await hub.db.write_first(
         _withdraw, hub, consent_id, caller, (verified, withdrawal, chain), once
     )
-    # Committed: that was the guarantee. The rest is hygiene.
-    hub.streams.end(sought.digest)
-    hub.news.tell(sought.consent.recipients | sought.consent.releasers)
-    return Withdrawn(sought.digest, ended.ended_at)
+    return withdrawn(hub, sought.consent, ended)
 
 
 def _seek(
@@ -105,12 +102,12 @@ def _verified(
         raise StatementNotAcceptable from error
     if not may_end(withdrawal, sought.consent, sought.scope):
         raise StatementNotAcceptable
-    if not _told_in_time(withdrawal, sought.consent, now):
+    if not told_in_time(withdrawal, sought.consent, now):
         raise StatementNotAcceptable
     return verified, withdrawal
 
 
-def _told_in_time(withdrawal: Withdrawal, consent: ConsentRecord, now: datetime) -> bool:
+def told_in_time(withdrawal: Withdrawal, consent: ConsentRecord, now: datetime) -> bool:
     """Tell whether it was told after the consent was given and not in the future.
 
     Clocks of offices differ: a withdrawal minutes after the consent must not fail for that.
@@ -119,13 +116,24 @@ def _told_in_time(withdrawal: Withdrawal, consent: ConsentRecord, now: datetime)
     return consent.collected_at - skew <= withdrawal.received_at <= now + skew
 
 
-async def _chain(hub: Hub, chain: str) -> Chain:
+async def chain_or_deferred(hub: Hub, chain: str) -> Chain:
+    """Return the chain of a consent, without its key while the vault is away.
+
+    A withdrawal never waits for the vault: it commits now, its leaves are made later.
+    """
     try:
         return await hub.vault.chain(chain)
     except ExchangeError:
-        # A withdrawal never waits for the vault: it commits now, its leaves are made later.
         structlog.get_logger("exchange.hub.withdraw").warning("vault-away")
         return Chain(chain, None)
+
+
+def withdrawn(hub: Hub, consent: ConsentRecord, ended: ending.Ended) -> Withdrawn:
+    """Cut what runs under a consent whose end is committed, and wake those who wait."""
+    # Committed: that was the guarantee. The rest is hygiene.
+    hub.streams.end(consent.digest)
+    hub.news.tell(consent.recipients | consent.releasers)
+    return Withdrawn(consent.digest, ended.ended_at)
 
 
 def _withdraw(

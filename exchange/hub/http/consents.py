@@ -3,11 +3,12 @@
 from datetime import datetime
 from typing import Literal, cast
 
-from exchange.canonical import unb64u
+from exchange.canonical import b64u, unb64u
 from exchange.errors import NotFound
 from exchange.hub.http.binding import Routes
 from exchange.hub.http.call import Call
-from exchange.hub.record_consent import record_consent
+from exchange.hub.record_consent import Secrets, record_consent
+from exchange.hub.register_credential import register_credential
 from exchange.hub.storage import consents
 from exchange.hub.storage.consents import ConsentSeen
 from exchange.hub.withdraw import withdraw
@@ -23,14 +24,15 @@ def consent_routes() -> Routes:
     bound.handles(routes.CONSENTS)(list_consents)
     bound.handles(routes.GET_CONSENT)(get_consent)
     bound.handles(routes.WITHDRAW)(post_withdrawal)
+    bound.handles(routes.POST_CREDENTIAL)(post_credential)
     return bound
 
 
 async def post_consent(call: Call, *, body: shapes.ConsentGiven) -> shapes.ConsentRecorded:
     """Record a consent the caller has collected."""
-    log_key = unb64u(body.log_key, size=32)
+    drawn = Secrets(unb64u(body.log_key, size=32), body.credential)
     recorded = await record_consent(
-        call.hub, call.agency, body.statement.encode(), log_key, once=call.once
+        call.hub, call.agency, body.statement.encode(), drawn, once=call.once
     )
     return shapes.ConsentRecorded(
         id=recorded.id, consent=recorded.digest, recorded_at=recorded.recorded_at
@@ -68,6 +70,17 @@ async def post_withdrawal(
     return shapes.Withdrawn(
         id=path.id, consent=ended.consent, state="ended", ended_at=ended.ended_at
     )
+
+
+async def post_credential(
+    call: Call, *, path: shapes.IdPath, body: shapes.CredentialGiven
+) -> shapes.CredentialStored:
+    """Replace the person's code."""
+    registered = await register_credential(
+        call.hub, path.id, call.agency, body.credential, once=call.once
+    )
+    log_key = b64u(registered.log_key) if body.log_key else None
+    return shapes.CredentialStored(id=path.id, consent=registered.consent, log_key=log_key)
 
 
 def shape(found: ConsentSeen, now: datetime) -> shapes.Consent:

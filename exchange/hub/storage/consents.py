@@ -241,6 +241,13 @@ def endable(
     return None if row is None else _standing(row)
 
 
+def collected(conn: Connection, id: str, caller: str) -> ConsentStanding | None:  # noqa: A002
+    """Return the standing of a consent to the agency that collected it, or None."""
+    query = select(consents).where(consents.c.id == id, consents.c.collected_by == caller)
+    row = conn.execute(query).one_or_none()
+    return None if row is None else _standing(row)
+
+
 def consume_use(conn: Connection, granted: Permit) -> None:
     """Count one use of the consent behind `granted`, in the unit of work that decided it.
 

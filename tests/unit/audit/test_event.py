@@ -32,6 +32,7 @@ EVENTS: dict[str, Event] = {
         event.agreement_ended(at=AT, agreement=AGREEMENT),
         event.consent_recorded(at=AT, by="women-b", agreement=AGREEMENT, consent=CONSENT),
         event.consent_withdrawn(at=AT, by="person", consent=CONSENT, statement=REQUEST, via="page"),
+        event.receipt_reissued(at=AT, by="women-b", consent=CONSENT),
         event.request_made(at=AT, by="women-b", request=REQUEST, to="jobcentre-a"),
         event.disclosure_stored(
             at=AT,

@@ -1,0 +1,66 @@
+"""Register the person's code: its digest takes the place of the one before."""
+
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from exchange.audit import event
+from exchange.errors import NotFound, Unavailable
+from exchange.hub import repeat
+from exchange.hub.parts import Hub
+from exchange.hub.repeat import Once
+from exchange.hub.storage import consents, credentials, log
+from exchange.hub.storage.log import Chain
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A code that opens a consent from now on, or a value that nobody holds."""
+
+    consent: str
+    """Digest."""
+    log_key: bytes = field(repr=False)
+    """Key of the consent's log entries, for a receipt; never stored with an answer."""
+
+
+async def register_credential(
+    hub: Hub, consent_id: str, caller: str, credential: str | None, *, once: Once | None
+) -> Registered:
+    """Put the digest of another code in place; the one before opens nothing from then on.
+
+    Also after the consent has ended: the person may go on looking. The log says `receipt-reissued`
+    whether a code was issued, replaced or revoked.
+
+    Args:
+        hub: the parts.
+        consent_id: id of the record.
+        caller: its collecting agency.
+        credential: digest of the code, which the gateway has made; None for one that nobody
+            holds.
+        once: the caller's Idempotency-Key.
+
+    Raises:
+        NotFound: absent, or the caller has not collected it.
+        Conflict: the code opens another consent.
+    """
+    found = await hub.db.read(consents.collected, consent_id, caller)
+    if found is None:
+        raise NotFound
+    chain = await hub.vault.chain(found.chain)
+    if chain.key is None:
+        raise Unavailable
+    digest = credential or credentials.nobodys()
+    await hub.db.write(_register, hub, (found.digest, caller, digest), chain, once)
+    return Registered(found.digest, chain.key)
+
+
+def _register(
+    conn: Connection, hub: Hub, given: tuple[str, str, str], chain: Chain, once: Once | None
+) -> None:
+    consent, caller, digest = given
+    if consents.find(conn, consent) is None:  # locks it; it may have been erased meanwhile
+        raise NotFound
+    now = hub.clock()
+    repeat.claim(conn, once, now=now)
+    if credentials.replace(conn, consent, digest):
+        log.record(conn, chain, event.receipt_reissued(at=now, by=caller, consent=consent))
