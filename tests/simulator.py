@@ -234,8 +234,8 @@ class Simulator:
             party["kid"] = self.offices[party["agency"]].identity.kid
         return payload
 
-    async def agree(self, **members: Any) -> str:
-        """Record an agreement that both parties have signed; return its digest."""
+    async def propose(self, **members: Any) -> None:
+        """Record an agreement that only `jobcentre-a`, which drafted it, has signed."""
         payload = self.agreement_payload(**members)
         statement = sign(Kind.AGREEMENT, payload, self.offices[RECIPIENT].identity)
         posted = await self.call(
@@ -247,6 +247,10 @@ class Simulator:
         verified = verify(statement, (Kind.AGREEMENT,), {card.kid: card}, now=self.now)
         self.scope = read_agreement(verified).scope()
         self.agreement_id = payload["id"]
+
+    async def agree(self, **members: Any) -> str:
+        """Record an agreement that both parties have signed; return its digest."""
+        await self.propose(**members)
         signed = await self.sign_agreement(SENDER)
         assert signed.json["state"] == "in-force", signed.body
         return self.agreement

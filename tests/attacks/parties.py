@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from exchange import canonical
 from exchange.hub.http.uploads import OFFSET
 from exchange.statement import Kind, seconds, sign
 from exchange.wire import routes
@@ -71,14 +70,7 @@ class Parties(Simulator):
 
     async def agree(self, **members: Any) -> str:
         """Record an agreement that all four parties have signed; return its digest."""
-        statement = sign(
-            Kind.AGREEMENT, self.agreement_payload(**members), self.offices[RECIPIENT].identity
-        )
-        posted = await self.call(
-            RECIPIENT, routes.POST_AGREEMENT, json={"statement": statement.decode()}
-        )
-        assert posted.status == 201, posted.body
-        self.agreement, self.agreement_id = canonical.digest(statement), posted.json["id"]
+        await self.propose(**members)
         for agency in (SENDER, COLLECTOR):
             await self.sign_agreement(agency)
         signed = await self.sign_agreement(PARTY)
