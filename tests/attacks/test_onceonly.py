@@ -17,17 +17,17 @@ async def used(parties: Parties, given: Given) -> int:
     return count
 
 
-@pytest.mark.parametrize(("uses", "expected"), [("once", 1), (3, 3)])
-async def test_twenty_at_once_use_a_consent_as_often_as_it_says(
+@pytest.mark.parametrize(("uses", "expected"), [("once", 1), (7, 7), ("recurring", 50)])
+async def test_fifty_at_once_use_a_consent_as_often_as_it_says(
     parties: Parties, uses: object, expected: int
 ) -> None:
     consent = await parties.consent(uses=uses)
-    letters = [parties.letter(consent.digest) for _ in range(20)]
+    letters = [parties.letter(consent.digest) for _ in range(50)]
 
     answers = await asyncio.gather(*(parties.send(letter) for letter in letters))
 
     statuses = sorted(answer.status for answer in answers)
-    assert statuses == [201] * expected + [403] * (20 - expected)
+    assert statuses == [201] * expected + [403] * (50 - expected)
     assert await used(parties, consent) == expected
     assert await parties.count("disclosures") == expected
     assert await parties.count("headers") == expected
