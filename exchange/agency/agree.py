@@ -22,6 +22,7 @@ from exchange.agreement.signing import (
 )
 from exchange.agreement.term import Fixed, earliest_end
 from exchange.canonical import Json, digest
+from exchange.consent.proofread import proofread
 from exchange.errors import (
     Conflict,
     HubMisbehaves,
@@ -29,6 +30,7 @@ from exchange.errors import (
     Malformed,
     StatementNotAcceptable,
 )
+from exchange.rules import refuse
 from exchange.statement import Kind, Verified, seconds, sign, verify
 from exchange.wire import shapes
 
@@ -93,6 +95,7 @@ async def propose(gateway: Gateway, draft: Mapping[str, Json]) -> Agreement:
         data = sign(Kind.AGREEMENT, payload, gateway.identity)
         agreement = read_agreement(_own(gateway, data, Kind.AGREEMENT, now))
         check_keys(gateway, agreement)
+        refuse(proofread(agreement.notices))
         # Durable before the hub hears of it: a crash after this sends the same bytes again.
         signed.keep(gateway.home, name, data)
     verified = _own(gateway, data, Kind.AGREEMENT, now)
@@ -129,9 +132,11 @@ async def sign_agreement(gateway: Gateway, agreement: Agreement) -> shapes.Agree
 
     Raises:
         Conflict: a party is not pinned, or pinned to another key than the agreement names.
+        LintRefused: a text in it breaks rules.
         Malformed: this agency is no party, or has drafted it and thereby signed it.
     """
     check_keys(gateway, agreement)
+    refuse(proofread(agreement.notices))
     if gateway.agency not in agreement.agencies or gateway.agency == agreement.drafted_by:
         raise Malformed("the one who drafted an agreement has signed it; the other parties sign")
     name = f"agreement-signature-{agreement.id}.jws"

@@ -22,6 +22,7 @@ from exchange.agency.settings import read_settings
 from exchange.agreement.record import Agreement
 from exchange.agreement.term import Fixed, year_end
 from exchange.cli import agreement_draft
+from exchange.cli.agreement_texts import texts
 from exchange.cli.passphrase import Asking
 from exchange.days import day_of, last_day
 from exchange.errors import Malformed, Misconfigured
@@ -49,7 +50,7 @@ def agreement_app() -> App:
         help="Propose, sign and show agreements between agencies.",
         help_format="plaintext",
     )
-    for command in (propose, sign, show, notice):
+    for command in (propose, texts, sign, show, notice):
         app.command(command)
     return app
 

@@ -37,7 +37,12 @@ class Reviewer(StrEnum):
 
 def shipped() -> tuple[NoticeText, ...]:
     """Return the texts that come with this package, in all languages, sorted by `key`."""
-    return read_texts(files("exchange.consent").joinpath("notices"))
+    return read_texts(shipped_folder())
+
+
+def shipped_folder() -> Traversable:
+    """Return the folder of the texts that come with this package."""
+    return files("exchange.consent").joinpath("notices")
 
 
 def read_texts(folder: Traversable) -> tuple[NoticeText, ...]:

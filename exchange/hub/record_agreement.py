@@ -14,6 +14,7 @@ from exchange.agreement.signing import (
     read_signature,
 )
 from exchange.audit import event
+from exchange.consent.proofread import proofread
 from exchange.days import last_day
 from exchange.errors import Malformed, NotFound, StatementNotAcceptable
 from exchange.hub import repeat
@@ -22,6 +23,7 @@ from exchange.hub.repeat import Once
 from exchange.hub.storage import agencies, agreements, log
 from exchange.hub.storage.agreements import NewAgreement
 from exchange.hub.storage.log import Chain
+from exchange.rules import refuse
 from exchange.statement import Kind, Verified, verify
 
 
@@ -30,12 +32,13 @@ async def record_agreement(hub: Hub, caller: str, statement: bytes, *, once: Onc
 
     Raises:
         StatementNotAcceptable: not an agreement this caller has signed.
-        LintRefused: it breaks rules that its types decide.
+        LintRefused: it breaks rules that its types decide, or a text in it does.
         Conflict: its id was used for another agreement.
     """
     verified = _verified(hub, caller, statement, Kind.AGREEMENT)
     try:
         agreement = read_agreement(verified)
+        refuse(proofread(agreement.notices))
     except Malformed as error:
         raise StatementNotAcceptable from error
     if not await hub.db.read(agreements.known, agreement.id, agreement.digest):
