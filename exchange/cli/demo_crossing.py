@@ -23,7 +23,11 @@ PAGES = 4
 """Pages of the scan: four of 8.7 MB make 35 MB."""
 CATEGORY = "rent-arrears-letter"
 MEBI = 1024 * 1024
-FORM = ("Consent (demonstration)", "", "I agree that the jobcentre sends rent arrears letters to")
+FORM = (
+    "Consent (demonstration)",
+    "",
+    "This stands for the scan of the form the client has signed.",
+)
 SUBJECT = f"""\
 family_name = "{CANARY}"
 given_name = "a client"
@@ -58,15 +62,16 @@ def record_consent(scene: Scene, refusal: Answer, *, until_day: str) -> Consent:
         drafts = scene.folder / "drafts"
         (drafts / "subject.toml").write_text(SUBJECT, encoding="utf-8")
         (drafts / "form.pdf").write_bytes(pdf(FORM))
-        (drafts / "form.txt").write_text("\n".join(FORM), encoding="utf-8")
         draft = drafts / "consent.toml"
-        scene.processes.run(
+        scene.act(
+            SENDER,
             *("consent", "new", str(draft), "--agreement", AGREEMENT_ID, "--purpose"),
             *("housing-loss", "--releaser", SENDER, "--recipient", RECIPIENT, "--category"),
             *(CATEGORY, "--uses", "recurring", "--until", until_day, "--lang", "en"),
-            *("--notice", str(drafts / "form.txt"), "--evidence", str(drafts / "form.pdf")),
-            *("--subject", str(drafts / "subject.toml")),
+            *("--evidence", str(drafts / "form.pdf"), "--subject", str(drafts / "subject.toml")),
         )
+        text = (drafts / "consent.en.txt").read_text(encoding="utf-8")
+        notes.add(f"the client reads before: {text.splitlines()[0]}, {len(text.split())} words")
         shown = scene.act(SENDER, "consent", "sign", str(draft))
         consent = Consent(word_after(shown, "recorded"), word_after(shown, "digest"))
         for named in (draft, drafts / "subject.toml"):

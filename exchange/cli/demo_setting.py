@@ -31,10 +31,6 @@ sender = "notices@hub.example"
 hub_name = "Exchange of the district (demo)"
 """
 AGREEMENT_ID = "7a0c2f9e-4d1b-4a57-9c3e-2b8f6d5e1a90"
-UNDERTAKING = """\
-We use what we receive under this agreement only for the purpose it was sent for, and pass it on
-only as the law allows (section 78 of the Tenth Book of the Social Code).
-"""
 AGREEMENT = f"""\
 id = "{AGREEMENT_ID}"
 title = "Agreement of jobcentre and women's organisation to keep homes (demo)"
@@ -78,11 +74,11 @@ release = "consent"
 
 [[undertakings]]
 agency = "{RECIPIENT}"
-file = "undertaking.txt"
 
 [retention]
 years = 3
 words.de = "drei Jahre nach ihrem Ende, dann bis zum Jahresende"
+words.de-simple = "3 Jahre und bis zum Ende vom Jahr"
 words.en = "three years after it ended, then to the end of that year"
 
 [limits]
@@ -128,7 +124,6 @@ def agree(scene: Scene, *, today: str) -> None:
     with scene.report.step("The agreement is proposed, and signed by both: in force") as notes:
         drafts = scene.folder / "drafts"
         drafts.mkdir()
-        (drafts / "undertaking.txt").write_text(UNDERTAKING, encoding="utf-8")
         draft = drafts / "agreement.toml"
         draft.write_text(AGREEMENT.format(today=today, year=today[:4]), encoding="utf-8")
         scene.act(SENDER, "agreement", "propose", str(draft))
