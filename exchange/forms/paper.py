@@ -5,13 +5,24 @@ A consent form, the withdrawal form to match, and the receipt. Their text is exa
 every page. Everything else on a paper (name, boxes, signatures, codes) lies outside that text.
 """
 
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 
+from exchange.canonical import sha256_hex
+from exchange.consent import render
 from exchange.consent.record import ConsentRecord
+from exchange.consent.texts import newest
+from exchange.consent.words import Interpreter
+from exchange.forms.labels import labels, spoken
 from exchange.vocabulary import Scope
 
 DIGEST_SHOWN = 10
 """Characters of the text's digest in the footer: enough to match a scan and a record by eye."""
+ENTRY = "- "
+"""How a line of a rendered text begins that is one entry of a list."""
+RIGHT_TO_LEFT = frozenset({"ar", "ckb", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"})
+"""Languages written from right to left, by their first subtag."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +54,91 @@ class Secrets:
     keeps the fragment in its history."""
 
 
-def consent_form(consent: ConsentRecord, scope: Scope, head: Head = BLANK) -> "Paper":
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A name and what stands behind it; an empty value is a line to write on."""
+
+    label: str
+    value: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Lines of a text that belong together: entries of one list, or one paragraph each."""
+
+    entries: bool
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block of a text."""
+
+    heading: str | None
+    """Its first line, where that is no sentence."""
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A question with boxes to tick; none is ticked."""
+
+    legend: str
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A QR code, and what is printed beside it."""
+
+    target: str = field(repr=False)
+    """What a scanner reads."""
+    caption: str
+    """Says what it is; also the alternative text."""
+    address: Line
+    """The address of the page, to be typed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paper:
+    """One paper; `exchange.forms.page.html` and `exchange.forms.document.pdf` render it."""
+
+    lang: str
+    """BCP 47, of the text."""
+    labels_lang: str
+    """BCP 47, of everything around the text."""
+    title: str
+    """First line of the text."""
+    head: tuple[Line, ...]
+    blocks: tuple[Block, ...]
+    """The text, whole and in order; the first block begins with the title."""
+    choices: tuple[Choice, ...] = ()
+    signers: tuple[str, ...] = ()
+    """As what somebody signs; one box for each."""
+    secrets: tuple[Line, ...] = field(default=(), repr=False)
+    remark: str = ""
+    """Stands under the secrets."""
+    link: Link
+    footer: str
+    """Which text it is, and how its digest begins; at the foot of every page."""
+
+    @property
+    def words(self) -> Mapping[str, str]:
+        """The labels."""
+        return labels()[self.labels_lang]
+
+    @property
+    def easy(self) -> bool:
+        """Whether the text is in easy language, which is printed larger."""
+        return "simple" in self.lang.split("-")
+
+    @property
+    def right_to_left(self) -> bool:
+        """Whether the text is written from right to left."""
+        return self.lang.partition("-")[0] in RIGHT_TO_LEFT
+
+
+def consent_form(consent: ConsentRecord, scope: Scope, head: Head = BLANK) -> Paper:
     """Return the form for one consent: its text, boxes to tick and to sign. Nothing is ticked.
 
     Args:
@@ -54,19 +149,54 @@ def consent_form(consent: ConsentRecord, scope: Scope, head: Head = BLANK) -> "P
     Raises:
         Malformed: the agreement has no such text, or lacks a word that the text needs.
     """
-    raise NotImplementedError
+    lang = consent.notice.lang
+    said = labels()[spoken(lang)]
+    text = render.notice_of(consent, scope)
+    return Paper(
+        lang=lang,
+        labels_lang=spoken(lang),
+        title=_title(text),
+        head=_head(said, head),
+        blocks=blocks_of(text),
+        choices=(
+            Choice(said["recipients"], _names(consent.recipients, scope)),
+            Choice(said["categories"], _categories(consent.categories, scope, lang)),
+            Choice(
+                said["interpreter"],
+                tuple(said[f"interpreter_{option.value}"] for option in Interpreter),
+            ),
+            Choice(
+                said["receipt"],
+                tuple(said[f"receipt_{option}"] for option in ("taken", "kept", "none")),
+            ),
+        ),
+        signers=tuple(said[signer.role.value] for signer in consent.signers),
+        link=_link(scope, said),
+        footer=_footer(said, (consent.notice.id, consent.notice.version, lang), text),
+    )
 
 
-def withdrawal_form(scope: Scope, *, lang: str, head: Head = BLANK) -> "Paper":
+def withdrawal_form(scope: Scope, *, lang: str, head: Head = BLANK) -> Paper:
     """Return the form that takes a consent back; it asks for no reason.
 
     Raises:
         Malformed: the agreement has no such text in this language.
     """
-    raise NotImplementedError
+    said = labels()[spoken(lang)]
+    text = render.withdrawal_form(scope, lang=lang)
+    return Paper(
+        lang=lang,
+        labels_lang=spoken(lang),
+        title=_title(text),
+        head=_head(said, head),
+        blocks=blocks_of(text),
+        signers=(said["withdrawing"],),
+        link=_link(scope, said),
+        footer=_footer(said, newest(scope.notices, "withdrawal-form", lang).key, text),
+    )
 
 
-def receipt(scope: Scope, *, lang: str, secrets: Secrets | None) -> "Paper":
+def receipt(scope: Scope, *, lang: str, secrets: Secrets | None) -> Paper:
     """Return the receipt: address of the page, and the codes where any were issued.
 
     It names no office, no purpose and no kind of document: others at home may read it.
@@ -74,12 +204,79 @@ def receipt(scope: Scope, *, lang: str, secrets: Secrets | None) -> "Paper":
     Raises:
         Malformed: the agreement has no such text in this language.
     """
-    raise NotImplementedError
+    said = labels()[spoken(lang)]
+    text = render.receipt(scope, code=secrets.code if secrets else None, lang=lang)
+    return Paper(
+        lang=lang,
+        labels_lang=spoken(lang),
+        title=_title(text),
+        head=(),
+        blocks=blocks_of(text),
+        secrets=_secrets(said, secrets),
+        remark=said["log_key_use"] if secrets and secrets.log_key else "",
+        link=_link(scope, said, secrets),
+        footer=_footer(said, newest(scope.notices, "receipt", lang).key, text),
+    )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paper:
-    """One paper; `exchange.forms.page.html` and `exchange.forms.document.pdf` render it."""
+def blocks_of(text: str) -> tuple[Block, ...]:
+    """Return the blocks of a rendered text; joined again they are the text, line by line.
 
-    lang: str
-    """BCP 47, of the text."""
+    A text has no mark-up. The first line of a block is its heading unless it is a sentence or
+    introduces what follows; how it looks is no part of what is hashed.
+    """
+    return tuple(_block(block.split("\n")) for block in text.removesuffix("\n").split("\n\n"))
+
+
+def _block(lines: list[str]) -> Block:
+    sentence = lines[0].endswith((".", ":", ",")) or ": " in lines[0]
+    headed = not sentence and not lines[0].startswith(ENTRY)
+    rest = lines[1:] if headed else lines
+    parts = tuple(
+        Part(entries, tuple(line.removeprefix(ENTRY) if entries else line for line in grouped))
+        for entries, grouped in groupby(rest, key=lambda line: line.startswith(ENTRY))
+    )
+    return Block(lines[0] if headed else None, parts)
+
+
+def _title(text: str) -> str:
+    return text.partition("\n")[0]
+
+
+def _head(said: Mapping[str, str], head: Head) -> tuple[Line, ...]:
+    return (
+        Line(said["name"], head.name),
+        Line(said["born"], head.born),
+        Line(said["case_number"], head.case_number),
+    )
+
+
+def _names(agencies: Iterable[str], scope: Scope) -> tuple[str, ...]:
+    return tuple(scope.parties[agency].name for agency in sorted(agencies))
+
+
+def _categories(codes: Collection[str], scope: Scope, lang: str) -> tuple[str, ...]:
+    """Return the labels the text names them with: it was rendered, so all of them are there."""
+    return tuple(scope.vocabulary.categories[code].labels[lang] for code in sorted(codes))
+
+
+def _secrets(said: Mapping[str, str], secrets: Secrets | None) -> tuple[Line, ...]:
+    if secrets is None:
+        return ()
+    key = (Line(said["log_key"], secrets.log_key),) if secrets.log_key else ()
+    return (Line(said["code"], secrets.code), *key)
+
+
+def _link(scope: Scope, said: Mapping[str, str], secrets: Secrets | None = None) -> Link:
+    """Return the QR code: it ends at the page's address unless the person wished otherwise."""
+    page = scope.texts.page
+    target = page if "://" in page else f"https://{page}"
+    if secrets is None or not secrets.in_qr:
+        return Link(target, said["qr"], Line(said["address"], page))
+    carried = ".".join(filter(None, (secrets.code, secrets.log_key)))
+    return Link(f"{target}#{carried}", said["qr_secret"], Line(said["address"], page))
+
+
+def _footer(said: Mapping[str, str], key: tuple[str, str, str], text: str) -> str:
+    shown = sha256_hex(text.encode("utf-8"))[:DIGEST_SHOWN]
+    return f"{said['print']} {' '.join(key)} · {said['digest']} {shown}"
