@@ -7,12 +7,14 @@ from uuid import uuid4
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from exchange.canonical import b64u
+from exchange.canonical import b64u, digest, unb64u
 from exchange.consent.credential import Credential, Purpose
 from exchange.consent.draft import NO_TEXT, STAND_IN_KEY, draft_of
+from exchange.consent.own_key import OwnSignature, payload_of
 from exchange.consent.record import read_payload
+from exchange.hub.drafts import open_draft, prepare, sign_draft
 from exchange.members import write_time
-from exchange.statement import Kind, seconds
+from exchange.statement import Kind, seconds, sign
 from exchange.wire import routes
 from tests.samples import CONSENT, changed
 from tests.simulator import SENDER, Answer, Given, Simulator
@@ -82,3 +84,41 @@ def draft(sim: Simulator, **members: Any) -> dict[str, Any]:
 def written(payload: dict[str, Any]) -> str:
     """Return a draft as it is uploaded."""
     return draft_of(read_payload(payload, Kind.CONSENT_ELECTRONIC, digest="")).decode()
+
+
+async def upload(sim: Simulator, payload: dict[str, Any], **options: Any) -> tuple[Answer, str]:
+    """Upload a draft with a fresh invitation; return the answer and the invitation as printed."""
+    invitation = fresh(Purpose.INVITATION)
+    body = {"draft": written(payload), "invitation": invitation.digest}
+    answer = await sim.call(options.pop("agency", SENDER), routes.POST_DRAFT, json=body, **options)
+    return answer, invitation.text
+
+
+async def sign_at_page(sim: Simulator, invitation: str, key: OwnKey) -> bool:
+    """Read and sign a draft as her browser does."""
+    shown = await open_draft(sim.hub, invitation)
+    assert shown is not None
+    to_sign = await prepare(sim.hub, invitation, at=shown.at, person_key=key.public)
+    assert to_sign is not None
+    return await sign_draft(sim.hub, invitation, to_sign=to_sign, signature=key.sign(to_sign))
+
+
+def completed(sim: Simulator, signed: dict[str, Any]) -> Given:
+    """Return the consent that an agency makes of what the person has signed."""
+    payload = payload_of(signed["signed"])
+    own = OwnSignature(unb64u(payload["person_key"]), signed["signed"], unb64u(signed["signature"]))
+    identity = sim.offices[SENDER].identity
+    statement = sign(Kind.CONSENT_ELECTRONIC, payload, identity, own)
+    return Given(payload["id"], digest(statement), statement, secrets.token_bytes(32))
+
+
+async def electronic_consent(sim: Simulator, key: OwnKey, **members: Any) -> Given:
+    """Record a consent that the person has signed with her own key on the page."""
+    payload = draft(sim, **members)
+    _, invitation = await upload(sim, payload)
+    assert await sign_at_page(sim, invitation, key)
+    signed = await sim.call(SENDER, routes.GET_DRAFT, id=payload["id"])
+    given = completed(sim, signed.json)
+    recorded = await sim.record(given)
+    assert recorded.status == 201, recorded.body
+    return given
