@@ -198,8 +198,10 @@ def test_a_receipt_names_no_office_no_purpose_no_kind_of_document(
     printed = f"{joined(paper.blocks)} {paper} {paper.link.target}".casefold()
     vocabulary = SCOPE.vocabulary
     telling = [*(name for party in SCOPE.parties.values() for name in (party.name, party.agency))]
-    for entry in (*vocabulary.purposes.values(), *vocabulary.categories.values()):
-        telling += [entry.code, *entry.labels.values()]
+    for purpose in vocabulary.purposes.values():
+        telling += [purpose.code, *purpose.labels.values()]
+    for category in vocabulary.categories.values():
+        telling += [category.code, *category.labels.values()]
     telling += [SCOPE.texts.title, SCOPE.texts.operator, "jobcenter", "beratung"]
     assert [word for word in telling if word.casefold() in printed] == []
 
