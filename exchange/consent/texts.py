@@ -84,6 +84,7 @@ def _numbers(written: str) -> tuple[int, ...]:
 
 def _text(folder: Traversable, entry: Members) -> NoticeText:
     text_id = entry.code("id")
+    kind_of(text_id)
     number, lang = entry.take("version", version), entry.take("lang", language)
     reviewed = entry.flag("reviewed")
     if reviewed:  # who says so is part of saying so
@@ -98,7 +99,6 @@ def _text(folder: Traversable, entry: Members) -> NoticeText:
         superseded_at=entry.take("superseded_at", _moment) if entry.has("superseded_at") else None,
     )
     entry.end()
-    kind_of(found.id)
     if sha256_hex(found.text.encode("utf-8")) != found.sha256:
         raise Malformed(f"{'/'.join(found.key)}: not the digest that index.toml lists")
     return found
