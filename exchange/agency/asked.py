@@ -84,13 +84,13 @@ async def take(gateway: Gateway, offered: shapes.DocumentRequest) -> bool:
     return True
 
 
-def every(home: Home) -> list[Asked]:
+def list_asked(home: Home) -> list[Asked]:
     """Return the requests that wait here, the most urgent first."""
     found = [_read(path) for path in home.requests.glob("*.json")]
     return sorted(found, key=lambda asked: (asked.deadline, asked.id))
 
 
-def find(home: Home, request_id: str) -> Asked:
+def find_asked(home: Home, request_id: str) -> Asked:
     """Return one request that waits here.
 
     Raises:

@@ -7,9 +7,10 @@ reason; this one has.
 import re
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from exchange.agency.asked import find_asked
 from exchange.agency.origins import size_of
 from exchange.agency.parts import Gateway
 from exchange.agency.records import KnownAgreement, KnownConsent
@@ -48,6 +49,8 @@ class Draft:
     reference: str | None = None
     replaces: str | None = None
     """Id of the disclosure that this sends again."""
+    answers: str | None = None
+    """Id of the request that this answers."""
     seen_by_person: bool = False
     """Whether the person has seen these very files and said yes."""
 
@@ -84,6 +87,8 @@ async def plan(gateway: Gateway, draft: Draft, recipients: Sequence[str]) -> Pla
         raise NotCovered((decision.Reason.AGREEMENT.value,))
     keys = [await gateway.partners.key_of(agency, now=now) for agency in sorted(recipients)]
     terms = _terms(gateway, draft, consent, agreement, now)
+    if draft.answers is not None:
+        terms = replace(terms, request=_answered(gateway, draft, draft.answers, recipients))
     brought = await gateway.origins.of(draft.files)
     await _decide(gateway, terms, keys, consent, brought)
     _check_release(gateway, draft, agreement, recipients)
@@ -129,6 +134,16 @@ def _terms(
         exp=max(seconds(exp), seconds(now) + 1),  # an ended one is denied below, with its reason
         replaces=draft.replaces,
     )
+
+
+def _answered(gateway: Gateway, draft: Draft, request_id: str, recipients: Sequence[str]) -> str:
+    """Return the digest of the request that a draft answers."""
+    request = find_asked(gateway.home, request_id)
+    if list(recipients) != [request.agency]:
+        raise Malformed("a request is answered to the agency that made it, and to no other")
+    if draft.category not in request.categories:
+        raise Malformed("the request asks for other kinds of documents")
+    return request.digest
 
 
 async def _decide(

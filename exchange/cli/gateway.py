@@ -108,6 +108,7 @@ def send(  # noqa: PLR0913  # each is an option of its own
     seen_by_person: bool = False,
     third_party: bool = False,
     replaces: str | None = None,
+    answers: str | None = None,
     home: Home = Path(),
     passphrase_fd: Descriptor = None,
     demo: Demo = False,
@@ -142,6 +143,8 @@ def send(  # noqa: PLR0913  # each is an option of its own
         The files also tell of other persons, inseparably.
     replaces
         Id of the disclosure that this sends again.
+    answers
+        Id of the partner's request that this answers; `exchange requests list` shows it.
     """
     from exchange.agency.plan import Draft
     from exchange.agency.send import Watched, resume, sweep_outgoing
@@ -158,6 +161,7 @@ def send(  # noqa: PLR0913  # each is an option of its own
         remark=_text(remark_file),
         reference=_text(reference_file),
         replaces=replaces,
+        answers=answers,
         seen_by_person=seen_by_person,
     )
 
@@ -194,6 +198,8 @@ def fetch(*, home: Home = Path(), passphrase_fd: Descriptor = None, demo: Demo =
             done = await poll.fetch(gateway, reception)
         for outcome, count in sorted(done.outcomes.items()):
             print(f"{outcome.value} {count}")
+        if done.asked:
+            print(f"asked {done.asked}; exchange requests list shows what partners ask for")
         for trouble in done.troubles:
             print(f"exchange: {trouble}", file=sys.stderr)
         return 1 if done.troubles else 0

@@ -9,12 +9,14 @@ from sqlalchemy import Connection
 
 from exchange.agency import arrivals, state
 from exchange.agency import home as homes
+from exchange.agency.asked import list_asked
 from exchange.agency.keyfiles import KeyFiles, Unlock, credentials_directory, no_passphrase
 from exchange.agency.pins import read_pins
 from exchange.agency.rekey import Ring
 from exchange.agency.settings import GatewaySettings, read_settings
 from exchange.agency.state import Erasing, Receiving, Sending
 from exchange.cli.advice import ADVICE, UNKNOWN
+from exchange.days import last_day
 from exchange.keyring.fingerprint import spoken
 from exchange.sqlite_file import reader_engine
 
@@ -39,6 +41,9 @@ def show(root: Path, unlock: Unlock | None) -> None:
         _show_ages(ring, now, readable=unlock is not None or not files.is_protected())
     pins = ", ".join(read_pins(home.pins)) or "nobody yet"
     print(f"pinned: {pins}")
+    for waiting in list_asked(home):
+        print(f"{waiting.agency} asks for documents until {last_day(waiting.deadline)};")
+        print(f"  read it with: exchange requests show {waiting.id}")
     if not home.state_file.exists():
         print("nothing was sent or received yet")
         return

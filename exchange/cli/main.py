@@ -74,6 +74,7 @@ def _commands() -> dict[str, tuple[Callable[[], App], str]]:
         "keys": (_keys, "Make, show, rotate, pin and revoke an agency's keys."),
         "agreement": (_agreement, "Propose, sign and show agreements between agencies."),
         "consent": (_consent, "Record, sign, show and withdraw a person's consent."),
+        "requests": (_requests, "Ask a partner for documents, and see what partners ask for."),
         "demo": (_demo, "Show the whole journey of a document on this machine."),
     }
 
@@ -106,6 +107,12 @@ def _consent() -> App:
     from exchange.cli.consent import consent_app
 
     return consent_app()
+
+
+def _requests() -> App:
+    from exchange.cli.requests import requests_app
+
+    return requests_app()
 
 
 def _demo() -> App:

@@ -18,12 +18,15 @@ from exchange import canonical, jws
 from exchange.canonical import b64u
 from exchange.errors import ExchangeError, NotFound
 from exchange.keyid import IdentityCard
+from exchange.members import read_time
 from exchange.wire import problems, routes, shapes
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-LISTS = {name: f"list_{name}" for name in ("agencies", "agreements", "consents", "erasures")}
+LISTS = {
+    name: f"list_{name}" for name in ("agencies", "agreements", "consents", "erasures", "requests")
+}
 """Methods whose operation has the name of what the double keeps."""
 
 
@@ -73,6 +76,7 @@ class Double:
         self.consents: dict[str, shapes.Consent] = {}
         self.kept: dict[str, Kept] = {}
         self.erasures: dict[str, shapes.Erasure] = {}
+        self.requests: dict[str, shapes.DocumentRequest] = {}
         self.replaced: dict[str, Handler] = {}
         self.calls: list[str] = []
         self.headers: dict[str, str] = {}
@@ -261,6 +265,11 @@ class Double:
             for number, kept in enumerate(self.kept.values(), start=1)
             if caller(request) in kept.offered_to
         ]
+        entries += [
+            shapes.Waiting(cursor=f"c{number}", request=made)
+            for number, made in enumerate(self.requests.values(), start=len(self.kept) + 1)
+            if made.to == caller(request)
+        ]
         after = int(request.query.get("after", "c0")[1:])
         entries = [entry for entry in entries if int(entry.cursor[1:]) > after]
         last = entries[-1].cursor if entries else request.query.get("after")
@@ -313,6 +322,29 @@ class Double:
         kept.state = "ended"
         kept.offered_to.clear()
         return answer(shapes.Recalled(id=request.match_info["id"], state="ended"))
+
+    async def post_request(self, request: web.Request) -> web.StreamResponse:
+        statement = (await body(request))["statement"]
+        asked = payload_of(statement.encode())
+        made = shapes.DocumentRequest(
+            id=asked["id"],
+            request=canonical.digest(statement.encode()),
+            agency=asked["agency"],
+            to=asked["to"],
+            agreement=asked["agreement"],
+            purpose=asked["purpose"],
+            categories=tuple(asked["categories"]),
+            consent=asked.get("consent"),
+            asked_at=self.clock(),
+            deadline=read_time(asked["deadline"]),
+            state="open",
+            statement=statement,
+        )
+        self.requests.setdefault(made.id, made)
+        return answer(made.model_copy(update={"statement": None}), status=201)
+
+    async def list_requests(self, _request: web.Request) -> web.StreamResponse:
+        return answer(shapes.Requests(requests=tuple(self.requests.values())))
 
     async def list_erasures(self, _request: web.Request) -> web.StreamResponse:
         return answer(shapes.Erasures(erasures=tuple(self.erasures.values())))
