@@ -76,7 +76,7 @@ class OwnSignature:
         Raises:
             StatementNotAcceptable: she has signed something else.
         """
-        if signed != self.signed.encode("ascii"):
+        if signed != self.signed.encode("utf-8"):
             raise StatementNotAcceptable
         return self.signature
 
@@ -97,7 +97,7 @@ class OwnSignature:
         """Tell whether her key has signed exactly this; a weak key has signed nothing."""
         try:
             key = Ed25519PublicKey.from_public_bytes(person_key(self.key))
-            key.verify(self.signature, self.signed.encode("ascii"))
+            key.verify(self.signature, self.signed.encode("utf-8"))
         except (Malformed, InvalidSignature):
             return False
         return True

@@ -11,6 +11,8 @@ from exchange.consent.withdrawal import (
     Channel,
     EndReason,
     Withdrawal,
+    by_code,
+    is_by_code,
     may_end,
     payload,
     read_withdrawal,
@@ -150,3 +152,32 @@ def test_the_one_who_entrusted_ends_what_was_entrusted() -> None:
     assert not may_end(entrusting, CONSENT, SCOPE)
     assert may_end(entrusting, also_signed, SCOPE)
     assert may_end(entrusting, replace(CONSENT, secrecy=Secrecy.ENTRUSTED), SCOPE)
+
+
+def test_the_hubs_record_of_a_withdrawal_by_code_is_known_for_its_consent() -> None:
+    at = datetime(2026, 4, 1, 9, 15, tzinfo=UTC)
+    recorded = by_code(samples.CONSENT_DIGEST, at=at)
+
+    assert recorded == (
+        b'{"by":"code","consent":"' + samples.CONSENT_DIGEST.encode() + b'",'
+        b'"received_at":"2026-04-01T09:15:00Z"}'
+    )
+    assert is_by_code(recorded, samples.CONSENT_DIGEST)
+    assert not is_by_code(recorded, DIGEST)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"[]",
+        b'{"by":"code"}',
+        b'{"payload":"e30","signatures":[]}',
+        by_code(DIGEST, at=datetime(2026, 4, 1, tzinfo=UTC)).replace(b"code", b"agency"),
+        by_code(DIGEST, at=datetime(2026, 4, 1, tzinfo=UTC)).replace(b":", b": "),
+        by_code(DIGEST, at=datetime(2026, 4, 1, tzinfo=UTC))[:-1] + b',"reason":"unlawful"}',
+        b" " * 40_000,
+    ],
+)
+def test_anything_else_is_no_record_of_a_code(data: bytes) -> None:
+    assert not is_by_code(data, DIGEST)
