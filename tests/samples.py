@@ -142,6 +142,8 @@ CONSENT: dict[str, Any] = {
     "collected_at": "2026-03-02T09:40:00Z",
 }
 
+UNKNOWN = "0" * 64
+"""Digest of a text that is not rendered yet."""
 ABSENT = object()
 """Given as a member's value, it removes the member."""
 
@@ -172,12 +174,25 @@ def agreement(**members: Any) -> Agreement:
     )
 
 
+def in_language(lang: str) -> dict[str, Any]:
+    """Return the members of a consent whose person was shown the text in another language."""
+    purpose = shipped().purposes["housing-loss"]
+    return {
+        "purpose": {"code": purpose.code, "words": purpose.labels[lang]},
+        "notice": {**CONSENT["notice"], "lang": lang, "sha256": UNKNOWN},
+    }
+
+
 def noticed(payload: dict[str, Any], scope: Scope | None = None) -> dict[str, Any]:
     """Return the payload of a consent with the digest of what its person was shown.
 
-    A record of which no text can be rendered, because something else is wrong with it, stays as
-    it is. Without a scope its agreement says what `AGREEMENT` says.
+    A digest that the test has chosen stays; so does that of a record of which no text can be
+    rendered, because something else is wrong with it. Without a scope its agreement says what
+    `AGREEMENT` says.
     """
+    notice = payload.get("notice")
+    if not isinstance(notice, dict) or notice.get("sha256") not in (NOTICE, UNKNOWN):
+        return payload
     kind = Kind.CONSENT_ELECTRONIC if payload.get("form") == "electronic" else Kind.CONSENT
     try:
         record = read_consent(verified(kind, payload, signer="women-b", kid=KID_B))
@@ -189,9 +204,7 @@ def noticed(payload: dict[str, Any], scope: Scope | None = None) -> dict[str, An
 
 def consent(kind: Kind = Kind.CONSENT, **members: Any) -> ConsentRecord:
     """Return the consent, with other members where given, under `agreement()`."""
-    payload = changed(CONSENT, **members)
-    if "notice" not in members:
-        payload = noticed(payload)
+    payload = noticed(changed(CONSENT, **members))
     return read_consent(
         verified(kind, payload, signer="women-b", kid=KID_B, digest_=CONSENT_DIGEST)
     )

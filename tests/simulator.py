@@ -284,9 +284,7 @@ class Simulator:
             "signers": [{"role": "subject", "at": at, "identified": "in-person"}],
             **members,
         }
-        payload = changed(CONSENT, **given)
-        if "notice" not in members:
-            payload = noticed(payload, self.scope)
+        payload = noticed(changed(CONSENT, **given), self.scope)
         statement = sign(Kind.CONSENT, payload, self.offices[payload["collected_by"]].identity)
         return Given(payload["id"], canonical.digest(statement), statement, secrets.token_bytes(32))
 

@@ -59,9 +59,7 @@ def line(text: str, begin: str) -> str:
 
 
 def in_language(lang: str, **members: Any) -> str:
-    return notice_of(
-        samples.consent(notice=samples.CONSENT["notice"] | {"lang": lang}, **members), SCOPE
-    )
+    return notice_of(samples.consent(**samples.in_language(lang), **members), SCOPE)
 
 
 def test_the_text_is_the_one_whose_digest_the_record_bears() -> None:
