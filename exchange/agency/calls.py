@@ -149,6 +149,28 @@ class Calls:
 
         return await self.persist(attempt)
 
+    async def fetch(
+        self,
+        operation: Operation,
+        *,
+        limit: int,
+        path: Mapping[str, str] | None = None,
+        query: Mapping[str, str | int] | None = None,
+    ) -> bytes:
+        """Call an `operation` that answers with a text or a file, and return its bytes.
+
+        Raises:
+            ExchangeError: as `call`; `HubMisbehaves` for more than `limit` bytes.
+        """
+
+        async def attempt() -> bytes:
+            async with self.open(operation, path=path, query=query) as response:
+                if response.content_type not in (operation.answers, *operation.also_answers):
+                    raise HubMisbehaves("the hub answered in another media type")
+                return await bounded(response, limit)
+
+        return await self.persist(attempt)
+
     async def once(
         self,
         operation: Operation,
@@ -205,7 +227,8 @@ class Calls:
         url = self.origin + operation.path.format_map(path or {})
         waiting = float(query["wait"]) if query and "wait" in query else 0.0
         for renewed in (False, True):
-            sent = {"Accept": operation.answers, **(headers or {})}
+            accepted = ", ".join((operation.answers, *operation.also_answers))
+            sent = {"Accept": accepted, **(headers or {})}
             if operation.authenticated:
                 sent["Authorization"] = f"Bearer {await self.bearer()}"
             try:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 import aiohttp
 
@@ -23,6 +24,9 @@ ONE_SHOT_SIZE = 4 * 1024 * 1024
 
 An announced document is decided about before its first byte travels, and resumes where it broke.
 """
+
+LARGEST_FORM = 4 * 1024 * 1024
+"""Bytes of a form; one with all its fonts has about 60 kB."""
 
 
 class HubClient:
@@ -131,13 +135,20 @@ class HubClient:
 
     # Consents
 
-    async def post_consent(self, statement: bytes, log_key: str) -> shapes.ConsentRecorded:
-        """Record a signed consent; `log_key` is the base64url of 32 random bytes, sent once."""
-        return await self._calls.call(
-            routes.POST_CONSENT,
-            shapes.ConsentRecorded,
-            body=shapes.ConsentGiven(statement=_text(statement), log_key=log_key),
+    async def post_consent(
+        self, statement: bytes, log_key: str, *, credential: str
+    ) -> shapes.ConsentRecorded:
+        """Record a signed consent.
+
+        Args:
+            statement: signed by this agency, and by the person if electronic.
+            log_key: base64url of 32 random bytes, sent once.
+            credential: digest of the person's code.
+        """
+        given = shapes.ConsentGiven(
+            statement=_text(statement), log_key=log_key, credential=credential
         )
+        return await self._calls.call(routes.POST_CONSENT, shapes.ConsentRecorded, body=given)
 
     async def consents(
         self, *, consent: str | None = None, after: str | None = None, limit: int = 50
@@ -151,6 +162,44 @@ class HubClient:
     async def consent(self, consent_id: str) -> shapes.Consent:
         """Return one consent and its present state; NotFound when absent or hidden."""
         return await self._calls.call(routes.GET_CONSENT, shapes.Consent, path={"id": consent_id})
+
+    async def post_credential(
+        self, consent_id: str, credential: str | None
+    ) -> shapes.CredentialStored:
+        """Replace the person's code and return the key of her log entries; None revokes it."""
+        return await self._calls.call(
+            routes.POST_CREDENTIAL,
+            shapes.CredentialStored,
+            path={"id": consent_id},
+            body=shapes.CredentialGiven(credential=credential, log_key=credential is not None),
+        )
+
+    async def post_draft(self, draft: bytes, invitation: str) -> shapes.Draft:
+        """Let a draft wait for the person; `invitation` is the digest of the code she gets."""
+        return await self._calls.call(
+            routes.POST_DRAFT,
+            shapes.Draft,
+            body=shapes.DraftGiven(draft=draft.decode("utf-8"), invitation=invitation),
+        )
+
+    async def draft(self, draft_id: str) -> shapes.Draft:
+        """Return a draft: it waits, or the person has signed; NotFound when it is gone."""
+        return await self._calls.call(routes.GET_DRAFT, shapes.Draft, path={"id": draft_id})
+
+    async def delete_draft(self, draft_id: str) -> shapes.DraftForgotten:
+        """Forget a draft; NotFound when it is gone already."""
+        return await self._calls.call(
+            routes.DELETE_DRAFT, shapes.DraftForgotten, path={"id": draft_id}
+        )
+
+    async def consent_form(
+        self, consent_id: str, *, lang: str | None = None, kind: Literal["html", "pdf"] = "html"
+    ) -> bytes:
+        """Return the form of a consent to print, blank; NotFound when absent or hidden."""
+        query: dict[str, str | int] = {"as": kind} if lang is None else {"as": kind, "lang": lang}
+        return await self._calls.fetch(
+            routes.CONSENT_FORM, path={"id": consent_id}, query=query, limit=LARGEST_FORM
+        )
 
     async def withdraw(self, consent_id: str, statement: bytes) -> shapes.Withdrawn:
         """Withdraw a consent. From the answer on, no header under it is released."""

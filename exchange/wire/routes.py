@@ -15,6 +15,9 @@ JSON = "application/json"
 MANIFEST = "application/jose+json"
 DISCLOSURE = "application/vnd.xch.disclosure"
 """The manifest as one line of JSON, LF, then the sealed document."""
+TEXT = "text/plain"
+HTML = "text/html"
+PDF = "application/pdf"
 PAYLOAD = "application/octet-stream"
 OFFSET_STREAM = "application/offset+octet-stream"
 FORM = "application/x-www-form-urlencoded"
@@ -51,6 +54,8 @@ class Operation:
     """Media types of a body that is no JSON shape, with one line about each."""
     answers: str = JSON
     """Media type of the success body."""
+    also_answers: tuple[str, ...] = ()
+    """Further media types of it, chosen by a parameter."""
     problems: tuple[int, ...] = ()
     """Statuses besides 400, 401, 429, 431 and 503, which every authenticated route has."""
     authenticated: bool = True
@@ -200,6 +205,26 @@ GET_CONSENT = Operation(
     returns=shapes.Consent,
     path_shape=shapes.IdPath,
     problems=(404,),
+)
+CONSENT_NOTICE = Operation(
+    name="consent_notice",
+    method="GET",
+    path="/v1/consents/{id}/notice",
+    summary="Exactly the text the person was shown; its SHA-256 stands in the record.",
+    path_shape=shapes.IdPath,
+    answers=TEXT,
+    problems=(404,),
+)
+CONSENT_FORM = Operation(
+    name="consent_form",
+    method="GET",
+    path="/v1/consents/{id}/form",
+    summary="The form of a consent to print and to sign: a page, or PDF/A and PDF/UA.",
+    path_shape=shapes.IdPath,
+    query=shapes.FormQuery,
+    answers=HTML,
+    also_answers=(PDF,),
+    problems=(404, 406),
 )
 WITHDRAW = Operation(
     name="withdraw",
@@ -427,6 +452,8 @@ OPERATIONS: tuple[Operation, ...] = (
     POST_CONSENT,
     CONSENTS,
     GET_CONSENT,
+    CONSENT_NOTICE,
+    CONSENT_FORM,
     WITHDRAW,
     POST_CREDENTIAL,
     POST_DRAFT,

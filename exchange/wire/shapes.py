@@ -26,6 +26,8 @@ Digest = Annotated[str, Field(pattern=DIGEST_PATTERN)]
 """Digest of a statement or labelled digest: 43 characters of base64url."""
 Code = Annotated[str, Field(pattern=CODE_PATTERN, max_length=112)]
 """Purpose, category or secrecy class: ours, or `owner-agency/code`."""
+Lang = Annotated[str, Field(pattern="^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$", max_length=35)]
+"""Language tag (BCP 47), such as `de-simple`."""
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Cursor = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
 """Opaque; from an earlier answer."""
@@ -214,6 +216,26 @@ class ConsentRecorded(Shape):
     recorded_at: Moment
 
 
+class Words(Shape):
+    """A sentence in the languages of the desk."""
+
+    de: str
+    en: str
+
+
+class Finding(Shape):
+    """One rule that a record breaks: names of members, never a value."""
+
+    id: Annotated[str, Field(pattern="^[LANVS][0-9]{2}$")]
+    severity: Literal["refuse", "warn"]
+    field: Annotated[str, Field(max_length=64)]
+    """Path of the member, such as `notice.lang`."""
+    message: Words
+    """What the person at the desk can read."""
+    days: int | None = None
+    """How many the agreement admits, where the rule is about that."""
+
+
 class Consent(Shape):
     """A consent record as the caller may see it."""
 
@@ -229,8 +251,8 @@ class Consent(Shape):
     """The signed withdrawal, for whoever may know the reason."""
     used: int | None = None
     """Uses counted; for the collecting agency and the releasers."""
-    findings: tuple[dict[str, str], ...] = ()
-    """Warnings of the linter, for the collecting agency."""
+    findings: tuple[Finding, ...] = ()
+    """Warnings of the linter, for the collecting agency, of one consent."""
 
 
 class CredentialGiven(Shape):
@@ -290,6 +312,15 @@ class ConsentQuery(Page):
     """The caller's consents, or the one with this digest."""
 
     consent: Digest | None = None
+
+
+class FormQuery(Text):
+    """In which language a form is, and as what."""
+
+    lang: Lang | None = None
+    """Of the agreement's texts; the one the person read, if not given."""
+    kind: Annotated[Literal["html", "pdf"], Field(alias="as")] = "html"
+    """A page to print, or PDF/A and PDF/UA where this hub can make one."""
 
 
 class Withdrawn(Shape):

@@ -95,7 +95,8 @@ def _responses(operation: Operation) -> dict[str, Any]:
         schema: Any = PydanticSchema(schema_class=operation.returns)
         success["content"] = {operation.answers: {"schema": schema}}
     elif operation.status == 200:
-        success["content"] = {operation.answers: {"schema": {"type": "string"}}}
+        kinds = (operation.answers, *operation.also_answers)
+        success["content"] = {kind: {"schema": {"type": "string"}} for kind in kinds}
     responses = {str(operation.status): success}
     everywhere = {400, 401, 429, 431, 503} if operation.authenticated else set()
     for status in sorted(everywhere | set(operation.problems)):

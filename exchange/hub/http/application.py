@@ -14,6 +14,7 @@ from exchange.hub.http.erasures import erasure_routes
 from exchange.hub.http.health import get_healthz, get_readyz
 from exchange.hub.http.inbox import inbox_routes
 from exchange.hub.http.middleware import problem_middleware, security_headers
+from exchange.hub.http.papers import paper_routes
 from exchange.hub.http.payload import payload_routes
 from exchange.hub.http.requests import request_routes
 from exchange.hub.http.token import post_token
@@ -35,6 +36,7 @@ def application(front: Front) -> web.Application:
         directory_routes(),
         agreement_routes(),
         consent_routes(),
+        paper_routes(),
         draft_routes(),
         disclosure_routes(),
         upload_routes(front.hub.rules.max_size),
