@@ -1,7 +1,7 @@
 """Erasing on request: own copies first, then the signed answer (Art. 17, 19 GDPR).
 
 The hub's word alone erases nothing: the withdrawal behind a request must be signed. What the back
-office has taken out of the spool it must confirm itself.
+office has taken out of the spool it must confirm itself, and so what it got onward.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from exchange.agency import arrivals, spool, state
 from exchange.agency.parts import Gateway
 from exchange.agency.state import Erasing, Erasure, Received
 from exchange.consent.withdrawal import may_end, read_withdrawal
+from exchange.days import day_of
 from exchange.errors import (
     ExchangeError,
     Held,
@@ -48,20 +49,46 @@ async def erase(gateway: Gateway) -> list[ExchangeError]:
     return troubles
 
 
-async def confirm(gateway: Gateway, erasure_id: str) -> None:
-    """Confirm for the back office that it has erased what it had taken out of the spool.
+async def confirm(
+    gateway: Gateway,
+    erasure_id: str,
+    *,
+    kept: erasure.Kept | None = None,
+    passed_on: frozenset[str] = frozenset(),
+) -> None:
+    """Say for the back office what became of what it had taken out of the spool.
+
+    Args:
+        gateway: the parts.
+        erasure_id: of the request.
+        kept: what a lawful ground forbids to erase, fenced off until a day; None: all is erased.
+        passed_on: agencies that lawfully got it onward; parties among them are asked in turn.
 
     Raises:
         NotFound: there is no such request here, or it is answered already.
+        Malformed: what was disclosed unlawfully is kept for legal claims only, and nothing is
+            kept until a day that has passed.
     """
     known = await gateway.state.read(state.find_erasure, erasure_id)
     if known is None or known.state is not Erasing.ASKED:
         raise NotFound("no request to erase with this id waits for the back office")
     async for asked in gateway.client.every_erasure():
         if asked.id == erasure_id and asked.to == gateway.agency:
-            await _send(gateway, await _confirmed(gateway, asked))
+            _check_kept(gateway, asked, kept)
+            confirmed = await _confirmed(gateway, asked, kept=kept, passed_on=passed_on)
+            await _send(gateway, confirmed)
             return
     raise NotFound("the hub no longer asks for this")
+
+
+def _check_kept(gateway: Gateway, asked: shapes.Erasure, kept: erasure.Kept | None) -> None:
+    """Refuse here what the hub would refuse: the answer is signed and stored only once."""
+    if kept is None:
+        return
+    if asked.reason == "unlawful" and kept.ground is not erasure.Ground.LEGAL_CLAIMS:
+        raise Malformed("what was disclosed unlawfully is kept for legal-claims only")
+    if kept.until < day_of(gateway.clock()):
+        raise Malformed("nothing is kept until a day that has passed")
 
 
 async def _answer(gateway: Gateway, asked: shapes.Erasure) -> None:
@@ -71,15 +98,24 @@ async def _answer(gateway: Gateway, asked: shapes.Erasure) -> None:
     if known is not None:
         await _send(gateway, known)
         return
+    if asked.passed_on_by is not None:
+        # Not ours to verify: the record is hidden from whoever got documents onward. So people
+        # look, and nothing is deleted on the hub's word alone.
+        await _wait_for_people(gateway, asked, len(asked.disclosures))
+        return
     await _check(gateway, asked)
     found = await gateway.state.read(arrivals.list_received, consent=asked.consent)
     taken = [received for received in found if await _was_taken(gateway, received)]
     if taken:
-        waiting = Erasure(id=asked.id, consent=asked.consent, due=asked.due, state=Erasing.ASKED)
-        await gateway.state.write(state.put_erasure, waiting)
-        log.warning("erasure_asked", count=len(taken))
+        await _wait_for_people(gateway, asked, len(taken))
         return
     await _send(gateway, await _confirmed(gateway, asked))
+
+
+async def _wait_for_people(gateway: Gateway, asked: shapes.Erasure, count: int) -> None:
+    waiting = Erasure(id=asked.id, consent=asked.consent, due=asked.due, state=Erasing.ASKED)
+    await gateway.state.write(state.put_erasure, waiting)
+    log.warning("erasure_asked", count=count)
 
 
 async def _was_taken(gateway: Gateway, received: Received) -> bool:
@@ -114,7 +150,13 @@ async def _check(gateway: Gateway, asked: shapes.Erasure) -> None:
         raise StatementNotAcceptable
 
 
-async def _confirmed(gateway: Gateway, asked: shapes.Erasure) -> Erasure:
+async def _confirmed(
+    gateway: Gateway,
+    asked: shapes.Erasure,
+    *,
+    kept: erasure.Kept | None = None,
+    passed_on: frozenset[str] = frozenset(),
+) -> Erasure:
     answer = erasure.Erasure(
         id=str(uuid.uuid4()),
         iat=seconds(gateway.clock()),
@@ -122,6 +164,8 @@ async def _confirmed(gateway: Gateway, asked: shapes.Erasure) -> Erasure:
         erasure=asked.id,
         consent=asked.consent,
         manifests=tuple(sorted(asked.manifests)),
+        kept=kept,
+        passed_on=passed_on,
     )
     confirmed = Erasure(
         id=asked.id,

@@ -12,8 +12,9 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -270,25 +271,45 @@ def recall(
     asyncio.run(work())
 
 
-def erased(
-    erasure: str, *, home: Home = Path(), passphrase_fd: Descriptor = None, demo: Demo = False
+def erased(  # noqa: PLR0913  # each is an option of its own
+    erasure: str,
+    *,
+    kept: Literal["statutory-file-rule", "legal-claims", "own-legal-basis", "person-asked"]
+    | None = None,
+    until: datetime | None = None,
+    passed_on: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    home: Home = Path(),
+    passphrase_fd: Descriptor = None,
+    demo: Demo = False,
 ) -> None:
     """Confirm that your office has erased what it had taken out of the spool.
 
     A withdrawn consent obliges every recipient to erase. The gateway erases its own copies by
-    itself; for what has left the spool it needs your word, and signs it.
+    itself; for what has left the spool it needs your word, and signs it. What a lawful ground
+    forbids to erase is fenced off and used for that ground only.
 
     Parameters
     ----------
     erasure
         Id of the request, as `exchange gateway status` shows it.
+    kept
+        Ground on which something is kept; only with --until.
+    until
+        Last day it is kept, such as 2036-12-31.
+    passed_on
+        Agency that lawfully got it from you; repeat the option for several. It is asked in turn.
     """
     from exchange.agency.erase import confirm
+    from exchange.wire.erasure import Ground, Kept
+
+    if (kept is None) is not (until is None):
+        raise Malformed("--kept and --until belong together")
+    keeping = Kept(Ground(kept), until.date()) if kept and until else None
 
     async def work() -> None:
         async with _opened(home, passphrase_fd, demo=demo) as gateway:
-            await confirm(gateway, erasure)
-        print(f"confirmed {erasure}: erased")
+            await confirm(gateway, erasure, kept=keeping, passed_on=frozenset(passed_on))
+        print(f"confirmed {erasure}: {'kept, restricted' if keeping else 'erased'}")
 
     asyncio.run(work())
 

@@ -1,14 +1,25 @@
 """Erasing on request, publishing keys, following what was sent."""
 
+from datetime import date
+
 import pytest
 from aiohttp import web
 
 from exchange.agency import arrivals, erase, follow, poll, send, state
 from exchange.agency.publish import publish
 from exchange.agency.state import Erasing, Receiving, Sending
-from exchange.errors import Held, NotFound, StatementNotAcceptable, Unauthenticated, Unavailable
+from exchange.errors import (
+    Held,
+    Malformed,
+    NotFound,
+    StatementNotAcceptable,
+    Unauthenticated,
+    Unavailable,
+)
 from exchange.keyring.ceremony import new_identity
 from exchange.statement import Kind, sign
+from exchange.wire.erasure import Ground
+from exchange.wire.erasure import Kept as Retained
 from tests.agency.double import Kept, payload_of
 from tests.agency.network import (
     CONSENT_ID,
@@ -84,6 +95,73 @@ async def test_what_the_back_office_took_it_must_confirm_itself(network: Network
         assert network.double.erasures[ERASURE].state == "erased"
         with pytest.raises(NotFound):
             await erase.confirm(gateway, ERASURE)
+
+
+async def taken(network: Network, **changed: object) -> None:
+    """Receive a document, take it out of the spool, and ask for its erasure."""
+    await delivered(network)
+    home = network.offices[RECIPIENT].home
+    (folder,) = home.spool.iterdir()
+    folder.rename(home.root.parent / "taken")
+    withdraw(network)
+    asked = network.double.erasures[ERASURE]
+    network.double.erasures[ERASURE] = asked.model_copy(update=changed)
+
+
+async def test_what_a_lawful_ground_forbids_to_erase_is_kept_and_fenced_off(
+    network: Network,
+) -> None:
+    await taken(network)
+    kept = Retained(Ground.STATUTORY_FILE_RULE, date(2030, 12, 31))
+
+    async with network.gateway(RECIPIENT) as gateway:
+        await erase.erase(gateway)
+        with pytest.raises(Malformed, match="passed"):
+            await erase.confirm(
+                gateway, ERASURE, kept=Retained(Ground.LEGAL_CLAIMS, date(2026, 3, 2))
+            )
+        await erase.confirm(gateway, ERASURE, kept=kept, passed_on=frozenset({SENDER}))
+
+    answer = payload_of((network.double.erasures[ERASURE].confirmation or "").encode())
+    told = {name: answer.get(name) for name in ("result", "ground", "restricted", "until")}
+    assert told == {
+        "result": "kept",
+        "ground": "statutory-file-rule",
+        "restricted": True,
+        "until": "2030-12-31",
+    }
+    assert answer["passed_on"] == [SENDER]
+
+
+async def test_what_was_disclosed_unlawfully_is_kept_for_legal_claims_alone(
+    network: Network,
+) -> None:
+    await taken(network, reason="unlawful")
+    until = date(2030, 12, 31)
+
+    async with network.gateway(RECIPIENT) as gateway:
+        await erase.erase(gateway)
+        with pytest.raises(Malformed, match="unlawfully"):
+            await erase.confirm(gateway, ERASURE, kept=Retained(Ground.PERSON_ASKED, until))
+        await erase.confirm(gateway, ERASURE, kept=Retained(Ground.LEGAL_CLAIMS, until))
+
+    assert network.double.erasures[ERASURE].state == "kept"
+
+
+async def test_what_it_got_onward_an_office_looks_for_itself(network: Network) -> None:
+    await delivered(network)
+    withdraw(network)
+    asked = network.double.erasures[ERASURE]
+    network.double.erasures[ERASURE] = asked.model_copy(update={"passed_on_by": SENDER})
+    before = files_below(network.offices[RECIPIENT].home.spool)
+
+    async with network.gateway(RECIPIENT) as gateway:
+        assert await erase.erase(gateway) == []
+        assert network.double.erasures[ERASURE].state == "open"
+        assert files_below(network.offices[RECIPIENT].home.spool) == before
+        await erase.confirm(gateway, ERASURE)
+
+    assert network.double.erasures[ERASURE].state == "erased"
 
 
 async def test_a_lost_answer_is_sent_again_with_the_same_bytes(network: Network) -> None:
