@@ -93,6 +93,7 @@ def read_agreement(verified: Verified) -> Agreement:
     _check_order(found)
     _check_parties(found, verified.kid)
     _check_vocabulary(found)
+    _check_languages(found)
     return found
 
 
@@ -204,6 +205,12 @@ def _check_vocabulary(agreement: Agreement) -> None:
         raise Malformed("vocabulary.purpose: not exactly the purposes of the agreement")
     if agreement.vocabulary.categories.keys() != used:
         raise Malformed("vocabulary.category: not exactly the categories of the flows")
+
+
+def _check_languages(agreement: Agreement) -> None:
+    """Refuse texts in a language in which nobody is told how long records are kept."""
+    if not {text.lang for text in agreement.notices} <= agreement.retention.words.keys():
+        raise Malformed("retention.words: a language of the texts is missing")
 
 
 def payload(agreement: Agreement) -> dict[str, Json]:

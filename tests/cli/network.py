@@ -28,7 +28,7 @@ purposes = ["housing-loss"]
 sole_basis = true
 refusal_consequences = "none"
 term = { from = 2026-01-01, first_year = 2026, notice_months = 1 }
-retention = { years = 3, words = { de = "drei Jahre", en = "three years" } }
+retention = { years = 3, words = { de = "drei Jahre", de-simple = "3 Jahre", en = "three years" } }
 limits = { once_days = 183, days = 366 }
 hub = { operator = "IT", storage_location = "Deutschland", page = "hub.example/p/" }
 

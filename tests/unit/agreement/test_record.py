@@ -246,6 +246,9 @@ REFUSED: dict[str, dict[str, Any]] = {
     "a date as number": with_entry("attestations", 0, date=20251130),
     "kept for no year": {"retention": {**AGREEMENT["retention"], "years": 0}},
     "kept for ever": {"retention": {**AGREEMENT["retention"], "years": 31}},
+    "kept without words in a language of the texts": {
+        "retention": {"years": 3, "words": {"de": "drei Jahre", "en": "three years"}}
+    },
     "retention with more": {"retention": {**AGREEMENT["retention"], "x": 1}},
     "limits with more": {"limits": {**AGREEMENT["limits"], "x": 1}},
     "no limit": {"limits": {"once_days": 183, "days": 732}},
