@@ -25,6 +25,11 @@ def foreign(package: str) -> pytest.MarkDecorator:
     )
 
 
+def chromium() -> pytest.MarkDecorator:
+    """Skip unless Chromium is installed."""
+    return tool("chromium", "chromium")
+
+
 def node() -> pytest.MarkDecorator:
     """Skip unless node is installed."""
     return tool("node", "nodejs npm, then make vectors")

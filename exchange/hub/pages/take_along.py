@@ -13,7 +13,7 @@ from exchange.consent import credential
 from exchange.consent.credential import Purpose
 from exchange.consent.export import MEDIA_TYPE, became, export_record
 from exchange.days import day_of
-from exchange.errors import Misconfigured
+from exchange.errors import Malformed, Misconfigured
 from exchange.forms import document, page
 from exchange.forms.paper import Secrets
 from exchange.forms.paper import receipt as receipt_paper
@@ -38,7 +38,7 @@ async def receipt(request: web.Request) -> web.Response:
     paper = receipt_paper(seen.scope, lang=entry.lang, secrets=Secrets(code=typed.text))
     try:
         content = await asyncio.to_thread(document.pdf, paper, today=day_of(hub.clock()))
-    except Misconfigured:  # the extra `forms` is not installed
+    except (Misconfigured, Malformed):  # the extra `forms` is not here, or its font lacks a letter
         return _file(page.html(paper), "html", "text/html")
     return _file(content, "pdf", "application/pdf")
 

@@ -4,7 +4,7 @@ Offices appear by the label each of them chose; their full names, and the text t
 only where the person has asked for them. Pure.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +16,8 @@ from exchange.vocabulary import Scope
 
 GERMAN = "de"
 """Language of a label an agreement has in no other one: every label has it (rule V01)."""
+STORED = "disclosure-stored"
+"""The event at which a document's whole fate is told."""
 _ONESELF = {"hub", "person"}
 """What `by` says where it is no agency."""
 
@@ -133,15 +135,22 @@ class Teller:
         return self.say(f"state.{seen.reason or 'ended'}", moment=self.say.moment(at))
 
     def event(self, event: EventSeen) -> Told:
-        """Return one entry of the log in words."""
-        facts = [self._fact("by", (self.office(event.by),))]
+        """Return one entry of the log in words; a document's fate stands where it was stored."""
+        facts = list[Fact]()
+        document = event.document
+        if event.by not in _ONESELF and (document is None or event.by != document.sender):
+            facts.append(self._fact("by", (self.office(event.by),)))
+        if document is not None:
+            facts.append(self._fact("from", (self.office(document.sender),)))
         if event.to:
             facts.append(self._fact("to", self.offices(event.to)))
-        if event.document is not None:
-            facts += self._document(event.document)
-        facts += [
-            self._fact("reason", (Said(self._word("reason", reason)),)) for reason in event.reasons
-        ]
+        if document is not None:
+            facts.append(self._fact("category", (self.category(document.category),)))
+        if document is not None and event.kind == STORED:
+            facts.append(self._fact("now", tuple(self._fate(document))))
+        if event.reasons:
+            reasons = tuple(Said(self._word("reason", reason)) for reason in event.reasons)
+            facts.append(self._fact("reason", reasons))
         return self._told(self._sentence(event), event.at, facts)
 
     def erasure(self, erasure: ErasureSeen) -> Told:
@@ -174,19 +183,14 @@ class Teller:
                 return self.say(key)
         return self.say("event.other")
 
-    def _document(self, document: DocumentSeen) -> list[Fact]:
-        facts = [
-            self._fact("from", (self.office(document.sender),)),
-            self._fact("category", (self.category(document.category),)),
-            self._fact("secrecy", (Said(self.say(f"secrecy.{document.secrecy}")),)),
-        ]
+    def _fate(self, document: DocumentSeen) -> Iterator[Said]:
         for receipt in document.recipients:
             now = receipt.result or ("collected" if receipt.collected_at else document.state)
-            text = self.say(
-                "format.pair", one=self.office(receipt.agency).text, other=self._word("now", now)
-            )
-            facts.append(self._fact("now", (Said(text),)))
-        return facts
+            words = [self._word("now", now)]
+            if receipt.reason is not None:
+                words.append(self._word("reason", receipt.reason))
+            office = self.office(receipt.agency).text
+            yield Said(self.say("format.pair", one=office, other=", ".join(words)))
 
     def _uses(self, record: ConsentRecord) -> str:
         if record.uses == "recurring":
