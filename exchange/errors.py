@@ -41,6 +41,20 @@ MOST_POSITIONS = 32
 """Code positions told of one error: enough to find it, one line of a log."""
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One rule that is broken: names only, never a value. `exchange.rules` has its words."""
+
+    id: str
+    """Such as `L09`."""
+    severity: Literal["refuse", "warn"]
+    """A warning is told and kept; it stops nothing."""
+    field: str
+    """Path of the member that breaks the rule."""
+    days: int | None = None
+    """How many the agreement admits, where the rule is about that."""
+
+
 class ExchangeError(Exception):
     """Something went wrong here."""
 
@@ -123,6 +137,8 @@ class StatementNotAcceptable(ExchangeError):
     """The statement is not acceptable."""
 
     code = "statement-not-acceptable"
+    findings: tuple[Finding, ...] = ()
+    """The rule about its signatures, where the statement is a record that has one."""
 
     def __init__(self, text: str = "", *, step: int = 0) -> None:
         # A subclass says nothing else: which check refused is nobody's business outside.
@@ -133,20 +149,6 @@ class StatementNotAcceptable(ExchangeError):
 
 class Tampered(StatementNotAcceptable):
     """The bytes are not those that were signed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One rule that is broken: names only, never a value. `exchange.rules` has its words."""
-
-    id: str
-    """Such as `L09`."""
-    severity: Literal["refuse", "warn"]
-    """A warning is told and kept; it stops nothing."""
-    field: str
-    """Path of the member that breaks the rule."""
-    days: int | None = None
-    """How many the agreement admits, where the rule is about that."""
 
 
 class LintRefused(ExchangeError):

@@ -26,7 +26,7 @@ from exchange.consent.words import (
     Role,
 )
 from exchange.days import day_of, days_after
-from exchange.errors import Finding, Malformed
+from exchange.errors import Finding, Malformed, StatementNotAcceptable
 from exchange.rules import broken
 from exchange.vocabulary import RESERVED, Scope, ScopeFlow, Secrecy, UsualUses
 
@@ -46,6 +46,8 @@ FEW_CATEGORIES = 3
 """A flow that has no more than these is rightly used in full (L05)."""
 NARROW_REASONS = (FormReason.CANNOT_WRITE, FormReason.URGENT_LOSS)
 """Reasons that admit an oral consent to special categories (§ 67b(2) SGB X)."""
+PERSON_STEP = 7
+"""Step of `statement.verify` that checks the signature of the key a record names."""
 EXTRACT = "record-extract"
 """Named papers from a record: again and again it would be the whole record (L04)."""
 
@@ -92,7 +94,7 @@ def lint(
         **_times(record, now),
         **_validity(record, scope, now),
         **_form(record, scope),
-        # L24 to L28 follow with the rendered texts of all fixtures
+        **_notice(record, scope),
         **_signers(record),
         **(_ages(record, local) if local else {}),
         **_secrecy(record, scope),
@@ -106,8 +108,19 @@ def lint(
 
 
 def unreadable(error: Malformed) -> Finding:
-    """Return the finding (L46) of a record that is no consent at all."""
-    return broken("L46", error.member or "payload")
+    """Return the finding of a record that is no consent at all: L46, or L01 about the parties."""
+    rule = "L01" if error.member in ("releasers", "recipients") else "L46"
+    return broken(rule, error.member or "payload")
+
+
+def unsigned(error: StatementNotAcceptable) -> Finding:
+    """Return the finding of signatures that do not verify: the person's (L21), or another (L47).
+
+    Forged, stale and somebody else's are one finding.
+    """
+    if error.step == PERSON_STEP:
+        return broken("L21", "person_key")
+    return broken("L47", "signatures")
 
 
 def _parties(record: ConsentRecord, scope: Scope) -> _Checks:

@@ -7,7 +7,7 @@ of `exchange.consent.lint`; whether it covers a disclosure, of `exchange.consent
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from exchange.canonical import Json, b64u
 from exchange.consent.words import (
@@ -25,6 +25,7 @@ from exchange.consent.words import (
 from exchange.errors import Malformed
 from exchange.keyid import ED25519_SIZE, person_key
 from exchange.members import Members, language, version, write_time
+from exchange.rules import refused
 from exchange.statement import Kind, Verified
 from exchange.vocabulary import Secrecy, Uses, secrecy
 
@@ -42,6 +43,8 @@ MOST_USES = 999
 """Largest counted number of uses; whoever needs more says `recurring`."""
 LARGEST_BLOCK = 160 * 1024
 """Bytes of the sealed subject block: 32 recipients take 51 kB of header, its text a few kB."""
+
+_Word = TypeVar("_Word", Role, Power)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,8 +277,8 @@ def _notice(notice: Members) -> ShownNotice:
 
 
 def _signer(signer: Members) -> Signer:
-    role = signer.word("role", Role)
-    power = signer.word("power", Power) if role is Role.GUARDIAN else None
+    role = admitted(signer, "role", Role)
+    power = admitted(signer, "power", Power) if role is Role.GUARDIAN else None
     ends = power not in (None, Power.PARENT) and signer.has("power_until")
     shared = power is Power.PARENT and signer.has("custody")
     official = power is Power.OFFICIAL and signer.has("office")
@@ -292,6 +295,22 @@ def _signer(signer: Members) -> Signer:
     )
     signer.end()  # a member that does not belong to this role or power was not read
     return found
+
+
+def admitted(signer: Members, name: str, among: type[_Word]) -> _Word:
+    """Return a role or a power of the closed list.
+
+    Raises:
+        LintRefused: L37, another word: whoever that is, a proxy cannot consent.
+        Malformed: it is missing.
+    """
+    given = signer.has(name)
+    try:
+        return signer.word(name, among)
+    except Malformed:
+        if given:
+            raise refused("L37", signer.path(name)) from None
+        raise
 
 
 def _said(signer: Members, name: str) -> bool:

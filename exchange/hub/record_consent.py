@@ -10,18 +10,20 @@ from exchange import jws
 from exchange.agreement.force import in_force
 from exchange.audit import event
 from exchange.canonical import labelled
-from exchange.consent.lint import lint
+from exchange.consent.lint import lint, unreadable, unsigned
 from exchange.consent.record import ConsentRecord, read_consent
-from exchange.errors import LintRefused, Malformed, StatementNotAcceptable
+from exchange.errors import Finding, LintRefused, Malformed, StatementNotAcceptable
 from exchange.hub import repeat
 from exchange.hub.parts import Hub
 from exchange.hub.repeat import Once
-from exchange.hub.storage import agreements, consents, credentials, drafts, log
+from exchange.hub.storage import agreements, consents, credentials, drafts, findings, log
 from exchange.hub.storage.consents import NewConsent
 from exchange.hub.storage.log import Chain
 from exchange.rules import refuse, refused
-from exchange.statement import Kind, Verified, verify
+from exchange.statement import Identities, Kind, Verified, verify
 from exchange.vocabulary import Scope
+
+KINDS = (Kind.CONSENT, Kind.CONSENT_ELECTRONIC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +58,13 @@ async def record_consent(
         once: the caller's Idempotency-Key.
 
     Raises:
-        StatementNotAcceptable: not a consent this caller has signed.
+        StatementNotAcceptable: not a consent this caller has signed, or not by the person.
         LintRefused: it breaks rules, or its agreement is not in force for this caller.
         Conflict: its id, its log key or its code was used before.
     """
     now = hub.clock()
     identities = hub.directory.identities(caller, now=now)
-    kinds = (Kind.CONSENT, Kind.CONSENT_ELECTRONIC)
-    verified = verify(statement, kinds, identities, now=now)
-    try:
-        consent = read_consent(verified)
-    except Malformed as error:
-        raise StatementNotAcceptable from error
+    verified, consent = _read(statement, identities, now)
     recorded = await hub.db.read(_recorded, consent)
     if recorded is not None:
         return recorded
@@ -78,6 +75,21 @@ async def record_consent(
     chain = await hub.vault.add(chain_of(consent.digest), drawn.log_key)
     credential = drawn.credential or credentials.nobodys()
     return await hub.db.write(_record, hub, (verified, consent, credential), chain, once)
+
+
+def _read(
+    statement: bytes, identities: Identities, now: datetime
+) -> tuple[Verified, ConsentRecord]:
+    try:
+        verified = verify(statement, KINDS, identities, now=now)
+    except StatementNotAcceptable as error:
+        error.findings = (unsigned(error),)
+        raise
+    try:
+        return verified, read_consent(verified)
+    except Malformed as error:
+        found = (unreadable(error),)
+        raise LintRefused(str(error), findings=found) from None
 
 
 def chain_of(digest: str) -> str:
@@ -92,14 +104,16 @@ def _recorded(conn: Connection, consent: ConsentRecord) -> Recorded | None:
     return None if filed is None else Recorded(consent.id, consent.digest, filed.recorded_at)
 
 
-def check(conn: Connection, hub: Hub, consent: ConsentRecord) -> None:
-    """Refuse a record that breaks rules: wider than its agreement, or one that is not in force.
+def check(conn: Connection, hub: Hub, consent: ConsentRecord) -> tuple[Finding, ...]:
+    """Refuse a record that breaks rules; return what only warns.
 
     Raises:
         LintRefused: with every finding.
     """
     scope, held = agreed(conn, hub, consent)
-    refuse(lint(consent, scope, agreement_held=held, now=hub.clock()))
+    found = lint(consent, scope, agreement_held=held, now=hub.clock())
+    refuse(found)
+    return found
 
 
 def agreed(conn: Connection, hub: Hub, consent: ConsentRecord) -> tuple[Scope, bool]:
@@ -138,7 +152,7 @@ def _record(
     before = _recorded(conn, consent)
     if before is not None:  # the same record, twice at once
         return before
-    check(conn, hub, consent)
+    warned = check(conn, hub, consent)
     now = hub.clock()
     repeat.claim(conn, once, now=now)
     consents.add(
@@ -159,6 +173,7 @@ def _record(
         at=now,
     )
     credentials.add(conn, consent.digest, credential)
+    findings.add(conn, consent.digest, warned)
     payload = jws.read(verified.statement).payload
     drafts.complete(conn, consent.id, consent.collected_by, payload)
     recorded = event.consent_recorded(

@@ -93,7 +93,9 @@ def to_problem(error: ExchangeError) -> dict[str, Any]:
         "status": STATUS[public].value,
         "detail": str(error) if type(error) in TELLING else NEXT_STEP.get(public, title(public)),
     }
-    if isinstance(error, LintRefused):
+    if isinstance(error, LintRefused) or (
+        isinstance(error, StatementNotAcceptable) and error.findings
+    ):
         problem["findings"] = [finding_payload(finding) for finding in error.findings]
     return problem
 

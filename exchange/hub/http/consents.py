@@ -3,16 +3,20 @@
 from datetime import datetime
 from typing import Literal, cast
 
+from aiohttp import web
+
 from exchange.canonical import b64u, unb64u
-from exchange.errors import NotFound
+from exchange.errors import Finding, NotFound
 from exchange.hub.http.binding import Routes
 from exchange.hub.http.call import Call
 from exchange.hub.record_consent import Secrets, record_consent
 from exchange.hub.register_credential import register_credential
-from exchange.hub.storage import consents
+from exchange.hub.show_notice import show_notice
+from exchange.hub.storage import consents, findings
 from exchange.hub.storage.consents import ConsentSeen
 from exchange.hub.withdraw import withdraw
 from exchange.wire import routes, shapes
+from exchange.wire.findings import finding_payload
 
 Why = Literal["withdrawn", "agreement", "expired", "agency", "used-up"]
 
@@ -23,6 +27,7 @@ def consent_routes() -> Routes:
     bound.handles(routes.POST_CONSENT)(post_consent)
     bound.handles(routes.CONSENTS)(list_consents)
     bound.handles(routes.GET_CONSENT)(get_consent)
+    bound.streams(routes.CONSENT_NOTICE)(get_notice)
     bound.handles(routes.WITHDRAW)(post_withdrawal)
     bound.handles(routes.POST_CREDENTIAL)(post_credential)
     return bound
@@ -59,7 +64,16 @@ async def get_consent(call: Call, *, path: shapes.IdPath) -> shapes.Consent:
     found = await call.hub.db.read(consents.seen, path.id, call.agency)
     if found is None:
         raise NotFound
-    return shape(found, call.hub.clock())
+    warned: tuple[Finding, ...] = ()
+    if found.role == "collector":
+        warned = await call.hub.db.read(findings.of, found.digest)
+    return shape(found, call.hub.clock(), warned)
+
+
+async def get_notice(call: Call, *, path: shapes.IdPath) -> web.Response:
+    """Return the text the person was shown, as `sha256sum` checks it."""
+    text = await show_notice(call.hub, path.id, call.agency)
+    return web.Response(text=text, content_type=routes.TEXT, charset="utf-8")
 
 
 async def post_withdrawal(
@@ -83,7 +97,7 @@ async def post_credential(
     return shapes.CredentialStored(id=path.id, consent=registered.consent, log_key=log_key)
 
 
-def shape(found: ConsentSeen, now: datetime) -> shapes.Consent:
+def shape(found: ConsentSeen, now: datetime, warned: tuple[Finding, ...] = ()) -> shapes.Consent:
     """Return a consent as its reader may know it: why it ended is shown only to some."""
     expired = now >= found.valid_until
     knows = found.role == "collector" or found.ended_why is not None
@@ -99,6 +113,7 @@ def shape(found: ConsentSeen, now: datetime) -> shapes.Consent:
         ended_at=found.ended_at if knows else None,
         withdrawal=None if found.withdrawal is None else found.withdrawal.decode("ascii"),
         used=None if found.role == "recipient" else found.used,
+        findings=tuple(shapes.Finding(**finding_payload(finding)) for finding in warned),
     )
 
 

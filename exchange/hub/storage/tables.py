@@ -162,6 +162,15 @@ consents = Table(
     CheckConstraint("(ended_at IS NULL) = (ended_why IS NULL)", name="ended"),
 )
 
+consent_findings = Table(
+    "consent_findings",
+    metadata,
+    Column("consent", Digest, ForeignKey("consents.digest"), primary_key=True),
+    # Id of a rule that warns, and the member it is about: never a value of the record.
+    Column("rule", Text, primary_key=True),
+    Column("field", Text, nullable=False),
+)
+
 consent_parties = Table(
     "consent_parties",
     metadata,

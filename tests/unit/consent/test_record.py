@@ -31,7 +31,7 @@ from exchange.consent.words import (
     Power,
     Role,
 )
-from exchange.errors import ExchangeError, Malformed
+from exchange.errors import ExchangeError, Finding, LintRefused, Malformed
 from exchange.statement import Kind
 from exchange.vocabulary import Secrecy
 from tests import samples
@@ -160,6 +160,20 @@ def test_signers_carry_what_belongs_to_their_role(
     assert payload(found)["signers"] == written
 
 
+@pytest.mark.parametrize(
+    ("members", "field"),
+    [
+        ({"power": "attorney"}, "signers[].power"),
+        ({"power": 7}, "signers[].power"),
+        ({"role": "spouse"}, "signers[].role"),
+    ],
+)
+def test_a_proxy_is_refused_by_a_rule_of_its_own(members: dict[str, Any], field: str) -> None:
+    with pytest.raises(LintRefused) as refused:
+        consent(signers=[signer(**members)])
+    assert refused.value.findings == (Finding("L37", "refuse", field),)
+
+
 def test_two_parents_may_sign_in_the_same_minute() -> None:
     assert len(consent(signers=[signer(power="parent"), signer(power="parent")]).signers) == 2
 
@@ -173,13 +187,11 @@ def test_two_parents_may_sign_in_the_same_minute() -> None:
         {"power": "carer", "custody": "sole"},
         {"power": "carer", "areas_checked": False},
         {"power": "carer", "office": "youth-d"},
-        {"power": "attorney"},
         {"power": "appointed", "entrusting": True},
         {},
         {"role": "subject", "power": "parent"},
         {"role": "subject", "entrusting": False},
         {"role": "witness", "entrusting": True},
-        {"role": "spouse"},
         {"role": "subject", "identified": "believed"},
         {"role": "subject", "name": "somebody"},
     ],
