@@ -1,7 +1,7 @@
 """Statements compiled once: SQLAlchemy writes them, the driver runs them.
 
 The library spends 25 microseconds around a statement that SQLite answers in two; a disclosure
-runs some twenty of them. A prepared statement keeps the text, the order of its parameters and the
+runs some twenty of them. A prepared statement keeps the text, its constants and the
 conversions of its types, and hands them to the driver of the unit of work's own connection.
 
 For constants of a module only, on paths where it counts; everything else uses `conn.execute`.
@@ -10,15 +10,22 @@ On another database than SQLite it does that as well.
 
 import sqlite3
 from collections import namedtuple
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from functools import partial
+from typing import Any, Final, TypeVar, cast
 
-from sqlalchemy import Connection, Delete, Dialect, Insert, Select, Update
+from sqlalchemy import Connection, Delete, Dialect, Insert, LargeBinary, Select, Update
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
+
+DRIVER: Final = "exchange_driver"
+"""Execution option of a connection that is always in a transaction: its `sqlite3.Connection`."""
 
 Convert = Callable[[Any], Any]
+Place = TypeVar("Place", str, int)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +33,18 @@ class _Plan:
     """How one statement runs on SQLite."""
 
     text: str
-    places: tuple[tuple[str | None, Any], ...]
-    """Parameters in their order: the name the caller gives, or None and a constant."""
-    binds: tuple[tuple[int, Convert], ...]
+    constants: Mapping[str, Any]
+    """Parameters that the statement brings along."""
+    binds: tuple[tuple[str, Convert], ...]
     """Parameters whose values are converted."""
     row: Callable[[Any], Any]
     """Makes a row, its columns as attributes, from its values."""
     results: tuple[tuple[int, Convert], ...]
     """Columns whose values are converted."""
 
-    def values(self, given: Mapping[str, Any]) -> list[Any]:
-        found = [value if name is None else given[name] for name, value in self.places]
-        for place, convert in self.binds:
-            found[place] = convert(found[place])
-        return found
-
     def rows(self, found: Sequence[tuple[Any, ...]]) -> list[Any]:
         if not self.results:
-            return [self.row(values) for values in found]
+            return list(map(self.row, found))
         rows = []
         for values in found:
             converted = list(values)
@@ -66,10 +67,11 @@ class Prepared:
 
     def all(self, conn: Connection, given: Mapping[str, Any]) -> list[Any]:
         """Return every row, its columns as attributes and in their order."""
-        if not _direct(conn):
+        driver = _driver(conn)
+        if driver is None:
             return list(conn.execute(self._statement, given))
-        plan = self._plan(conn, given)
-        return plan.rows(_run(conn, plan, given).fetchall())
+        plan, cursor = self._run(driver, given)
+        return plan.rows(cursor.fetchall())
 
     def one(self, conn: Connection, given: Mapping[str, Any]) -> Any | None:
         """Return the first row, or None."""
@@ -78,56 +80,71 @@ class Prepared:
 
     def changed(self, conn: Connection, given: Mapping[str, Any]) -> int:
         """Run a statement that returns no rows, and return how many it changed."""
-        if not _direct(conn):
+        driver = _driver(conn)
+        if driver is None:
             return conn.execute(self._statement, given).rowcount
-        return _run(conn, self._plan(conn, given), given).rowcount
+        return self._run(driver, given)[1].rowcount
 
-    def _plan(self, conn: Connection, given: Mapping[str, Any]) -> _Plan:
+    def _run(
+        self, driver: sqlite3.Connection, given: Mapping[str, Any]
+    ) -> tuple[_Plan, sqlite3.Cursor]:
         # Which columns an INSERT names follows from what it is given.
         names = tuple(given) if self._names_columns else ()
         plan = self._plans.get(names)
         if plan is None:
-            plan = self._plans[names] = _planned(self._statement, conn.dialect, names)
-        return plan
+            plan = self._plans[names] = _planned(self._statement, names)
+        values = {**plan.constants, **given}
+        for name, convert in plan.binds:
+            values[name] = convert(values[name])
+        try:
+            return plan, driver.execute(plan.text, values)
+        except sqlite3.Error as error:
+            # As the library would: callers know its classes, and its text holds no values.
+            raised = DBAPIError.instance(
+                plan.text, None, error, sqlite3.Error, hide_parameters=True
+            )
+            raise raised from error
 
 
-def _direct(conn: Connection) -> bool:
-    """Tell whether the driver may be asked: the library begins a transaction that has none."""
-    return conn.dialect.name == "sqlite" and conn.in_transaction()
+def _driver(conn: Connection) -> sqlite3.Connection | None:
+    """Return the connection of the driver, or None where the library must run the statement.
+
+    So it must on another database, and where it begins a transaction because there is none.
+    """
+    driver: sqlite3.Connection | None = conn.get_execution_options().get(DRIVER)
+    if driver is None and conn.dialect.name == "sqlite" and conn.in_transaction():
+        driver = cast("sqlite3.Connection", conn.connection.driver_connection)
+    return driver
 
 
-def _run(conn: Connection, plan: _Plan, given: Mapping[str, Any]) -> sqlite3.Cursor:
-    driver = cast("sqlite3.Connection", conn.connection.driver_connection)
-    try:
-        return driver.execute(plan.text, plan.values(given))
-    except sqlite3.Error as error:
-        # As the library would: callers know its classes, and its text holds no values.
-        raised = DBAPIError.instance(plan.text, None, error, sqlite3.Error, hide_parameters=True)
-        raise raised from error
-
-
-def _planned(statement: Any, dialect: Dialect, names: tuple[str, ...]) -> _Plan:
+def _planned(statement: Any, names: tuple[str, ...]) -> _Plan:
+    dialect = SQLiteDialect_pysqlite(paramstyle="named")
     columns = list(names) if names else None
     compiled = cast("SQLCompiler", statement.compile(dialect=dialect, column_keys=columns))
-    bound = [(name, compiled.binds[name]) for name in compiled.positiontup or ()]
     returned = list(statement.exported_columns) if _returns(statement) else []
-    names_of_row = [column.key for column in returned]
+    row = cast("Any", namedtuple)("Row", [column.key for column in returned], rename=True)
     return _Plan(
         compiled.string,
-        tuple((name, None) if one.required else (None, one.value) for name, one in bound),
-        _converting([one.type.dialect_impl(dialect).bind_processor(dialect) for _, one in bound]),
-        cast("Any", namedtuple)("Row", names_of_row, rename=True)._make,
+        {name: one.value for name, one in compiled.binds.items() if not one.required},
+        _converting((name, _bind(one.type, dialect)) for name, one in compiled.binds.items()),
+        partial(tuple.__new__, row),
         _converting(
-            [
-                column.type.dialect_impl(dialect).result_processor(dialect, None)
-                for column in returned
-            ]
+            (place, column.type.dialect_impl(dialect).result_processor(dialect, None))
+            for place, column in enumerate(returned)
         ),
     )
 
 
-def _converting(processors: Sequence[Convert | None]) -> tuple[tuple[int, Convert], ...]:
-    return tuple((place, each) for place, each in enumerate(processors) if each is not None)
+def _bind(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
+    if isinstance(kind, LargeBinary):
+        return None  # the driver takes bytes as they are
+    return kind.dialect_impl(dialect).bind_processor(dialect)
+
+
+def _converting(
+    processors: Iterable[tuple[Place, Convert | None]],
+) -> tuple[tuple[Place, Convert], ...]:
+    return tuple((place, each) for place, each in processors if each is not None)
 
 
 def _returns(statement: Any) -> bool:

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from sqlalchemy import (
@@ -25,11 +26,10 @@ from sqlalchemy import (
     MetaData,
     TypeDecorator,
 )
-from sqlalchemy.dialects.sqlite import DATETIME
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.types import TypeEngine
 
 from exchange.errors import Misconfigured, OutcomeUnknown, Unavailable
+from exchange.prepared import DRIVER
 from exchange.sqlite_file import (
     READERS,
     erase_from_wal,
@@ -56,14 +56,6 @@ NAMES = {
 """Names of constraints, so that a later migration can name what it changes."""
 
 
-class _Written(DATETIME):
-    """The dialect's own spelling of a moment, written in C: a disclosure writes a dozen."""
-
-    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], str | None]:
-        """Return what writes `YYYY-MM-DD HH:MM:SS.ffffff`."""
-        return lambda value: None if value is None else value.isoformat(" ", "microseconds")
-
-
 class Moment(TypeDecorator[datetime]):
     """An aware moment, stored as UTC with microseconds.
 
@@ -73,23 +65,40 @@ class Moment(TypeDecorator[datetime]):
     impl = DateTime
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Return the type that writes and reads the column of this database."""
-        if dialect.name != "sqlite":
-            return dialect.type_descriptor(DateTime())
-        return dialect.type_descriptor(_Written())  # type: ignore[no-untyped-call]
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any] | None:
+        """Return what writes a moment; on SQLite in one step: a disclosure writes a dozen."""
+        return _written if dialect.name == "sqlite" else super().bind_processor(dialect)
+
+    def result_processor(
+        self, dialect: Dialect, coltype: object
+    ) -> Callable[[Any], datetime | None] | None:
+        """Return what reads a moment; on SQLite in one step."""
+        return _read if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Return what is stored."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a moment without a time zone")
-        return value.astimezone(UTC).replace(tzinfo=None)
+        """Return what another database stores."""
+        return None if value is None else _in_utc(value).replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Return an aware moment in UTC."""
         return None if value is None else value.replace(tzinfo=UTC)
+
+
+def _written(value: datetime | None) -> str | None:
+    """Return `YYYY-MM-DD HH:MM:SS.ffffff` in UTC, as the dialect spells it: it sorts as text."""
+    if value is None:
+        return None
+    return _in_utc(value).isoformat(" ", "microseconds").removesuffix("+00:00")
+
+
+def _read(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(f"{value}+00:00")
+
+
+def _in_utc(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("a moment without a time zone")
+    return value if value.tzinfo is UTC else value.astimezone(UTC)
 
 
 class Database(Protocol):
@@ -233,7 +242,8 @@ class SqliteDatabase:
         self._urgent: deque[_Unit] = deque()
         self._units: deque[_Unit] = deque()
         self._erasing: list[_Unit] = []
-        self._wake = threading.Condition()
+        self._turn = threading.Lock()
+        self._wake: SimpleQueue[None] = SimpleQueue()
         self._closing = False
         self._lock = lock_file(path)
         self._writer, self._reader = writer_engine(path), reader_engine(path)
@@ -298,9 +308,9 @@ class SqliteDatabase:
 
     async def close(self) -> None:
         """Finish what waits, then close the file and give up its lock."""
-        with self._wake:
+        with self._turn:
             self._closing = True
-            self._wake.notify()
+        self._wake.put(None)
         await asyncio.to_thread(self._thread.join)
         self._pool.shutdown()
         self._near.close()
@@ -313,26 +323,25 @@ class SqliteDatabase:
     ) -> T:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
-        with self._wake:
+        with self._turn:
             if self.failed or self._closing:
                 raise Unavailable("the database is closed")
             queue.append(_Unit(work, done, loop))
-            self._wake.notify()
+        self._wake.put(None)
         return await done
 
     def _run(self) -> None:
         with _standing(self._writer) as connection:
             while True:
-                with self._wake:
-                    while not (self._urgent or self._units or self._erasing or self._closing):
-                        self._wake.wait()
+                self._wake.get()  # one for every unit: what a group has taken ends in empty turns
+                with self._turn:
                     erasing, self._erasing = self._erasing, []
-                    group = self._next_group()
+                    group, over = self._next_group(), self._closing
                 if erasing:
                     self._erase(connection, erasing)
                 if group:
                     self._commit(connection, group)
-                elif not erasing:
+                elif over:
                     return
 
     def _next_group(self) -> list[_Unit]:
@@ -440,8 +449,9 @@ def _standing(engine: Engine) -> Connection:
     """
     connection = engine.connect()
     connection.begin()
-    _driver(connection).execute("COMMIT")
-    return connection
+    driver = _driver(connection)
+    driver.execute("COMMIT")
+    return connection.execution_options(**{DRIVER: driver})
 
 
 def _driver(connection: Connection) -> sqlite3.Connection:
