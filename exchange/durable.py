@@ -1,8 +1,8 @@
-"""Files that survive a power cut: written, synced, and only then given their name.
+"""Files that survive a power cut: written, synced, and only then known by their name.
 
-Order is everything: the content is synced before the name exists, the directory after. A failed
-sync is final, because the kernel may have dropped the pages: delete, fail, never sync again.
-Never overwrites unless asked to, never leaves a half-written file under its real name.
+Order is everything: the content is synced before anybody reads the name, the directory after. A
+failed sync is final, because the kernel may have dropped the pages: delete, fail, never sync again.
+Never overwrites unless asked to, never leaves a half-written file under a name that is read.
 """
 
 import asyncio
@@ -62,8 +62,10 @@ async def write_durably(
 ) -> tuple[str, int]:
     """Write `chunks` to `target`, create-only, and return its SHA-256 (hex) and size in bytes.
 
-    On return it survives a power cut; before, and after an error, the name does not exist.
-    Memory is bounded by two pieces: one is gathered while the other is hashed and written.
+    On return it survives a power cut; after an error the name does not exist. A crash leaves a
+    part of it under this name, so the name has to be one that nobody knows before the return: a
+    random one that a row names afterwards. Renaming would cost a second commit of the file
+    system. Memory is bounded by two pieces: one is gathered while the other is written.
 
     Raises:
         TooLarge: more than `limit` bytes arrived.
@@ -110,38 +112,35 @@ class _Writing:
         self.digest = hashlib.sha256()
         self._target = target
         self._mode = mode
-        self._partial = partial_name(target)
         self._fd: int | None = None
-        self._named = False
+        self._made = False
 
     def append(self, chunks: Sequence[bytes]) -> None:
         """Hash and write some chunks; the first call makes the file."""
         if self._fd is None:
-            self._fd = os.open(self._partial, _NEW, self._mode)
+            self._fd = os.open(self._target, _NEW, self._mode)
+            self._made = True
         for chunk in chunks:
             self.digest.update(chunk)
             _write(self._fd, chunk)
 
     def finish(self, chunks: Sequence[bytes]) -> None:
-        """Write the rest, sync, give the file its name and sync the directory."""
+        """Write the rest, sync the file and then its directory."""
         self.append(chunks)
         if self._fd is None:
             raise AssertionError("append has made the file")
         os.fsync(self._fd)
         os.close(self._fd)
         self._fd = None
-        _name(self._partial, self._target, replace=False)
-        self._named = True
-        # The name exists but may be lost in a crash; nobody was told of it yet.
+        # The content is durable, its name may be lost in a crash; nobody was told of it yet.
         sync_directory(self._target.parent)
 
     def abandon(self) -> None:
-        """Close and remove what is there, the name included; nothing was promised about it."""
+        """Close and remove what is there; nothing was promised about it."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
-        self._partial.unlink(missing_ok=True)
-        if self._named:
+        if self._made:
             self._target.unlink(missing_ok=True)
 
 

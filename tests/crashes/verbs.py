@@ -130,7 +130,7 @@ async def recall(sim: Remote, letter: Any) -> Answer:
 
 VERBS = {
     "record": Verb(to_record, lambda sim, given: sim.record(given), 4),
-    "store": Verb(one_consent, lambda sim, letter: sim.send(letter), 7),
+    "store": Verb(one_consent, lambda sim, letter: sim.send(letter), 6),
     "upload": Verb(one_consent, upload, 20, torn=False),  # pieces are written as payloads are
     "collect": Verb(to_recall, lambda sim, letter: sim.collect(letter), 2),
     "withdraw": Verb(to_withdraw, post, 2),

@@ -66,7 +66,7 @@ class Blobs(Protocol):
         ...
 
     async def names(self, *, before: datetime) -> tuple[str, ...]:
-        """Return names of blobs that were made before a moment; leftovers of then are removed."""
+        """Return names of blobs that were made before a moment, and of what a crash left of one."""
         ...
 
     async def free(self) -> int:
@@ -130,15 +130,14 @@ class FileBlobs:
         return found.f_bavail * found.f_frsize
 
     def _old(self, before: float) -> tuple[str, ...]:
-        found = []
-        for entry in os.scandir(self._directory):
-            if entry.stat(follow_symlinks=False).st_mtime >= before:
-                continue
-            if _NAME.fullmatch(entry.name):
-                found.append(entry.name)
-            elif entry.name.startswith("."):
-                Path(entry).unlink(missing_ok=True)  # an attempt that a crash has cut off
-        return tuple(sorted(found))
+        return tuple(
+            sorted(
+                entry.name
+                for entry in os.scandir(self._directory)
+                if _NAME.fullmatch(entry.name)
+                and entry.stat(follow_symlinks=False).st_mtime < before
+            )
+        )
 
     def _path(self, name: str) -> Path:
         if _NAME.fullmatch(name) is None:
