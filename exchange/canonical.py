@@ -25,15 +25,17 @@ LARGEST_DEPTH = 8
 """Nesting of arrays and objects in anything we read; no record of ours needs more than six."""
 
 _TO_URL = bytes.maketrans(b"+/", b"-_")
-_FROM_URL = bytes.maketrans(b"-_", b"+/")
-_LAST = {2: frozenset("AQgw"), 3: frozenset("AEIMQUYcgkosw048")}
+_FROM_URL = bytes.maketrans(b"-_+/=", b"+/!!!")
+"""What is not in the alphabet of base64url becomes something that is in no alphabet."""
+_LAST = {1: frozenset[str](), 2: frozenset("AQgw"), 3: frozenset("AEIMQUYcgkosw048")}
 """Last characters whose unused bits are zero, by the characters over a multiple of four."""
+_PADDING = (b"", b"", b"==", b"=")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-_B64U = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
 _UUID4 = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII
 )
 _HEX32 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_DIGEST = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]", re.ASCII)
 
 
 def encode(value: Json) -> bytes:
@@ -53,15 +55,21 @@ def _ordered(value: Json) -> Any:
         return value
     if isinstance(value, int):
         return _bounded(value)
-    if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
-        names = sorted(value)
-        if not "".join(names).isascii():
-            # RFC 8785 section 3.2.3: sorted by UTF-16 code units, not by code points.
-            names.sort(key=lambda name: name.encode("utf-16-be", "surrogatepass"))
-        return {name: _ordered(value[name]) for name in names}
+    if isinstance(value, dict | Mapping):
+        return {name: _ordered(value[name]) for name in _sorted(value)}
     if isinstance(value, list | tuple):  # bytes are a sequence too, and no JSON
         return [_ordered(part) for part in value]
     raise Malformed(f"{type(value).__name__} has no canonical form")
+
+
+def _sorted(names: Iterable[str]) -> list[str]:
+    try:
+        if "".join(names).isascii():
+            return sorted(names)
+    except TypeError:
+        raise Malformed("the name of a member is no text") from None
+    # RFC 8785 section 3.2.3: sorted by UTF-16 code units, not by code points.
+    return sorted(names, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
 
 
 def loads(data: bytes, *, limit: int, depth: int = LARGEST_DEPTH) -> Any:
@@ -165,12 +173,14 @@ def unb64u(text: str, *, size: int | None = None) -> bytes:
         Malformed: another alphabet, padding, white space, trailing bits or another size.
     """
     over = len(text) % 4
-    if _B64U.fullmatch(text) is None or over == 1:
-        raise Malformed("not unpadded base64url")
     # Python would ignore non-zero trailing bits: a second spelling of the same bytes.
     if over and text[-1] not in _LAST[over]:
         raise Malformed("not canonical base64url")
-    data = binascii.a2b_base64(text.encode("ascii").translate(_FROM_URL) + b"=="[: -over % 4])
+    try:
+        raw = text.encode("ascii").translate(_FROM_URL) + _PADDING[over]
+        data = binascii.a2b_base64(raw, strict_mode=True)
+    except (UnicodeEncodeError, binascii.Error):
+        raise Malformed("not unpadded base64url") from None
     if size is not None and len(data) != size:
         raise Malformed(f"expected {size} bytes of base64url")
     return data
@@ -192,6 +202,11 @@ def digest(statement: bytes) -> str:
 def sha256_hex(file: bytes) -> str:
     """Return plain SHA-256 in lowercase hex, as `sha256sum` prints it: the digest of a file."""
     return hashlib.sha256(file).hexdigest()
+
+
+def is_digest(text: object) -> bool:
+    """Tell whether `text` is 32 bytes in base64url, in its one canonical spelling."""
+    return isinstance(text, str) and _DIGEST.fullmatch(text) is not None
 
 
 def is_uuid4(text: object) -> bool:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any, TypeVar
 
-from exchange.canonical import is_sha256_hex, is_uuid4, unb64u
+from exchange.canonical import is_digest, is_sha256_hex, is_uuid4, unb64u
 from exchange.errors import Malformed
 from exchange.keyid import agency_id
 
@@ -91,9 +91,8 @@ def version(text: object) -> str:
 
 def digest(text: object) -> str:
     """Return `text` if it is the digest of a statement: 43 characters, or raise Malformed."""
-    if not isinstance(text, str):
-        raise Malformed("a digest is a text")
-    unb64u(text, size=32)
+    if not isinstance(text, str) or not is_digest(text):
+        raise Malformed("a digest is 32 bytes of base64url")
     return text
 
 
@@ -135,7 +134,7 @@ class Members:
     """The members of one JSON object; each is read once, `end` refuses those never read."""
 
     def __init__(self, value: object, where: str = "") -> None:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict | Mapping):
             raise Malformed(f"{where or 'payload'}: not an object", member=where)
         self._left: dict[str, Any] = dict(value)
         self._where = where

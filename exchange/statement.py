@@ -147,6 +147,8 @@ class Verified:
     """Digest of the statement: b64u of SHA-256 over its exact bytes, 43 characters."""
     statement: bytes = field(repr=False)
     """The exact bytes, to be stored and served as they are."""
+    context: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
+    """Of a manifest: the context in its payload, parsed; None for every other kind."""
 
 
 def limit(allowed: Iterable[Kind]) -> int:
@@ -250,16 +252,17 @@ def verify(
         _check_headers(entries, role, kind, keys.kid if place == 0 else entries[0].kid)
     _check_sizes(outer.signatures)  # step 5
     _check_signatures(groups[0][1], keys, outer.payload, step=6)
-    payload = _parsed(canonical.unb64u(outer.payload))  # step 7
+    payload = _parsed(outer.content)  # step 7
     for role, entries in groups[1:]:
         named = _named_in(payload, role)
         _check_signatures(entries, named, outer.payload, step=7)
-    facts = payload if kind is not Kind.MANIFEST else _context(payload)
+    context = _context(payload) if kind is Kind.MANIFEST else None
+    facts = payload if context is None else context
     signer = keys.card.agency if isinstance(keys, VerifyingKeys) else None
     _check_owner(facts, rule, signer, keys.kid)  # step 8
     _check_origin(facts, rule, seconds(now))  # step 9
     kid = None if signer is None else keys.kid
-    return Verified(kind, payload, signer, kid, canonical.digest(data), data)
+    return Verified(kind, payload, signer, kid, canonical.digest(data), data, context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +282,7 @@ _Keys: TypeAlias = VerifyingKeys | _PersonKey
 def _announced(typ: str, allowed: Iterable[Kind]) -> Kind:
     """Step 3: the kind is one the caller named; it fixes roles, algorithms and their number."""
     for kind in allowed:
-        if kind.value == typ:
+        if kind == typ:
             return kind
     raise StatementNotAcceptable(step=3)
 
@@ -315,13 +318,14 @@ def _grouped(
 def _check_headers(entries: Iterable[jws.Entry], role: Role, kind: Kind, kid: str) -> None:
     """Step 4: each header equals the one that its place demands."""
     found = [(entry.alg, entry.kid, entry.typ) for entry in entries]
-    if found != [(algorithm, kid, kind.value) for algorithm in role.algorithms]:
+    if found != [(algorithm, kid, kind) for algorithm in role.algorithms]:
         raise StatementNotAcceptable(step=4)
 
 
 def _check_sizes(entries: Iterable[jws.Entry]) -> None:
-    if any(len(entry.signature) != jws.SIGNATURE_SIZE[entry.alg] for entry in entries):
-        raise StatementNotAcceptable(step=5)
+    for entry in entries:
+        if len(entry.signature) != jws.SIGNATURE_SIZE[entry.alg]:
+            raise StatementNotAcceptable(step=5)
 
 
 def _check_signatures(
@@ -382,7 +386,7 @@ def _check_owner(facts: Mapping[str, Any], rule: _Rule, signer: str | None, kid:
     named = [] if rule.signer is None else [facts.get(rule.signer)]
     if Role.NEW_AGENCY in rule.roles:
         named.append(facts["new"]["agency"])
-    if any(name != signer for name in named):
+    if named.count(signer) != len(named):
         raise StatementNotAcceptable(step=8)
     if rule.kid is not None and facts.get(rule.kid) != kid:
         raise StatementNotAcceptable(step=8)

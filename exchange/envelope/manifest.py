@@ -13,7 +13,7 @@ from exchange.canonical import Json, b64u
 from exchange.envelope.age import hybrid, stream
 from exchange.envelope.age.header import Header
 from exchange.envelope.padme import padme
-from exchange.errors import Malformed, StatementNotAcceptable
+from exchange.errors import Malformed, StatementNotAcceptable, TooLarge
 from exchange.members import Members, ordered
 from exchange.statement import CLOCK_SKEW_S, Kind, Verified
 from exchange.vocabulary import Secrecy, secrecy
@@ -147,7 +147,11 @@ def read_context(raw: bytes) -> Context:
         Malformed: a member is missing, unknown or wrong; another suite.
         TooLarge: more than 8 KiB.
     """
-    members = Members(canonical.loads(raw, limit=LARGEST_CONTEXT), "context")
+    return _context(canonical.loads(raw, limit=LARGEST_CONTEXT), raw)
+
+
+def _context(stated: object, raw: bytes) -> Context:
+    members = Members(stated, "context")
     context = Context(
         suite=members.take("suite", _suite),
         id=members.uuid("id"),
@@ -214,7 +218,10 @@ def read_manifest(verified: Verified) -> Manifest:
     if verified.kind is not Kind.MANIFEST:
         raise StatementNotAcceptable("the statement is not a manifest")
     members = Members(verified.payload)
-    context = read_context(members.raw("context"))
+    raw = members.raw("context")
+    if len(raw) > LARGEST_CONTEXT:
+        raise TooLarge("the context is too large")
+    context = _context(verified.context, raw)
     sealed = members.object("sealed")
     members.end()
     manifest = Manifest(
