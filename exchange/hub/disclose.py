@@ -238,10 +238,10 @@ def _look(
     except Conflict as conflict:
         taken = conflict  # said only to whoever may disclose: to others the id is free
     if known is not None:
-        filed = consents.filed(conn, context.consent)
-        if filed is None:
+        chain = consents.chain(conn, context.consent)
+        if chain is None:
             raise Unavailable("a disclosure without its consent")
-        return known, filed.chain
+        return known, chain
     _check_keys(conn, hub, manifest)  # 6
     _check_request(conn, manifest)
     examined = gate.examine(conn, hub, asked, vetoed=vetoed)  # 7

@@ -107,10 +107,16 @@ def examine(
 
 
 def _record(conn: Connection, hub: Hub, digest: str) -> _Found | None:
-    filed = consents.filed(conn, digest)
-    if filed is None:
+    chain = consents.chain(conn, digest)
+    if chain is None:
         return None
-    return _Found(hub.records.consent(conn, digest, filed.statement), filed.chain)
+    known = hub.records.consent_known(digest)
+    if known is None:
+        filed = consents.filed(conn, digest)
+        if filed is None:
+            raise Unavailable("a consent has a chain and yet is not there")
+        known = hub.records.consent(conn, digest, filed.statement)
+    return _Found(known, chain)
 
 
 def _agreement(conn: Connection, hub: Hub, digest: str) -> tuple[Agreement, Scope]:

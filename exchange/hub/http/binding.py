@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from exchange.canonical import labelled
 from exchange.errors import Malformed, NotFound
 from exchange.hub.http import bodies, front
-from exchange.hub.http.call import CALLER, FRONT, Call
+from exchange.hub.http.call import CALLER, FRONT, Call, Front
 from exchange.hub.http.caller import authenticated
 from exchange.hub.http.limits import in_turn, within
 from exchange.hub.repeat import Once
@@ -76,29 +76,31 @@ def rendered(operation: Operation, shape: Shape) -> web.Response:
 def _handler(
     operation: Operation, answer: Callable[[Call, Mapping[str, BaseModel]], Awaitable[Any]]
 ) -> Handler:
-    async def handler(request: web.Request) -> web.StreamResponse:
-        agency = authenticated(request)
-        request[CALLER] = agency
-        limits = request.app[FRONT].limits
-        if operation in PATIENT:
-            await in_turn(limits.patient, agency)
-            return await _answered(request, agency)
-        within(limits.requests, agency)
-        with limits.parallel.one(agency):
-            return await _answered(request, agency)
+    patient = operation in PATIENT
 
-    async def _answered(request: web.Request, agency: str) -> web.StreamResponse:
-        given, digest = await _given(request, operation)
+    async def handler(request: web.Request) -> web.StreamResponse:
+        here = request.app[FRONT]
+        agency = authenticated(request, here)
+        request[CALLER] = agency
+        if patient:
+            await in_turn(here.limits.patient, agency)
+            return await _answered(request, here, agency)
+        within(here.limits.requests, agency)
+        with here.limits.parallel.one(agency):
+            return await _answered(request, here, agency)
+
+    async def _answered(request: web.Request, here: Front, agency: str) -> web.StreamResponse:
+        given, digest = await _given(request, operation, seconds=here.settings.body_s)
         once = _once(request, operation, agency, digest)
-        found: web.StreamResponse = await answer(
-            Call(request, request.app[FRONT], agency, once), given
-        )
+        found: web.StreamResponse = await answer(Call(request, here, agency, once), given)
         return found
 
     return handler
 
 
-async def _given(request: web.Request, operation: Operation) -> tuple[dict[str, BaseModel], bytes]:
+async def _given(
+    request: web.Request, operation: Operation, *, seconds: float
+) -> tuple[dict[str, BaseModel], bytes]:
     """Return the parsed parts of a request, and a digest of its body."""
     given: dict[str, BaseModel] = {}
     digest = b""
@@ -110,14 +112,13 @@ async def _given(request: web.Request, operation: Operation) -> tuple[dict[str, 
     elif parameters:
         raise Malformed("this route has no parameters")
     if operation.body is not None:
-        seconds = request.app[FRONT].settings.body_s
         body = await bodies.json_body(
             request, operation.body, limit=operation.body_limit, seconds=seconds
         )
         given["body"] = body
         digest = hashlib.sha256(body.model_dump_json().encode()).digest()
     elif not operation.streams and request.can_read_body:
-        await _nothing(request)
+        await _nothing(request, seconds=seconds)
     return given, digest
 
 
@@ -128,9 +129,9 @@ def _path(request: web.Request, shape: type[Text]) -> BaseModel:
         raise NotFound from None
 
 
-async def _nothing(request: web.Request) -> None:
+async def _nothing(request: web.Request, *, seconds: float) -> None:
     """Read a body where none belongs: only an empty JSON object passes, as lenient clients send."""
-    text = await bodies.whole(request, limit=16, seconds=request.app[FRONT].settings.body_s)
+    text = await bodies.whole(request, limit=16, seconds=seconds)
     if text.strip() not in {b"", b"{}"}:
         raise Malformed("this route reads no body")
 

@@ -5,7 +5,7 @@ nothing else in the hub touches `request.content`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from typing import TypeVar
 from urllib.parse import parse_qsl
 
@@ -46,7 +46,7 @@ async def whole(request: web.Request, *, limit: int, seconds: float) -> bytes:
     chunks = list[bytes]()
     size = 0
     try:
-        async with _deadline(request.content, seconds):
+        async with asyncio.timeout(seconds):
             while chunk := await request.content.readany():
                 size += len(chunk)
                 if size > limit:
@@ -143,8 +143,7 @@ async def first_line(content: StreamReader, *, limit: int, seconds: float) -> by
     if content.at_eof():  # no body at all: aiohttp's stand-in for one reads no lines
         raise Malformed("the manifest line has no line feed")
     try:
-        async with _deadline(content, seconds):
-            line = await content.readuntil(b"\n", max_size=limit)
+        line = await _within(content, seconds, content.readuntil(b"\n", max_size=limit))
     except LineTooLong:  # its text quotes the line
         raise TooLarge(f"the manifest line has more than {limit} bytes") from None
     except TimeoutError:
@@ -175,8 +174,7 @@ async def arriving(request: web.Request, *, limit: int, settings: Http) -> Async
     window = clock()
     while True:
         try:
-            async with _deadline(request.content, settings.body_s):
-                chunk = await request.content.readany()
+            chunk = await _within(request.content, settings.body_s, request.content.readany())
         except (*LOST, TimeoutError):
             return
         if not chunk:
@@ -192,6 +190,9 @@ async def arriving(request: web.Request, *, limit: int, settings: Http) -> Async
             window, since = clock(), 0
 
 
-def _deadline(content: StreamReader, seconds: float) -> asyncio.Timeout:
-    """Return the deadline for what is still to come; a body that is here as a whole needs none."""
-    return asyncio.timeout(None if content.is_eof() else seconds)
+async def _within(content: StreamReader, seconds: float, read: Awaitable[bytes]) -> bytes:
+    """Return what a read brings; a body that is here as a whole needs no deadline."""
+    if content.is_eof():
+        return await read
+    async with asyncio.timeout(seconds):
+        return await read

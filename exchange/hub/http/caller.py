@@ -6,14 +6,14 @@ from collections.abc import Callable
 from aiohttp import web
 
 from exchange.errors import Unauthenticated
-from exchange.hub.http.call import FRONT
+from exchange.hub.http.call import Front
 from exchange.hub.settings import Http
 from exchange.statement import seconds
 
 SCHEME = "Bearer "
 
 
-def authenticated(request: web.Request) -> str:
+def authenticated(request: web.Request, front: Front) -> str:
     """Return the id of the agency that calls.
 
     Every failure is the same 401. The token says who authenticated a moment ago; suspension
@@ -22,7 +22,6 @@ def authenticated(request: web.Request) -> str:
     Raises:
         Unauthenticated: no token, not our token, expired, or its agency may not call any more.
     """
-    front = request.app[FRONT]
     given = request.headers.get("Authorization", "")
     if not given.startswith(SCHEME):
         raise Unauthenticated

@@ -97,13 +97,14 @@ def check(request: web.Request, *, hosts: Collection[str]) -> None:
 
 
 def _check_lines(request: web.Request) -> None:
-    lines = request.raw_headers
-    total = sum(len(name) + len(value) + 4 for name, value in lines)
-    if total > HEAD_LIMIT or len(lines) > HEAD_LINES:
+    names, total = list[str](), 0
+    for name, value in request.raw_headers:
+        names.append(name.decode("latin-1").lower())
+        total += len(name) + len(value) + 4
+    if total > HEAD_LIMIT or len(names) > HEAD_LINES:
         raise HeadTooLarge
-    names = [name.decode("latin-1").lower() for name, _ in lines]
     seen = frozenset(names)
-    if not REFUSED.isdisjoint(seen) or any("_" in name for name in seen):
+    if not REFUSED.isdisjoint(seen) or "_" in "".join(seen):
         raise BadFraming
     doubled = len(seen) < len(names) and any(names.count(name) > 1 for name in SINGLE & seen)
     if doubled or "host" not in seen:

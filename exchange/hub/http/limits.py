@@ -8,7 +8,6 @@ own budget they wait their turn.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -77,24 +76,35 @@ class UnderWay:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._now: Counter[str] = Counter()
+        self._now: dict[str, int] = {}
 
-    @contextmanager
-    def one(self, caller: str) -> Iterator[None]:
-        """Count one while the block runs.
+    def one(self, caller: str) -> "_One":
+        """Return a block during which one is counted.
 
         Raises:
             TooMany: as many as allowed are under way.
         """
-        if self._now[caller] >= self._most:
+        if self._now.get(caller, 0) >= self._most:
             raise TooMany
-        self._now[caller] += 1
-        try:
-            yield
-        finally:
-            self._now[caller] -= 1
-            if not self._now[caller]:
-                del self._now[caller]
+        return _One(self._now, caller)
+
+
+class _One:
+    """One thing under way; a class, because every request enters two of them."""
+
+    __slots__ = ("_caller", "_now")
+
+    def __init__(self, now: dict[str, int], caller: str) -> None:
+        self._now = now
+        self._caller = caller
+
+    def __enter__(self) -> None:
+        self._now[self._caller] = self._now.get(self._caller, 0) + 1
+
+    def __exit__(self, *_raised: object) -> None:
+        left = self._now.pop(self._caller) - 1
+        if left:
+            self._now[self._caller] = left
 
 
 class Limits:

@@ -29,9 +29,10 @@ HEADERS: Final = {
     "browsing-topics=()",
     "X-Permitted-Cross-Domain-Policies": "none",
     "Cache-Control": "no-store",
-    "Server": "exchange",
 }
 """On every answer, unless its handler has set the header itself."""
+SERVER: Final = "exchange"
+"""Instead of the names and versions that aiohttp would tell."""
 
 RETRY_AFTER: Final = {429: "5", 503: "2", 507: "3600"}
 """Seconds, constant per status: a figure that depends on a state would tell about it."""
@@ -134,8 +135,9 @@ def _problem(problem: dict[str, object], status: int, headers: dict[str, str]) -
 
 async def security_headers(request: web.Request, answer: web.StreamResponse) -> None:
     """Put the constant headers on an answer; a signal, because it also sees 404, 405 and 413."""
+    headers = answer.headers
     for name, value in HEADERS.items():
-        if name == "Server" or name not in answer.headers:
-            answer.headers[name] = value
+        headers.setdefault(name, value)
+    headers["Server"] = SERVER
     if route_of(request) == routes.UPLOAD.path:
         answer.headers["Tus-Resumable"] = "1.0.0"

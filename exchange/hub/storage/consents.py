@@ -122,6 +122,7 @@ _FILED = Prepared(
         consents.c.statement, consents.c.chain, consents.c.agreement, consents.c.recorded_at
     ).where(consents.c.digest == bindparam("of"))
 )
+_CHAIN = Prepared(select(consents.c.chain).where(consents.c.digest == bindparam("of")))
 _COUNT = Prepared(
     update(consents)
     .where(
@@ -198,6 +199,13 @@ def filed(conn: Connection, digest: str) -> Filed | None:
         agreement=row.agreement,
         recorded_at=row.recorded_at,
     )
+
+
+def chain(conn: Connection, digest: str) -> str | None:
+    """Return the chain of a consent in the log, or None where there is no such consent."""
+    row = _CHAIN.one(conn, {"of": digest})
+    found: str | None = None if row is None else row.chain
+    return found
 
 
 def endable(
