@@ -333,7 +333,8 @@ def _agencies(agencies: Iterable[str]) -> list[Json]:
 
 
 def _moment(moment: datetime) -> dict[str, Json]:
-    return {"@type": "xsd:dateTime", "@value": write_time(moment)}
+    """Return a moment in whole seconds, as records write them; the hub's have fractions."""
+    return {"@type": "xsd:dateTime", "@value": write_time(moment.replace(microsecond=0))}
 
 
 def _words(text: str, lang: str) -> dict[str, Json]:

@@ -167,8 +167,8 @@ def consent_facts(consent: ConsentRecord, scope: Scope, lang: str) -> Facts:
         "special_categories": _categories(scope, special, lang),
         "purpose": _purpose(scope, consent.purpose.code, lang),
         "count": str(consent.uses),
-        "valid_from": _day(day_of(consent.valid_from), lang),
-        "valid_until_day": _day(last_day(consent.valid_until), lang),
+        "valid_from": written_day(day_of(consent.valid_from), lang),
+        "valid_until_day": written_day(last_day(consent.valid_until), lang),
         "collector": collector.name if collector else None,
         "collector_contact": collector.contact if collector else None,
         "officer_contact": collector.officer if collector else None,
@@ -238,7 +238,7 @@ def _purpose(scope: Scope, code: str, lang: str) -> str | None:
     return found.labels.get(lang) if found else None
 
 
-def _day(day: date, lang: str) -> str:
+def written_day(day: date, lang: str) -> str:
     """Return a day as readers of the language write it; all but English as Germany does."""
     if lang.partition("-")[0] == "en":
         return f"{day.day} {MONTHS[day.month - 1]} {day.year}"

@@ -41,13 +41,9 @@ def pdf(paper: Paper, *, today: date) -> bytes:
     return made
 
 
-def installed() -> bool:
-    """Tell whether this installation can make a PDF."""
-    try:
-        _typst()
-    except Misconfigured:
-        return False
-    return True
+def require() -> None:
+    """Raise Misconfigured where no PDF can be made, before anything else is begun."""
+    _typst()
 
 
 def _typst() -> Any:

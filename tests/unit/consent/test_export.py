@@ -33,7 +33,7 @@ from tests import samples
 CONSENT = samples.consent()
 SCOPE = samples.agreement().scope()
 AT = CONSENT.collected_at
-ENDED_AT = datetime(2026, 4, 1, 8, tzinfo=UTC)
+ENDED_AT = datetime(2026, 4, 1, 8, 0, 0, 123456, tzinfo=UTC)
 RECEIPT_ID = "0c1d9e2c-98a1-4d4f-8c57-3f6f0d2f9a02"
 SPECIAL = replace(
     SCOPE,
@@ -75,7 +75,7 @@ CARER = Signer(
     at=AT,
     identified=Identified.EID,
     power=Power.CARER,
-    power_until=ENDED_AT,
+    power_until=ENDED_AT.replace(microsecond=0),
     areas_checked=True,
 )
 OFFICIAL = replace(PARENT, power=Power.OFFICIAL, custody=None, office="youth-d")

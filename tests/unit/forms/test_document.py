@@ -204,11 +204,11 @@ def test_letters_the_font_lacks_are_refused_and_not_left_out() -> None:
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert document.installed()
+    document.require()
     monkeypatch.setitem(sys.modules, "typst", None)  # as if it were not there
-    assert not document.installed()
-    with pytest.raises(Misconfigured, match=re.escape("install consent-exchange[forms]")):
-        pdf(form(), today=TODAY)
+    for wanted in (document.require, lambda: pdf(form(), today=TODAY)):
+        with pytest.raises(Misconfigured, match=re.escape("install consent-exchange[forms]")):
+            wanted()
 
 
 def test_a_drawing_is_one_shape_without_words_or_references() -> None:
