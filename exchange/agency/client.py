@@ -136,7 +136,7 @@ class HubClient:
     # Consents
 
     async def post_consent(
-        self, statement: bytes, log_key: str, *, credential: str
+        self, statement: bytes, log_key: str, credential: str
     ) -> shapes.ConsentRecorded:
         """Record a signed consent.
 

@@ -1,16 +1,13 @@
 """Record a consent: seal who it is about, sign once, store, send; and end one again."""
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import uuid4
 
-from exchange.agency import signed
-from exchange.agency.agree import REFUSED
+from exchange.agency.hand_in import Recorded, hand_in, keep, kept
 from exchange.agency.parts import Gateway
 from exchange.agency.records import KnownAgreement
-from exchange.canonical import b64u, digest
 from exchange.consent.lint import lint
 from exchange.consent.record import (
     ConsentRecord,
@@ -31,9 +28,6 @@ from exchange.keyring.recipient import DocumentRecipient
 from exchange.rules import refuse
 from exchange.statement import ANY_TIME, Kind, seconds, sign, verify
 from exchange.vocabulary import Scope, Secrecy, Uses
-
-LOG_KEY_SIZE = 32
-"""Bytes of the key from which the consent's log entries are derived."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,16 +59,6 @@ class ConsentDraft:
     subject: SubjectFacts = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """A consent that the hub has recorded."""
-
-    id: str
-    digest: str
-    log_key: bytes | None = field(repr=False)
-    """32 bytes for the person's receipt; forgotten here. None when it was recorded before."""
-
-
 async def record_consent(gateway: Gateway, draft: ConsentDraft) -> Recorded:
     """Sign a consent that this agency has collected, and record it at the hub.
 
@@ -88,28 +72,12 @@ async def record_consent(gateway: Gateway, draft: ConsentDraft) -> Recorded:
         Held: the document key of a party is not to be trusted.
         Conflict: another draft was signed under this id.
     """
-    statement, key = f"consent-{draft.id}.jws", f"consent-{draft.id}.key"
-    data, log_key = signed.kept(gateway.home, statement), signed.kept(gateway.home, key)
+    data = kept(gateway.home, draft.id)
     if data is None:
-        data = await _signed(gateway, draft)
-        log_key = secrets.token_bytes(LOG_KEY_SIZE)
-        # The key first: a crash in between leaves a key without a record, replaced next time.
-        signed.keep(gateway.home, key, log_key, replace=True)
-        # From here on this is the record: a crash after this sends the same bytes and key again.
-        signed.keep(gateway.home, statement, data)
+        keep(gateway.home, draft.id, await _signed(gateway, draft))
     elif not _says_the_same(gateway, data, draft):
         raise Conflict("another draft was signed under this id; give the draft a new id")
-    if log_key is None:  # forgotten only after the hub's answer
-        return Recorded(draft.id, digest(data), None)
-    try:
-        await gateway.client.post_consent(data, b64u(log_key))
-    except REFUSED:
-        signed.forget(gateway.home, statement, key)
-        raise
-    # Recorded. The key belongs to the person and to the hub's vault; here it is forgotten. A
-    # crash before this line repeats the request, which changes nothing.
-    signed.forget(gateway.home, key)
-    return Recorded(draft.id, digest(data), log_key)
+    return await hand_in(gateway, draft.id)
 
 
 async def agreed(gateway: Gateway, agreement_id: str) -> Scope:
@@ -118,7 +86,7 @@ async def agreed(gateway: Gateway, agreement_id: str) -> Scope:
     Raises:
         NotFound: no such agreement, or this agency has not signed it.
     """
-    return (await _agreement(gateway, agreement_id, gateway.clock())).scope
+    return (await known_agreement(gateway, agreement_id, gateway.clock())).scope
 
 
 async def text_of(gateway: Gateway, draft: ConsentDraft) -> str:
@@ -129,9 +97,9 @@ async def text_of(gateway: Gateway, draft: ConsentDraft) -> str:
         NotFound: no such agreement, or this agency has not signed it.
     """
     now = gateway.clock()
-    agreement = await _agreement(gateway, draft.agreement, now)
+    agreement = await known_agreement(gateway, draft.agreement, now)
     nobody = Subject(ref="", sealed=b"")  # no text names the person
-    return notice_of(_record(gateway, draft, agreement, nobody, now), agreement.scope)
+    return notice_of(record_of(gateway, draft, agreement, nobody, now), agreement.scope)
 
 
 _STATED = (
@@ -159,8 +127,8 @@ async def _signed(gateway: Gateway, draft: ConsentDraft) -> bytes:
     now = gateway.clock()
     if draft.form is Form.ELECTRONIC:
         raise Malformed("form: an electronic consent is signed by the person as well")
-    agreement = await _agreement(gateway, draft.agreement, now)
-    record = _record(gateway, draft, agreement, await _subject(gateway, draft, now), now)
+    agreement = await known_agreement(gateway, draft.agreement, now)
+    record = record_of(gateway, draft, agreement, await sealed_subject(gateway, draft, now), now)
     data = sign(Kind.CONSENT, payload(record), gateway.identity)
     card = gateway.identity.card
     read = read_consent(verify(data, {Kind.CONSENT}, {card.kid: card}, now=now))
@@ -169,7 +137,12 @@ async def _signed(gateway: Gateway, draft: ConsentDraft) -> bytes:
     return data
 
 
-async def _agreement(gateway: Gateway, agreement_id: str, now: datetime) -> KnownAgreement:
+async def known_agreement(gateway: Gateway, agreement_id: str, now: datetime) -> KnownAgreement:
+    """Return the verified agreement with this id.
+
+    Raises:
+        NotFound: no such agreement, or this agency has not signed it.
+    """
     given = await gateway.client.agreement(agreement_id)
     known = await gateway.records.agreement(given.agreement, now=now)
     if known is None:
@@ -177,7 +150,7 @@ async def _agreement(gateway: Gateway, agreement_id: str, now: datetime) -> Know
     return known
 
 
-async def _subject(gateway: Gateway, draft: ConsentDraft, now: datetime) -> Subject:
+async def sealed_subject(gateway: Gateway, draft: ConsentDraft, now: datetime) -> Subject:
     """Seal who it is about to the collector, the releasers and the recipients."""
     parties = draft.releasers | draft.recipients
     keys: list[DocumentRecipient] = [gateway.ring.current().key.recipient]
@@ -187,13 +160,18 @@ async def _subject(gateway: Gateway, draft: ConsentDraft, now: datetime) -> Subj
     return Subject(ref=ref, sealed=seal_block(block(draft.id, ref, draft.subject), keys))
 
 
-def _record(
+def record_of(
     gateway: Gateway,
     draft: ConsentDraft,
     agreement: KnownAgreement,
     subject: Subject,
     now: datetime,
 ) -> ConsentRecord:
+    """Return the record that a draft becomes.
+
+    Raises:
+        Malformed: the agreement has no words for the purpose in the language of the text.
+    """
     return ConsentRecord(
         digest="",  # of the statement, which is made from this
         kind=Kind.CONSENT,

@@ -1,17 +1,19 @@
 """Statements this agency has signed, byte for byte: sign once, store, then send.
 
 A signature differs each time it is made, and with it the digest of the statement. Whoever sends
-again after a lost answer or a crash therefore sends what is stored here.
+again after a lost answer or a crash therefore sends what is stored here. Drafts that wait for a
+person's signature lie beside them.
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from exchange.agency.home import Home
 from exchange.durable import make_directory, sync_directory, write_bytes_durably
 from exchange.errors import Malformed
 
-_NAME = re.compile(r"[a-z]+(-[a-z]+)*-[0-9a-f-]{36}\.(jws|key)", re.ASCII)
+_NAME = re.compile(r"[a-z]+(-[a-z]+)*-[0-9a-f-]{36}\.(jws|json|key)", re.ASCII)
 
 
 def kept(home: Home, name: str) -> bytes | None:
@@ -24,6 +26,12 @@ def kept(home: Home, name: str) -> bytes | None:
         return _path(home, name).read_bytes()
     except FileNotFoundError:
         return None
+
+
+def every(home: Home, kind: str) -> Iterator[bytes]:
+    """Yield all statements of one kind, such as `consent`, in no order."""
+    for path in home.statements.glob(f"{kind}-*.jws"):
+        yield path.read_bytes()
 
 
 def keep(home: Home, name: str, data: bytes, *, replace: bool = False) -> None:

@@ -19,8 +19,9 @@ from exchange.agency.parts import Gateway
 from exchange.agency.record_consent import agreed, record_consent, text_of
 from exchange.agency.withdraw import Told
 from exchange.agency.withdraw import withdraw as withdraw_now
-from exchange.canonical import b64u, sha256_hex
+from exchange.canonical import sha256_hex
 from exchange.cli import consent_draft
+from exchange.cli.consent_person import add_person, show_receipt
 from exchange.cli.drafts import read_toml
 from exchange.cli.passphrase import Asking
 from exchange.consent.record import ConsentRecord
@@ -53,6 +54,7 @@ def consent_app() -> App:
     )
     for command in (new, text, sign, withdraw, show):
         app.command(command)
+    add_person(app)
     return app
 
 
@@ -67,7 +69,7 @@ def new(  # noqa: PLR0913  # each is an option of its own
     purpose: str,
     uses: str = "once",
     until: datetime,
-    form: Literal["written", "oral-minuted"] = "written",
+    form: Literal["written", "oral-minuted", "electronic"] = "written",
     lang: str = "de",
     evidence: Path | None = None,
     pages: int = 1,
@@ -101,7 +103,8 @@ def new(  # noqa: PLR0913  # each is an option of its own
     until
         Last day it is valid, such as 2026-08-31.
     form
-        written: signed by hand and scanned; oral-minuted: before a second member of staff.
+        written: signed by hand and scanned; electronic: signed by the person on her page;
+        oral-minuted: before a second member of staff.
     lang
         Language of the text the person reads or hears, such as de, en or de-simple.
     evidence
@@ -134,7 +137,8 @@ def new(  # noqa: PLR0913  # each is an option of its own
         with _new_file(draft, consent_draft.template(wanted, file=draft)):
             await _write_text(gateway, draft)
         print(f"draft       {draft}")
-        print(f"next        complete it, then: exchange consent sign {draft}")
+        step = consent_draft.next_step(wanted.form)
+        print(f"next        complete it, then: exchange consent {step} {draft}")
 
     _run(work, home, passphrase_fd, demo=demo)
 
@@ -192,7 +196,7 @@ def sign(
         bool,
         Parameter(
             negative=(),
-            help="Print the secret key of its log entries, for a person who wants a receipt.",
+            help="Print a code for her page and the key of her log entries, if she wants them.",
         ),
     ] = False,
     home: Home = Path(),
@@ -216,11 +220,11 @@ def sign(
         recorded = await record_consent(gateway, completed)
         print(f"recorded    {recorded.id}")
         print(f"digest      {recorded.digest}")
-        if receipt and recorded.log_key is not None:
-            print(f"log key     {b64u(recorded.log_key)}")
-            print("            secret and printed once: hand it to the person, keep no copy")
+        if receipt and recorded.receipt is not None:
+            show_receipt(recorded.receipt)
         elif receipt:
-            print("log key     was printed when it was recorded, and is kept nowhere here")
+            print("receipt     was printed when it was recorded, and is kept nowhere here; for a")
+            print(f"            new code: exchange consent receipt {recorded.id}")
         print(f"next        {draft.name} names a person: delete it")
 
     _run(work, home, passphrase_fd, demo=demo)

@@ -29,8 +29,15 @@ from exchange.errors import Malformed
 from exchange.members import Members
 from exchange.vocabulary import Uses, secrecy
 
+EVIDENCE = """\
+[evidence]  # stays with this agency; only its digest is recorded
+file = {file}
+kind = {kind}  # minutes for an oral consent
+pages = {pages}
+
+"""
 TEMPLATE = """\
-# A consent as it was declared. Fill in what is missing, then: exchange consent sign {file}
+# A consent as it was declared. Fill in what is missing, then: exchange consent {step} {file}
 # This file names a person: keep it as a case file is kept, and delete it after signing.
 
 id = "{id}"  # made for this draft; leave it
@@ -45,7 +52,7 @@ uses = {uses}  # "once", a number from 2, or "recurring"
 valid_until = {until}  # up to and including this day, German time
 # valid_from = 2026-01-01  # from the signature on, if not given
 
-form = {form}  # written, or oral-minuted with form_reason
+form = {form}  # written, electronic, or oral-minuted with form_reason
 # form_reason = "urgent-loss"  # cannot-write, urgent-loss, by-phone, remote-interpreter
 capacity = "self"  # or self+guardian, guardian
 capacity_basis = "rule"  # assessed: insight was judged in a talk and minuted
@@ -65,12 +72,7 @@ lang = {lang}
 file = {text_file}  # after a change above, and before it is shown: exchange consent text {file}
 interpreter = "none"  # professional, staff, accompanying
 
-[evidence]  # stays with this agency; only its digest is recorded
-file = {evidence}
-kind = {kind}  # minutes for an oral consent
-pages = {pages}
-
-[subject]  # sealed to the parties; the hub never sees it
+{evidence}[subject]  # sealed to the parties; the hub never sees it
 {subject}
 """
 
@@ -105,9 +107,9 @@ class Wanted:
 def template(wanted: Wanted, *, file: Path) -> str:
     """Return the text of a draft with a fresh id."""
     counted = wanted.uses if wanted.uses.isdigit() else _quoted(wanted.uses)
-    oral = wanted.form is Form.ORAL_MINUTED
     return TEMPLATE.format(
         file=file.name,
+        step=next_step(wanted.form),
         id=uuid4(),
         agreement=_quoted(wanted.agreement),
         releasers=_list(wanted.releasers),
@@ -121,11 +123,32 @@ def template(wanted: Wanted, *, file: Path) -> str:
         text_id=_quoted(wanted.text_id),
         text_version=_quoted(wanted.text_version),
         text_file=_quoted(f"{file.stem}.{wanted.lang}.txt"),
-        evidence=_quoted(str(wanted.evidence.absolute()) if wanted.evidence else "form.pdf"),
-        kind=_quoted((EvidenceKind.MINUTES if oral else EvidenceKind.SCAN).value),
-        pages=wanted.pages,
+        evidence="" if wanted.form is Form.ELECTRONIC else _evidence_table(wanted),
         subject=_subject(wanted.subject),
     )
+
+
+def next_step(form: Form) -> str:
+    """Return the command that follows once the draft is complete."""
+    return "invite" if form is Form.ELECTRONIC else "sign"
+
+
+def _evidence_table(wanted: Wanted) -> str:
+    kind = EvidenceKind.MINUTES if wanted.form is Form.ORAL_MINUTED else EvidenceKind.SCAN
+    return EVIDENCE.format(
+        file=_quoted(str(wanted.evidence.absolute()) if wanted.evidence else "form.pdf"),
+        kind=_quoted(kind.value),
+        pages=wanted.pages,
+    )
+
+
+def id_of(path: Path) -> str:
+    """Return the id of the draft in the file `path`.
+
+    Raises:
+        Malformed: not TOML, or without an id.
+    """
+    return Members(read_toml(path)).uuid("id")
 
 
 def read_draft(path: Path, *, now: datetime, signed: bool = True) -> ConsentDraft:

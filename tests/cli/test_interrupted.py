@@ -11,7 +11,8 @@ import pytest
 from exchange.agency import agree
 from exchange.agency.app import open_desk, open_gateway
 from exchange.agency.client import HubClient
-from exchange.agency.record_consent import Recorded, record_consent
+from exchange.agency.hand_in import Recorded
+from exchange.agency.record_consent import record_consent
 from exchange.agency.withdraw import Told, withdraw
 from exchange.cli import agreement_draft, consent_draft
 from exchange.consent.withdrawal import By, Channel
@@ -75,7 +76,7 @@ def test_a_consent_is_recorded_once_when_the_answer_is_lost(
 
     done, sent = asyncio.run(story())
     assert sent[0] == sent[1]
-    assert done.log_key is not None
+    assert done.receipt is not None
     assert f"consent-{done.id}.key" not in statements(network, B)
     assert network.must("consent", "show", done.id, home=B).fact("digest") == done.digest
 
@@ -160,6 +161,6 @@ def test_what_the_hub_will_never_take_is_not_kept(network: Network, agreed: str)
             with pytest.raises(LintRefused):
                 await record_consent(replace(gateway, client=client_of(client)), completed)
             assert statements(network, B) == before
-            assert (await record_consent(gateway, completed)).log_key is not None
+            assert (await record_consent(gateway, completed)).receipt is not None
 
     asyncio.run(story(network.root / "refused.toml"))

@@ -1,0 +1,218 @@
+"""`exchange consent` for the person herself: her receipt, and drafts that she signs on her page.
+
+A code is made here, printed once and kept nowhere; the hub has its digest. `receipt`, `invite` and
+`complete` use the gateway's home alone: stop `exchange gateway run` first. `revoke-code` does not.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from exchange.agency import invite as drafts
+from exchange.agency.app import open_desk, open_gateway
+from exchange.agency.hand_in import Receipt
+from exchange.agency.parts import Gateway
+from exchange.agency.receipts import reissue, revoke
+from exchange.cli import consent_draft
+from exchange.cli.passphrase import Asking
+from exchange.consent import render
+from exchange.errors import NotFound
+
+Home = Annotated[Path, Parameter(help="Home of the gateway, made by `exchange gateway init`.")]
+Descriptor = Annotated[
+    int | None, Parameter(help="Read the passphrase of key files from this file descriptor.")
+]
+Demo = Annotated[bool, Parameter(show=False)]
+"""Admit demo keys, which anybody can derive; only `exchange demo` says so."""
+
+
+def add_person(app: App) -> None:
+    """Add the commands about the person's receipt and signature to `exchange consent`."""
+    for command in (receipt, invite, complete, forget):
+        app.command(command)
+    app.command(revoke_code, name="revoke-code")
+
+
+def show_receipt(made: Receipt) -> None:
+    """Print what only the person may know; it is shown this once."""
+    print(f"code        {made.code.text}")
+    _show_log_key(made)
+
+
+def _show_log_key(made: Receipt) -> None:
+    print(f"log key     {made.log_key.text}")
+    print("            secret and printed once: hand both to the person, keep no copy")
+
+
+def receipt(
+    consent_id: str,
+    /,
+    *,
+    code: Annotated[
+        bool, Parameter(help="Make a new code, which replaces the one before; or print none.")
+    ] = True,
+    lang: str | None = None,
+    home: Home = Path(),
+    passphrase_fd: Descriptor = None,
+    demo: Demo = False,
+) -> None:
+    """Print the receipt of a consent, with a new code for the person's page or without one.
+
+    Only on her wish: a receipt at home can be found. Without a code she withdraws by a call. A new
+    code replaces the one before at once, and the log of her consent says that there was one.
+
+    Parameters
+    ----------
+    consent_id
+        Id of the consent record, which this agency has collected.
+    lang
+        Language of the receipt; the one of the text she was shown, if not given.
+    """
+
+    async def work() -> None:
+        async with open_gateway(home, unlock=Asking(passphrase_fd), demo=demo) as gateway:
+            await _receipt(gateway, consent_id, lang, code=code)
+
+    asyncio.run(work())
+
+
+async def _receipt(gateway: Gateway, consent_id: str, lang: str | None, *, code: bool) -> None:
+    now = gateway.clock()
+    record = (await gateway.records.consent(now=now, consent_id=consent_id)).record
+    agreement = await gateway.records.agreement(record.agreement, now=now)
+    if agreement is None:
+        raise NotFound("this agency has not signed the agreement")
+    spoken = lang or record.notice.lang
+    # Looked for before a code is made, which would replace hers: a text may lack the language.
+    render.receipt(agreement.scope, code=None, lang=spoken)
+    made = await reissue(gateway.client, consent_id) if code else None
+    text = made.code.text if made else None
+    print(render.receipt(agreement.scope, code=text, lang=spoken), end="")
+    if made is not None:
+        print()
+        _show_log_key(made)
+
+
+def revoke_code(
+    consent_id: str,
+    /,
+    *,
+    home: Home = Path(),
+    passphrase_fd: Descriptor = None,
+    demo: Demo = False,
+) -> None:
+    """Let the person's code open nothing any more; her consent stays as it is.
+
+    Parameters
+    ----------
+    consent_id
+        Id of the consent record, which this agency has collected.
+    """
+
+    async def work() -> None:
+        async with open_desk(home, unlock=Asking(passphrase_fd), demo=demo) as desk:
+            await revoke(desk.client, consent_id)
+            print(f"revoked     the code of {consent_id}")
+
+    asyncio.run(work())
+
+
+def invite(
+    draft: Path,
+    /,
+    *,
+    home: Home = Path(),
+    passphrase_fd: Descriptor = None,
+    demo: Demo = False,
+) -> None:
+    """Let the person sign an electronic consent on her page; print her invitation, once.
+
+    Hand the invitation over or send it by letter, never by mail: the hub writes to nobody. The
+    draft waits for fourteen days; who it is about is sealed in it. Run it again for a new
+    invitation, which replaces the one before, and after every change to the draft.
+
+    Parameters
+    ----------
+    draft
+        The completed draft, TOML, with form = "electronic".
+    """
+
+    async def work() -> None:
+        async with open_gateway(home, unlock=Asking(passphrase_fd), demo=demo) as gateway:
+            found = consent_draft.read_draft(draft, now=gateway.clock())
+            invited = await drafts.invite(gateway, found)
+            print(f"waits       {invited.id}, until {_moment(invited.until)}")
+            print(f"invitation  {invited.invitation.text}")
+            print("            printed once: for the person alone, to be typed on her page")
+            print(f"next        when she has signed: exchange consent complete {draft}")
+
+    asyncio.run(work())
+
+
+def complete(
+    draft: Path,
+    /,
+    *,
+    receipt: Annotated[
+        bool, Parameter(negative=(), help="Print code and log key, for a person who wants them.")
+    ] = False,
+    home: Home = Path(),
+    passphrase_fd: Descriptor = None,
+    demo: Demo = False,
+) -> None:
+    """Record the consent that the person has signed on her page.
+
+    Her signature is checked against this very draft and its text, this agency signs beside her,
+    and from the hub's answer on partners may disclose under it. Run it again after an
+    interruption: it is recorded once.
+
+    Parameters
+    ----------
+    draft
+        The draft that was sent with `exchange consent invite`.
+    """
+
+    async def work() -> None:
+        async with open_gateway(home, unlock=Asking(passphrase_fd), demo=demo) as gateway:
+            recorded = await drafts.complete(gateway, consent_draft.id_of(draft))
+            if recorded is None:
+                print("waits       the person has not signed yet")
+                return
+            print(f"recorded    {recorded.id}")
+            print(f"digest      {recorded.digest}")
+            if receipt and recorded.receipt is not None:
+                show_receipt(recorded.receipt)
+            print(f"next        {draft.name} names a person: delete it")
+
+    asyncio.run(work())
+
+
+def forget(
+    draft: Path,
+    /,
+    *,
+    home: Home = Path(),
+    passphrase_fd: Descriptor = None,
+    demo: Demo = False,
+) -> None:
+    """Forget a draft that waits for the person, here and at the hub: nothing was given.
+
+    Parameters
+    ----------
+    draft
+        The draft that was sent with `exchange consent invite`.
+    """
+
+    async def work() -> None:
+        async with open_gateway(home, unlock=Asking(passphrase_fd), demo=demo) as gateway:
+            await drafts.forget(gateway, consent_draft.id_of(draft))
+            print(f"forgotten   delete {draft.name}, it names a person")
+
+    asyncio.run(work())
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
