@@ -1,7 +1,8 @@
 """Erasing on request: own copies first, then the signed answer (Art. 17, 19 GDPR).
 
-The hub's word alone erases nothing: the withdrawal behind a request must be signed. What the back
-office has taken out of the spool it must confirm itself, and so what it got onward.
+The hub's word alone erases nothing: the withdrawal behind a request must be signed. A withdrawal
+with the person's code is not: then people look and confirm, and nothing is removed before. What the
+back office has taken out of the spool it must confirm itself too, and so what it got onward.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from sqlalchemy import Connection
 from exchange.agency import arrivals, spool, state
 from exchange.agency.parts import Gateway
 from exchange.agency.state import Erasing, Erasure, Received
-from exchange.consent.withdrawal import may_end, read_withdrawal
+from exchange.consent.withdrawal import is_by_code, may_end, read_withdrawal
 from exchange.days import day_of
 from exchange.errors import (
     ExchangeError,
@@ -75,6 +76,8 @@ async def confirm(
     async for asked in gateway.client.every_erasure():
         if asked.id == erasure_id and asked.to == gateway.agency:
             _check_kept(gateway, asked, kept)
+            if kept is None:
+                await _remove(gateway, asked)
             confirmed = await _confirmed(gateway, asked, kept=kept, passed_on=passed_on)
             await _send(gateway, confirmed)
             return
@@ -103,11 +106,11 @@ async def _answer(gateway: Gateway, asked: shapes.Erasure) -> None:
         # look, and nothing is deleted on the hub's word alone.
         await _wait_for_people(gateway, asked, len(asked.disclosures))
         return
-    await _check(gateway, asked)
-    found = await gateway.state.read(arrivals.list_received, consent=asked.consent)
-    taken = [received for received in found if await _was_taken(gateway, received)]
-    if taken:
-        await _wait_for_people(gateway, asked, len(taken))
+    if not await _is_signed(gateway, asked):
+        await _wait_for_people(gateway, asked, len(asked.manifests))
+        return
+    if taken := await _remove(gateway, asked):
+        await _wait_for_people(gateway, asked, taken)
         return
     await _send(gateway, await _confirmed(gateway, asked))
 
@@ -118,6 +121,12 @@ async def _wait_for_people(gateway: Gateway, asked: shapes.Erasure, count: int) 
     log.warning("erasure_asked", count=count)
 
 
+async def _remove(gateway: Gateway, asked: shapes.Erasure) -> int:
+    """Remove our own copies under the consent; return how many the back office had taken."""
+    found = await gateway.state.read(arrivals.list_received, consent=asked.consent)
+    return len([received for received in found if await _was_taken(gateway, received)])
+
+
 async def _was_taken(gateway: Gateway, received: Received) -> bool:
     """Remove our own copies of one document; tell whether the back office has one."""
     await asyncio.to_thread(spool.remove, gateway.home, received.id, opened=True)
@@ -126,8 +135,12 @@ async def _was_taken(gateway: Gateway, received: Received) -> bool:
     return not await asyncio.to_thread(spool.remove_delivered, gateway.home, received.folder)
 
 
-async def _check(gateway: Gateway, asked: shapes.Erasure) -> None:
-    """Refuse a request without a signed withdrawal: anybody could destroy documents with it."""
+async def _is_signed(gateway: Gateway, asked: shapes.Erasure) -> bool:
+    """Tell whether the withdrawal behind a request is signed, or was made with the person's code.
+
+    Raises:
+        StatementNotAcceptable: there is none: anybody could destroy documents with the request.
+    """
     now = gateway.clock()
     known = await gateway.records.consent(
         now=now, digest=asked.consent, consent_id=asked.consent_id
@@ -137,6 +150,8 @@ async def _check(gateway: Gateway, asked: shapes.Erasure) -> None:
     if given is None or agreement is None:
         raise StatementNotAcceptable
     data = given.encode("utf-8")
+    if is_by_code(data, asked.consent):
+        return False
     try:
         verified = verify(
             data, {Kind.WITHDRAWAL_ELECTRONIC}, {}, now=now, person=known.record.person_key
@@ -148,6 +163,7 @@ async def _check(gateway: Gateway, asked: shapes.Erasure) -> None:
     withdrawal = read_withdrawal(verified)
     if not may_end(withdrawal, known.record, agreement.scope):
         raise StatementNotAcceptable
+    return True
 
 
 async def _confirmed(

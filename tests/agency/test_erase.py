@@ -8,6 +8,7 @@ from aiohttp import web
 from exchange.agency import arrivals, erase, follow, poll, send, state
 from exchange.agency.publish import publish
 from exchange.agency.state import Erasing, Receiving, Sending
+from exchange.consent.withdrawal import by_code
 from exchange.errors import (
     Held,
     Malformed,
@@ -95,6 +96,62 @@ async def test_what_the_back_office_took_it_must_confirm_itself(network: Network
         assert network.double.erasures[ERASURE].state == "erased"
         with pytest.raises(NotFound):
             await erase.confirm(gateway, ERASURE)
+
+
+def withdraw_by_code(network: Network) -> None:
+    """Say, as a hub does, that the person has withdrawn with her code: nobody has signed it."""
+    consent = network.double.consents[CONSENT_ID].consent
+    network.double.end_consent(CONSENT_ID, by_code(consent, at=network.now))
+    network.double.ask_erasure(ERASURE, CONSENT_ID, RECIPIENT)
+
+
+async def test_on_the_word_of_the_hub_alone_nothing_is_erased_before_people_looked(
+    network: Network,
+) -> None:
+    await delivered(network)
+    home = network.offices[RECIPIENT].home
+    before = files_below(home.spool)
+    withdraw_by_code(network)
+
+    async with network.gateway(RECIPIENT) as gateway:
+        for _ in range(2):
+            assert await erase.erase(gateway) == []
+            assert files_below(home.spool) == before != {}
+            assert network.double.erasures[ERASURE].state == "open"
+        assert len(await gateway.state.read(state.list_erasures, Erasing.ASKED)) == 1
+
+        await erase.confirm(gateway, ERASURE)
+
+        assert network.double.erasures[ERASURE].state == "erased"
+        assert files_below(home.spool) == {}
+        for name, data in files_below(home.root).items():
+            assert b"CANARY-LETTER" not in data, name
+
+
+async def test_what_people_keep_after_a_withdrawal_by_code_stays(network: Network) -> None:
+    await delivered(network)
+    home = network.offices[RECIPIENT].home
+    withdraw_by_code(network)
+
+    async with network.gateway(RECIPIENT) as gateway:
+        await erase.erase(gateway)
+        kept = Retained(Ground.LEGAL_CLAIMS, date(2030, 12, 31))
+        await erase.confirm(gateway, ERASURE, kept=kept)
+
+    assert network.double.erasures[ERASURE].state == "kept"
+    assert files_below(home.spool) != {}
+
+
+async def test_a_code_of_another_consent_is_no_withdrawal(network: Network) -> None:
+    await delivered(network)
+    network.double.end_consent(CONSENT_ID, by_code("W" * 42 + "A", at=network.now))
+    network.double.ask_erasure(ERASURE, CONSENT_ID, RECIPIENT)
+
+    async with network.gateway(RECIPIENT) as gateway:
+        (trouble,) = await erase.erase(gateway)
+
+    assert isinstance(trouble, StatementNotAcceptable)
+    assert network.double.erasures[ERASURE].state == "open"
 
 
 async def taken(network: Network, **changed: object) -> None:
