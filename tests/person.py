@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -122,3 +123,17 @@ async def electronic_consent(sim: Simulator, key: OwnKey, **members: Any) -> Giv
     recorded = await sim.record(given)
     assert recorded.status == 201, recorded.body
     return given
+
+
+async def page(sim: Simulator, path: str, **fields: str) -> Answer:
+    """Send a form of the person's page, as a page of the hub does."""
+    form = urlencode({"lang": "de", **fields})
+    headers = {
+        "Origin": sim.origin,
+        "Sec-Fetch-Site": "same-origin",
+        "Content-Type": routes.FORM,
+    }
+    async with sim.http.post(
+        sim.origin + path, data=form, headers=headers, allow_redirects=False
+    ) as found:
+        return Answer(found.status, dict(found.headers.items()), await found.read())

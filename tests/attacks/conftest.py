@@ -7,7 +7,7 @@ import pytest
 
 from tests.attacks.parties import Parties
 from tests.attacks.served import Served
-from tests.simulator import GENEROUS
+from tests.simulator import GENEROUS, Simulator
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +31,15 @@ async def parties(tmp_path: Path) -> AsyncIterator[Parties]:
     simulator = Parties(
         tmp_path, agency={**GENEROUS, "decisions": 10_000, "parallel": 64, "streams": 64}
     )
+    async with simulator.running():
+        await simulator.arrange()
+        yield simulator
+
+
+@pytest.fixture
+async def sim(tmp_path: Path) -> AsyncIterator[Simulator]:
+    """Return a running hub with two parties that have agreed: enough where a person is attacked."""
+    simulator = Simulator(tmp_path)
     async with simulator.running():
         await simulator.arrange()
         yield simulator

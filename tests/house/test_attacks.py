@@ -15,7 +15,8 @@ HERE = {
     27: "suspended", 30: "guessing", 31: "allpairs", 32: "oracles", 33: "timing", 34: "counts",
     35: "enumerate", 36: "functions", 37: "assignment", 38: "deputy", 40: "replayed",
     41: "onceonly", 42: "endraces", 43: "squatting", 44: "times", 45: "oneshot", 46: "tus",
-    47: "release", 55: "lookalike", 57: "logs", 59: "sql", 61: "patterns", 84: "hub_plugins",
+    47: "release", 55: "lookalike", 57: "logs", 59: "sql", 61: "patterns",
+    76: "thief", 77: "twice", 78: "kc", 84: "hub_plugins",
     86: "tamper", 87: "config", 88: "exposed",
 }  # fmt: skip
 """Rows whose file is tests/attacks/test_<name>.py."""
@@ -42,8 +43,7 @@ LATER = {
     66: "webhooks, object storage and witnesses",
     67: "pages", 68: "pages", 69: "pages", 70: "pages", 71: "pages",
     72: "the person's page", 73: "the person's page", 74: "the person's page",
-    75: "the person's code", 76: "the person's code", 77: "the person's code",
-    78: "the person's code", 79: "the gateway's local API", 80: "watch folders",
+    75: "the person's code", 79: "the gateway's local API", 80: "watch folders",
     85: "checking an installation at its start",
 }  # fmt: skip
 """Rows that attack what is not built yet, and what that is."""
