@@ -313,8 +313,8 @@ def test_another_kind_of_statement_is_refused() -> None:
 
 def test_messages_name_the_member_and_never_its_value() -> None:
     with pytest.raises(Malformed, match=r"^purpose\.code: ") as refused:
-        consent(purpose={"code": "Frau Muster", "words": "x"})
-    assert "Muster" not in str(refused.value)
+        consent(purpose={"code": "CANARY-4711 x", "words": "x"})
+    assert "CANARY" not in str(refused.value)
 
 
 VALUES = st.recursive(
