@@ -65,6 +65,23 @@ async def test_the_hubs_error_arrives_as_its_own_class(
             await gateway.client.consent(CONSENT_ID)
 
 
+async def test_an_answer_in_other_bytes_is_read_anew(network: Network) -> None:
+    """Answers in the same bytes are one value; what has changed at the hub is seen at once."""
+    async with network.gateway(SENDER) as gateway:
+        before = await gateway.client.consent(CONSENT_ID)
+        assert await gateway.client.consent(CONSENT_ID) is before
+
+        changed = before.model_copy(update={"state": "ended"})
+
+        async def ended(_request: web.Request) -> web.StreamResponse:
+            return answer(changed)
+
+        network.double.replaced["consent"] = ended
+        assert (await gateway.client.consent(CONSENT_ID)).state == "ended"
+        del network.double.replaced["consent"]
+        assert await gateway.client.consent(CONSENT_ID) == before
+
+
 async def test_a_token_is_used_again_until_its_last_minute(network: Network) -> None:
     async with network.gateway(SENDER) as gateway:
         await asyncio.gather(*(gateway.client.consent(CONSENT_ID) for _ in range(5)))
