@@ -291,6 +291,20 @@ class HubClient:
         """
         await content.fetch(self._calls, disclosure_id, target, size, sealed_sha256, progress)
 
+    async def short_payload(self, disclosure_id: str, *, size: int, sealed_sha256: str) -> bytes:
+        """Return a payload that is short enough to be held in memory.
+
+        Args:
+            disclosure_id: which disclosure.
+            size: bytes of the payload by the signed manifest, at most `content.AT_ONCE`.
+            sealed_sha256: as signed; names the payload.
+
+        Raises:
+            NotFound: not addressed to the caller, ended, or expired: all look the same.
+            HubMisbehaves: another size than signed.
+        """
+        return await content.fetch_short(self._calls, disclosure_id, size, sealed_sha256)
+
     async def collect(self, disclosure_id: str) -> shapes.Collected:
         """Pass the gate: the hub decides, logs and releases the header.
 

@@ -7,6 +7,7 @@ plaintext here.
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
@@ -14,14 +15,14 @@ from typing import Final, TypeAlias
 
 import aiohttp
 
-from exchange.agency.calls import Body, Calls
+from exchange.agency.calls import Body, Calls, bounded
 from exchange.errors import Conflict, HubMisbehaves, TooMany, Unavailable
 from exchange.wire import routes, shapes
 
 PIECE: Final = 1024 * 1024
 """Bytes read from a file at a time: large enough that the hop into a thread does not count."""
 AT_ONCE: Final = 512 * 1024
-"""Bytes up to which a body is sent from memory; copying more would hold up the loop."""
+"""Bytes up to which a body is sent from memory, or fetched into it."""
 LARGEST_DIGITS: Final = 15
 """Digits of a size in bytes: no document comes near."""
 RESUMPTIONS: Final = 20
@@ -188,6 +189,19 @@ async def fetch(
             await asyncio.sleep(min(0.1 * 2**broken, 10))
 
 
+async def fetch_short(calls: Calls, disclosure_id: str, size: int, sealed_sha256: str) -> bytes:
+    """Return a payload of at most `AT_ONCE` bytes; see `HubClient.short_payload`."""
+
+    async def attempt() -> bytes:
+        async with _opened(calls, disclosure_id, 0, size, sealed_sha256) as response:
+            found = await bounded(response, size)
+        if len(found) != size:
+            raise HubMisbehaves("the hub sends less than was signed")
+        return found
+
+    return await calls.persist(attempt)
+
+
 def _present(target: Path, size: int) -> int:
     try:
         present = target.lstat().st_size
@@ -199,6 +213,22 @@ def _present(target: Path, size: int) -> int:
     return present
 
 
+@asynccontextmanager
+async def _opened(
+    calls: Calls, disclosure_id: str, present: int, size: int, sealed_sha256: str
+) -> AsyncIterator[aiohttp.ClientResponse]:
+    """Yield the answer that brings a payload from byte `present` on."""
+    # If-Match: a payload of other bytes under the same id is refused instead of mixed in.
+    headers = {"If-Match": f'"p-{sealed_sha256}"'}
+    if present:
+        headers["Range"] = f"bytes={present}-"
+    async with calls.open(
+        routes.PAYLOAD_OF, path={"id": disclosure_id}, headers=headers, streams=True
+    ) as response:
+        _check_range(response, present, size)
+        yield response
+
+
 async def _fetch_rest(  # noqa: PLR0913, PLR0917
     calls: Calls,
     disclosure_id: str,
@@ -208,20 +238,9 @@ async def _fetch_rest(  # noqa: PLR0913, PLR0917
     sealed_sha256: str,
     progress: Progress,
 ) -> None:
-    # If-Match: a payload of other bytes under the same id is refused instead of mixed in.
-    headers = {"If-Match": f'"p-{sealed_sha256}"'}
-    if present:
-        headers["Range"] = f"bytes={present}-"
-    async with calls.open(
-        routes.PAYLOAD_OF, path={"id": disclosure_id}, headers=headers, streams=True
-    ) as response:
-        _check_range(response, present, size)
+    async with _opened(calls, disclosure_id, present, size, sealed_sha256) as response:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         with os.fdopen(os.open(target, flags, 0o600), "wb", buffering=0) as file:
-            if response.content_length == size <= AT_ONCE:
-                # As a whole: what breaks on the way is asked for again from its beginning.
-                await _written(file.write, await response.read())
-                present = size
             async for chunk in response.content.iter_any():
                 present += len(chunk)
                 if present > size:

@@ -5,20 +5,28 @@ collected is worth it.
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
+from typing import TypeAlias
 
+from exchange import canonical
 from exchange.agency import arrivals, spool
 from exchange.agency.parts import Gateway
 from exchange.agency.state import Received, Receiving
-from exchange.agency.threads import off_loop
-from exchange.canonical import unb64u
+from exchange.agency.threads import SHORT, off_loop
+from exchange.envelope.age.decrypt import SeekableSealed
 from exchange.envelope.manifest import Manifest
 from exchange.errors import Held, HubMisbehaves, Malformed
 from exchange.wire import shapes
 
+Payload: TypeAlias = bytes | Path
+"""A payload as fetched: a short one in memory, else the file in `incoming` where it lies."""
 
-async def payload(gateway: Gateway, offered: shapes.Disclosure, manifest: Manifest) -> None:
+
+async def payload(gateway: Gateway, offered: shapes.Disclosure, manifest: Manifest) -> Payload:
     """Step 9: fetch the payload; its size is the one that was signed, its digest the hub's.
 
     The signed digest covers header and payload together and is checked at step 11; the hub's own
@@ -30,45 +38,36 @@ async def payload(gateway: Gateway, offered: shapes.Disclosure, manifest: Manife
     """
     if offered.payload_size != manifest.payload_size:
         raise Held(HubMisbehaves.reason)
-    if await _fetched(gateway, offered, manifest):
-        return
-    await off_loop(manifest.payload_size, spool.remove, gateway.home, offered.id, opened=False)
-    if not await _fetched(gateway, offered, manifest):
-        raise Held("payload-damaged")
+    for attempt in (present, anew):
+        try:
+            found = await attempt(gateway, manifest)
+        except HubMisbehaves:
+            continue
+        if await off_loop(manifest.payload_size, _sha256, found) == offered.payload_sha256:
+            return found
+    raise Held("payload-damaged")
 
 
-async def _fetched(gateway: Gateway, offered: shapes.Disclosure, manifest: Manifest) -> bool:
-    file = spool.payload_file(gateway.home, offered.id)
-    try:
-        await _fetch(gateway, manifest)
-    except HubMisbehaves:
-        return False
-    found = await off_loop(manifest.payload_size, _sha256, file)
-    return found == offered.payload_sha256
-
-
-async def _fetch(gateway: Gateway, manifest: Manifest) -> None:
-    await gateway.client.payload(
-        manifest.context.id,
-        spool.payload_file(gateway.home, manifest.context.id),
-        size=manifest.payload_size,
-        sealed_sha256=manifest.sealed_sha256,
-    )
-
-
-async def again_if_missing(gateway: Gateway, manifest: Manifest) -> None:
-    """Fetch what a crash has lost of a payload; the file is not synced before step 18.
+async def present(gateway: Gateway, manifest: Manifest) -> Payload:
+    """Return the payload, of which a crash may have left a part; nothing of it was ever synced.
 
     Raises:
         NotFound: ended in the meantime.
     """
-    file = spool.payload_file(gateway.home, manifest.context.id)
-    if _size(file) != manifest.payload_size:
-        await _fetch(gateway, manifest)
+    named = manifest.context.id
+    if manifest.payload_size <= SHORT:
+        return await gateway.client.short_payload(
+            named, size=manifest.payload_size, sealed_sha256=manifest.sealed_sha256
+        )
+    file = spool.payload_file(gateway.home, named)
+    await gateway.client.payload(
+        named, file, size=manifest.payload_size, sealed_sha256=manifest.sealed_sha256
+    )
+    return file
 
 
-async def anew(gateway: Gateway, manifest: Manifest) -> None:
-    """Step 11: fetch the payload once again, because it was not what the sender signed.
+async def anew(gateway: Gateway, manifest: Manifest) -> Payload:
+    """Fetch the payload from its beginning, because what is here is not what it must be.
 
     Raises:
         NotFound: ended in the meantime.
@@ -76,7 +75,14 @@ async def anew(gateway: Gateway, manifest: Manifest) -> None:
     await off_loop(
         manifest.payload_size, spool.remove, gateway.home, manifest.context.id, opened=False
     )
-    await _fetch(gateway, manifest)
+    return await present(gateway, manifest)
+
+
+@contextmanager
+def reading(found: Payload) -> Iterator[SeekableSealed]:
+    """Open a payload to be read."""
+    with BytesIO(found) if isinstance(found, bytes) else found.open("rb") as source:
+        yield source
 
 
 async def collect(gateway: Gateway, fresh: Received) -> Received:
@@ -90,7 +96,7 @@ async def collect(gateway: Gateway, fresh: Received) -> Received:
     """
     released = await gateway.client.collect(fresh.id)
     try:
-        header = unb64u(released.header)
+        header = canonical.unb64u(released.header)
     except Malformed:
         raise HubMisbehaves("the hub released something that is no header") from None
     if released.id != fresh.id:
@@ -105,10 +111,8 @@ async def collect(gateway: Gateway, fresh: Received) -> Received:
     return collected
 
 
-def _size(file: Path) -> int:
-    return file.stat().st_size if file.is_file() else -1
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as source:
+def _sha256(found: Payload) -> str:
+    if isinstance(found, bytes):
+        return canonical.sha256_hex(found)
+    with found.open("rb") as source:
         return hashlib.file_digest(source, "sha256").hexdigest()

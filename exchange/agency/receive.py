@@ -16,6 +16,7 @@ import structlog
 
 from exchange.agency import answer, arrivals, examine, fetch, hand_over, spool, state
 from exchange.agency.examine import Examined, Rejected
+from exchange.agency.fetch import Payload
 from exchange.agency.hand_over import Reception
 from exchange.agency.parts import Gateway
 from exchange.agency.state import Delivered, Received, Receiving
@@ -112,7 +113,7 @@ async def _receive(gateway: Gateway, reception: Reception, offered: shapes.Discl
         _refuse_replay(seen, offered)  # 6
         examined = await examine.permitted(gateway, manifest, offered.consent_id)  # 7, 8
         fresh = replace(fresh, log=examined.log)
-        await fetch.payload(gateway, offered, manifest)  # 9
+        payload = await fetch.payload(gateway, offered, manifest)  # 9
         collected = await fetch.collect(gateway, fresh)  # 10
     except Rejected as rejected:
         return await _reject(gateway, fresh, rejected.reason)
@@ -120,7 +121,7 @@ async def _receive(gateway: Gateway, reception: Reception, offered: shapes.Discl
         # Ended between the inbox and here: withdrawn, expired or recalled, which all look alike.
         await asyncio.to_thread(spool.remove, gateway.home, offered.id, opened=True)
         return Outcome.ENDED
-    return await _open(gateway, reception, collected, examined)
+    return await _open(gateway, reception, collected, examined, payload)
 
 
 def _refuse_replay(seen: Sequence[Received], offered: shapes.Disclosure) -> None:
@@ -144,7 +145,11 @@ async def _go_on(gateway: Gateway, reception: Reception, received: Received) -> 
     examined = await _again(gateway, received)
     if examined is None:
         return await _end(gateway, received)
-    return await _open(gateway, reception, received, examined)
+    try:
+        payload = await fetch.present(gateway, examined.manifest)
+    except NotFound:
+        return await _end(gateway, received)
+    return await _open(gateway, reception, received, examined, payload)
 
 
 async def _again(gateway: Gateway, received: Received) -> Examined | None:
@@ -168,10 +173,14 @@ async def _again(gateway: Gateway, received: Received) -> Examined | None:
 
 
 async def _open(
-    gateway: Gateway, reception: Reception, collected: Received, examined: Examined
+    gateway: Gateway,
+    reception: Reception,
+    collected: Received,
+    examined: Examined,
+    payload: Payload,
 ) -> Outcome:
     try:
-        opened = await _opened(gateway, collected, examined)  # 11, 12, 13
+        opened = await _opened(gateway, collected, examined, payload)  # 11, 12, 13
     except Unreadable:
         return await _reject(gateway, collected, Reason.UNREADABLE)
     except NotFound:
@@ -203,25 +212,28 @@ async def _open(
     return Outcome.ACCEPTED
 
 
-async def _opened(gateway: Gateway, collected: Received, examined: Examined) -> Opened:
+async def _opened(
+    gateway: Gateway, collected: Received, examined: Examined, payload: Payload
+) -> Opened:
     """Steps 11 to 13, with a second payload before anything is called unreadable."""
-    await fetch.again_if_missing(gateway, examined.manifest)
     size = examined.manifest.sealed_size
     try:
-        return await off_loop(size, _open_once, gateway, collected, examined)
+        return await off_loop(size, _open_once, gateway, collected, examined, payload)
     except Unreadable:
-        await fetch.anew(gateway, examined.manifest)
-        return await off_loop(size, _open_once, gateway, collected, examined)
+        payload = await fetch.anew(gateway, examined.manifest)
+        return await off_loop(size, _open_once, gateway, collected, examined, payload)
 
 
-def _open_once(gateway: Gateway, collected: Received, examined: Examined) -> Opened:
+def _open_once(
+    gateway: Gateway, collected: Received, examined: Examined, payload: Payload
+) -> Opened:
     into = spool.make_room(gateway.home, collected.id)
     keys = {addressee.agency: addressee.key for addressee in examined.manifest.context.recipients}
     key = gateway.document_keys.get(keys[gateway.agency])
     if key is None:  # destroyed between collecting and a restart
         raise Unreadable
-    with spool.payload_file(gateway.home, collected.id).open("rb") as payload:
-        opened = open_sealed(collected.header or b"", payload, examined.manifest, key, into)
+    with fetch.reading(payload) as sealed:
+        opened = open_sealed(collected.header or b"", sealed, examined.manifest, key, into)
     spool.make_target(gateway.home, collected.id)  # for step 17
     return opened
 

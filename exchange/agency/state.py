@@ -47,7 +47,7 @@ class Receiving(StrEnum):
     """Where a disclosure for us stands."""
 
     COLLECTED = "collected"
-    """The header is here and the payload in `incoming`: go on with step 11."""
+    """The header is here, a long payload in `incoming`; a short one is fetched again: step 11."""
     OPENED = "opened"
     """Steps 11 to 16 are done; what was opened is opened again after a crash."""
     DECIDED = "decided"
