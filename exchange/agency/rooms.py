@@ -10,6 +10,7 @@ import secrets
 import shutil
 import stat
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -21,6 +22,7 @@ from exchange.envelope.names import normalise_name
 from exchange.errors import Quarantined
 from exchange.hookspecs import EVERY_CHARACTER, DocumentFile, IntakeFile
 
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _PIECE = 1 << 20
@@ -105,19 +107,39 @@ def remove(room: Path) -> None:
 
 def empty(folder: Path) -> None:
     """Remove whatever is in `folder`, however much and however deep, without following a link."""
-    emptied = False
-    while not emptied:
-        emptied = True
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                emptied = False
-                place = Path(entry.path)
-                if not entry.is_dir(follow_symlinks=False):
-                    place.unlink()
-                    continue
-                for inner in place.iterdir():  # one floor up, so that no depth is too deep
-                    inner.rename(folder / secrets.token_hex(16))
-                place.rmdir()
+    top = os.open(folder, _FOLDER)
+    try:
+        while _flattened(top):
+            pass
+    finally:
+        os.close(top)
+
+
+def _flattened(top: int) -> bool:
+    """Remove what is in a folder, but for what its folders hold; tell whether there was any.
+
+    Their content moves one floor up, so that no depth is too deep.
+    """
+    folders = False
+    with os.scandir(top) as entries:
+        for entry in entries:
+            if not entry.is_dir(follow_symlinks=False):
+                os.unlink(entry.name, dir_fd=top)
+                continue
+            folders = True
+            inside = os.open(entry.name, _FOLDER, dir_fd=top)
+            try:
+                _move_up(inside, top)
+            finally:
+                os.close(inside)
+            os.rmdir(entry.name, dir_fd=top)
+    return folders
+
+
+def _move_up(inside: int, top: int) -> None:
+    with os.scandir(inside) as entries:
+        for entry in entries:
+            os.rename(entry.name, secrets.token_hex(16), src_dir_fd=inside, dst_dir_fd=top)
 
 
 def take(
@@ -139,18 +161,22 @@ def take(
         Quarantined: `output-count`, `output-unnamed`, `output-name`, `output-kind`,
             `output-size`.
     """
-    out = os.open(job.folder_out(room), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
+    with ExitStack() as opened:
+        out, into = (_opened(folder, opened) for folder in (job.folder_out(room), target))
         _check_listing(out, names, most_files)
         _check_names(names, alphabet)
         left = most
         for name in names:
-            left -= _copy(out, name, target / name, left)
-    finally:
-        os.close(out)
-    sync_directory(target)
+            left -= _copy(out, into, name, left)
+        os.fsync(into)
     sync_directory(target.parent)
     return tuple(IntakeFile(name) for name in names)
+
+
+def _opened(folder: Path, opened: ExitStack) -> int:
+    descriptor = os.open(folder, _FOLDER)
+    opened.callback(os.close, descriptor)
+    return descriptor
 
 
 def _check_listing(out: int, names: Sequence[str], most_files: int) -> None:
@@ -176,7 +202,7 @@ def _check_names(names: Sequence[str], alphabet: str) -> None:
         raise Quarantined("output-name")
 
 
-def _copy(out: int, name: str, place: Path, most: int) -> int:
+def _copy(out: int, into: int, name: str, most: int) -> int:
     """Copy one plain file of at most `most` bytes and sync it; return its size."""
     try:
         source = os.open(name, _OLD, dir_fd=out)
@@ -188,7 +214,7 @@ def _copy(out: int, name: str, place: Path, most: int) -> int:
             raise Quarantined("output-kind")
         if status.st_size > most:
             raise Quarantined("output-size")
-        copy = os.open(place, _NEW, 0o600)
+        copy = os.open(name, _NEW, 0o600, dir_fd=into)
         try:
             size = 0
             while sent := os.sendfile(copy, source, None, min(_PIECE, most - size + 1)):

@@ -1,9 +1,10 @@
 """Where a received document lies on its way: sealed, opened, converted, delivered.
 
 ```
-incoming/<id>.payload              sealed, being fetched; removed once acknowledged
-quarantine/<id>/document/          opened, not durable: a crash opens it again
-quarantine/<id>/reason.txt         why it was set aside, if it was
+incoming/<id>.payload              sealed and long, being fetched; removed once acknowledged
+quarantine/.<id>/                  opened, not durable: a crash opens it again
+quarantine/<id>/document/          set aside
+quarantine/<id>/reason.txt         why
 spool/.<id>/                       what intake makes of it, until the answer is signed
 spool/<folder>/                    delivered
 ```
@@ -20,6 +21,7 @@ from exchange.agency.home import Home
 from exchange.durable import move_durably, sync_directory, write_bytes_durably
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def payload_file(home: Home, disclosure_id: str) -> Path:
@@ -27,14 +29,14 @@ def payload_file(home: Home, disclosure_id: str) -> Path:
     return home.incoming / f"{disclosure_id}.payload"
 
 
-def room(home: Home, disclosure_id: str) -> Path:
-    """Return the folder of a disclosure in quarantine."""
-    return home.quarantine / disclosure_id
-
-
-def opened(home: Home, disclosure_id: str) -> Path:
+def document(home: Home, disclosure_id: str) -> Path:
     """Return where a document is opened."""
-    return room(home, disclosure_id) / "document"
+    return home.quarantine / f".{disclosure_id}"
+
+
+def aside(home: Home, disclosure_id: str) -> Path:
+    """Return where a document is set aside, with the reason."""
+    return home.quarantine / disclosure_id
 
 
 def converted(home: Home, disclosure_id: str) -> Path:
@@ -43,20 +45,14 @@ def converted(home: Home, disclosure_id: str) -> Path:
 
 
 def make_room(home: Home, disclosure_id: str) -> Path:
-    """Return an empty folder to open a document into; what a crash left there is removed."""
-    _remove_tree(room(home, disclosure_id))
-    folder = opened(home, disclosure_id)
-    folder.parent.mkdir(mode=0o700)
-    folder.mkdir(mode=0o700)
-    return folder
+    """Return an empty folder to open a document into; what a crash left of it is removed."""
+    _remove_tree(aside(home, disclosure_id))
+    return _emptied(document(home, disclosure_id))
 
 
 def make_target(home: Home, disclosure_id: str) -> Path:
     """Return an empty folder to convert into."""
-    folder = converted(home, disclosure_id)
-    _remove_tree(folder)
-    folder.mkdir(mode=0o700)
-    return folder
+    return _emptied(converted(home, disclosure_id))
 
 
 def move_in(home: Home, disclosure_id: str, folder: str) -> None:
@@ -73,11 +69,13 @@ def move_in(home: Home, disclosure_id: str, folder: str) -> None:
 def set_aside(home: Home, disclosure_id: str, reason: str) -> None:
     """Make an opened document durable in quarantine, with the reason beside it."""
     _remove_tree(converted(home, disclosure_id))
-    for file in opened(home, disclosure_id).iterdir():
+    folder = aside(home, disclosure_id)
+    folder.mkdir(mode=0o700)
+    moved = document(home, disclosure_id).rename(folder / "document")
+    for file in moved.iterdir():
         _sync(file)
-    sync_directory(opened(home, disclosure_id))
-    note = room(home, disclosure_id) / "reason.txt"
-    write_bytes_durably(note, f"{reason}\n".encode("ascii"), replace=True)
+    sync_directory(moved)
+    write_bytes_durably(folder / "reason.txt", f"{reason}\n".encode("ascii"), replace=True)
     sync_directory(home.quarantine)
 
 
@@ -85,7 +83,8 @@ def remove(home: Home, disclosure_id: str, *, opened: bool) -> None:
     """Remove what is sealed, and with `opened` also what stands in quarantine."""
     payload_file(home, disclosure_id).unlink(missing_ok=True)
     if opened:
-        _remove_tree(room(home, disclosure_id))
+        _remove_tree(document(home, disclosure_id))
+        _remove_tree(aside(home, disclosure_id))
         _remove_tree(converted(home, disclosure_id))
 
 
@@ -111,7 +110,9 @@ def sweep(home: Home, working: Collection[str], kept: Collection[str]) -> None:
         if file.name.partition(".")[0] not in working:
             file.unlink()
     for folder in home.quarantine.iterdir():
-        if _ID.fullmatch(folder.name) and folder.name not in kept:
+        named = folder.name.removeprefix(".")
+        needed = kept if named == folder.name else working
+        if _ID.fullmatch(named) and named not in needed:
             _remove_tree(folder)
     for folder in home.spool.glob(".*"):
         if _ID.fullmatch(folder.name[1:]) and folder.name[1:] not in working:
@@ -126,18 +127,38 @@ def _sync(file: Path) -> None:
         os.close(fd)
 
 
+def _emptied(folder: Path) -> Path:
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        _remove_tree(folder)
+        folder.mkdir(mode=0o700)
+    return folder
+
+
 def _remove_tree(folder: Path) -> None:
     """Remove a folder of our own, 0700, if it is there; follows no link."""
-    if folder.is_symlink():
+    try:
+        there = os.open(folder, _FOLDER)
+    except (FileNotFoundError, NotADirectoryError):  # the latter also says of a link
         return
     try:
-        with os.scandir(folder) as listed:
-            entries = list(listed)
-    except FileNotFoundError:
-        return
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            _remove_tree(Path(entry.path))
-        else:
-            Path(entry.path).unlink()
+        _empty(there)
+    finally:
+        os.close(there)
     folder.rmdir()
+
+
+def _empty(folder: int) -> None:
+    with os.scandir(folder) as listed:
+        entries = list(listed)
+    for entry in entries:
+        if not entry.is_dir(follow_symlinks=False):
+            os.unlink(entry.name, dir_fd=folder)
+            continue
+        inner = os.open(entry.name, _FOLDER, dir_fd=folder)
+        try:
+            _empty(inner)
+        finally:
+            os.close(inner)
+        os.rmdir(entry.name, dir_fd=folder)
