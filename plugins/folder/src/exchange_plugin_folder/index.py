@@ -159,6 +159,8 @@ def sidecar(package: DocumentPackage, files: Sequence[tuple[str, DocumentFile]])
 
 def _text(words: str) -> str:
     """Return a stranger's words as text of a page: escaped, no control or direction characters."""
+    if words.isprintable():
+        return html.escape(words)
     shown = (
         "\N{REPLACEMENT CHARACTER}" if unicodedata.category(sign) in {"Cc", "Cf"} else sign
         for sign in words.replace("\r\n", " ").replace("\n", " ").replace("\t", " ")
