@@ -4,16 +4,22 @@
 agreement and of nothing under it, `youth-c` is a party of nothing.
 """
 
+from collections.abc import Awaitable, Callable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from exchange.hub import sweep
 from exchange.hub.http.uploads import OFFSET
+from exchange.members import write_time
 from exchange.statement import Kind, seconds, sign
 from exchange.wire import routes
 from exchange.wire.routes import Operation
+from tests import person
+from tests.asking import ask
 from tests.simulator import (
     OUTSIDER,
     RECIPIENT,
@@ -42,12 +48,16 @@ TUS = {"Tus-Resumable": "1.0.0"}
 
 @dataclass(frozen=True)
 class World:
-    """One consent, its disclosure, an upload and a request to erase; or ids that do not exist."""
+    """A consent and what came of it: a disclosure, an upload, a request to erase, a request for
+    documents, a draft; or ids that do not exist.
+    """
 
     consent: Given
     letter: Letter
     erasure: str
     agreement: str
+    request: str = field(default_factory=lambda: str(uuid4()))
+    draft: str = field(default_factory=lambda: str(uuid4()))
 
 
 class Parties(Simulator):
@@ -85,12 +95,27 @@ class Parties(Simulator):
         return given
 
     async def world(self, state: str) -> World:
-        """Return a consent whose disclosure has come to `state`."""
+        """Return a consent whose disclosure has come to `state`, or what came before a consent.
+
+        `invited` waits for the person's signature, `declined` is deleted since; `asked` is
+        recorded, and `jobcentre-a` asks for documents without knowing of it.
+        """
+        match state:
+            case "invited" | "declined":
+                return await self._unsigned(declined=state == "declined")
+            case "expired":
+                return await self._expired()
+            case "recorded" | "asked":
+                return await self._unsent(asked=state == "asked")
+            case _:
+                return await self._sent(state)
+
+    async def _sent(self, state: str) -> World:
         consent = await self.consent()
         letter = self.letter(consent.digest)
         if state == "announced":
             await self.announce(letter)
-        elif state != "recorded":
+        else:
             assert (await self.send(letter)).status == 201
         if state in {"collected", "acknowledged", "withdrawn, collected"}:
             assert (await self.collect(letter)).status == 200
@@ -105,6 +130,35 @@ class Parties(Simulator):
             mine = [one for one in asked["erasures"] if one["consent_id"] == consent.id]
             erasure = mine[0]["id"] if mine else erasure
         return World(consent, letter, erasure, self.agreement_id)
+
+    async def _unsent(self, *, asked: bool) -> World:
+        consent = await self.consent()
+        name = (await ask(self))["id"] if asked else str(uuid4())
+        letter = self.letter(consent.digest)
+        return World(consent, letter, str(uuid4()), self.agreement_id, name)
+
+    async def _expired(self) -> World:
+        """Return a consent and its disclosure whose time is over; the clock has moved."""
+        until = self.now + timedelta(hours=1)
+        consent = await self.consent(valid_until=write_time(until), uses="once")
+        letter = self.letter(consent.digest, exp=seconds(until))
+        assert (await self.send(letter)).status == 201
+        self.later(hours=2)
+        await sweep.sweep(self.hub, leftovers=False)
+        return World(consent, letter, str(uuid4()), self.agreement_id)
+
+    async def _unsigned(self, *, declined: bool) -> World:
+        """Return a consent of which there is a draft, or was one until the person said no."""
+        payload = person.draft(self, collected_by=COLLECTOR)
+        uploaded, _ = await person.upload(self, payload, agency=COLLECTOR)
+        assert uploaded.status == 201, uploaded.body
+        name = payload["id"]
+        if declined:
+            gone = await self.call(COLLECTOR, routes.DELETE_DRAFT, id=name)
+            assert gone.status == 200, gone.body
+        never = self.signed_consent(id=name, collected_by=COLLECTOR)
+        letter = self.letter(never.digest)
+        return World(never, letter, str(uuid4()), self.agreement_id, draft=name)
 
     def absent(self, world: World) -> World:
         """Return the same world under ids that nothing has."""
@@ -181,11 +235,15 @@ class Parties(Simulator):
             "agreements": world.agreement,
             "consents": world.consent.id,
             "erasures": world.erasure,
+            "requests": world.request,
+            "drafts": world.draft,
         }.get(place, world.letter.id)
 
     def _body(self, operation: Operation, world: World, signer: str) -> dict[str, Any]:
         if operation is routes.PUT_CAPABILITIES:
             return {"max_size": 5000}
+        if operation is routes.POST_CREDENTIAL:
+            return {}
         if operation is routes.WITHDRAW:
             statement = self.withdrawal(world.consent, signer)
         elif operation is routes.CONFIRM_ERASURE:
@@ -217,6 +275,21 @@ class Parties(Simulator):
             answer = await ask()
             count = len(seen)
         return Traced(answer, count, tuple((await self.leaves())[before:]))
+
+    async def traces(self, asks: Sequence[Callable[[], Awaitable[Answer]]]) -> list["Traced"]:
+        """Return `traced` of each, with one look for all connections: they are open by then."""
+        for one in asks:
+            await one()  # what is read for the first time is verified once more
+        found = []
+        with statements() as seen:
+            for one in asks:
+                before = len(await self.leaves())
+                count = len(seen)
+                answer = await one()
+                count = len(seen) - count
+                leaves = tuple((await self.leaves())[before:])
+                found.append(Traced(answer, count, leaves))
+        return found
 
     async def tables(self) -> dict[str, int]:
         """Return the number of rows of every table that has some."""

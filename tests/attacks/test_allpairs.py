@@ -17,7 +17,9 @@ from tests.simulator import RECIPIENT, SENDER, Answer
 pytestmark = pytest.mark.authz
 
 STATES = (
+    "invited",
     "recorded",
+    "asked",
     "announced",
     "stored",
     "collected",
@@ -26,6 +28,8 @@ STATES = (
     "withdrawn, waiting",
     "withdrawn, collected",
 )
+RECORDED = set(STATES) - {"invited"}
+"""States in which there is a consent, not only a draft of one."""
 REACHED = {"stored", "collected", "acknowledged", "withdrawn, collected"}
 """States in which the consent and its disclosure exist for the recipient."""
 
@@ -46,15 +50,15 @@ def each(states: object, status: int = 200) -> dict[str, int]:
 TABLE = (
     Row(
         routes.GET_CONSENT,
-        {"collector": each(STATES), "releaser": each(STATES), "recipient": each(REACHED)},
+        {"collector": each(RECORDED), "releaser": each(RECORDED), "recipient": each(REACHED)},
     ),
     Row(
         routes.WITHDRAW,
-        {"collector": each(STATES), "releaser": each(STATES), "recipient": each(REACHED)},
+        {"collector": each(RECORDED), "releaser": each(RECORDED), "recipient": each(REACHED)},
     ),
     Row(
         routes.GET_DISCLOSURE,
-        {"releaser": each(set(STATES) - {"recorded"}), "recipient": each(REACHED)},
+        {"releaser": each(RECORDED - {"recorded", "asked"}), "recipient": each(REACHED)},
     ),
     Row(routes.PAYLOAD_OF, {"recipient": each({"stored", "collected"})}),
     Row(routes.COLLECT, {"recipient": each({"stored", "collected"})}),
@@ -88,8 +92,12 @@ TABLE = (
         {"releaser": {"announced": 204}},
     ),
     Row(routes.CONFIRM_ERASURE, {"recipient": each({"withdrawn, collected"})}),
+    Row(routes.GET_REQUEST, {"recipient": each({"asked"}), "releaser": each({"asked"})}),
+    Row(routes.POST_CREDENTIAL, {"collector": each(RECORDED)}),
+    Row(routes.GET_DRAFT, {"collector": each({"invited"})}),
+    Row(routes.DELETE_DRAFT, {"collector": each({"invited"})}),
 )
-CHANGING = {"POST", "PATCH"}
+CHANGING = {"POST", "PATCH", "DELETE"}
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.operation.name)
@@ -133,7 +141,11 @@ async def test_lists_show_what_their_reader_may_read_one_by_one(
         }
         assert len(erasures) == told, relation
         waiting = (await parties.call(caller, routes.INBOX)).json["entries"]
-        assert len(waiting) == (caller == RECIPIENT and state in {"stored", "collected"}), relation
+        reached = caller == RECIPIENT and state in {"stored", "collected"}
+        asked_for = caller == SENDER and state == "asked"
+        assert len(waiting) == reached + asked_for, relation
+        requests = (await parties.call(caller, routes.REQUESTS)).json["requests"]
+        assert len(requests) == (caller in {SENDER, RECIPIENT} and state == "asked"), relation
         agreements = (await parties.call(caller, routes.AGREEMENTS)).json["agreements"]
         assert len(agreements) == (relation != "outsider")
 
@@ -178,7 +190,7 @@ async def test_only_the_releaser_passes_the_gate_and_only_while_the_consent_hold
     for state in STATES:
         consent = (await parties.world(state)).consent.digest
         decision, answer = await decided(consent), await sent(consent)
-        if relation == "releaser" and not state.startswith("withdrawn"):
+        if relation == "releaser" and state in RECORDED and not state.startswith("withdrawn"):
             assert (decision.status, answer.status) == (200, 201), state
             continue
         refused = 401 if caller == NOBODY else 403

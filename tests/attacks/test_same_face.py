@@ -3,6 +3,9 @@
 Generated over `wire.routes.OPERATIONS`: an operation that is added is tested, or fails here.
 """
 
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -10,7 +13,8 @@ import pytest
 from exchange.hub.http.uploads import CREATE, OFFSET
 from exchange.wire import routes
 from exchange.wire.routes import OPERATIONS, Operation
-from tests.attacks.parties import COLLECTOR, PARTY, TUS, Parties, World
+from tests.asking import post, request
+from tests.attacks.parties import COLLECTOR, PARTY, TUS, Parties
 from tests.simulator import OUTSIDER, RECIPIENT, SENDER, Answer
 
 pytestmark = pytest.mark.authz
@@ -23,35 +27,136 @@ OF_AN_AGENCY = {
     routes.PUT_CAPABILITIES,
 }
 OF_AN_AGREEMENT = {routes.GET_AGREEMENT, routes.SIGN_AGREEMENT, routes.GIVE_NOTICE}
+HIDING = tuple(one for one in (*BY_ID, OFFSET) if one not in OF_AN_AGENCY)
 STRANGERS = {
-    OUTSIDER: "announced stored collected withdrawn,collected",
-    PARTY: "announced stored collected withdrawn,collected",
-    RECIPIENT: "recorded announced recalled withdrawn,waiting",
+    "declined": (RECIPIENT, SENDER, PARTY, OUTSIDER),
+    "invited": (RECIPIENT, SENDER, PARTY, OUTSIDER),
+    "recorded": (RECIPIENT, PARTY, OUTSIDER),
+    "announced": (RECIPIENT, PARTY, OUTSIDER),
+    "recalled": (RECIPIENT, PARTY, OUTSIDER),
+    "withdrawn, waiting": (RECIPIENT, PARTY, OUTSIDER),
+    "expired": (RECIPIENT, PARTY, OUTSIDER),
+    "asked": (PARTY, OUTSIDER),
+    "stored": (PARTY, OUTSIDER),
+    "collected": (PARTY, OUTSIDER),
+    "withdrawn, collected": (PARTY, OUTSIDER),
 }
-"""Callers, and the states of a consent that they must not tell from an unknown id."""
+"""States of a consent, and callers that must tell none of them from an unknown id."""
 
 
-async def face(parties: Parties, operation: Operation, world: World, caller: str) -> object:
-    traced = await parties.traced(lambda: parties.ask_about(operation, world, caller))
-    assert traced.answer.status == 404, traced.answer.body
-    return traced.face
-
-
-@pytest.mark.parametrize(
-    "operation",
-    [one for one in (*BY_ID, OFFSET) if one not in OF_AN_AGENCY],
-    ids=lambda one: one.name,
-)
+@pytest.mark.parametrize("state", STRANGERS)
 async def test_what_is_hidden_is_absent_on_every_route_with_an_id(
-    parties: Parties, operation: Operation
+    parties: Parties, state: str
 ) -> None:
-    for caller, states in STRANGERS.items():
-        if operation in OF_AN_AGREEMENT and caller != OUTSIDER:
-            continue
-        for state in states.split():
-            world = await parties.world(state.replace(",", ", "))
-            hidden = await face(parties, operation, world, caller)
-            assert hidden == await face(parties, operation, parties.absent(world), caller)
+    world = await parties.world(state)
+    absent = parties.absent(world)
+    asks = {
+        (operation.name, caller): [
+            partial(parties.ask_about, operation, one, caller) for one in (world, absent)
+        ]
+        for operation in HIDING
+        for caller in STRANGERS[state]
+        if caller == OUTSIDER or operation not in OF_AN_AGREEMENT
+    }
+
+    traces = await parties.traces([ask for pair in asks.values() for ask in pair])
+
+    for place, which in enumerate(asks):
+        hidden, unknown = traces[2 * place : 2 * place + 2]
+        assert hidden.answer.status == 404, (which, hidden.answer.body)
+        assert hidden.face == unknown.face, which
+
+
+Ask = Callable[[Parties, str, str], Awaitable[Answer]]
+"""Asks a route without an id, as a caller, about the consent with a digest where it can."""
+
+
+def plain(operation: Operation) -> Ask:
+    async def ask(parties: Parties, caller: str, _digest: str) -> Answer:
+        return await parties.call(caller, operation)
+
+    return ask
+
+
+def unreadable(operation: Operation) -> Ask:
+    """Hand in something that is nothing: it is refused before anything is looked up."""
+
+    async def ask(parties: Parties, caller: str, digest: str) -> Answer:
+        return await parties.call(caller, operation, json={"statement": digest})
+
+    return ask
+
+
+async def log_in(parties: Parties, caller: str, _digest: str) -> Answer:
+    parties.ticks += 1  # the rate of an address is no part of this
+    return await parties.call(caller, routes.TOKEN)
+
+
+async def list_by_digest(parties: Parties, caller: str, digest: str) -> Answer:
+    return await parties.call(caller, routes.CONSENTS, query=f"?consent={digest}")
+
+
+async def may_i(parties: Parties, caller: str, digest: str) -> Answer:
+    return await parties.ask(caller, digest, recipients=[somebody_else(caller)])
+
+
+async def send_under(parties: Parties, caller: str, digest: str) -> Answer:
+    letter = parties.letter(digest, sender=caller, recipient=somebody_else(caller))
+    return await parties.send(letter, caller)
+
+
+async def ask_under(parties: Parties, caller: str, digest: str) -> Answer:
+    statement = request(parties, caller, to=somebody_else(caller), consent=digest)
+    return await post(parties, statement, caller)
+
+
+async def consent_of_ones_own(parties: Parties, caller: str, _digest: str) -> Answer:
+    return await parties.record(parties.signed_consent(collected_by=caller), caller)
+
+
+def somebody_else(caller: str) -> str:
+    return RECIPIENT if caller == SENDER else SENDER
+
+
+WITHOUT_ID: dict[Operation, tuple[Ask, ...]] = {
+    routes.TOKEN: (log_in,),
+    routes.AGENCIES: (plain(routes.AGENCIES),),
+    routes.POST_AGREEMENT: (unreadable(routes.POST_AGREEMENT),),
+    routes.AGREEMENTS: (plain(routes.AGREEMENTS),),
+    routes.POST_CONSENT: (unreadable(routes.POST_CONSENT), consent_of_ones_own),
+    routes.CONSENTS: (plain(routes.CONSENTS), list_by_digest),
+    routes.POST_DRAFT: (unreadable(routes.POST_DRAFT),),
+    routes.DECIDE: (may_i,),
+    routes.DISCLOSE: (send_under,),
+    routes.INBOX: (plain(routes.INBOX),),
+    routes.POST_REQUEST: (ask_under,),
+    routes.REQUESTS: (plain(routes.REQUESTS),),
+    routes.ERASURES: (plain(routes.ERASURES),),
+    routes.HEALTHZ: (plain(routes.HEALTHZ),),
+    routes.READYZ: (plain(routes.READYZ),),
+}
+
+
+def test_every_route_is_asked() -> None:
+    assert {*BY_ID, *WITHOUT_ID} == {*OPERATIONS}
+
+
+async def test_no_route_without_an_id_tells_a_stranger_that_something_has_happened(
+    parties: Parties,
+) -> None:
+    async def transcript(caller: str, digest: str) -> dict[tuple[str, int], Any]:
+        return {
+            (operation.name, place): (await ask(parties, caller, digest)).face
+            for operation, asks in WITHOUT_ID.items()
+            for place, ask in enumerate(asks)
+        }
+
+    never = {caller: await transcript(caller, "A" * 43) for caller in STRANGERS["declined"]}
+    # In this order: to whom something is hidden, everything before it was hidden too.
+    for state, callers in STRANGERS.items():
+        world = await parties.world(state)
+        for caller in callers:
+            assert await transcript(caller, world.consent.digest) == never[caller], (state, caller)
 
 
 @pytest.mark.parametrize(
