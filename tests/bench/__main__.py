@@ -7,7 +7,7 @@ import logging
 import sys
 
 from exchange.cli import events
-from tests.bench import agency, decide, hub, seal
+from tests.bench import agency, decide, hub, person, seal
 from tests.bench.figures import Benchmark
 
 BENCHMARKS: tuple[Benchmark, ...] = (
@@ -18,6 +18,8 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     hub.UPLOAD,
     agency.MEMORY,
     decide.GROWTH,
+    person.HISTORY,
+    person.PAGE,
 )
 
 
