@@ -16,11 +16,13 @@ from cyclopts import App, Parameter
 
 from exchange.agency.app import open_desk, open_gateway
 from exchange.agency.parts import Gateway
-from exchange.agency.record_consent import agreed, record_consent, text_of
+from exchange.agency.record_consent import agreed, lint_draft, record_consent, text_of
 from exchange.agency.withdraw import Told
 from exchange.agency.withdraw import withdraw as withdraw_now
 from exchange.canonical import sha256_hex
 from exchange.cli import consent_draft
+from exchange.cli.consent_lint import add_lint, as_text
+from exchange.cli.consent_paper import add_papers
 from exchange.cli.consent_person import add_person, show_receipt
 from exchange.cli.drafts import read_toml
 from exchange.cli.passphrase import Asking
@@ -55,6 +57,8 @@ def consent_app() -> App:
     for command in (new, text, sign, withdraw, show):
         app.command(command)
     add_person(app)
+    add_papers(app)
+    add_lint(app)
     return app
 
 
@@ -217,7 +221,10 @@ def sign(
 
     async def work(gateway: Gateway) -> None:
         completed = consent_draft.read_draft(draft, now=gateway.clock())
+        warned = [one for one in await lint_draft(gateway, completed) if one.severity == "warn"]
         recorded = await record_consent(gateway, completed)
+        if warned:
+            print(as_text(warned, "en"))
         print(f"recorded    {recorded.id}")
         print(f"digest      {recorded.digest}")
         if receipt and recorded.receipt is not None:

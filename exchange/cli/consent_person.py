@@ -5,6 +5,7 @@ A code is made here, printed once and kept nowhere; the hub has its digest. `rec
 """
 
 import asyncio
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -17,9 +18,14 @@ from exchange.agency.hand_in import Receipt
 from exchange.agency.parts import Gateway
 from exchange.agency.receipts import reissue, revoke
 from exchange.cli import consent_draft
+from exchange.cli.consent_paper import check_out, made_as, write_paper
 from exchange.cli.passphrase import Asking
 from exchange.consent import render
-from exchange.errors import NotFound
+from exchange.days import day_of
+from exchange.errors import Malformed, NotFound
+from exchange.forms.paper import Paper, Secrets
+from exchange.forms.paper import receipt as receipt_paper
+from exchange.vocabulary import Scope
 
 Home = Annotated[Path, Parameter(help="Home of the gateway, made by `exchange gateway init`.")]
 Descriptor = Annotated[
@@ -47,13 +53,17 @@ def _show_log_key(made: Receipt) -> None:
     print("            secret and printed once: hand both to the person, keep no copy")
 
 
-def receipt(
+def receipt(  # noqa: PLR0913  # each is an option of its own
     consent_id: str,
     /,
     *,
     code: Annotated[
         bool, Parameter(help="Make a new code, which replaces the one before; or print none.")
     ] = True,
+    out: Path | None = None,
+    qr_with_code: Annotated[
+        bool, Parameter(negative=(), help="Let the QR code carry both secrets, for her own phone.")
+    ] = False,
     lang: str | None = None,
     home: Home = Path(),
     passphrase_fd: Descriptor = None,
@@ -68,32 +78,66 @@ def receipt(
     ----------
     consent_id
         Id of the consent record, which this agency has collected.
+    out
+        File to write, ending in .html or .pdf, instead of the terminal: delete it when printed.
+    qr_with_code
+        Only on her wish, and only with --out: a browser keeps such an address in its history.
+        Without it the QR code ends at the address of the page.
     lang
         Language of the receipt; the one of the text she was shown, if not given.
     """
+    if qr_with_code and (out is None or not code):
+        raise Malformed("--qr-with-code goes with --out and a new code")
+    if out is not None:
+        check_out(out)
 
     async def work() -> None:
         async with open_gateway(home, unlock=Asking(passphrase_fd), demo=demo) as gateway:
-            await _receipt(gateway, consent_id, lang, code=code)
+            printed = await _receipt(gateway, consent_id, lang)
+            today = day_of(gateway.clock())
+            # Made once before the code is, which replaces hers: a text may lack the language, a
+            # font a letter of it.
+            blank = printed.paper(None)
+            if out is not None:
+                made_as(out, blank, today=today)
+            made = await reissue(gateway.client, consent_id) if code else None
+            if out is None:
+                printed.show(made)
+                return
+            write_paper(out, printed.paper(made, in_qr=qr_with_code), today=today)
+            print("next        print it, hand it over, and delete the file")
 
     asyncio.run(work())
 
 
-async def _receipt(gateway: Gateway, consent_id: str, lang: str | None, *, code: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class _Printed:
+    """A receipt, as text for a terminal or as paper."""
+
+    scope: Scope
+    lang: str
+
+    def paper(self, made: Receipt | None, *, in_qr: bool = False) -> Paper:
+        if made is None:
+            return receipt_paper(self.scope, lang=self.lang, secrets=None)
+        secrets = Secrets(code=made.code.text, log_key=made.log_key.text, in_qr=in_qr)
+        return receipt_paper(self.scope, lang=self.lang, secrets=secrets)
+
+    def show(self, made: Receipt | None) -> None:
+        text = made.code.text if made else None
+        print(render.receipt(self.scope, code=text, lang=self.lang), end="")
+        if made is not None:
+            print()
+            _show_log_key(made)
+
+
+async def _receipt(gateway: Gateway, consent_id: str, lang: str | None) -> _Printed:
     now = gateway.clock()
     record = (await gateway.records.consent(now=now, consent_id=consent_id)).record
     agreement = await gateway.records.agreement(record.agreement, now=now)
     if agreement is None:
         raise NotFound("this agency has not signed the agreement")
-    spoken = lang or record.notice.lang
-    # Looked for before a code is made, which would replace hers: a text may lack the language.
-    render.receipt(agreement.scope, code=None, lang=spoken)
-    made = await reissue(gateway.client, consent_id) if code else None
-    text = made.code.text if made else None
-    print(render.receipt(agreement.scope, code=text, lang=spoken), end="")
-    if made is not None:
-        print()
-        _show_log_key(made)
+    return _Printed(agreement.scope, lang or record.notice.lang)
 
 
 def revoke_code(

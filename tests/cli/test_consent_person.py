@@ -86,6 +86,19 @@ def test_a_new_receipt_replaces_the_code_and_shows_the_same_log_key(
     assert FAMILY_NAME not in second.shown
 
 
+def test_a_receipt_that_cannot_be_printed_replaces_no_code(
+    network: Network, agreed: str, page: Page
+) -> None:
+    draft(network, agreed, "unprinted.toml")
+    first = network.must("consent", "sign", "unprinted.toml", "--receipt", home=B)
+    network.write("there.html", "mine")
+
+    for wrong in (("there.html",), ("receipt.html", "--lang", "fr"), ("receipt.docx",)):
+        network.refused("consent", "receipt", first.fact("recorded"), "--out", *wrong, home=B)
+
+    assert page.opens(first.fact("code"))
+
+
 def test_a_receipt_without_a_code_changes_nothing(
     network: Network, agreed: str, page: Page
 ) -> None:

@@ -1,0 +1,55 @@
+"""Export a consent this agency may read, in the structure of ISO/IEC TS 27560."""
+
+from uuid import uuid4
+
+from exchange.agency.parts import Gateway
+from exchange.agency.records import KnownAgreement
+from exchange.canonical import encode
+from exchange.consent.export import became, export_receipt, export_record
+from exchange.consent.withdrawal import EndReason, read_withdrawal
+from exchange.errors import HubMisbehaves, NotFound
+from exchange.statement import Kind
+from exchange.wire import shapes
+
+
+async def export_consent(gateway: Gateway, consent_id: str, *, receipt: bool) -> bytes:
+    """Return the record, or the receipt about it, as JSON-LD, with what became of it so far.
+
+    Raises:
+        NotFound: absent, hidden from this agency, or under an agreement it has not signed.
+        Held: a statement is signed by nobody it is expected from.
+    """
+    now = gateway.clock()
+    known = await gateway.records.consent(now=now, consent_id=consent_id)
+    agreement = await gateway.records.agreement(known.record.agreement, now=now)
+    if agreement is None:
+        raise NotFound("this agency has not signed the agreement")
+    given = await gateway.client.consent(consent_id)
+    since = became(
+        ended=given.state == "ended",
+        why=given.reason,
+        reason=await _reason(gateway, agreement, given),
+        at=given.ended_at,
+    )
+    if not receipt:
+        return encode(export_record(known.record, agreement.scope, since))
+    made = export_receipt(
+        known.record, agreement.scope, since, receipt_id=str(uuid4()), created=now
+    )
+    return encode(made)
+
+
+async def _reason(
+    gateway: Gateway, agreement: KnownAgreement, given: shapes.Consent
+) -> EndReason | None:
+    """Return why the collecting agency ended the consent, from its own signed words."""
+    if given.reason != "agency" or given.withdrawal is None:
+        return None
+    data = given.withdrawal.encode("utf-8")
+    verified = await gateway.records.by_party(
+        agreement.agreement, data, {Kind.WITHDRAWAL}, now=gateway.clock()
+    )
+    withdrawal = read_withdrawal(verified)
+    if withdrawal.consent != given.consent:
+        raise HubMisbehaves("the hub delivered the withdrawal of another consent")
+    return withdrawal.reason
