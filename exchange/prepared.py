@@ -13,7 +13,7 @@ from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Delete, Dialect, Insert, LargeBinary, Select, Update
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
@@ -21,8 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
-DRIVER: Final = "exchange_driver"
-"""Execution option of a connection that is always in a transaction: its `sqlite3.Connection`."""
+from exchange.sqlite_file import DRIVER
 
 Convert = Callable[[Any], Any]
 Place = TypeVar("Place", str, int)

@@ -29,8 +29,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 
 from exchange.errors import Misconfigured, OutcomeUnknown, Unavailable
-from exchange.prepared import DRIVER
 from exchange.sqlite_file import (
+    DRIVER,
     READERS,
     erase_from_wal,
     lock_file,
