@@ -7,7 +7,7 @@ which the event holds a commitment.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -175,25 +175,7 @@ def _valid(kind: str, name: str, value: Any) -> bool:
     words = _WORDS.get((kind, name))
     if words is not None:
         return value in words
-    if name in {"by", "to"}:
-        return _is_agency(value)
-    return _is_text(name, value)
-
-
-def _is_text(name: str, value: str) -> bool:
-    match name:
-        case "kind":
-            return True  # was looked up
-        case "id" | "erasure":
-            return is_uuid4(value)
-        case "at":
-            return _AT.fullmatch(value) is not None
-        case "ends":
-            return _DATE.fullmatch(value) is not None
-        case "purpose" | "category":
-            return _CODE.fullmatch(value) is not None
-        case _:
-            return _DIGEST.fullmatch(value) is not None
+    return bool(_FORMS.get(name, _DIGEST.fullmatch)(value))
 
 
 def _is_recipients(value: Any) -> bool:
@@ -211,6 +193,22 @@ def _is_agency(value: object) -> bool:
     except Malformed:
         return False
     return True
+
+
+_FORMS: Mapping[str, Callable[[str], object]] = MappingProxyType(
+    {
+        "kind": bool,  # was looked up
+        "id": is_uuid4,
+        "erasure": is_uuid4,
+        "at": _AT.fullmatch,
+        "ends": _DATE.fullmatch,
+        "purpose": _CODE.fullmatch,
+        "category": _CODE.fullmatch,
+        "by": _is_agency,
+        "to": _is_agency,
+    }
+)
+"""What is true of a member's text that has its form; every other member is a digest."""
 
 
 def agreement_signed(*, at: datetime, by: str, agreement: str, statement: str) -> Event:
