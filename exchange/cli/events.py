@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TextIO
 
 import structlog
+from pydantic_core import to_json
 from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict, Processor
 
@@ -57,6 +58,11 @@ def without_its_text(_logger: object, _method: str, event: EventDict) -> EventDi
     return {**kept, "event": f"{record.module}:{record.lineno}"}
 
 
+def rendered(_logger: object, _method: str, event: EventDict) -> str:
+    """Return the line: one object of JSON. The standard library's writer is made anew each time."""
+    return to_json(event, fallback=repr).decode()
+
+
 class Lines:
     """Where the lines of one logger go. The standard library's way takes three times as long."""
 
@@ -81,7 +87,7 @@ def configure(stream: TextIO, *, level: int = logging.INFO) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     )
-    written: Sequence[Processor] = (only_what_is_allowed, structlog.processors.JSONRenderer())
+    written: Sequence[Processor] = (only_what_is_allowed, rendered)
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         ProcessorFormatter(foreign_pre_chain=shared, processors=[without_its_text, *written])
