@@ -407,6 +407,25 @@ def test_a_header_that_is_no_small_json_object_is_refused(raw: bytes) -> None:
     assert step_of(edited(signed(Kind.MANIFEST), change), Kind.MANIFEST) == 4
 
 
+@pytest.mark.parametrize("separators", [(", ", ":"), (",", ": ")])
+def test_a_header_in_another_spelling_is_refused(separators: tuple[str, str]) -> None:
+    def change(outer: dict[str, Any]) -> None:
+        header = json.loads(canonical.unb64u(outer["signatures"][0]["protected"]))
+        spelled = json.dumps(header, separators=separators).encode()
+        outer["signatures"][0]["protected"] = canonical.b64u(spelled)
+
+    assert step_of(edited(signed(Kind.MANIFEST), change), Kind.MANIFEST) == 4
+
+
+def test_a_header_with_its_members_in_another_order_is_refused() -> None:
+    def change(outer: dict[str, Any]) -> None:
+        header = json.loads(canonical.unb64u(outer["signatures"][1]["protected"]))
+        turned = json.dumps(dict(reversed(header.items())), separators=(",", ":")).encode()
+        outer["signatures"][1]["protected"] = canonical.b64u(turned)
+
+    assert step_of(edited(signed(Kind.MANIFEST), change), Kind.MANIFEST) == 4
+
+
 def test_a_duplicate_member_in_a_header_is_refused() -> None:
     def change(outer: dict[str, Any]) -> None:
         raw = canonical.unb64u(outer["signatures"][0]["protected"])

@@ -132,6 +132,8 @@ def test_a_context_of_another_form_is_refused(payload: Any) -> None:
 def test_a_context_that_is_too_large_is_refused() -> None:
     with pytest.raises(TooLarge):
         read_context(b" " * (LARGEST_CONTEXT + 1))
+    with pytest.raises(TooLarge):
+        read_manifest(_verified({**_manifest(), "context": b64u(b" " * (LARGEST_CONTEXT + 1))}))
 
 
 def test_a_manifest_is_read_with_its_context() -> None:
