@@ -10,21 +10,21 @@ from datetime import datetime
 
 from exchange.agency import signed
 from exchange.agency.hand_in import Recorded, hand_in, keep, kept
+from exchange.agency.lint_consent import facts_in, findings_of
 from exchange.agency.parts import Gateway
 from exchange.agency.record_consent import (
     ConsentDraft,
     known_agreement,
+    lint_draft,
     record_of,
     sealed_subject,
 )
-from exchange.agency.records import KnownAgreement
 from exchange.canonical import unb64u
 from exchange.consent import own_key
 from exchange.consent.credential import SECRET_SIZE, Credential, Purpose
 from exchange.consent.draft import draft_of, fix, read_draft
-from exchange.consent.lint import lint
 from exchange.consent.own_key import OwnSignature
-from exchange.consent.record import ConsentRecord, read_consent
+from exchange.consent.record import read_consent
 from exchange.consent.words import Form
 from exchange.errors import HubMisbehaves, Malformed, NotFound, TooLarge
 from exchange.keyid import ED25519_SIZE
@@ -61,10 +61,9 @@ async def invite(gateway: Gateway, draft: ConsentDraft) -> Invited:
         raise Malformed("form: only an electronic consent is signed on the page")
     now = gateway.clock()
     agreement = await known_agreement(gateway, draft.agreement, now)
+    refuse(await lint_draft(gateway, draft))
     subject = await sealed_subject(gateway, draft, now)
     encoded = draft_of(record_of(gateway, draft, agreement, subject, now))
-    waiting = read_draft(encoded)
-    _check(fix(waiting, agreement.scope, at=waiting.collected_at).record, agreement, now)
     # Kept first, for `complete` compares with it: after a crash the command is run again.
     signed.keep(gateway.home, _name(draft.id), encoded, replace=True)
     await _forget_at_hub(gateway, draft.id)
@@ -134,13 +133,8 @@ async def _signed(gateway: Gateway, encoded: bytes, found: shapes.Draft) -> byte
     data = sign(ELECTRONIC, fixed.payload, gateway.identity, own)
     card = gateway.identity.card
     record = read_consent(verify(data, {ELECTRONIC}, {card.kid: card}, now=now))
-    _check(record, agreement, now)
+    refuse(await findings_of(gateway, record, agreement, facts_in(gateway, record), now=now))
     return data
-
-
-def _check(record: ConsentRecord, agreement: KnownAgreement, now: datetime) -> None:
-    held = agreement.is_in_force(now) and agreement.is_in_force(record.collected_at)
-    refuse(lint(record, agreement.scope, agreement_held=held, now=now))
 
 
 def _name(draft_id: str) -> str:

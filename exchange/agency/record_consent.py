@@ -6,9 +6,10 @@ from datetime import datetime
 from uuid import uuid4
 
 from exchange.agency.hand_in import Recorded, hand_in, keep, kept
+from exchange.agency.lint_consent import facts_in, findings_of
 from exchange.agency.parts import Gateway
 from exchange.agency.records import KnownAgreement
-from exchange.consent.lint import lint
+from exchange.consent.draft import fix
 from exchange.consent.record import (
     ConsentRecord,
     Evidence,
@@ -22,12 +23,16 @@ from exchange.consent.record import (
 from exchange.consent.render import notice_of
 from exchange.consent.subject import SubjectFacts, block
 from exchange.consent.words import Capacity, CapacityBasis, Form, FormReason
+from exchange.days import day_of, days_after, signed_on
 from exchange.envelope.block import seal_block
-from exchange.errors import Conflict, Malformed, NotFound
+from exchange.errors import Conflict, Finding, Malformed, NotFound
 from exchange.keyring.recipient import DocumentRecipient
 from exchange.rules import refuse
 from exchange.statement import ANY_TIME, Kind, seconds, sign, verify
 from exchange.vocabulary import Scope, Secrecy, Uses
+
+NOBODY = Subject(ref="", sealed=b"")
+"""In the place of who it is about: no text and no rule of the record names the person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +62,8 @@ class ConsentDraft:
     evidence: Evidence | None
     collected_at: datetime
     subject: SubjectFacts = field(repr=False)
+    as_of: datetime | None = None
+    """Moment that stands where the draft leaves a time open: read later, it is another."""
 
 
 async def record_consent(gateway: Gateway, draft: ConsentDraft) -> Recorded:
@@ -66,8 +73,8 @@ async def record_consent(gateway: Gateway, draft: ConsentDraft) -> Recorded:
 
     Raises:
         LintRefused: the record breaks rules; nothing was stored or sent.
-        Malformed: the draft is no consent, the agreement does not know a word of it, or the form
-            is electronic: then the person signs as well, with a key of her own.
+        Malformed: the draft is no consent, or the form is electronic: then the person signs as
+            well, with a key of her own.
         NotFound: no such agreement, or this agency has not signed it.
         Held: the document key of a party is not to be trusted.
         Conflict: another draft was signed under this id.
@@ -75,7 +82,7 @@ async def record_consent(gateway: Gateway, draft: ConsentDraft) -> Recorded:
     data = kept(gateway.home, draft.id)
     if data is None:
         keep(gateway.home, draft.id, await _signed(gateway, draft))
-    elif not _says_the_same(gateway, data, draft):
+    elif not await _says_the_same(gateway, data, draft):
         raise Conflict("another draft was signed under this id; give the draft a new id")
     return await hand_in(gateway, draft.id)
 
@@ -98,28 +105,59 @@ async def text_of(gateway: Gateway, draft: ConsentDraft) -> str:
     """
     now = gateway.clock()
     agreement = await known_agreement(gateway, draft.agreement, now)
-    nobody = Subject(ref="", sealed=b"")  # no text names the person
-    return notice_of(record_of(gateway, draft, agreement, nobody, now), agreement.scope)
+    return notice_of(record_of(gateway, draft, agreement, NOBODY, now), agreement.scope)
 
 
-_STATED = (
-    *("releasers", "recipients", "onward_from", "categories", "uses", "valid_until", "form"),
-    *("form_reason", "capacity", "capacity_basis", "notice", "evidence"),
-)
-"""What draft and record both say, under one name."""
+async def lint_draft(gateway: Gateway, draft: ConsentDraft) -> tuple[Finding, ...]:
+    """Return every rule that a draft breaks, before anything is signed or sent.
+
+    Raises:
+        NotFound: no such agreement, or this agency has not signed it.
+    """
+    now = gateway.clock()
+    agreement = await known_agreement(gateway, draft.agreement, now)
+    record = record_of(gateway, draft, agreement, NOBODY, now)
+    if record.form is Form.ELECTRONIC:
+        record = as_she_would_sign(record, agreement.scope)
+    return await findings_of(gateway, record, agreement, draft.subject, now=now)
 
 
-def _says_the_same(gateway: Gateway, data: bytes, draft: ConsentDraft) -> bool:
-    """Return whether what was signed is this draft, besides sealed facts and times of now."""
-    kinds, cards = {Kind.CONSENT}, gateway.ring.files.cards()
-    record = read_consent(verify(data, kinds, cards, now=ANY_TIME))
-    signers = tuple(replace(signer, at=record.collected_at) for signer in record.signers)
-    now = tuple(replace(signer, at=record.collected_at) for signer in draft.signers)
+def as_she_would_sign(record: ConsentRecord, scope: Scope) -> ConsentRecord:
+    """Return an electronic draft with stand-ins for her key and signature, as she would read it."""
+    try:
+        return fix(record, scope, at=record.collected_at).record
+    except Malformed:  # a word is missing: the findings say more
+        return record
+
+
+async def _says_the_same(gateway: Gateway, data: bytes, draft: ConsentDraft) -> bool:
+    """Return whether what was signed is this draft, member by member, and about this person."""
+    cards = gateway.ring.files.cards()
+    record = read_consent(verify(data, {Kind.CONSENT}, cards, now=ANY_TIME))
+    agreement = await known_agreement(gateway, draft.agreement, gateway.clock())
+    dated = _dated(draft, record.collected_at)
+    again = record_of(gateway, dated, agreement, record.subject, gateway.clock())
     return (
-        all(getattr(record, name) == getattr(draft, name) for name in _STATED)
-        and record.purpose.code == draft.purpose
-        and draft.secrecy in (None, record.secrecy)
-        and signers == now
+        payload(replace(again, iat=record.iat)) == payload(record)
+        and facts_in(gateway, record) == draft.subject
+    )
+
+
+def _dated(draft: ConsentDraft, signed_at: datetime) -> ConsentDraft:
+    """Return the draft with the moment it was signed in the place of times it leaves open.
+
+    A paper that bears only a date counts from the entry on its own day, from noon on another.
+    """
+    noon = signed_on(day_of(signed_at), now=days_after(signed_at, 1))
+
+    def dated(moment: datetime) -> datetime:
+        return signed_at if moment in (draft.as_of, noon) else moment
+
+    return replace(
+        draft,
+        collected_at=dated(draft.collected_at),
+        valid_from=dated(draft.valid_from),
+        signers=tuple(replace(signer, at=dated(signer.at)) for signer in draft.signers),
     )
 
 
@@ -128,12 +166,13 @@ async def _signed(gateway: Gateway, draft: ConsentDraft) -> bytes:
     if draft.form is Form.ELECTRONIC:
         raise Malformed("form: an electronic consent is signed by the person as well")
     agreement = await known_agreement(gateway, draft.agreement, now)
-    record = record_of(gateway, draft, agreement, await sealed_subject(gateway, draft, now), now)
-    data = sign(Kind.CONSENT, payload(record), gateway.identity)
+    record = record_of(gateway, draft, agreement, NOBODY, now)
+    refuse(await findings_of(gateway, record, agreement, draft.subject, now=now))
+    sealed = replace(record, subject=await sealed_subject(gateway, draft, now))
+    data = sign(Kind.CONSENT, payload(sealed), gateway.identity)
     card = gateway.identity.card
-    read = read_consent(verify(data, {Kind.CONSENT}, {card.kid: card}, now=now))
-    held = agreement.is_in_force(now) and agreement.is_in_force(draft.collected_at)
-    refuse(lint(read, agreement.scope, agreement_held=held, now=now))
+    # Read back as the hub will read it: what cannot be read again is never stored.
+    read_consent(verify(data, {Kind.CONSENT}, {card.kid: card}, now=now))
     return data
 
 
@@ -167,24 +206,27 @@ def record_of(
     subject: Subject,
     now: datetime,
 ) -> ConsentRecord:
-    """Return the record that a draft becomes.
+    """Return the record that a draft becomes at this agency, which has collected it."""
+    return drafted(draft, agreement.scope, gateway.agency, subject, now)
 
-    Raises:
-        Malformed: the agreement has no words for the purpose in the language of the text.
-    """
+
+def drafted(
+    draft: ConsentDraft, scope: Scope, collector: str, subject: Subject, now: datetime
+) -> ConsentRecord:
+    """Return the record that a draft becomes; where the agreement has no word, there is none."""
     return ConsentRecord(
         digest="",  # of the statement, which is made from this
         kind=Kind.CONSENT,
         id=draft.id,
         iat=seconds(now),
-        agreement=agreement.agreement.digest,
+        agreement=scope.agreement,
         subject=subject,
         releasers=draft.releasers,
         recipients=draft.recipients,
         onward_from=draft.onward_from,
         categories=draft.categories,
-        secrecy=_secrecy(draft, agreement),
-        purpose=_purpose(draft, agreement),
+        secrecy=_secrecy(draft, scope),
+        purpose=_purpose(draft, scope),
         uses=draft.uses,
         valid_from=draft.valid_from,
         valid_until=draft.valid_until,
@@ -196,25 +238,24 @@ def record_of(
         notice=draft.notice,
         evidence=draft.evidence,
         person_key=None,
-        collected_by=gateway.agency,
+        collected_by=collector,
         collected_at=draft.collected_at,
     )
 
 
-def _secrecy(draft: ConsentDraft, agreement: KnownAgreement) -> Secrecy:
+def _secrecy(draft: ConsentDraft, scope: Scope) -> Secrecy:
     if draft.secrecy is not None:
         return draft.secrecy
-    return max(
-        agreement.scope.floor(releaser, category)
-        for releaser in draft.releasers
-        for category in draft.categories
-    )
+    floors = [
+        scope.floor(releaser, category)
+        for releaser in draft.releasers & scope.parties.keys()
+        for category in draft.categories & scope.vocabulary.categories.keys()
+    ]
+    return max(floors, default=Secrecy.PERSONAL)
 
 
-def _purpose(draft: ConsentDraft, agreement: KnownAgreement) -> StatedPurpose:
+def _purpose(draft: ConsentDraft, scope: Scope) -> StatedPurpose:
     """Return the purpose with the words of the agreement, in the language of the notice."""
-    known = agreement.scope.vocabulary.purposes.get(draft.purpose)
+    known = scope.vocabulary.purposes.get(draft.purpose)
     labels: Mapping[str, str] = known.labels if known else {}
-    if draft.notice.lang not in labels:
-        raise Malformed("purpose: the agreement has no words for it in the language of the notice")
-    return StatedPurpose(code=draft.purpose, words=labels[draft.notice.lang])
+    return StatedPurpose(code=draft.purpose, words=labels.get(draft.notice.lang, ""))

@@ -3,7 +3,9 @@
 Refuses what the types already decide; rules of law that need judgement belong to the linter.
 """
 
+from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 from exchange.agreement.record import (
     Agreement,
@@ -52,11 +54,25 @@ def read_agreement(verified: Verified) -> Agreement:
     """
     if verified.kind is not Kind.AGREEMENT:
         raise Malformed("not an agreement")
-    members = Members(verified.payload)
+    return read_payload(verified.payload, digest=verified.digest, kid=verified.kid)
+
+
+def read_payload(signed: Mapping[str, Any], *, digest: str, kid: str | None) -> Agreement:
+    """Return the agreement in a payload, whether or not anybody has verified its signatures.
+
+    Args:
+        signed: the members of the agreement.
+        digest: of its statement.
+        kid: of the pair that has, or is said to have, signed it.
+
+    Raises:
+        Malformed, LintRefused: as `read_agreement`.
+    """
+    members = Members(signed)
     _check_basis(members)
     hub, retention, limits = (members.object(name) for name in ("hub", "retention", "limits"))
     found = Agreement(
-        digest=verified.digest,
+        digest=digest,
         id=members.uuid("id"),
         iat=members.seconds("iat"),
         drafted_by=members.agency("drafted_by"),
@@ -91,7 +107,7 @@ def read_agreement(verified: Verified) -> Agreement:
     for read in (hub, retention, limits, members):
         read.end()
     _check_order(found)
-    _check_parties(found, verified.kid)
+    _check_parties(found, kid)
     _check_vocabulary(found)
     _check_languages(found)
     return found

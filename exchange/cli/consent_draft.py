@@ -9,8 +9,9 @@ from uuid import uuid4
 
 from exchange.agency.record_consent import ConsentDraft
 from exchange.canonical import encode
+from exchange.cli.consent_blanks import blanks
 from exchange.cli.drafts import beside, digest_of, read_toml
-from exchange.consent.record import Evidence, ShownNotice, Signer
+from exchange.consent.record import Evidence, ShownNotice, Signer, admitted
 from exchange.consent.subject import SubjectFacts, read_subject
 from exchange.consent.words import (
     Capacity,
@@ -25,8 +26,9 @@ from exchange.consent.words import (
     Role,
 )
 from exchange.days import begin_of, day_of, end_of, moment_of, signed_on
-from exchange.errors import Malformed
+from exchange.errors import LintRefused, Malformed
 from exchange.members import Members
+from exchange.rules import broken
 from exchange.vocabulary import Uses, secrecy
 
 EVIDENCE = """\
@@ -164,9 +166,15 @@ def read_draft(path: Path, *, now: datetime, signed: bool = True) -> ConsentDraf
             of the text are blanks, which the text does not name.
 
     Raises:
-        Malformed: not TOML, or a member is unknown, missing or wrong; nothing of it is quoted.
+        LintRefused: L46 for every block and member that is missing; L37, who signs is a proxy.
+        Malformed: not TOML, or a member is unknown or wrong; nothing of it is quoted.
     """
     given = _sorted(read_toml(path))
+    if missing := blanks(given, signed=signed):
+        raise LintRefused(
+            f"{path.name} is not complete: {', '.join(missing)}",
+            findings=tuple(broken("L46", member) for member in missing),
+        )
     members = Members(given if signed else _without(given, "subject", "evidence"))
     collected_at = (
         members.take("collected_at", lambda value: _signed(value, now))
@@ -195,6 +203,7 @@ def read_draft(path: Path, *, now: datetime, signed: bool = True) -> ConsentDraf
         evidence=_evidence(members.object("evidence"), path) if members.has("evidence") else None,
         collected_at=collected_at,
         subject=members.take("subject", read_subject) if signed else NOBODY,
+        as_of=now.replace(microsecond=0),
     )
     members.end()
     return found
@@ -272,11 +281,11 @@ def _signers(members: Members, collected_at: datetime, now: datetime) -> tuple[S
 def _signer(entry: Members, collected_at: datetime, now: datetime) -> Signer:
     has = entry.has
     found = Signer(
-        role=entry.word("role", Role),
+        role=admitted(entry, "role", Role),
         at=entry.take("at", lambda value: _signed(value, now)) if has("at") else collected_at,
         identified=entry.word("identified", Identified),
         entrusting=entry.flag("entrusting") if has("entrusting") else False,
-        power=entry.word("power", Power) if has("power") else None,
+        power=admitted(entry, "power", Power) if has("power") else None,
         power_until=entry.take("power_until", _until) if has("power_until") else None,
         areas_checked=entry.flag("areas_checked") if has("areas_checked") else False,
         custody=entry.word("custody", Custody) if has("custody") else None,

@@ -131,7 +131,8 @@ def _run(arguments: list[str]) -> int:
 def _told(error: ExchangeError) -> str:
     """Return what happened and what to do next, on one line."""
     if isinstance(error, LintRefused) and error.findings:
-        broken = ", ".join(f"{finding.id} {finding.field}" for finding in error.findings)
+        refused = [one for one in error.findings if one.severity == "refuse"]
+        broken = ", ".join(f"{finding.id} {finding.field}" for finding in refused)
         return (
             f"the record breaks {broken}; docs/consent.md and docs/agreement.md explain the rules"
         )

@@ -67,7 +67,7 @@ class Local:
     born: date = field(repr=False)
     """Of the person; never leaves the gateway."""
     live: tuple[ConsentRecord, ...] = field(default=(), repr=False)
-    """Other consents of the same person that have not ended."""
+    """Other consents of the same person that have not ended, or those of them that are alike."""
 
 
 def lint(
@@ -321,12 +321,12 @@ def _ages(record: ConsentRecord, local: Local) -> _Checks:
             "capacity_basis",
             INSIGHT <= years < MAJORITY and record.capacity is Capacity.GUARDIAN and by_rule,
         ),
-        "L40": ("subject", any(_is_equal(record, other) for other in local.live)),
+        "L40": ("subject", any(allows_the_same(record, other) for other in local.live)),
     }
 
 
-def _is_equal(record: ConsentRecord, other: ConsentRecord) -> bool:
-    """Tell whether `other` allows the same, whatever its times and words."""
+def allows_the_same(record: ConsentRecord, other: ConsentRecord) -> bool:
+    """Tell whether `other` is another record that allows the same, whatever its times and words."""
     return (
         record.id != other.id
         and all(

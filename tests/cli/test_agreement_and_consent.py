@@ -14,6 +14,9 @@ from tests.cli.network import AGREEMENT, FAMILY_NAME, A, B, Network, draft, reco
 
 pytestmark = pytest.mark.xdist_group("cli-network")
 
+EARLIER = "2026-11-21T09:00:00"
+"""A moment before every test, as a draft writes it."""
+
 
 def test_the_template_is_a_draft_that_explains_itself(network: Network) -> None:
     shown = network.must("agreement", "propose", "--template", home=A).shown
@@ -124,6 +127,11 @@ def test_another_consent_under_the_same_id_is_refused(network: Network, agreed: 
         first.replace('"rent-arrears-letter"', '"tenancy-termination"'),
         first.replace('# secrecy = "professional"', 'secrecy = "entrusted"'),
         first.replace('identified = "in-person"', 'identified = "known"'),
+        first.replace("1990-05-17", "1990-05-18"),
+        first.replace(f'family_name = "{FAMILY_NAME}"', 'family_name = "Somebody else"'),
+        first.replace("# valid_from = 2026-01-01", "valid_from = 2026-12-24"),
+        first.replace("# collected_at = 2026-01-01T10:40:00", f"collected_at = {EARLIER}"),
+        first.replace("[[signers]]", f"[[signers]]\nat = {EARLIER}"),
     ):
         assert edited != first
         network.write("edited.toml", edited)

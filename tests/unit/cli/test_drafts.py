@@ -27,7 +27,7 @@ from exchange.consent.words import (
     Power,
     Role,
 )
-from exchange.errors import Malformed, TooLarge
+from exchange.errors import Finding, LintRefused, Malformed, TooLarge
 from exchange.vocabulary import Secrecy
 from tests import samples
 
@@ -124,9 +124,22 @@ def test_two_drafts_have_two_ids(written: Written) -> None:
     assert first != consent_draft.read_draft(written(), now=NOW).id
 
 
-def test_blanks_must_be_filled_in(written: Written) -> None:
-    with pytest.raises(Malformed, match="family_name"):
-        consent_draft.read_draft(written(replace(WANTED, subject=None)), now=NOW)
+def test_blanks_must_be_filled_in_and_are_named_all_at_once(written: Written) -> None:
+    blank = written(
+        replace(WANTED, subject=None, purpose=""), ('interpreter = "none"', 'interpreter = ""')
+    )
+    with pytest.raises(LintRefused) as refused:
+        consent_draft.read_draft(blank, now=NOW)
+
+    missing = ["purpose", "notice.interpreter", "subject.family_name", "subject.given_name"]
+    assert refused.value.findings == tuple(Finding("L46", "refuse", name) for name in missing)
+
+
+def test_a_proxy_is_refused_by_a_rule_of_its_own(written: Written) -> None:
+    with pytest.raises(LintRefused) as refused:
+        consent_draft.read_draft(written(WANTED, ('role = "subject"', 'role = "friend"')), now=NOW)
+
+    assert refused.value.findings == (Finding("L37", "refuse", "signers[].role"),)
 
 
 @pytest.mark.parametrize(
