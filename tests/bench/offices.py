@@ -138,7 +138,8 @@ class Offices:
             uses="recurring",
         )
         statement = sign(Kind.CONSENT, noticed(payload), women.identity)
-        await women.client.post_consent(statement, canonical.b64u(os.urandom(32)))
+        log_key, credential = (canonical.b64u(os.urandom(32)) for _ in range(2))
+        await women.client.post_consent(statement, log_key, credential)
         assert digest(statement)
         return consent
 
