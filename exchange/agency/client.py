@@ -17,7 +17,7 @@ from exchange.agency import content
 from exchange.agency.calls import Calls, Credentials, Patience
 from exchange.agency.content import Progress, unseen
 from exchange.errors import HubMisbehaves, Misconfigured
-from exchange.wire import routes, shapes
+from exchange.wire import person, routes, shapes
 
 ONE_SHOT_SIZE = 4 * 1024 * 1024
 """Sealed documents up to this many bytes go in one request; larger ones are announced first.
@@ -165,31 +165,31 @@ class HubClient:
 
     async def post_credential(
         self, consent_id: str, credential: str | None
-    ) -> shapes.CredentialStored:
+    ) -> person.CredentialStored:
         """Replace the person's code and return the key of her log entries; None revokes it."""
         return await self._calls.call(
             routes.POST_CREDENTIAL,
-            shapes.CredentialStored,
+            person.CredentialStored,
             path={"id": consent_id},
-            body=shapes.CredentialGiven(credential=credential, log_key=credential is not None),
+            body=person.CredentialGiven(credential=credential, log_key=credential is not None),
         )
 
-    async def post_draft(self, draft: bytes, invitation: str) -> shapes.Draft:
+    async def post_draft(self, draft: bytes, invitation: str) -> person.Draft:
         """Let a draft wait for the person; `invitation` is the digest of the code she gets."""
         return await self._calls.call(
             routes.POST_DRAFT,
-            shapes.Draft,
-            body=shapes.DraftGiven(draft=draft.decode("utf-8"), invitation=invitation),
+            person.Draft,
+            body=person.DraftGiven(draft=draft.decode("utf-8"), invitation=invitation),
         )
 
-    async def draft(self, draft_id: str) -> shapes.Draft:
+    async def draft(self, draft_id: str) -> person.Draft:
         """Return a draft: it waits, or the person has signed; NotFound when it is gone."""
-        return await self._calls.call(routes.GET_DRAFT, shapes.Draft, path={"id": draft_id})
+        return await self._calls.call(routes.GET_DRAFT, person.Draft, path={"id": draft_id})
 
-    async def delete_draft(self, draft_id: str) -> shapes.DraftForgotten:
+    async def delete_draft(self, draft_id: str) -> person.DraftForgotten:
         """Forget a draft; NotFound when it is gone already."""
         return await self._calls.call(
-            routes.DELETE_DRAFT, shapes.DraftForgotten, path={"id": draft_id}
+            routes.DELETE_DRAFT, person.DraftForgotten, path={"id": draft_id}
         )
 
     async def consent_form(

@@ -31,7 +31,7 @@ from exchange.keyid import ED25519_SIZE
 from exchange.members import Members
 from exchange.rules import refuse
 from exchange.statement import Kind, sign, verify
-from exchange.wire import shapes
+from exchange.wire import person
 
 ELECTRONIC = Kind.CONSENT_ELECTRONIC
 
@@ -113,7 +113,7 @@ async def _forget_at_hub(gateway: Gateway, draft_id: str) -> None:
         return
 
 
-async def _signed(gateway: Gateway, encoded: bytes, found: shapes.Draft) -> bytes:
+async def _signed(gateway: Gateway, encoded: bytes, found: person.Draft) -> bytes:
     """Return the statement of the person and this agency, or refuse what the hub delivered."""
     now = gateway.clock()
     draft = read_draft(encoded)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from exchange.wire import shapes
+from exchange.wire import person, shapes
 from exchange.wire.shapes import Shape, Text
 
 JSON = "application/json"
@@ -243,9 +243,9 @@ POST_CREDENTIAL = Operation(
     method="POST",
     path="/v1/consents/{id}/credential",
     summary="Replace the person's code, or let none open the consent any more.",
-    returns=shapes.CredentialStored,
+    returns=person.CredentialStored,
     path_shape=shapes.IdPath,
-    body=shapes.CredentialGiven,
+    body=person.CredentialGiven,
     problems=(404, 409, 413, 415, 422),
     creates=True,
 )
@@ -254,9 +254,9 @@ POST_DRAFT = Operation(
     method="POST",
     path="/v1/drafts",
     summary="Upload an electronic consent that waits for the person's signature.",
-    returns=shapes.Draft,
+    returns=person.Draft,
     status=201,
-    body=shapes.DraftGiven,
+    body=person.DraftGiven,
     body_limit=LARGE_STATEMENT_LIMIT,
     problems=(409, 413, 415, 422),
     creates=True,
@@ -266,7 +266,7 @@ GET_DRAFT = Operation(
     method="GET",
     path="/v1/drafts/{id}",
     summary="A draft of the caller: it waits, or the person has signed it.",
-    returns=shapes.Draft,
+    returns=person.Draft,
     path_shape=shapes.IdPath,
     problems=(404,),
 )
@@ -275,7 +275,7 @@ DELETE_DRAFT = Operation(
     method="DELETE",
     path="/v1/drafts/{id}",
     summary="Forget a draft of the caller.",
-    returns=shapes.DraftForgotten,
+    returns=person.DraftForgotten,
     path_shape=shapes.IdPath,
     problems=(404,),
 )

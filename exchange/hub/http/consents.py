@@ -15,7 +15,7 @@ from exchange.hub.show_notice import show_notice
 from exchange.hub.storage import consents, findings
 from exchange.hub.storage.consents import ConsentSeen
 from exchange.hub.withdraw import withdraw
-from exchange.wire import routes, shapes
+from exchange.wire import person, routes, shapes
 from exchange.wire.findings import finding_payload
 
 Why = Literal["withdrawn", "agreement", "expired", "agency", "used-up"]
@@ -87,14 +87,14 @@ async def post_withdrawal(
 
 
 async def post_credential(
-    call: Call, *, path: shapes.IdPath, body: shapes.CredentialGiven
-) -> shapes.CredentialStored:
+    call: Call, *, path: shapes.IdPath, body: person.CredentialGiven
+) -> person.CredentialStored:
     """Replace the person's code."""
     registered = await register_credential(
         call.hub, path.id, call.agency, body.credential, once=call.once
     )
     log_key = b64u(registered.log_key) if body.log_key else None
-    return shapes.CredentialStored(id=path.id, consent=registered.consent, log_key=log_key)
+    return person.CredentialStored(id=path.id, consent=registered.consent, log_key=log_key)
 
 
 def shape(found: ConsentSeen, now: datetime, warned: tuple[Finding, ...] = ()) -> shapes.Consent:

@@ -5,7 +5,7 @@ from exchange.hub.drafts import forget_draft, keep_draft, own_draft
 from exchange.hub.http.binding import Routes
 from exchange.hub.http.call import Call
 from exchange.hub.storage.drafts import Draft
-from exchange.wire import routes, shapes
+from exchange.wire import person, routes, shapes
 
 
 def draft_routes() -> Routes:
@@ -17,7 +17,7 @@ def draft_routes() -> Routes:
     return bound
 
 
-async def post_draft(call: Call, *, body: shapes.DraftGiven) -> shapes.Draft:
+async def post_draft(call: Call, *, body: person.DraftGiven) -> person.Draft:
     """Keep a draft until the person has signed it."""
     kept = await keep_draft(
         call.hub, call.agency, body.draft.encode("utf-8"), body.invitation, once=call.once
@@ -25,19 +25,19 @@ async def post_draft(call: Call, *, body: shapes.DraftGiven) -> shapes.Draft:
     return _shape(kept)
 
 
-async def get_draft(call: Call, *, path: shapes.IdPath) -> shapes.Draft:
+async def get_draft(call: Call, *, path: shapes.IdPath) -> person.Draft:
     """Return whether the person has signed, and what."""
     return _shape(await own_draft(call.hub, path.id, call.agency))
 
 
-async def delete_draft(call: Call, *, path: shapes.IdPath) -> shapes.DraftForgotten:
+async def delete_draft(call: Call, *, path: shapes.IdPath) -> person.DraftForgotten:
     """Forget a draft."""
     await forget_draft(call.hub, path.id, call.agency)
-    return shapes.DraftForgotten(id=path.id)
+    return person.DraftForgotten(id=path.id)
 
 
-def _shape(kept: Draft) -> shapes.Draft:
-    return shapes.Draft(
+def _shape(kept: Draft) -> person.Draft:
+    return person.Draft(
         id=kept.id,
         state="waiting" if kept.signed is None else "signed",
         until=kept.until,
