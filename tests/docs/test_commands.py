@@ -32,7 +32,7 @@ def commands(page: str) -> list[tuple[str, str, list[str]]]:
     found = []
     for shown in SHOWN.findall(text):
         group, *words = shown.split()
-        command = words[0] if words and re.fullmatch(r"[a-z]+", words[0]) else ""
+        command = words[0] if words and re.fullmatch(r"[a-z]+(-[a-z]+)*", words[0]) else ""
         found.append((group, command, re.findall(r"(?<!\S)--[a-z-]+", shown)))
     return found
 

@@ -52,6 +52,10 @@ BREAKS = [
         DIRECT,
     ),
     ("no-plugin-named", "exchange/registry.py", "exchange_plugin_smtp", LAZY),
+    ("templates", "exchange/hub/http/papers.py", "jinja2", LAZY),
+    ("templates", "exchange/consent/render.py", "markupsafe", DIRECT),
+    ("paper", "exchange/hub/pages/take_along.py", "typst", LAZY),
+    ("paper", "exchange/cli/consent_paper.py", "segno", DIRECT),
     ("no-cycles", "exchange/errors.py", "exchange.canonical", TYPES),
 ]
 
