@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 
-from tests.pages.visitor import CHROMIUM, PERSON, Visitor
+from tests.pages.visitor import PERSON, Visitor, launched
 from tests.simulator import Simulator
 
 
@@ -20,10 +20,15 @@ async def sim(tmp_path: Path) -> AsyncIterator[Simulator]:
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        found = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+    async with launched() as found:
         yield found
-        await found.close()
+
+
+@pytest.fixture
+async def usual_browser() -> AsyncIterator[Browser]:
+    """One that keeps pages for "back", as browsers do outside of tests."""
+    async with launched(ignore_default_args=["--disable-back-forward-cache"]) as found:
+        yield found
 
 
 @pytest.fixture

@@ -4,13 +4,21 @@ At the end of a visit there was no message in the console, no request to another
 neutral one, no cookie, nothing stored, and no code in any address.
 """
 
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, Locator, Page, Route
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    Route,
+    async_playwright,
+)
 
 from tests.simulator import Simulator
 
@@ -32,8 +40,21 @@ PERSON = {
     "misses_per_minute_in_all": 10_000,
 }
 """Settings of the page, with a pace no test meets unless it wants to."""
+CLEARED = "Clear-Site-Data header"
+"""Chromium notes in the console that it has done what the last page asked for."""
 PHONE = {"width": 320, "height": 640}
 LANGUAGES = ("de", "en", "de-simple")
+
+
+@asynccontextmanager
+async def launched(**options: Any) -> AsyncIterator[Browser]:
+    """Run Chromium while the block runs."""
+    async with async_playwright() as playwright:
+        found = await playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=CHROMIUM, **options
+        )
+        yield found
+        await found.close()
 
 
 @dataclass
@@ -67,9 +88,13 @@ class Visitor:
             await route.fulfill(body="<title>Wetter</title>", content_type="text/html")
 
         await self.context.route(f"{NEUTRAL}**", neutral)
-        self.page.on("console", lambda message: self.console.append(message.text))
+        self.page.on("console", lambda message: self.said(message.text))
         self.page.on("pageerror", lambda error: self.console.append(str(error)))
         self.context.on("request", lambda request: self.asked(request.url))
+
+    def said(self, text: str) -> None:
+        if not text.startswith(CLEARED):
+            self.console.append(text)
 
     def asked(self, address: str) -> None:
         self.addresses.append(address)
@@ -77,8 +102,8 @@ class Visitor:
             self.foreign.append(address)
 
     async def left_nothing(self) -> None:
-        assert self.console == []
-        assert self.foreign == []
+        assert self.console == [], self.console
+        assert self.foreign == [], self.foreign
         if self.stores:
             return
         kept = await self.context.storage_state(indexed_db=True)
@@ -137,6 +162,7 @@ class Visitor:
             }
         }
         found = await Axe().run(self.page, options=options)
+        assert found.response["passes"], "axe has looked at nothing"
         return [
             (one["id"], node["html"])
             for one in found.response["violations"]

@@ -80,7 +80,10 @@ const withdrawing = async (form) => {
   const key = await find(name);
   if (!key) return;
   form.hidden = false;
-  onSubmit(form, () => sign(form, key, []));
+  onSubmit(form, async () => {
+    await sign(form, key, []);
+    await forget(name); // it can sign nothing else
+  });
   document.getElementById("forget").addEventListener("click", async () => {
     await forget(name);
     form.hidden = true;
