@@ -1,4 +1,7 @@
-"""exchange.forms.page: one file, content only, nothing fetched and nothing run."""
+"""exchange.forms.page: one file, content only, nothing fetched and nothing run.
+
+A60: the syntax of templates, styles and formats is inert in names, in texts and in translations.
+"""
 
 import base64
 import hashlib
@@ -108,6 +111,17 @@ def test_text_of_others_is_content_wherever_it_stands() -> None:
     plain = [tag for tag, _ in read.tags if tag != "path"]
     assert plain == [tag for tag, _ in before.tags if tag != "path"]
     assert read.text.count(HOSTILE) == 3 + 2 + 1  # the head, two lists in the text, a box
+
+
+def test_a_translation_of_others_is_content_too() -> None:
+    syntax = "%(name)s $x$ #panic() \\u0041 &amp; <b> </p><script>alert(1)</script>"
+    text = f"== title\n{syntax}\n== text\n{syntax}\n- {syntax}\n"
+    notices = tuple(
+        replace(one, text=text) if one.id == "withdrawal-form" else one for one in SCOPE.notices
+    )
+    read = Read(html(withdrawal_form(replace(SCOPE, notices=notices), lang="de")))
+    assert read.text.count(syntax) == 1 + 1 + 2  # title of the file and of the text, its lines
+    assert read.named("script") == []
 
 
 def test_the_footer_of_every_printed_page_is_inert_in_the_style() -> None:
