@@ -29,7 +29,9 @@ def hub(serving: Served) -> Iterator[Served]:
 async def parties(tmp_path: Path) -> AsyncIterator[Parties]:
     """Return a running hub with a party for every relation, that have agreed."""
     simulator = Parties(
-        tmp_path, agency={**GENEROUS, "decisions": 10_000, "parallel": 64, "streams": 64}
+        tmp_path,
+        agency={**GENEROUS, "decisions": 10_000, "parallel": 64, "streams": 64},
+        person={"misses_per_minute": 1_000_000, "misses_per_minute_in_all": 1_000_000},
     )
     async with simulator.running():
         await simulator.arrange()

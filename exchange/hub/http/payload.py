@@ -7,6 +7,7 @@ with sendfile, never through a link that bypasses the gate.
 import asyncio
 import base64
 import socket
+from typing import Final
 
 from aiohttp import web
 from sqlalchemy import Connection
@@ -19,6 +20,7 @@ from exchange.hub.http.call import Call
 from exchange.hub.http.ranges import byte_range, precondition
 from exchange.hub.parts import Hub
 from exchange.hub.storage import disclosures, inbox
+from exchange.hub.storage.disclosures import Gated
 from exchange.hub.storage.inbox import Payload
 from exchange.hub.stored import context_of, manifest_of
 from exchange.hub.streams import cut
@@ -27,6 +29,7 @@ from exchange.wire.asked import asked_by_manifest
 
 KERNEL_BACKLOG = 128 * 1024
 """Bytes the kernel may hold unsent: what still leaves after a cut that comes too late."""
+_OPEN: Final = frozenset({"stored", "collected"})
 NOTHING = ""
 """Digest under which a stream of something hidden is listed: nobody ends it."""
 
@@ -41,7 +44,7 @@ def payload_routes() -> Routes:
 async def get_payload(call: Call, *, path: shapes.IdPath) -> web.StreamResponse:
     """Send the payload, or one range of it, to a recipient while it may still collect."""
     hub, request = call.hub, call.request
-    found = await hub.db.read(disclosures.gated, path.id, call.agency)
+    found = await hub.db.read(_reachable, path.id, call.agency)
     consent = NOTHING if found is None else found.consent
     with (
         call.front.limits.downloads.one(call.agency),
@@ -59,11 +62,20 @@ async def get_payload(call: Call, *, path: shapes.IdPath) -> web.StreamResponse:
         return await _sent(call, answer, payload.blob, first, end)
 
 
+def _reachable(conn: Connection, disclosure: str, caller: str) -> Gated | None:
+    """Return a disclosure that this recipient may still fetch, as far as its state can tell.
+
+    Of what is over nothing is parsed any more: that took longer than finding nothing.
+    """
+    found = disclosures.gated(conn, disclosure, caller)
+    return found if found is not None and found.state in _OPEN else None
+
+
 def _permitted(
     conn: Connection, hub: Hub, disclosure: str, caller: str, *, vetoed: bool
 ) -> Payload | None:
     """Return where the payload lies, if its header could be collected now."""
-    found = disclosures.gated(conn, disclosure, caller)
+    found = _reachable(conn, disclosure, caller)
     payload = inbox.payload(conn, disclosure, caller)
     asked = gate.nothing(caller) if found is None else asked_by_manifest(context_of(found.manifest))
     examined = gate.examine(conn, hub, asked, vetoed=vetoed, counted=1)
