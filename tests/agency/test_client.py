@@ -18,6 +18,7 @@ from exchange.errors import (
     Unauthenticated,
     Unavailable,
 )
+from exchange.rules import broken
 from exchange.wire import shapes
 from tests.agency.double import Double, answer
 from tests.agency.network import CONSENT_ID, RECIPIENT, SENDER, Network, draft
@@ -52,7 +53,7 @@ async def test_what_may_pass_is_tried_again(network: Network, trouble: Exception
 
 @pytest.mark.parametrize(
     "trouble",
-    [NotFound(), Conflict(), LintRefused(findings=({"id": "L1", "field": "x"},)), ClockWrong()],
+    [NotFound(), Conflict(), LintRefused(findings=(broken("L01", "releasers"),)), ClockWrong()],
 )
 async def test_the_hubs_error_arrives_as_its_own_class(
     network: Network, trouble: Exception
