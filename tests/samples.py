@@ -174,6 +174,16 @@ def agreement(**members: Any) -> Agreement:
     )
 
 
+def with_text(old: str, new: str, *, version: str = "1.0") -> list[dict[str, Any]]:
+    """Return the agreement's texts with other words in every language of the consent form."""
+    texts_: list[dict[str, Any]] = deepcopy(AGREEMENT["notices"])
+    for text in texts_:
+        if text["id"] == "consent-form":
+            text["text"] = text["text"].replace(old, new)
+            text |= {"version": version, "sha256": sha256_hex(text["text"].encode())}
+    return texts_
+
+
 def in_language(lang: str) -> dict[str, Any]:
     """Return the members of a consent whose person was shown the text in another language."""
     purpose = shipped().purposes["housing-loss"]

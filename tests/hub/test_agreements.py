@@ -9,7 +9,7 @@ from exchange.canonical import digest
 from exchange.members import write_time
 from exchange.statement import Kind, seconds, sign
 from exchange.wire import routes
-from tests.samples import AGREEMENT
+from tests.samples import AGREEMENT, with_text
 from tests.simulator import OUTSIDER, RECIPIENT, SENDER, Answer, Simulator
 
 
@@ -90,6 +90,31 @@ def _part() -> object:
 
     kinds = frozenset({"energy-bill", "rent-arrears-letter"})
     return shipped().part(frozenset({"energy-debt", "housing-loss"}), kinds).payload()
+
+
+async def test_texts_that_break_a_rule_are_refused_with_every_finding(sim: Simulator) -> None:
+    texts = with_text("== refusal\n", "== refusal when=once\n", version="2.0")
+
+    answer = await propose(sim, notices=texts)
+
+    assert answer.status == 422
+    found = [(one["id"], one["field"]) for one in answer.json["findings"] if one["id"] == "N01"]
+    assert found == [("N01", f"consent-form/2.0/{lang}") for lang in ("de", "de-simple", "en")]
+    assert await sim.count("agreements") == 1
+
+
+async def test_a_released_text_with_other_words_is_refused(sim: Simulator) -> None:
+    answer = await propose(sim, notices=with_text("== copy\n", "== copy\nMore words\n"))
+
+    assert answer.status == 422
+    assert {one["id"] for one in answer.json["findings"] if one["severity"] == "refuse"} == {"N05"}
+
+
+async def test_a_text_in_no_format_is_not_acceptable(sim: Simulator) -> None:
+    answer = await propose(sim, notices=with_text("== title\n", "", version="2.0"))
+
+    assert answer.json["type"].endswith("statement-not-acceptable")
+    assert await sim.count("agreements") == 1
 
 
 async def test_a_notice_ends_it_with_the_year_and_a_repetition_is_harmless(
