@@ -25,6 +25,8 @@ ONE_SHOT_SIZE = 4 * 1024 * 1024
 An announced document is decided about before its first byte travels, and resumes where it broke.
 """
 
+LARGEST_NOTICE = 512 * 1024
+"""Bytes of a text as it was shown; the longest shipped one has about 6 kB."""
 LARGEST_FORM = 4 * 1024 * 1024
 """Bytes of a form; one with all its fonts has about 60 kB."""
 
@@ -190,6 +192,12 @@ class HubClient:
         """Forget a draft; NotFound when it is gone already."""
         return await self._calls.call(
             routes.DELETE_DRAFT, person.DraftForgotten, path={"id": draft_id}
+        )
+
+    async def consent_notice(self, consent_id: str) -> bytes:
+        """Return exactly the text the person was shown; NotFound when absent or hidden."""
+        return await self._calls.fetch(
+            routes.CONSENT_NOTICE, path={"id": consent_id}, limit=LARGEST_NOTICE
         )
 
     async def consent_form(

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from exchange.agency import content, poll, send
+from exchange.agency import client, content, poll, send
 from exchange.agency.app import open_gateway
 from exchange.errors import (
     ClockWrong,
@@ -118,6 +118,45 @@ async def test_an_agency_the_hub_does_not_know_gets_no_token(network: Network) -
     async with network.gateway(SENDER) as gateway:
         with pytest.raises(Unauthenticated, match="does not know"):
             await gateway.client.consent(CONSENT_ID)
+
+
+async def test_texts_and_forms_arrive_as_they_are(network: Network) -> None:
+    asked: list[str] = []
+
+    async def shown(request: web.Request) -> web.Response:
+        asked.append(request.path_qs)
+        kind = request.query.get("as")
+        return web.Response(
+            body=b"%PDF", content_type=f"application/{kind}" if kind else "text/plain"
+        )
+
+    network.double.replaced.update(consent_notice=shown, consent_form=shown)
+    async with network.gateway(SENDER) as gateway:
+        assert await gateway.client.consent_notice(CONSENT_ID) == b"%PDF"
+        assert await gateway.client.consent_form(CONSENT_ID, kind="pdf", lang="en") == b"%PDF"
+        assert await gateway.client.consent_form(CONSENT_ID, kind="pdf") == b"%PDF"
+
+    address = f"/v1/consents/{CONSENT_ID}"
+    assert asked == [
+        f"{address}/notice",
+        f"{address}/form?as=pdf&lang=en",
+        f"{address}/form?as=pdf",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("media_type", "size"), [("application/json", 1), ("text/html", client.LARGEST_FORM + 1)]
+)
+async def test_a_form_of_another_type_or_without_end_is_not_taken(
+    network: Network, media_type: str, size: int
+) -> None:
+    async def other(_request: web.Request) -> web.Response:
+        return web.Response(body=bytes(size), content_type=media_type)
+
+    network.double.replaced["consent_form"] = other
+    async with network.gateway(SENDER) as gateway:
+        with pytest.raises(HubMisbehaves):
+            await gateway.client.consent_form(CONSENT_ID)
 
 
 async def test_pages_are_followed_to_their_end(network: Network) -> None:
