@@ -12,6 +12,7 @@ from uuid import uuid4
 from exchange.agency import signed
 from exchange.agency.parts import Gateway
 from exchange.agreement.force import check_notice
+from exchange.agreement.lint import lint
 from exchange.agreement.reading import read_agreement
 from exchange.agreement.record import Agreement
 from exchange.agreement.signing import (
@@ -95,7 +96,7 @@ async def propose(gateway: Gateway, draft: Mapping[str, Json]) -> Agreement:
         data = sign(Kind.AGREEMENT, payload, gateway.identity)
         agreement = read_agreement(_own(gateway, data, Kind.AGREEMENT, now))
         check_keys(gateway, agreement)
-        refuse(proofread(agreement.notices))
+        refuse((*lint(agreement), *proofread(agreement.notices)))
         # Durable before the hub hears of it: a crash after this sends the same bytes again.
         signed.keep(gateway.home, name, data)
     verified = _own(gateway, data, Kind.AGREEMENT, now)
@@ -132,11 +133,11 @@ async def sign_agreement(gateway: Gateway, agreement: Agreement) -> shapes.Agree
 
     Raises:
         Conflict: a party is not pinned, or pinned to another key than the agreement names.
-        LintRefused: a text in it breaks rules.
+        LintRefused: it, or a text in it, breaks rules.
         Malformed: this agency is no party, or has drafted it and thereby signed it.
     """
     check_keys(gateway, agreement)
-    refuse(proofread(agreement.notices))
+    refuse((*lint(agreement), *proofread(agreement.notices)))
     if gateway.agency not in agreement.agencies or gateway.agency == agreement.drafted_by:
         raise Malformed("the one who drafted an agreement has signed it; the other parties sign")
     name = f"agreement-signature-{agreement.id}.jws"

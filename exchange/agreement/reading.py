@@ -21,11 +21,11 @@ from exchange.agreement.record import (
 )
 from exchange.agreement.term import read_term, term_payload
 from exchange.canonical import Json, sha256_hex
-from exchange.errors import Malformed
+from exchange.errors import LintRefused, Malformed
 from exchange.members import Members, language, ordered, version, write_time
 from exchange.rules import refused
 from exchange.statement import Kind, Verified
-from exchange.vocabulary import Body, NoticeText, read_vocabulary, secrecy
+from exchange.vocabulary import Body, NoticeText, Vocabulary, read_vocabulary, secrecy
 
 MOST_PARTIES = 64
 """Parties of one agreement: a district's whole network has about sixty agencies."""
@@ -50,7 +50,8 @@ def read_agreement(verified: Verified) -> Agreement:
         Malformed: another kind of statement, an unknown, missing or wrongly typed member, a list
             that is not sorted, or parts that do not fit together.
         LintRefused: A04 refusing is to have consequences, A05 consent is not the only basis,
-            A07 a flow that names no kinds of documents or has no direction, L04, V01 to V03.
+            A07 a flow that names no kinds of documents or has no direction, A03 a purpose of a
+            class that is not admitted, L04, V01, V03.
     """
     if verified.kind is not Kind.AGREEMENT:
         raise Malformed("not an agreement")
@@ -82,7 +83,7 @@ def read_payload(signed: Mapping[str, Any], *, digest: str, kid: str | None) -> 
         collectors=members.agencies("collectors", 1, MOST_PARTIES),
         flows=tuple(_flow(flow) for flow in members.objects("flows", 1, MOST_FLOWS)),
         purposes=members.codes("purposes", 1, MOST_TEXTS),
-        vocabulary=members.take("vocabulary", read_vocabulary),
+        vocabulary=_vocabulary(members),
         notices=tuple(_notice(text) for text in members.objects("notices", 0, MOST_TEXTS)),
         undertakings=tuple(
             _undertaking(entry) for entry in members.objects("undertakings", 0, MOST_PARTIES)
@@ -111,6 +112,15 @@ def read_payload(signed: Mapping[str, Any], *, digest: str, kid: str | None) -> 
     _check_vocabulary(found)
     _check_languages(found)
     return found
+
+
+def _vocabulary(members: Members) -> Vocabulary:
+    try:
+        return members.take("vocabulary", read_vocabulary)
+    except LintRefused as error:
+        if any(finding.id == "V02" for finding in error.findings):
+            raise refused("A03", "purposes") from None
+        raise
 
 
 def _check_basis(members: Members) -> None:

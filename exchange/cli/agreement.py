@@ -6,7 +6,7 @@ Every party signs; only then the agreement is in force. The gateway's home is us
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -19,14 +19,16 @@ from exchange.agency import home as homes
 from exchange.agency.app import open_gateway
 from exchange.agency.parts import Gateway
 from exchange.agency.settings import read_settings
+from exchange.agreement.lint import lint
 from exchange.agreement.record import Agreement
 from exchange.agreement.term import Fixed, year_end
 from exchange.cli import agreement_draft
 from exchange.cli.agreement_texts import texts
 from exchange.cli.passphrase import Asking
 from exchange.days import day_of, last_day
-from exchange.errors import Malformed, Misconfigured
+from exchange.errors import Finding, Malformed, Misconfigured
 from exchange.keyring.fingerprint import spoken
+from exchange.rules import message
 from exchange.wire import shapes
 
 Home = Annotated[Path, Parameter(help="Home of the gateway, made by `exchange gateway init`.")]
@@ -92,6 +94,7 @@ def propose(
     async def work(gateway: Gateway) -> None:
         draft = agreement_draft.read_draft(draft_file, agree.known_keys(gateway))
         agreement = await agree.propose(gateway, draft)
+        _print_findings(lint(agreement))
         print(f"proposed    {agreement.id}")
         print(f"digest      {agreement.digest}")
         others = sorted(agreement.agencies - {gateway.agency})
@@ -219,6 +222,13 @@ def _print(agreement: Agreement, given: shapes.Agreement) -> None:
     _print_promises(agreement)
     for entry in given.notices:
         print(f"notice      {entry.agency}, ends {last_day(entry.ends).isoformat()}")
+    _print_findings(lint(agreement, signed=signed))
+
+
+def _print_findings(found: Sequence[Finding]) -> None:
+    """Print what a party should know before it signs; what refuses has stopped it before."""
+    for finding in found:
+        print(f"finding     {finding.id} {finding.field}: {message(finding, 'en')}")
 
 
 def _print_promises(agreement: Agreement) -> None:

@@ -84,9 +84,14 @@ agency = "agency-b"
 languages = ["de", "de-simple", "en"]
 # folder = "texts"
 
+# What is settled on paper. With a secret keeper among the parties the operator of the hub must be
+# bound to secrecy (§ 203 StGB); without a processing contract (Art. 28 GDPR) there is a warning.
 # [[attestations]]
-# code = "processing-contract"  # also: operator-bound-to-secrecy, supervisory-notice,
-# date = {today}                  # impact-assessment, staff-council
+# code = "operator-bound-to-secrecy"
+# date = {today}
+# [[attestations]]
+# code = "processing-contract"  # also: supervisory-notice, impact-assessment, staff-council
+# date = {today}
 
 [retention]
 years = 3  # how long consents are kept after they ended, then to the end of the year

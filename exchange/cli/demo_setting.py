@@ -75,6 +75,14 @@ release = "consent"
 [[undertakings]]
 agency = "{RECIPIENT}"
 
+[[attestations]]
+code = "operator-bound-to-secrecy"
+date = {{today}}
+
+[[attestations]]
+code = "processing-contract"
+date = {{today}}
+
 [retention]
 years = 3
 words.de = "drei Jahre nach ihrem Ende, dann bis zum Jahresende"

@@ -5,6 +5,7 @@ from uuid import uuid4
 from sqlalchemy import Connection
 
 from exchange.agreement.force import check_notice, check_signature
+from exchange.agreement.lint import lint
 from exchange.agreement.reading import read_agreement
 from exchange.agreement.record import Agreement
 from exchange.agreement.signing import (
@@ -32,13 +33,13 @@ async def record_agreement(hub: Hub, caller: str, statement: bytes, *, once: Onc
 
     Raises:
         StatementNotAcceptable: not an agreement this caller has signed.
-        LintRefused: it breaks rules that its types decide, or a text in it does.
+        LintRefused: it, or a text in it, breaks rules.
         Conflict: its id was used for another agreement.
     """
     verified = _verified(hub, caller, statement, Kind.AGREEMENT)
     try:
         agreement = read_agreement(verified)
-        refuse(proofread(agreement.notices))
+        refuse((*lint(agreement), *proofread(agreement.notices)))
     except Malformed as error:
         raise StatementNotAcceptable from error
     if not await hub.db.read(agreements.known, agreement.id, agreement.digest):

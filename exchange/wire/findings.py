@@ -7,8 +7,8 @@ from typing import Any
 from exchange.errors import Finding
 from exchange.rules import LANGUAGES, broken, message, rules
 
-_FIELD = re.compile(r"[a-z][a-z0-9_.\[\]-]{0,63}", re.ASCII)
-"""How a path of members looks; whatever else somebody sends as one is dropped."""
+_FIELD = re.compile(r"[a-z][A-Za-z0-9_./\[\]-]{0,159}", re.ASCII)
+"""How a path of members, or the name of a text, looks; what else is sent as one is dropped."""
 
 
 def finding_payload(finding: Finding) -> dict[str, Any]:

@@ -228,7 +228,7 @@ class Finding(Shape):
 
     id: Annotated[str, Field(pattern="^[LANVS][0-9]{2}$")]
     severity: Literal["refuse", "warn"]
-    field: Annotated[str, Field(max_length=64)]
+    field: Annotated[str, Field(max_length=160)]
     """Path of the member, such as `notice.lang`."""
     message: Words
     """What the person at the desk can read."""

@@ -63,6 +63,10 @@ agency = "women-b"
 file = "undertaking.txt"
 
 [[attestations]]
+code = "operator-bound-to-secrecy"
+date = 2026-01-01
+
+[[attestations]]
 code = "processing-contract"
 date = 2026-01-01
 """

@@ -280,11 +280,19 @@ def test_every_member_is_needed(member: str) -> None:
         agreement(**{member: ABSENT})
 
 
+def with_purpose(**members: Any) -> dict[str, Any]:
+    vocabulary = AGREEMENT["vocabulary"]
+    changed = {name: {**entry, **members} for name, entry in vocabulary["purpose"].items()}
+    return {"vocabulary": {**vocabulary, "purpose": changed}}
+
+
 @pytest.mark.parametrize(
     ("rule", "members"),
     [
+        ("A03", with_purpose(**{"class": "sanction"})),
         ("A04", {"refusal_consequences": "benefit reduced"}),
         ("A05", {"sole_basis": False}),
+        ("V01", with_purpose(label={"de": "nur deutsch"})),
         ("A07", with_entry("flows", 0, categories=[])),
         ("A07", with_entry("flows", 0, to="jobcentre-a")),
     ],

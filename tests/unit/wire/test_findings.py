@@ -50,7 +50,7 @@ def test_what_was_written_is_read_again() -> None:
         [{"id": "L13", "field": 7}],
         [{"id": "L13", "field": ""}],
         [{"id": "L13", "field": "a\x1b[2J"}],
-        [{"id": "L13", "field": "a" * 65}],
+        [{"id": "L13", "field": "a" * 161}],
     ],
 )
 def test_what_is_no_finding_of_ours_is_left_out(sent: Any) -> None:
