@@ -114,7 +114,7 @@ async def test_every_page_has_one_heading_landmarks_and_a_skip_link(
         assert await page.locator("a[href='#content']").count() == 1
         assert await page.locator("[lang]").count() >= 4
         assert await page.locator("[style], [onclick], script:not([src])").count() == 0
-        unlabelled = page.locator("input:not([type=hidden]):not([id]):not(.tick input)")
+        unlabelled = page.locator("input:visible:not([id]):not(.tick input)")
         assert await unlabelled.count() == 0
 
     await each_page(visitor, code, invitation, "de", built)

@@ -1,0 +1,60 @@
+"""A73: what a browser has on its disk after a visit: the address, and nothing of what was there."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, async_playwright
+
+from tests import needs
+from tests.pages.test_reading import happened
+from tests.pages.visitor import CHROMIUM, executable
+from tests.person import draft, upload
+from tests.simulator import Simulator
+
+pytestmark = needs.chromium()
+
+
+def holding(directory: Path, canaries: Iterable[str]) -> list[tuple[str, str]]:
+    """Return files of a browser's directory that hold one of the words, in either encoding."""
+    return [
+        (word, str(file.relative_to(directory)))
+        for file in directory.rglob("*")
+        if file.is_file()
+        for word in canaries
+        if word.encode() in (content := file.read_bytes()) or word.encode("utf-16-le") in content
+    ]
+
+
+async def sends(page: Page, selector: str) -> None:
+    async with page.expect_navigation():
+        await page.locator(selector).first.press("Enter")
+
+
+@pytest.mark.parametrize("scripts", [False, True])
+async def test_after_a_visit_the_disk_holds_no_code_and_no_word(
+    sim: Simulator, tmp_path: Path, *, scripts: bool
+) -> None:
+    code = await happened(sim)
+    _, invitation = await upload(sim, draft(sim))
+    profile = tmp_path / "profile"
+    async with async_playwright() as playwright:
+        context = await playwright.chromium.launch_persistent_context(
+            profile, executable_path=executable(), args=CHROMIUM, java_script_enabled=scripts
+        )
+        page = context.pages[0]
+        for typed in (invitation, code):
+            await page.goto(f"{sim.origin}/p/?lang=de")
+            await page.fill("#code", typed)
+            await sends(page, "#code")
+        await sends(page, "form[action='/p/withdraw'] button")
+        await sends(page, "form[action='/p/withdrawn'] button")
+        assert "Widerruf angekommen" in await page.content()
+        await page.wait_for_timeout(3000)  # session files are written every few seconds
+        await context.close()
+
+    words = ("Einwilligung", "Widerruf", "Beratungsstelle", "Mietschulden")
+    codes = (code, code.replace("-", ""), invitation, invitation.replace("-", ""))
+    assert holding(profile, ["127.0.0.1"]), "the browser has written something"
+    assert holding(profile, codes) == []
+    assert holding(profile, words) == []
