@@ -13,6 +13,7 @@ from exchange.canonical import b64u, labelled
 from exchange.consent.decision import Permit, Reason
 from exchange.errors import NotFound, Unavailable
 from exchange.hub import gate, repeat
+from exchange.hub.acknowledge import OVER
 from exchange.hub.gate import Attempt, Denied
 from exchange.hub.parts import Hub
 from exchange.hub.repeat import Once
@@ -64,11 +65,11 @@ async def collect(hub: Hub, disclosure: str, caller: str, *, once: Once | None) 
 
 
 def _seek(conn: Connection, disclosure: str, caller: str) -> tuple[str | None, bytes | None]:
-    """Return the chain and the manifest behind a disclosure, if `caller` is its recipient."""
+    """Return the chain of a disclosure, if `caller` is its recipient, and its manifest, if open."""
     found = disclosures.gated(conn, disclosure, caller)
     filed = consents.filed(conn, "" if found is None else found.consent)
     chain = None if filed is None else filed.chain
-    return chain, None if found is None else found.manifest
+    return chain, None if found is None or found.state in OVER else found.manifest
 
 
 def _collect(
@@ -97,11 +98,24 @@ def _permitted(
     found: Gated | None,
     ready: _Ready,
 ) -> tuple[Permit, Gated]:
-    """Decide; absent and hidden run every statement that a denial runs."""
+    """Decide; absent, hidden and over run every statement that a denial runs.
+
+    Of what is over nothing is parsed any more: that took longer than finding nothing.
+    """
+    over = found is not None and found.state in OVER
     active = caller in agencies.active(conn, [caller])
     kept = headers.kept(conn, disclosure)
-    asked = gate.nothing(caller) if found is None else asked_by_manifest(context_of(found.manifest))
-    granted = gate.permit(conn, hub, asked, vetoed=ready.vetoed, counted=1)
+    asked = (
+        gate.nothing(caller)
+        if found is None or over
+        else asked_by_manifest(context_of(found.manifest))
+    )
+    try:
+        granted = gate.permit(conn, hub, asked, vetoed=ready.vetoed, counted=1)
+    except Denied:
+        if over:
+            raise Denied((Reason.ENDED,), chain=ready.chain.uuid) from None
+        raise
     if found is None or not active:
         raise Denied((Reason.NO_CONSENT,))
     if not kept or granted.decided_at >= asked.exp:

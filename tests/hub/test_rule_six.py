@@ -9,6 +9,8 @@ import pytest
 
 from exchange.wire import routes
 from exchange.wire.routes import OPERATIONS, Operation
+from tests.asking import ask
+from tests.person import draft, upload
 from tests.simulator import (
     OUTSIDER,
     RECIPIENT,
@@ -33,17 +35,19 @@ class World:
     letter: Letter
     announced: Letter
     erasure: str
+    request: str
+    draft: str
 
     def id_for(self, operation: Operation, sim: Simulator) -> str:
-        if "agreements" in operation.path:
-            return str(sim.agreement_id)
-        if "consents" in operation.path:
-            return self.consent.id
-        if "erasures" in operation.path:
-            return self.erasure
         if "upload" in operation.path:
             return self.announced.id
-        return self.letter.id
+        return {
+            "agreements": str(sim.agreement_id),
+            "consents": self.consent.id,
+            "erasures": self.erasure,
+            "requests": self.request,
+            "drafts": self.draft,
+        }.get(operation.path.split("/")[2], self.letter.id)
 
 
 @pytest.fixture
@@ -55,6 +59,9 @@ async def world(sim: Simulator) -> World:
     assert (await sim.withdraw(ended)).status == 200
     (erasure,) = (await sim.call(RECIPIENT, routes.ERASURES)).json["erasures"]
     found.erasure = erasure["id"]
+    found.request = (await ask(sim))["id"]
+    uploaded, _ = await upload(sim, draft(sim))
+    found.draft = uploaded.json["id"]
     found.consent = await sim.consent()
     found.letter = await sim.sent(found.consent)
     found.announced = sim.letter(found.consent.digest)
@@ -73,6 +80,8 @@ async def asked(sim: Simulator, operation: Operation, name: str, world: World) -
     options: dict[str, Any] = {}
     if operation.name == "put_capabilities":
         options["json"] = {"max_size": 5000}
+    elif operation.name == "post_credential":
+        options["json"] = {}
     elif operation.body is not None:
         statement = sim.withdrawal(world.consent, OUTSIDER)
         if operation.name == "acknowledge":
