@@ -26,7 +26,7 @@ from exchange.consent.draft import draft_of, fix, read_draft
 from exchange.consent.own_key import OwnSignature
 from exchange.consent.record import read_consent
 from exchange.consent.words import Form
-from exchange.errors import HubMisbehaves, Malformed, NotFound, TooLarge
+from exchange.errors import HubMisbehaves, Malformed, NotFound, StatementNotAcceptable, TooLarge
 from exchange.keyid import ED25519_SIZE
 from exchange.members import Members
 from exchange.rules import refuse
@@ -81,7 +81,6 @@ async def complete(gateway: Gateway, draft_id: str) -> Recorded | None:
         NotFound: the draft is gone: declined, forgotten, expired, or never of this agency.
         HubMisbehaves: what the hub delivered is not this draft with her signature.
         LintRefused: the record would break rules by now.
-        StatementNotAcceptable: she has taken her signature back meanwhile.
     """
     if kept(gateway.home, draft_id) is None:
         encoded = signed.kept(gateway.home, _name(draft_id))
@@ -95,7 +94,12 @@ async def complete(gateway: Gateway, draft_id: str) -> Recorded | None:
         if found.state == "waiting":
             return None
         keep(gateway.home, draft_id, await _signed(gateway, encoded, found))
-    recorded = await hand_in(gateway, draft_id)
+    try:
+        recorded = await hand_in(gateway, draft_id)
+    except StatementNotAcceptable:
+        if await _waits(gateway, draft_id):
+            return None
+        raise
     signed.forget(gateway.home, _name(draft_id))
     return recorded
 
@@ -104,6 +108,14 @@ async def forget(gateway: Gateway, draft_id: str) -> None:
     """Forget a draft here and at the hub: what was not given is not kept anywhere."""
     await _forget_at_hub(gateway, draft_id)
     signed.forget(gateway.home, _name(draft_id))
+
+
+async def _waits(gateway: Gateway, draft_id: str) -> bool:
+    """Tell whether a draft waits again: she has taken her signature back since it was fetched."""
+    try:
+        return (await gateway.client.draft(draft_id)).state == "waiting"
+    except NotFound:
+        return False
 
 
 async def _forget_at_hub(gateway: Gateway, draft_id: str) -> None:
@@ -124,11 +136,12 @@ async def _signed(gateway: Gateway, encoded: bytes, found: person.Draft) -> byte
         said = Members(own_key.payload_of(found.signed or ""))
         at, key = said.time("collected_at"), said.raw("person_key", size=ED25519_SIZE)
         own = OwnSignature(key, found.signed or "", unb64u(found.signature or "", size=64))
+        # What she must have read and signed is made here from our own draft, and only compared.
+        fixed = fix(draft, agreement.scope, at=at, person_key=key)
+        signed_this = own.signed == own_key.to_sign(ELECTRONIC, fixed.payload, key)
     except (Malformed, TooLarge):
         raise HubMisbehaves("the hub delivered no signature of a person") from None
-    # What she must have read and signed is made here from our own draft, and only compared.
-    fixed = fix(draft, agreement.scope, at=at, person_key=key)
-    if own.signed != own_key.to_sign(ELECTRONIC, fixed.payload, key) or not own.verifies():
+    if not (signed_this and own.verifies()):
         raise HubMisbehaves("the hub delivered a signature under something else")
     data = sign(ELECTRONIC, fixed.payload, gateway.identity, own)
     card = gateway.identity.card

@@ -91,8 +91,6 @@ def _keep(
     now = hub.clock()
     _fixed(conn, hub, record, at=now.replace(microsecond=0))
     repeat.claim(conn, once, now=now)
-    if drafts.count(conn, record.collected_by) >= MOST_WAITING:
-        raise TooMany
     new = Draft(
         id=record.id,
         agency=record.collected_by,
@@ -101,7 +99,10 @@ def _keep(
         until=now + KEPT,
         draft=encoded,
     )
-    return drafts.add(conn, new, now=now)
+    kept = drafts.add(conn, new, now=now)
+    if drafts.count(conn, record.collected_by) > MOST_WAITING:
+        raise TooMany
+    return kept
 
 
 async def own_draft(hub: Hub, draft_id: str, caller: str) -> Draft:

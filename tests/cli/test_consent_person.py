@@ -1,15 +1,25 @@
 """exchange.cli.consent_person: receipts and electronic consents, with a person at her page."""
 
+import asyncio
 import re
-import urllib.error
 import urllib.parse
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import pytest
 
-from exchange.canonical import b64u
+from exchange.agency.app import open_gateway
+from exchange.agency.client import HubClient
+from exchange.agency.hand_in import kept
+from exchange.agency.invite import complete
+from exchange.canonical import b64u, encode
+from exchange.cli import consent_draft
+from exchange.consent import own_key
 from exchange.consent.credential import Purpose, read
+from exchange.errors import HubMisbehaves, StatementNotAcceptable
+from exchange.statement import Kind
+from exchange.wire import person as shapes
 from tests.cli.network import FAMILY_NAME, A, B, Network, draft, recorded
 from tests.person import WRONG, OwnKey
 
@@ -217,3 +227,82 @@ def test_a_draft_that_breaks_a_rule_is_not_sent(network: Network, agreed: str) -
 
     assert "L15" in network.refused("consent", "invite", "broken-draft.toml", home=B)
     assert "no draft" in network.refused("consent", "complete", "broken-draft.toml", home=B)
+
+
+# A hub that lies
+
+
+class Lying:
+    """The client of a hub that delivers another draft than the one it has."""
+
+    def __init__(self, client: HubClient, **lie: Any) -> None:
+        self._client, self._lie = client, lie
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "draft":
+            return getattr(self._client, name)
+
+        async def lying(draft_id: str) -> shapes.Draft:
+            return (await self._client.draft(draft_id)).model_copy(update=self._lie)
+
+        return lying
+
+
+def test_nothing_is_recorded_that_the_person_has_not_signed(
+    network: Network, agreed: str, page: Page
+) -> None:
+    key = OwnKey()
+    for name in ("mine.toml", "other.toml"):
+        electronic(network, agreed, name)
+        page.sign(network.must("consent", "invite", name, home=B).fact("invitation"), key)
+    draft_id = consent_draft.id_of(network.root / "mine.toml")
+
+    async def story() -> None:
+        async with open_gateway(network.root / B) as gateway:
+            other = await gateway.client.draft(consent_draft.id_of(network.root / "other.toml"))
+            mine = await gateway.client.draft(draft_id)
+            assert mine.signed is not None
+            payload = own_key.payload_of(mine.signed)
+            weak = {**payload, "person_key": b64u(b"\x01" + bytes(31))}
+            later = own_key.to_sign(
+                Kind.CONSENT_ELECTRONIC, {**payload, "uses": "once"}, key.public
+            )
+            lies: list[dict[str, Any]] = [
+                {"signed": other.signed, "signature": other.signature},
+                {"signature": OwnKey().sign(mine.signed)},
+                {"signature": None},
+                {"signed": None},
+                {"signed": "e30.e30"},
+                {"signed": f"e30.{b64u(encode(weak))}", "signature": "A" * 86},
+                {"signed": later, "signature": key.sign(later)},
+            ]
+            for lie in lies:
+                lying = cast("HubClient", Lying(gateway.client, **lie))
+                with pytest.raises(HubMisbehaves):
+                    await complete(replace(gateway, client=lying), draft_id)
+                assert kept(gateway.home, draft_id) is None
+            assert await complete(gateway, draft_id) is not None
+
+    asyncio.run(story())
+
+
+def test_what_she_took_back_since_it_was_fetched_waits_again(
+    network: Network, agreed: str, page: Page
+) -> None:
+    electronic(network, agreed, "regret.toml")
+    invitation = network.must("consent", "invite", "regret.toml", home=B).fact("invitation")
+    page.sign(invitation, OwnKey())
+    draft_id = consent_draft.id_of(network.root / "regret.toml")
+
+    async def story() -> None:
+        async with open_gateway(network.root / B) as gateway:
+            fetched = await gateway.client.draft(draft_id)
+            page.post("/p/taken-back", code=invitation)
+            stale = cast("HubClient", Lying(gateway.client, **fetched.model_dump()))
+            with pytest.raises(StatementNotAcceptable):  # this client says "signed" for ever
+                await complete(replace(gateway, client=stale), draft_id)
+            assert await complete(gateway, draft_id) is None
+
+    asyncio.run(story())
+    page.sign(invitation, OwnKey())
+    network.must("consent", "complete", "regret.toml", home=B)
