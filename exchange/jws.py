@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from exchange import canonical
-from exchange.errors import Malformed, StatementNotAcceptable
+from exchange.errors import Malformed, StatementNotAcceptable, TooLarge
 
 ED25519: Final = "Ed25519"
 """Name of the classical signature (RFC 9864); `EdDSA` is refused."""
@@ -19,15 +19,20 @@ ML_DSA_65: Final = "ML-DSA-65"
 
 SIGNATURE_SIZE: Final = {ED25519: 64, ML_DSA_65: 3309}
 """Bytes of each signature (RFC 8032; FIPS 204, table 2)."""
+LARGEST_HEADER: Final = 512
+"""Bytes of a protected header; ours has at most 120."""
 LARGEST_NUMBER: Final = 4
 """Signatures of one statement: two pairs in a key succession."""
+
+HEADER: Final = ("alg", "kid", "typ")
+"""Members of a protected header, all of them and no other."""
 
 # The one spelling is a regular language: nothing in it is ever escaped, so it is read as one.
 _B64U: Final = "([A-Za-z0-9_-]*+)"
 _ENTRY: Final = rf'\{{"protected":"{_B64U}","signature":"{_B64U}"\}}'
 _MORE: Final = f"(?:,{_ENTRY})?" * (LARGEST_NUMBER - 1)
 _OUTER: Final = re.compile(rf'\{{"payload":"{_B64U}","signatures":\[{_ENTRY}{_MORE}\]\}}')
-_HEADER: Final = re.compile(
+_USUAL_HEADER: Final = re.compile(
     rb'\{"alg":"([A-Za-z0-9-]{1,16})","kid":"([A-Za-z0-9_-]{1,64})","typ":"([a-z0-9+-]{1,64})"\}'
 )
 
@@ -96,8 +101,21 @@ def read(data: bytes) -> Outer:
 
 
 def _entry(text: str, header: bytes, signature: bytes) -> Entry:
-    found = _HEADER.fullmatch(header)
-    if found is None:
-        raise StatementNotAcceptable(step=4)
-    alg, kid, typ = found.groups()
-    return Entry(alg.decode(), kid.decode(), typ.decode(), text, signature)
+    found = _USUAL_HEADER.fullmatch(header)
+    if found is not None:
+        alg, kid, typ = (part.decode("ascii") for part in found.groups())
+    else:
+        alg, kid, typ = _spelled_otherwise(header)
+    return Entry(alg, kid, typ, text, signature)
+
+
+def _spelled_otherwise(header: bytes) -> tuple[str, str, str]:
+    """Read a header as JOSE libraries in other languages write it; its spelling is signed."""
+    try:
+        members = canonical.loads(header, limit=LARGEST_HEADER, depth=1)
+    except (Malformed, TooLarge):
+        raise StatementNotAcceptable(step=4) from None
+    match members:
+        case {"alg": str(alg), "kid": str(kid), "typ": str(typ)} if len(members) == len(HEADER):
+            return alg, kid, typ
+    raise StatementNotAcceptable(step=4)
