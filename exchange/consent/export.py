@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from importlib.resources import files
 
 from exchange.canonical import Json, b64u
 from exchange.consent.record import ConsentRecord, Signer
@@ -99,6 +100,11 @@ def became(
         raise Malformed("why it ended: not a known reason")
     status = Status.INVALIDATED if reason is EndReason.UNLAWFUL else _STATUS[why]
     return Became(status=status, at=at)
+
+
+def schema() -> bytes:
+    """Return the JSON Schema (2020-12) that every record and receipt of this module keeps."""
+    return files("exchange.consent").joinpath("export.schema.json").read_bytes()
 
 
 def export_record(consent: ConsentRecord, scope: Scope, since: Became) -> dict[str, Json]:

@@ -15,6 +15,7 @@ from exchange.audit.event import read_event
 from exchange.canonical import b64u, loads, unb64u
 from exchange.consent import render
 from exchange.consent.record import ConsentRecord
+from exchange.consent.withdrawal import EndReason
 from exchange.errors import Malformed, Unavailable
 from exchange.hub import opened
 from exchange.hub.opened import Opened
@@ -119,6 +120,8 @@ class PersonView:
     state: State
     reason: Why | None
     """Why it ended."""
+    end_reason: EndReason | None
+    """Of the collecting agency, where it ended the consent itself."""
     ended_at: datetime | None
     recorded_at: datetime
     used: int
@@ -163,6 +166,7 @@ def _view(conn: Connection, hub: Hub, code_text: str, before: int | None) -> Per
         text=_text(found),
         state=state,
         reason=reason,
+        end_reason=_end_reason(standing.withdrawal) if reason == "agency" else None,
         ended_at=standing.ended_at,
         recorded_at=found.filed.recorded_at,
         used=standing.used,
@@ -189,6 +193,14 @@ def _state(record: ConsentRecord, standing: Standing, now: datetime) -> tuple[St
     if record.uses != "recurring" and standing.used >= record.uses:
         return "ended", "used-up"
     return ("not-yet" if now < record.valid_from else "valid"), None
+
+
+def _end_reason(withdrawal: bytes | None) -> EndReason:
+    """Return why the agency ended it, from its statement; it was verified when it came."""
+    try:
+        return EndReason(_said(withdrawal)["reason"])
+    except (Malformed, KeyError, TypeError, ValueError) as error:
+        raise Unavailable("a stored withdrawal cannot be read") from error
 
 
 def _events(conn: Connection, consent: str, logged: Sequence[LoggedEvent]) -> tuple[EventSeen, ...]:
@@ -251,10 +263,13 @@ def _erasure(asked: AskedErasure, now: datetime) -> ErasureSeen:
 def _until(confirmation: bytes | None) -> date:
     """Return until when something is kept, from the answer; it was verified when it came."""
     try:
-        answer = loads(unb64u(jws.read(confirmation or b"").payload), limit=LARGEST)
-        return date.fromisoformat(answer["until"])
+        return date.fromisoformat(_said(confirmation)["until"])
     except (Malformed, KeyError, TypeError, ValueError) as error:
         raise Unavailable("a stored answer cannot be read") from error
+
+
+def _said(statement: bytes | None) -> Any:
+    return loads(unb64u(jws.read(statement or b"").payload), limit=LARGEST)
 
 
 def _cursor(n: int) -> str:

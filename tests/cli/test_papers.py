@@ -3,7 +3,6 @@
 import stat
 import sys
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,11 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from exchange.canonical import loads, sha256_hex
 from exchange.consent.credential import Purpose, read
+from exchange.consent.export import schema
 from tests.cli.network import FAMILY_NAME, A, B, Network, draft, recorded
 
 pytestmark = pytest.mark.xdist_group("cli-papers")
-SCHEMA = loads(
-    files("exchange.consent").joinpath("export.schema.json").read_bytes(), limit=10**5, depth=20
-)
+SCHEMA = loads(schema(), limit=10**5, depth=20)
 
 
 @pytest.fixture(scope="module")

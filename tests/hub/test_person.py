@@ -8,6 +8,7 @@ import pytest
 
 from exchange.canonical import b64u, digest, loads, sha256_hex
 from exchange.consent import own_key
+from exchange.consent.withdrawal import EndReason
 from exchange.hub.view_consent import PAGE, PersonView, view
 from exchange.hub.withdraw import Withdrawn
 from exchange.hub.withdraw_by_person import (
@@ -225,7 +226,9 @@ async def test_ended_by_the_agency_and_withdrawn_are_told_apart(sim: Simulator) 
     agency, withdrawn = await seen(sim, code), await seen(sim, other)
 
     assert (agency.state, agency.reason, agency.may_withdraw) == ("ended", "agency", False)
+    assert agency.end_reason is EndReason.PURPOSE_REACHED
     assert (withdrawn.state, withdrawn.reason) == ("ended", "withdrawn")
+    assert withdrawn.end_reason is None
     assert withdrawn.ended_at == sim.now
 
 

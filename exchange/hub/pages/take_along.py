@@ -50,7 +50,9 @@ async def records(request: web.Request) -> web.Response:
     seen = await view(request.app[FRONT].hub, entry.code)
     if seen is None:
         return nothing(request, entry)
-    since = became(ended=seen.state == "ended", why=seen.reason, reason=None, at=seen.ended_at)
+    since = became(
+        ended=seen.state == "ended", why=seen.reason, reason=seen.end_reason, at=seen.ended_at
+    )
     return _file(encode(export_record(seen.record, seen.scope, since)), "jsonld", MEDIA_TYPE)
 
 

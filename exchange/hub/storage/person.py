@@ -26,6 +26,8 @@ class Standing:
     used: int
     ended_at: datetime | None
     ended_why: str | None
+    withdrawal: bytes | None
+    """The signed statement that ended it, where there was one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +76,16 @@ class AskedErasure:
 
 def standing(conn: Connection, consent: str) -> Standing:
     """Return what happened to a consent that exists."""
-    query = select(consents.c.used, consents.c.ended_at, consents.c.ended_why)
+    query = select(
+        consents.c.used, consents.c.ended_at, consents.c.ended_why, consents.c.withdrawal
+    )
     row = conn.execute(query.where(consents.c.digest == consent)).one()
-    return Standing(used=row.used, ended_at=row.ended_at, ended_why=row.ended_why)
+    return Standing(
+        used=row.used,
+        ended_at=row.ended_at,
+        ended_why=row.ended_why,
+        withdrawal=row.withdrawal,
+    )
 
 
 def events(

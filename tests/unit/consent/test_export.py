@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +56,7 @@ DUBLIN_CORE = frozenset(
         *("issued", "language", "source", "title"),
     )
 )
-SCHEMA = loads(
-    files("exchange.consent").joinpath("export.schema.json").read_bytes(), limit=10**5, depth=20
-)
+SCHEMA = loads(export.schema(), limit=10**5, depth=20)
 VALID = Draft202012Validator(SCHEMA)
 
 SUBJECT = CONSENT.signers[0]
