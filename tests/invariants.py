@@ -193,7 +193,10 @@ def i4_uses(rest: AtRest) -> Iterator[Finding]:
 
 
 def i9_all_or_nothing(rest: AtRest) -> Iterator[Finding]:
-    """A stored document is whole: header, payload, digest, place in each inbox."""
+    """A stored document is whole: header, payload, digest, place in each inbox.
+
+    A consent is so too: the digest of a code belongs to each, and no draft is left of it.
+    """
     for row in rest.all(
         "SELECT d.*, h.header FROM disclosures d JOIN headers h ON h.disclosure = d.id"
     ):
@@ -222,6 +225,12 @@ def i9_all_or_nothing(rest: AtRest) -> Iterator[Finding]:
     )
     gone = [one for one in lost if one not in unswept and not (rest.payloads / one).is_file()]
     yield from named("I9", "a piece without its bytes", gone)
+    codeless = rest.ids(
+        "SELECT digest FROM consents WHERE digest NOT IN (SELECT consent FROM credentials)"
+    )
+    yield from named("I9", "without the digest of a code", codeless)
+    recorded = rest.ids("SELECT d.id FROM drafts d JOIN consents c ON c.id = d.id")
+    yield from named("I9", "a draft of what is recorded", recorded)
 
 
 def _whole(rest: AtRest, row: sqlite3.Row) -> bool:
@@ -296,8 +305,8 @@ def _logged(rest: AtRest) -> Iterator[tuple[str, str, str]]:
     nobody = {"agreement-ended", "consent-withdrawn", "disclosure-ended"}
     for event in rest.events():
         kind = event["kind"]
-        if kind == "disclosure-refused":
-            continue  # a refusal has no effect
+        if kind in {"disclosure-refused", "receipt-reissued"}:
+            continue  # a refusal has no effect, and a code is replaced without a trace
         who = "" if kind in nobody else event["to"] if kind == "erasure-asked" else event["by"]
         yield kind, event[about.get(kind, "manifest")], who
     for row in rest.all(

@@ -48,7 +48,8 @@ def read_draft(encoded: bytes) -> ConsentRecord:
     """Return the record in a draft, with its stand-ins.
 
     Raises:
-        Malformed: not an electronic consent with stand-ins, or in another spelling.
+        Malformed: not an electronic consent with stand-ins, in another spelling, or with several
+            signers: there is one key, and a record must not claim what nobody has signed.
         TooLarge: more bytes than a consent may have.
     """
     members = loads(encoded, limit=LARGEST_RECORD)
@@ -57,6 +58,8 @@ def read_draft(encoded: bytes) -> ConsentRecord:
     found = record.read_payload(members, Kind.CONSENT_ELECTRONIC, digest="")
     if draft_of(found) != encoded:
         raise Malformed("a draft has stand-ins for key, text and moment, in the canonical form")
+    if len(found.signers) != 1:
+        raise Malformed("signers: one person signs on the page; several sign on paper")
     return found
 
 

@@ -113,6 +113,11 @@ VIOLATIONS: dict[str, tuple[str, ...]] = {
         f"INSERT INTO upload_pieces SELECT {STORED}, 0, 1, 'f00'",
         f"UPDATE disclosures SET state = 'announced' WHERE id = {STORED}",
     ),
+    "I9 code": ("DELETE FROM credentials",),
+    "I9 draft": (
+        "INSERT INTO drafts (id, agency, agreement, invitation, until, draft) SELECT id, "
+        "collected_by, agreement, 'D', valid_until, x'00' FROM consents LIMIT 1",
+    ),
     "I10 no leaf": (f"DELETE FROM log_pending WHERE rid = {EVENT_OF.format('consent-recorded')}",),
     "I10 unmade": (
         f"UPDATE log_pending SET leaf = NULL WHERE rid = {EVENT_OF.format('consent-recorded')}",

@@ -65,6 +65,17 @@ def test_another_spelling_is_no_draft() -> None:
         read_draft(b" " * (LARGEST_RECORD + 1))
 
 
+def test_several_signers_sign_on_paper() -> None:
+    at = samples.CONSENT["collected_at"]
+    both = [
+        {"role": "subject", "at": at, "identified": "known"},
+        {"role": "guardian", "at": at, "identified": "known", "power": "parent"},
+    ]
+
+    with pytest.raises(Malformed, match="one person"):
+        read_draft(draft_of(record(signers=both, capacity="self+guardian")))
+
+
 def test_fixing_puts_moment_key_and_text_in_their_places() -> None:
     draft = read_draft(draft_of(record()))
     at = draft.collected_at + timedelta(days=3)
