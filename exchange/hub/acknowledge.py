@@ -9,12 +9,10 @@ from exchange.hub.gate import chain_for
 from exchange.hub.parts import Hub
 from exchange.hub.repeat import Once
 from exchange.hub.storage import consents, disclosures, log
-from exchange.hub.storage.disclosures import Answer, Gated, State
+from exchange.hub.storage.disclosures import OVER, Answer, Gated, State
 from exchange.hub.storage.log import Chain
 from exchange.statement import Kind, Verified, verify
 from exchange.wire.acknowledgement import Acknowledgement, read_acknowledgement
-
-OVER: frozenset[State] = frozenset({"ended", "expired"})
 
 
 async def acknowledge(

@@ -13,12 +13,11 @@ from exchange.canonical import b64u, labelled
 from exchange.consent.decision import Permit, Reason
 from exchange.errors import NotFound, Unavailable
 from exchange.hub import gate, repeat
-from exchange.hub.acknowledge import OVER
 from exchange.hub.gate import Attempt, Denied
 from exchange.hub.parts import Hub
 from exchange.hub.repeat import Once
 from exchange.hub.storage import agencies, consents, disclosures, headers, log
-from exchange.hub.storage.disclosures import Gated
+from exchange.hub.storage.disclosures import OVER, Gated
 from exchange.hub.storage.log import Chain
 from exchange.hub.stored import context_of
 from exchange.wire.asked import asked_by_manifest

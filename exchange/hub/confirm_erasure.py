@@ -17,7 +17,6 @@ from exchange.hub.parts import Hub
 from exchange.hub.repeat import Once
 from exchange.hub.storage import erasures, log, notices
 from exchange.hub.storage.log import Chain
-from exchange.hub.withdraw import UNLAWFUL_DUE
 from exchange.statement import Kind, Verified, verify
 from exchange.wire.erasure import Erasure, Ground, Kept, read_erasure
 
@@ -113,7 +112,7 @@ def _pass_on(
     """Ask every party that the answer names and that was not asked before."""
     asked_before = erasures.asked_under(conn, answered.consent)
     parties = erasures.parties(conn, answered.consent)
-    due = at + (UNLAWFUL_DUE if answered.reason == "unlawful" else hub.rules.erasure_due)
+    due = at + (erasures.UNLAWFUL_DUE if answered.reason == "unlawful" else hub.rules.erasure_due)
     onward = sorted(answer.passed_on & parties - asked_before)
     for recipient in onward:
         erasure = str(uuid4())

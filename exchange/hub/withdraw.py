@@ -26,8 +26,6 @@ from exchange.vocabulary import Scope
 WITHDRAWN = "withdrawn"
 AGENCY = "agency"
 """Why a consent ended that its collector ended with a reason of its own."""
-UNLAWFUL_DUE = timedelta(days=3)
-"""Time to answer when the disclosure itself was unlawful."""
 OFFICE = "office"
 """Recorded by an agency, not on the person's page."""
 
@@ -164,7 +162,8 @@ def _withdraw(
             via=OFFICE,
             why=AGENCY if by_agency else WITHDRAWN,
             erasure=reason,
-            erasure_due=now + (UNLAWFUL_DUE if reason == "unlawful" else hub.rules.erasure_due),
+            erasure_due=now
+            + (erasures.UNLAWFUL_DUE if reason == "unlawful" else hub.rules.erasure_due),
         ),
         chain,
         at=now,

@@ -7,7 +7,6 @@ with sendfile, never through a link that bypasses the gate.
 import asyncio
 import base64
 import socket
-from typing import Final
 
 from aiohttp import web
 from sqlalchemy import Connection
@@ -20,7 +19,7 @@ from exchange.hub.http.call import Call
 from exchange.hub.http.ranges import byte_range, precondition
 from exchange.hub.parts import Hub
 from exchange.hub.storage import disclosures, inbox
-from exchange.hub.storage.disclosures import Gated
+from exchange.hub.storage.disclosures import OVER, Gated
 from exchange.hub.storage.inbox import Payload
 from exchange.hub.stored import context_of, manifest_of
 from exchange.hub.streams import cut
@@ -29,7 +28,6 @@ from exchange.wire.asked import asked_by_manifest
 
 KERNEL_BACKLOG = 128 * 1024
 """Bytes the kernel may hold unsent: what still leaves after a cut that comes too late."""
-_OPEN: Final = frozenset({"stored", "collected"})
 NOTHING = ""
 """Digest under which a stream of something hidden is listed: nobody ends it."""
 
@@ -68,7 +66,7 @@ def _reachable(conn: Connection, disclosure: str, caller: str) -> Gated | None:
     Of what is over nothing is parsed any more: that took longer than finding nothing.
     """
     found = disclosures.gated(conn, disclosure, caller)
-    return found if found is not None and found.state in _OPEN else None
+    return None if found is None or found.state in OVER else found
 
 
 def _permitted(

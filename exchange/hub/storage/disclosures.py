@@ -23,6 +23,8 @@ from exchange.prepared import Prepared
 
 State = Literal["announced", "stored", "collected", "acknowledged", "expired", "ended"]
 Result = Literal["accepted", "rejected", "quarantined"]
+OVER: frozenset[State] = frozenset({"ended", "expired"})
+"""States in which nobody can be given anything any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ Never closed by time.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from sqlalchemy import Connection, Row, Select, exists, insert, literal, or_, select, true, update
@@ -22,6 +22,8 @@ Reason = Literal["withdrawn", "unlawful"]
 Role = Literal["asked", "asking"]
 """How a list is narrowed: to what the caller must answer, or what others owe it."""
 Result = Literal["erased", "kept"]
+UNLAWFUL_DUE = timedelta(days=3)
+"""Time to answer when the disclosure itself was unlawful."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,11 @@ class Confirmation:
     result: Result
     ground: str | None
     """Code, when something is kept."""
+
+
+def due_at(reason: Reason | None, at: datetime, *, usual: timedelta) -> datetime:
+    """Return when an answer is due that is asked for at `at`."""
+    return at + (UNLAWFUL_DUE if reason == "unlawful" else usual)
 
 
 def ask(  # noqa: PLR0913 - the parts of one row
