@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from exchange.consent.proofread import proofread
 from exchange.consent.texts import read_texts, shipped, shipped_folder
 from exchange.durable import make_directory, write_bytes_durably
-from exchange.errors import Conflict
+from exchange.errors import Conflict, Malformed
 from exchange.rules import message, refuse
 
 
@@ -35,7 +35,9 @@ def texts(
     folder
         Folder with `<id>/<version>/<lang>.txt` and `index.toml`; without it, the shipped ones.
     """
-    if new and folder is not None:
+    if new:
+        if folder is None:
+            raise Malformed("name the folder to make")
         _copy(shipped_folder(), folder)
     own = read_texts(folder) if folder is not None else shipped()
     for text in own:

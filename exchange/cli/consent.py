@@ -337,6 +337,8 @@ def _print(record: ConsentRecord, given: shapes.Consent) -> None:
     print(f"uses        {'once' if record.uses == 1 else record.uses}{used}")
     print(f"valid       {day_of(record.valid_from)} to {last_day(record.valid_until)}, inclusive")
     print(f"form        {record.form.value}, collected by {record.collected_by}")
+    shown = record.notice
+    print(f"text        {shown.id} {shown.version} {shown.lang}, SHA-256 {shown.sha256}")
 
 
 def _run(

@@ -7,6 +7,7 @@ becomes one line for each entry. What may stand in a text is a closed list for e
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from exchange.errors import Malformed
 
@@ -17,6 +18,8 @@ LISTS = frozenset(
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 """A name in braces."""
 CONSENT_FORM = "consent-form"
+KEPT = 128
+"""Templates kept parsed; one takes about 15 kB."""
 MANDATORY = ("purpose", "refusal", "withdrawal")
 """Blocks without which a consent form informs nobody (§ 67b(2) SGB X), in any language."""
 
@@ -91,8 +94,11 @@ def kind_of(text_id: str) -> str:
     return kind
 
 
+@lru_cache(maxsize=KEPT)
 def read_template(text: str) -> Template:
     """Return the blocks of a template; empty lines mean nothing.
+
+    Kept for the texts used last: most agreements carry the same ones, and every consent asks.
 
     Raises:
         Malformed: the first line is no `== block-id`, a line that begins with `==` is not one

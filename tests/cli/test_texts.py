@@ -47,6 +47,7 @@ def test_the_shipped_texts_are_listed(network: Network) -> None:
 
 def test_a_folder_that_exists_is_not_overwritten(network: Network, folder: Path) -> None:
     assert "not overwritten" in network.refused("agreement", "texts", folder.name, "--new")
+    assert "name the folder" in network.refused("agreement", "texts", "--new")
 
 
 def test_another_language_of_a_shipped_text_has_its_parts(network: Network, folder: Path) -> None:
