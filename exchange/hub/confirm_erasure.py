@@ -112,7 +112,7 @@ def _pass_on(
     """Ask every party that the answer names and that was not asked before."""
     asked_before = erasures.asked_under(conn, answered.consent)
     parties = erasures.parties(conn, answered.consent)
-    due = at + (erasures.UNLAWFUL_DUE if answered.reason == "unlawful" else hub.rules.erasure_due)
+    due = erasures.due_at(answered.reason, at, usual=hub.rules.erasure_due)
     onward = sorted(answer.passed_on & parties - asked_before)
     for recipient in onward:
         erasure = str(uuid4())

@@ -162,8 +162,7 @@ def _withdraw(
             via=OFFICE,
             why=AGENCY if by_agency else WITHDRAWN,
             erasure=reason,
-            erasure_due=now
-            + (erasures.UNLAWFUL_DUE if reason == "unlawful" else hub.rules.erasure_due),
+            erasure_due=erasures.due_at(reason, now, usual=hub.rules.erasure_due),
         ),
         chain,
         at=now,
