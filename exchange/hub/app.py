@@ -178,6 +178,7 @@ def rules(settings: HubSettings) -> Rules:
         waiting=settings.agency.waiting,
         stored=settings.agency.stored,
         reserve=settings.disk.reserve,
+        electronic=settings.person.consenting,
         demo=settings.demo,
     )
 

@@ -14,13 +14,7 @@ from exchange.consent import own_key
 from exchange.consent.draft import STAND_IN_KEY, Fixed, fix, read_draft
 from exchange.consent.own_key import OwnSignature
 from exchange.consent.record import ConsentRecord
-from exchange.errors import (
-    LintRefused,
-    Malformed,
-    NotFound,
-    TooLarge,
-    TooMany,
-)
+from exchange.errors import LintRefused, Malformed, NotFound, NotPermitted, TooLarge, TooMany
 from exchange.hub import opened, repeat
 from exchange.hub.parts import Hub
 from exchange.hub.record_consent import agreed, check
@@ -74,10 +68,13 @@ async def keep_draft(
 
     Raises:
         Malformed: not a draft of an electronic consent.
+        NotPermitted: the operator admits no consents with a person's own key.
         LintRefused: signed as it is, it would break rules; or another agency collects it.
         Conflict: its id or invitation was used before.
         TooMany: too many of this caller wait.
     """
+    if not hub.rules.electronic:
+        raise NotPermitted
     record = read_draft(encoded)
     if record.collected_by != caller:
         raise refused("L44", "collected_by")

@@ -42,6 +42,8 @@ class Rules:
     """Bytes of payloads of one sender."""
     reserve: int
     """Bytes that stay free on the disk."""
+    electronic: bool
+    """Whether persons may consent with a key of their own."""
     demo: bool
 
 

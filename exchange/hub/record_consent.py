@@ -12,7 +12,8 @@ from exchange.audit import event
 from exchange.canonical import labelled
 from exchange.consent.lint import lint, unreadable, unsigned
 from exchange.consent.record import ConsentRecord, read_consent
-from exchange.errors import Finding, LintRefused, Malformed, StatementNotAcceptable
+from exchange.consent.words import Form
+from exchange.errors import Finding, LintRefused, Malformed, NotPermitted, StatementNotAcceptable
 from exchange.hub import repeat
 from exchange.hub.parts import Hub
 from exchange.hub.repeat import Once
@@ -60,11 +61,14 @@ async def record_consent(
     Raises:
         StatementNotAcceptable: not a consent this caller has signed, or not by the person.
         LintRefused: it breaks rules, or its agreement is not in force for this caller.
+        NotPermitted: electronic, and the operator admits no consents with a person's own key.
         Conflict: its id, its log key or its code was used before.
     """
     now = hub.clock()
     identities = hub.directory.identities(caller, now=now)
     verified, consent = _read(statement, identities, now)
+    if consent.form is Form.ELECTRONIC and not hub.rules.electronic:
+        raise NotPermitted
     recorded = await hub.db.read(_recorded, consent)
     if recorded is not None:
         return recorded
@@ -174,8 +178,11 @@ def _record(
     )
     credentials.add(conn, consent.digest, credential)
     findings.add(conn, consent.digest, warned)
-    payload = jws.read(verified.statement).payload
-    drafts.complete(conn, consent.id, consent.collected_by, payload)
+    if consent.form is Form.ELECTRONIC:
+        payload = jws.read(verified.statement).payload
+        drafts.complete(conn, consent.id, consent.collected_by, payload)
+    else:  # she chose paper instead
+        drafts.forget(conn, consent.id, consent.collected_by)
     recorded = event.consent_recorded(
         at=now, by=consent.collected_by, agreement=consent.agreement, consent=consent.digest
     )

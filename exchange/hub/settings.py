@@ -12,9 +12,22 @@ from pydantic import Field, JsonValue, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from exchange.configuration import Configuration, Section
+from exchange.hub import ways
+from exchange.rules import broken, message
 
 MEBI = 1024 * 1024
 GIBI = 1024 * MEBI
+
+EEA = frozenset(
+    {
+        *("AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI"),
+        *("FR", "GR", "HR", "HU", "IE", "IS", "IT", "LI", "LT", "LU"),
+        *("LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK"),
+    }
+)
+"""Countries of the European Economic Area, which includes the Union."""
+MOST_DAYS = 30
+"""Outer limit of every deadline for a person (Art. 12(3) GDPR)."""
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Bytes = Annotated[int, Field(ge=1024, le=2**50)]
@@ -116,8 +129,8 @@ class Disclosures(Section):
 class Erasures(Section):
     """Deadlines of erasure requests."""
 
-    due_days: Annotated[int, Field(ge=1, le=30)] = 14
-    """Days a recipient has to answer; never above 30."""
+    due_days: Annotated[int, Field(ge=1)] = 14
+    """Days a recipient has to answer; never above 30 (rule S06)."""
     reminder_days: Annotated[int, Field(ge=1, le=30)] = 7
     """Days after which it is reminded."""
 
@@ -127,6 +140,8 @@ class Person(Section):
 
     open: bool = True
     """Whether it shows anything; closed, every code is answered like one that does not exist."""
+    consenting: bool = True
+    """Whether persons may consent there with a key of their own; only where it is open (S01)."""
     leave_to: str = "https://www.dwd.de/"
     """Neutral site the quick exit leads to: one that anybody might have open."""
     contact: str = ""
@@ -196,6 +211,8 @@ class HubSettings(Configuration):
     """Public scheme, host and port, without a path; issuer and audience of tokens."""
     plugins: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
     """Plugins to load, by name, each with its own settings; installed is not enabled."""
+    storage_location: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "DE"
+    """Country in which records and payloads lie, ISO 3166; in the EU or the EEA (rule S04)."""
     demo: bool = False
     """True in `exchange demo` only: admits the published demo keys."""
     listen: Listen = Listen()
@@ -225,6 +242,19 @@ class HubSettings(Configuration):
         for text in self.http.trusted_proxies:
             if ipaddress.ip_network(text, strict=False).prefixlen == 0:
                 raise ValueError("trusted_proxies must not be everybody")
+        return self
+
+    @model_validator(mode="after")
+    def _keeps_the_rules(self) -> Self:
+        page = ways.page(consenting=self.person.consenting, is_open=self.person.open)
+        found = [
+            *ways.findings((ways.OFFICE, page), ways.ON_PAGE),
+            *([] if self.storage_location in EEA else [broken("S04", "storage_location")]),
+            *([] if self.erasure.due_days <= MOST_DAYS else [broken("S06", "erasure.due_days")]),
+        ]
+        if found:
+            told = (f"{one.id} {one.field}: {message(one, 'en')}" for one in found)
+            raise ValueError(" ".join(told))
         return self
 
     @model_validator(mode="after")

@@ -88,12 +88,13 @@ async def test_a_text_is_plain_and_every_byte_is_seven_bits(
     assert mailbox.mails[0].isascii()
 
 
-def test_a_text_has_one_length_per_kind_and_language() -> None:
+def test_a_text_has_one_length_per_kind_and_language_and_names_the_hub_alone() -> None:
     for kind in NoticeKind:
         for language in ("de", "en", "de-simple"):
             said = words(kind, language, hub_name="X")
             assert said.text.endswith(" X\n")
             assert said == words(kind, language, hub_name="X")
+            assert not {"{", "}"} & {*said.subject, *said.text}  # rule S05: nothing is filled in
     assert not re.search(r"https?:|www\.|@", words(NoticeKind.WAITING, "de", hub_name="X").text)
 
 
