@@ -63,7 +63,7 @@ capacity_basis = "rule"  # assessed: insight was judged in a talk and minuted
 
 [[signers]]
 role = "subject"  # guardian, entrusting, witness
-identified = "in-person"  # known, eid, code
+identified = {identified}  # in-person, known (to you), eid, code (invited by letter)
 # A guardian also has power = "parent" (custody = "sole", "court" or "everyday" when one parent
 # signs), "appointed", "supplementary", "official" or "carer" (areas_checked = true).
 
@@ -122,6 +122,7 @@ def template(wanted: Wanted, *, file: Path) -> str:
         until=wanted.until.isoformat(),
         form=_quoted(wanted.form.value),
         lang=_quoted(wanted.lang),
+        identified=_quoted(_usually_identified(wanted.form).value),
         text_id=_quoted(wanted.text_id),
         text_version=_quoted(wanted.text_version),
         text_file=_quoted(f"{file.stem}.{wanted.lang}.txt"),
@@ -133,6 +134,11 @@ def template(wanted: Wanted, *, file: Path) -> str:
 def next_step(form: Form) -> str:
     """Return the command that follows once the draft is complete."""
     return "invite" if form is Form.ELECTRONIC else "sign"
+
+
+def _usually_identified(form: Form) -> Identified:
+    """Return how the office knows who signs, unless it says otherwise: the weakest that fits."""
+    return Identified.CODE if form is Form.ELECTRONIC else Identified.IN_PERSON
 
 
 def _evidence_table(wanted: Wanted) -> str:

@@ -16,6 +16,8 @@ from exchange.errors import Malformed
 from exchange.statement import LARGEST_RECORD, Kind, seconds
 from exchange.vocabulary import Scope
 
+LARGEST: Final = (LARGEST_RECORD - 8 * 1024) * 3 // 4
+"""Bytes of a draft: in base64 and with three signatures it is still a statement of a record."""
 STAND_IN_KEY: Final = bytes([0x58, *[0x66] * 31])
 """In the place of the key the person will make: the base point of Ed25519 (RFC 8032), because
 the reader of a record refuses what is no key. Nobody signs with it."""
@@ -50,9 +52,9 @@ def read_draft(encoded: bytes) -> ConsentRecord:
     Raises:
         Malformed: not an electronic consent with stand-ins, in another spelling, or with several
             signers: there is one key, and a record must not claim what nobody has signed.
-        TooLarge: more bytes than a consent may have.
+        TooLarge: more than `LARGEST` bytes.
     """
-    members = loads(encoded, limit=LARGEST_RECORD)
+    members = loads(encoded, limit=LARGEST)
     if not isinstance(members, dict):
         raise Malformed("a draft is an object")
     found = record.read_payload(members, Kind.CONSENT_ELECTRONIC, digest="")

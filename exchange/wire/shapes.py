@@ -248,7 +248,7 @@ class Consent(Shape):
     """Why it ended: for the collecting agency, and for recipients that must erase."""
     ended_at: Moment | None = None
     withdrawal: Statement | None = None
-    """The signed withdrawal, for whoever may know the reason."""
+    """The signed withdrawal, or the hub's record of one by code, for who may know the reason."""
     used: int | None = None
     """Uses counted; for the collecting agency and the releasers."""
     findings: tuple[Finding, ...] = ()

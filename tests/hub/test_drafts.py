@@ -396,3 +396,12 @@ async def test_another_agency_does_not_touch_a_draft_by_recording_its_id(sim: Si
 
     again = await sim.hub.db.read(drafts.own, payload["id"], SENDER, now=sim.now)
     assert again == replace(found)
+
+
+async def test_a_consent_on_paper_takes_the_place_of_its_draft(sim: Simulator) -> None:
+    payload = draft(sim)
+    await upload(sim, payload)
+
+    await sim.consent(id=payload["id"])
+
+    assert await sim.count("drafts") == 0

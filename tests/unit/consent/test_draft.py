@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from exchange.canonical import b64u, encode, loads, sha256_hex
-from exchange.consent.draft import NO_TEXT, STAND_IN_KEY, draft_of, fix, read_draft
+from exchange.consent.draft import LARGEST, NO_TEXT, STAND_IN_KEY, draft_of, fix, read_draft
+from exchange.consent.own_key import OwnSignature, to_sign
 from exchange.consent.record import ConsentRecord, payload, read_payload
 from exchange.errors import Malformed, TooLarge
-from exchange.statement import LARGEST_RECORD, Kind, seconds
+from exchange.keyring.ceremony import new_identity
+from exchange.statement import LARGEST_RECORD, Kind, seconds, sign
 from tests import samples
 from tests.samples import changed
 
@@ -61,8 +63,18 @@ def test_another_spelling_is_no_draft() -> None:
     for wrong in (b" " + encoded, b"[]", b"1", b"", b"{}"):
         with pytest.raises(Malformed):
             read_draft(wrong)
+
+
+def test_a_draft_that_no_statement_would_hold_is_too_large() -> None:
+    identity = new_identity("women-b")
+    hers = OwnSignature(KEY, "", bytes(64))
+    filled = {"filling": "x" * (LARGEST - len('{"filling":""}'))}
+    said = replace(hers, signed=to_sign(Kind.CONSENT_ELECTRONIC, filled, KEY))
+
+    assert len(encode(filled)) == LARGEST
+    assert len(sign(Kind.CONSENT_ELECTRONIC, filled, identity, said)) <= LARGEST_RECORD
     with pytest.raises(TooLarge):
-        read_draft(b" " * (LARGEST_RECORD + 1))
+        read_draft(b" " * (LARGEST + 1))
 
 
 def test_several_signers_sign_on_paper() -> None:
