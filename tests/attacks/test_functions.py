@@ -4,9 +4,11 @@ from uuid import uuid4
 
 import pytest
 
-from exchange.hub.http.application import application
+from exchange.hub import app
 from exchange.hub.http.tokens import Bearer
 from exchange.hub.http.uploads import CREATE, OFFSET, OPTIONS
+from exchange.hub.pages import site
+from exchange.hub.pages.assets import PATH
 from exchange.keyring.ceremony import new_identity
 from exchange.statement import seconds
 from exchange.wire import routes
@@ -19,22 +21,25 @@ pytestmark = pytest.mark.authz
 OPEN = {("POST", "/oauth2/token"), ("GET", "/healthz"), ("GET", "/readyz")}
 """Routes without a bearer token: the first authenticates by assertion, the others tell nothing."""
 DOCS = {"/openapi.json", "/docs"}
+PAGES = {path for _, path, _ in site.PAGES} | {"/p"}
+"""For persons: a code or an invitation in a form is all they ask for; no bearer is read there."""
 
 
 async def test_every_route_names_its_authenticator(parties: Parties) -> None:
     served = {
         (route.method, route.resource.canonical)
-        for route in application(parties.front).router.routes()
+        for route in app.site(parties.front, parties.settings).router.routes()
         if route.resource is not None
     }
     described = {(one.method, one.path) for one in (*OPERATIONS, CREATE, OFFSET, OPTIONS)}
-    extra = {path for _, path in served - described if not path.startswith("/docs/")}
+    others = ("/docs/", PATH)  # the files that pages load
+    extra = {path for _, path in served - described if not path.startswith(others)}
 
     assert described <= served
-    assert {path for path in extra if path not in DOCS} == set()
+    assert extra == DOCS | PAGES
     assert {(one.method, one.path) for one in OPERATIONS if not one.authenticated} == OPEN
     for method, path in sorted(served - OPEN):
-        if path in DOCS or path.startswith("/docs/"):
+        if path in DOCS | PAGES or path.startswith(others):
             continue
         operation = Operation(name="x", method=method, path=path, summary="")
         answer = await parties.call(None, operation, id=str(uuid4()))

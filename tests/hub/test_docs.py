@@ -9,6 +9,8 @@ from openapi_spec_validator import validate
 from exchange.agency.client import HubClient
 from exchange.hub.http import uploads
 from exchange.hub.http.docs import FILES
+from exchange.hub.pages.assets import read_assets
+from exchange.hub.pages.site import PAGES
 from exchange.wire import routes
 from exchange.wire.routes import OPERATIONS, Operation
 from tests.house import openapi
@@ -48,6 +50,8 @@ async def test_every_operation_has_exactly_one_handler_and_nothing_else_is_serve
     ]
     described = [(one.method, one.path) for one in (*OPERATIONS, *TUS)]
     described += [("GET", path) for path in ("/openapi.json", *FILES)]
+    described += [(method, path) for method, path, _ in PAGES]
+    described += [("GET", path) for path in ("/p", *(one.path for one in read_assets().values()))]
 
     assert sorted(bound) == sorted(described)
 

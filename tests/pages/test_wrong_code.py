@@ -68,15 +68,17 @@ def shapes(asked: list[str]) -> list[str]:
 
 
 async def test_a_closed_page_looks_like_a_wrong_code(tmp_path: Path) -> None:
-    closed = Simulator(tmp_path, person={**PERSON, "open": False})
+    closed = Simulator(tmp_path, person={**PERSON, "open": False, "consenting": False})
     async with closed.running():
         await closed.arrange()
         _, code = await consent_with_code(closed)
-        _, invitation = await upload(closed, draft(closed))
         for path in (*SHOWING, *ASKING):
-            wrong = await nothing(closed, path, WRONG)
-            assert (await nothing(closed, path, code)).face == wrong.face
-            assert (await nothing(closed, path, invitation)).face == wrong.face
+            with statements() as asked:
+                wrong = await nothing(closed, path, WRONG)
+            with statements() as as_well:
+                right = await nothing(closed, path, code)
+            assert right.face == wrong.face
+            assert shapes(asked) == shapes(as_well)
         assert await closed.log("consent-withdrawn") == []
 
 
