@@ -134,7 +134,8 @@ def _told(error: ExchangeError) -> str:
         refused = [one for one in error.findings if one.severity == "refuse"]
         broken = ", ".join(f"{finding.id} {finding.field}" for finding in refused)
         return (
-            f"the record breaks {broken}; docs/consent.md and docs/agreement.md explain the rules"
+            f"the record breaks {broken}; docs/consent.md, docs/agreement.md and docs/texts.md "
+            "explain the rules"
         )
     if isinstance(error, Held):
         return f"nothing was done ({error.reason}): {ADVICE.get(error.reason, UNKNOWN)}"

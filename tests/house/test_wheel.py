@@ -28,6 +28,7 @@ def test_the_exchange_brings_what_its_programs_read(tmp_path: Path) -> None:
         "exchange/py.typed",
         "exchange/vocabulary.toml",
         "exchange/consent/export.schema.json",
+        "exchange/consent/notices/index.toml",
         "exchange/forms/labels.toml",
         "exchange/forms/paper.css",
         "exchange/forms/paper.html",
@@ -39,6 +40,8 @@ def test_the_exchange_brings_what_its_programs_read(tmp_path: Path) -> None:
     for folder in ("exchange/hub/http/static", "exchange/hub/pages/static"):
         static = {f"{folder}/{file.name}" for file in (ROOT / folder).iterdir()}
         assert static <= set(names)
+    texts = (ROOT / "exchange/consent/notices").rglob("*.txt")
+    assert {text.relative_to(ROOT).as_posix() for text in texts} <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 

@@ -66,8 +66,8 @@ async def test_help_loads_no_side() -> None:
         (ExchangeError("plain"), "exchange: plain\n"),
         (
             LintRefused("refused", findings=(Finding("L01", "refuse", "term"),)),
-            "exchange: the record breaks L01 term; docs/consent.md and docs/agreement.md explain "
-            "the rules\n",
+            "exchange: the record breaks L01 term; docs/consent.md, docs/agreement.md and "
+            "docs/texts.md explain the rules\n",
         ),
         (
             Held("key-missing"),
