@@ -217,6 +217,15 @@ def site(
     return app
 
 
+def warn(settings: HubSettings) -> None:
+    """Log what the declaration of accessibility lacks (BITV 2.0, sections 12a to 12d BGG)."""
+    log = structlog.get_logger("exchange.hub")
+    if not settings.person.contact:
+        log.warning("person-contact-missing")
+    if not settings.person.enforcement:
+        log.warning("person-enforcement-missing")
+
+
 async def serve(settings: HubSettings, *, ready: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT: requests under way are finished, long polls end at once.
 
@@ -237,6 +246,7 @@ async def serve(settings: HubSettings, *, ready: Callable[[], None]) -> None:
         loop.call_soon_threadsafe(stop.set)
 
     async with opened(settings, clock=now, on_failure=failed) as found:
+        warn(settings)
         pages = site(front(found.hub, settings), settings)
         runner = Runner(pages, settings.listen, settings.http)
         async with (

@@ -12,6 +12,7 @@ from exchange.errors import Malformed, Misconfigured, NotFound, Unavailable
 from exchange.hub import app, control
 from exchange.hub.app import command, looping
 from exchange.hub.news import News
+from exchange.hub.settings import HubSettings
 from tests.simulator import SENDER, Simulator
 
 
@@ -140,3 +141,14 @@ async def test_news_wakes_whom_it_is_for_and_ends_for_everybody() -> None:
 
     assert not await news.until(mine, seconds=1)
     assert not await news.until(news.listen("late"), seconds=1)
+
+
+def test_a_start_without_contacts_for_barriers_is_told_in_the_log(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    app.warn(HubSettings())
+    app.warn(HubSettings(person={"contact": "0123 456", "enforcement": "Stelle des Landes"}))
+
+    said = capsys.readouterr().out.splitlines()
+    assert [line for line in said if "person-contact-missing" in line] == said[:1]
+    assert [line for line in said if "person-enforcement-missing" in line] == said[1:]

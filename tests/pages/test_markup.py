@@ -1,6 +1,7 @@
 """A69: whatever an agreement or a form holds appears as it was written, in every language."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ SHELL = make_shell(Person(contact=CANARY, enforcement=CANARY), lambda: 0.0)
 SAID = Said(CANARY)
 FACTS = (Fact(CANARY, (SAID,)), Fact(CANARY, (SAID, SAID)))
 TOLD = [Told(text=CANARY, at=CANARY, stamp=CANARY, facts=FACTS)]
-GIVEN: dict[str, dict[str, object]] = {
+GIVEN: dict[str, dict[str, Any]] = {
     "start.html": {"missed": True},
     "view.html": {
         "code": CANARY, "named": True, "key": "", "state": CANARY, "facts": FACTS, "used": 1,
@@ -201,7 +202,7 @@ def test_an_erasure_says_who_was_asked_and_what_came_of_it(
         ({"uses": "recurring"}, "so oft, wie der Zweck es erfordert"),
     ],
 )
-def test_how_often_is_said_in_words(members: dict[str, object], said: str) -> None:
+def test_how_often_is_said_in_words(members: dict[str, Any], said: str) -> None:
     facts = teller().consent(samples.consent(**members))
 
     assert [one.text for fact in facts if fact.label == "Wie oft" for one in fact.values] == [said]

@@ -192,12 +192,12 @@ async def test_the_way_out_is_a_plain_link_that_tells_nobody_where_she_was(
     sim: Simulator, visitor: Visitor
 ) -> None:
     code = await happened(sim)
+    link = visitor.page.locator(".leave")
     for action in (None, "/p/withdraw", "/p/withdrawn"):
         if action is None:
             await visitor.enters(code)
         else:
             await visitor.presses(action)
-        link = visitor.page.locator(".leave")
         assert await link.is_visible()
         assert await link.get_attribute("rel") == "noreferrer noopener nofollow"
     await visitor.page.mouse.wheel(0, 3000)
