@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError
 
 from exchange.cli.advice import ADVICE, NOT_FOUND, UNKNOWN
 from exchange.errors import ExchangeError, Held, LintRefused, NotFound, positions
+from exchange.rules import message
 
 FAILED = 1
 """Exit code: the command was understood and did not succeed."""
@@ -132,11 +133,8 @@ def _told(error: ExchangeError) -> str:
     """Return what happened and what to do next, on one line."""
     if isinstance(error, LintRefused) and error.findings:
         refused = [one for one in error.findings if one.severity == "refuse"]
-        broken = ", ".join(f"{finding.id} {finding.field}" for finding in refused)
-        return (
-            f"the record breaks {broken}; docs/consent.md, docs/agreement.md and docs/texts.md "
-            "explain the rules"
-        )
+        broken = ", ".join(f"{one.id} {one.field} ({message(one, 'en')})" for one in refused)
+        return f"the record breaks {broken}; docs/rules.md has every rule"
     if isinstance(error, Held):
         return f"nothing was done ({error.reason}): {ADVICE.get(error.reason, UNKNOWN)}"
     if isinstance(error, NotFound) and str(error) == str(NotFound()):

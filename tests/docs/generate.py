@@ -1,4 +1,4 @@
-"""Writes the parts of docs/ that are read from the code: settings and command line.
+"""Writes the parts of docs/ that are read from the code: settings, command line, rules.
 
 `make docs` runs it; tests/docs/test_generated.py says whether they are current.
 """
@@ -15,15 +15,50 @@ from rich.console import Console
 import exchange.agency.settings
 import exchange.hub.settings
 from exchange.cli.main import root_app
+from exchange.rules import Rule, rules
 
 ROOT = Path(__file__).parents[2]
+FAMILIES = {
+    "L": "Consents",
+    "A": "Agreements",
+    "N": "Texts for persons",
+    "V": "Vocabularies",
+    "S": "Settings of the hub",
+}
 COMMANDS = ("hub", "gateway", "keys", "agreement", "consent", "demo")
 WIDTH = 100
 
 
 def pages() -> dict[str, str]:
     """Return every generated page by its name in docs/."""
-    return {"settings.md": settings_page(), "cli.md": cli_page()}
+    return {"settings.md": settings_page(), "cli.md": cli_page(), "rules.md": rules_page()}
+
+
+def rules_page() -> str:
+    """Return every rule with what breaks it and what the desk reads."""
+    lines = [
+        "# Rules",
+        "",
+        "What a record, an agreement, a text, a vocabulary or the hub's settings can break.",
+        "`refuse` stops it; `warn` is told, and kept with a consent for the agency that collected",
+        "it. A finding names the rule and the member, never a value. Written by `make docs`.",
+        "",
+    ]
+    for letter, heading in FAMILIES.items():
+        lines += [
+            f"## {heading}",
+            "",
+            "| rule | severity | broken by | at the desk |",
+            "|---|---|---|---|",
+        ]
+        lines += [_rule_row(rule) for rule in rules().values() if rule.id.startswith(letter)]
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _rule_row(rule: Rule) -> str:
+    said = "<br>".join(rule.messages.values())
+    return f"| `{rule.id}` `{rule.name}` | {rule.severity} | {rule.when} | {said} |"
 
 
 def settings_page() -> str:

@@ -65,9 +65,12 @@ async def test_help_loads_no_side() -> None:
         (Unavailable("the hub\nis away"), "exchange: the hub is away\n"),
         (ExchangeError("plain"), "exchange: plain\n"),
         (
-            LintRefused("refused", findings=(Finding("L01", "refuse", "term"),)),
-            "exchange: the record breaks L01 term; docs/consent.md, docs/agreement.md and "
-            "docs/texts.md explain the rules\n",
+            LintRefused(
+                "refused",
+                findings=(Finding("L01", "refuse", "term"), Finding("L02", "warn", "recipients")),
+            ),
+            'exchange: the record breaks L01 term (Name each agency. Groups or "all" are not '
+            "possible.); docs/rules.md has every rule\n",
         ),
         (
             Held("key-missing"),
