@@ -31,6 +31,7 @@ from exchange.envelope.sealing import Outgoing
 from exchange.keyring.ceremony import new_identity
 from exchange.keyring.decryption import DocumentKey
 from exchange.statement import verifying_keys
+from exchange.wire import shapes
 from tests.bench import floor
 from tests.bench.figures import Benchmark, Figure, Report
 from tests.bench.hub import floor_port
@@ -265,10 +266,18 @@ def _sending(women: Gateway, consent: str) -> Callable[[], Awaitable[None]]:
     return one
 
 
+async def _first(gateway: Gateway) -> shapes.Disclosure:
+    """Return the disclosure that waits first in the inbox."""
+    inbox = await gateway.client.inbox(after=None, limit=1, wait=0)
+    found = inbox.entries[0].disclosure
+    assert found is not None
+    return found
+
+
 def _receiving(jobcentre: Gateway, reception: Reception) -> Callable[[], Awaitable[None]]:
     async def one() -> None:
-        inbox = await jobcentre.client.inbox(after=None, limit=1, wait=0)
-        outcome = await receiving.receive(jobcentre, reception, inbox.entries[0].disclosure)
+        waiting = await _first(jobcentre)
+        outcome = await receiving.receive(jobcentre, reception, waiting)
         assert outcome is receiving.Outcome.ACCEPTED, outcome
 
     return one
@@ -341,8 +350,7 @@ async def _alone(verb: str, root: Path, consent: str, small: Path, large: Path) 
 
         async def once(path: Path) -> None:
             if verb == "receive":  # the letter was sent first, so it waits first
-                inbox = await gateway.client.inbox(after=None, limit=1, wait=0)
-                await receiving.receive(gateway, reception, inbox.entries[0].disclosure)
+                await receiving.receive(gateway, reception, await _first(gateway))
                 return
             files = (Outgoing(path.name, _media_type(path), path),)
             draft = Draft(

@@ -62,8 +62,9 @@ async def test_another_text_than_was_shown_is_never_shown(
 
     def changed(*arguments: Any) -> Any:
         record = read(*arguments)
-        other = {"lang": "tr"} if broken == "lang" else {"sha256": "0" * 64}
-        return replace(record, notice=replace(record.notice, **other))
+        was = record.notice
+        other = replace(was, lang="tr") if broken == "lang" else replace(was, sha256="0" * 64)
+        return replace(record, notice=other)
 
     monkeypatch.setattr(sim.hub.records, "consent", changed)
     assert (await shown(sim, given)).status == 503

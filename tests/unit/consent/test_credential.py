@@ -65,7 +65,7 @@ def test_any_one_wrong_character_is_noticed(made: Credential, data: st.DataObjec
 def test_two_neighbours_exchanged_are_noticed(made: Credential, data: st.DataObject) -> None:
     plain = made.text.replace("-", "")
     place = data.draw(st.integers(0, len(plain) - 2))
-    first, second = plain[place : place + 2]
+    first, second = plain[place], plain[place + 1]
 
     exchanged = read(plain[:place] + second + first + plain[place + 2 :], *Purpose)
 

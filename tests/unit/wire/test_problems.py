@@ -56,7 +56,7 @@ LITERAL: dict[type[ExchangeError], tuple[int, str, str]] = {
 }
 
 
-NEXT_STEP = {
+NEXT_STEP: dict[type[ExchangeError], str] = {
     errors.Unauthenticated: "Get an access token at POST /oauth2/token and send it as "
     "Authorization: Bearer. If that route refuses, check the clock, the agency id and the "
     "registered key.",
