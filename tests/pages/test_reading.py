@@ -6,10 +6,11 @@ A72, A73, A74: nothing is left behind, and the way out is always there.
 import pytest
 from playwright.async_api import Browser
 
+from exchange.consent.credential import Purpose
 from exchange.hub.view_consent import PAGE
 from tests import needs
 from tests.pages.visitor import LANGUAGES, NEUTRAL, Visitor
-from tests.person import WRONG, consent_with_code
+from tests.person import WRONG, consent_with_code, fresh
 from tests.simulator import Simulator
 
 pytestmark = needs.chromium()
@@ -312,3 +313,19 @@ async def test_the_code_is_in_no_address(sim: Simulator, visitor: Visitor) -> No
     for address in visitor.addresses:
         assert code not in address
         assert "#" not in address
+
+
+async def test_a_code_from_a_receipt_on_her_own_phone_leaves_the_address_at_once(
+    sim: Simulator, scripted: Visitor
+) -> None:
+    code = await happened(sim)
+    log_key = fresh(Purpose.LOG_KEY).text
+
+    await scripted.page.goto(f"{sim.origin}/p/?lang=de#{code}.{log_key}")
+    await scripted.page.wait_for_function("document.getElementById('code').value")
+
+    assert scripted.page.url == f"{sim.origin}/p/?lang=de"
+    assert await scripted.page.locator("#code").input_value() == code
+    await scripted.page.locator("#code").focus()
+    await scripted.sends()
+    assert await scripted.heading() == "Ihre Einwilligung"

@@ -13,6 +13,18 @@ const replaceBy = (address) => {
 };
 const leave = () => replaceBy(html.dataset.leave);
 
+// A QR code made on her wish carries her code behind "#": into the field with it, out of the address.
+const carried = /^#([0-9a-z]{4}(?:-[0-9a-z]{4}){6})(?:\.|$)/i.exec(location.hash)?.[1];
+if (carried) {
+  history.replaceState(null, "", location.pathname + location.search);
+  const fill = () => {
+    const field = document.getElementById("code");
+    if (field) field.value = carried;
+  };
+  if (document.readyState === "loading") addEventListener("DOMContentLoaded", fill);
+  else fill();
+}
+
 let escapes = [];
 addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
