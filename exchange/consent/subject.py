@@ -12,7 +12,7 @@ from exchange.canonical import Json
 from exchange.consent.words import Power
 from exchange.errors import Malformed
 from exchange.keyid import agency_id
-from exchange.members import Members, words
+from exchange.members import FIRST_YEAR, LAST_YEAR, Members, words
 
 NAME_SIZE = 200
 """Characters of a name or a case number."""
@@ -106,12 +106,13 @@ def _guardian(entry: Members) -> GuardianFacts:
 
 
 def _day(value: object) -> date:
-    if type(value) is date:  # as TOML writes it
-        return value
+    text = value.isoformat() if type(value) is date else value  # as TOML writes it
     try:
-        found = date.fromisoformat(value) if isinstance(value, str) else None
+        found = date.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
         found = None
-    if found is None or found.isoformat() != value:
+    if found is None or found.isoformat() != text:
         raise Malformed("a date is written YYYY-MM-DD")
+    if not FIRST_YEAR <= found.year <= LAST_YEAR:
+        raise Malformed(f"a date lies from {FIRST_YEAR} to {LAST_YEAR}")
     return found

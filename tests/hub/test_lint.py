@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from exchange.canonical import digest, unb64u
+from exchange.consent.lint import lint, unreadable
+from exchange.consent.record import read_payload
 from exchange.days import days_after
+from exchange.errors import LintRefused, Malformed
 from exchange.members import write_time
 from exchange.rules import rules
 from exchange.statement import Kind, sign
@@ -161,6 +164,32 @@ async def test_what_is_void_under_another_agreement_is_refused_there(
 
     assert (rule, field) in findings_of(answer)
     assert await sim.count("consents") == 0
+
+
+@pytest.mark.parametrize("members", [row[2] for row in VOID])
+async def test_the_hub_finds_what_the_gateway_finds(
+    sim: Simulator, members: dict[str, Any]
+) -> None:
+    answer = await record(sim, members)
+
+    changed = {**payload_of(sim.signed_consent()), **members}
+    kept = {name: value for name, value in changed.items() if value is not None}
+    try:
+        found = lint(
+            read_payload(kept, Kind.CONSENT, digest=""),
+            sim.scope,
+            agreement_held=True,
+            now=sim.now,
+        )
+    except Malformed as error:
+        found = (unreadable(error),)
+    except LintRefused as error:
+        found = error.findings
+    standing = {("L10", "agreement")}  # when parties have signed is not asked here
+    expected = {(one.id, one.field) for one in found} - standing
+    if "agreement" in members:  # of an unknown agreement nothing else can be said
+        expected = set()
+    assert findings_of(answer) - standing == expected
 
 
 def test_every_rule_that_refuses_is_asked_here_or_says_where() -> None:

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.days import begin_of, day_of, end_of, last_day, moment_of, signed_on
+from exchange.days import (
+    begin_of,
+    day_of,
+    days_after,
+    end_of,
+    last_day,
+    moment_of,
+    signed_on,
+)
 
 DAYS = st.dates(date(2000, 1, 1), date(2060, 12, 31))
 
@@ -37,6 +45,28 @@ def test_every_day_contains_its_edges_and_is_printed_as_itself(day: date) -> Non
     assert day_of(end_of(day) - timedelta(seconds=1)) == day
     assert day_of(end_of(day)) == day + timedelta(days=1)
     assert last_day(end_of(day)) == day
+
+
+@pytest.mark.parametrize(
+    ("moment", "days", "after"),
+    [
+        (datetime(2026, 3, 2, 9, 40, tzinfo=UTC), 28, datetime(2026, 3, 30, 8, 40, tzinfo=UTC)),
+        (datetime(2026, 10, 1, 8, 0, tzinfo=UTC), 28, datetime(2026, 10, 29, 9, 0, tzinfo=UTC)),
+        (datetime(2028, 2, 28, 11, tzinfo=UTC), 1, datetime(2028, 2, 29, 11, tzinfo=UTC)),
+        (datetime(2026, 12, 31, 23, tzinfo=UTC), 365, datetime(2027, 12, 31, 23, tzinfo=UTC)),
+        (datetime(2026, 3, 2, 9, 40, tzinfo=UTC), 0, datetime(2026, 3, 2, 9, 40, tzinfo=UTC)),
+    ],
+)
+def test_days_later_the_clock_on_the_wall_says_the_same(
+    moment: datetime, days: int, after: datetime
+) -> None:
+    assert days_after(moment, days) == after
+    assert days_after(moment, days).tzinfo is UTC
+
+
+@given(DAYS, st.integers(0, 731))
+def test_days_after_midnight_is_midnight(day: date, days: int) -> None:
+    assert days_after(begin_of(day), days) == begin_of(day + timedelta(days=days))
 
 
 NOW = datetime(2026, 3, 2, 23, 30, 5, 700, tzinfo=UTC)  # half past midnight of 3 March in Germany

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from exchange.canonical import sha256_hex
-from exchange.consent.lint import Local, lint, unreadable
+from exchange.consent.lint import Local, lint, unreadable, unsigned
 from exchange.consent.record import ConsentRecord, Evidence, Signer
 from exchange.consent.render import notice_of
 from exchange.consent.words import (
@@ -23,7 +23,7 @@ from exchange.consent.words import (
     Role,
 )
 from exchange.days import begin_of, days_after
-from exchange.errors import Finding, Malformed
+from exchange.errors import Finding, Malformed, StatementNotAcceptable, Tampered
 from exchange.rules import rules
 from exchange.vocabulary import Body, Scope, Secrecy, UsualUses
 from tests import samples
@@ -470,6 +470,21 @@ def test_every_rule_about_consents_has_an_example() -> None:
 def test_a_record_that_cannot_be_read_is_a_finding_too() -> None:
     assert unreadable(Malformed("x", member="notice.lang")).field == "notice.lang"
     assert unreadable(Malformed("x")) == Finding("L46", "refuse", "payload")
+
+
+@pytest.mark.parametrize("member", ["releasers", "recipients"])
+def test_parties_that_are_no_agencies_break_the_rule_about_groups(member: str) -> None:
+    assert unreadable(Malformed("x", member=member)) == Finding("L01", "refuse", member)
+
+
+@pytest.mark.parametrize("step", [0, 2, 3, 4, 5, 6, 8, 9])
+def test_a_signature_that_does_not_verify_is_one_finding_whatever_is_wrong(step: int) -> None:
+    found = unsigned(StatementNotAcceptable(step=step))
+    assert found == Finding("L47", "refuse", "signatures")
+
+
+def test_the_persons_signature_is_a_finding_of_its_own() -> None:
+    assert unsigned(Tampered(step=7)) == Finding("L21", "refuse", "person_key")
 
 
 def test_findings_hold_names_of_members_and_nothing_of_the_record() -> None:

@@ -128,6 +128,18 @@ def test_findings_carry_what_the_author_needs() -> None:
     assert again.findings == found
 
 
+def test_a_statement_that_is_a_record_names_the_rule_about_its_signatures() -> None:
+    error = errors.Tampered(step=6)
+    error.findings = (Finding("L47", "refuse", "signatures"),)
+
+    problem = problems.to_problem(error)
+
+    assert problem["type"] == problems.TYPE_PREFIX + "statement-not-acceptable"
+    assert problem["detail"] == "The statement is not acceptable."
+    assert [found["id"] for found in problem["findings"]] == ["L47"]
+    assert "findings" not in problems.to_problem(errors.Tampered(step=6))
+
+
 @pytest.mark.parametrize("error", LITERAL, ids=lambda one: one.__name__)
 def test_a_problem_becomes_the_same_class_again(error: type[ExchangeError]) -> None:
     again = problems.from_problem(problems.to_problem(error()))
