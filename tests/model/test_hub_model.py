@@ -4,20 +4,13 @@ The hub is the simulator's: real files, real HTTP, real keys, its clock in the t
 closes it and opens the directory again.
 """
 
-import asyncio
-import os
-import shutil
-import tempfile
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
-    RuleBasedStateMachine,
     initialize,
     invariant,
     multiple,
@@ -31,22 +24,14 @@ from exchange.hub.admit import suspend
 from exchange.keyring.ceremony import new_document_key
 from exchange.wire import routes
 from tests.invariants import check
+from tests.model.living import CI, Living
 from tests.model.reference import Reference
 from tests.simulator import NOW, RECIPIENT, SENDER, Given, Letter, Simulator
 
 TUS = {"Tus-Resumable": "1.0.0"}
-CI = settings(
-    max_examples=25,
-    stateful_step_count=30,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    print_blob=True,
-)
-MEMORY = Path("/dev/shm")
-"""A sync costs nothing there."""
 
 
-class HubMachine(RuleBasedStateMachine):
+class HubMachine(Living[Simulator]):
     """See the module."""
 
     consents = Bundle("consents")
@@ -57,13 +42,7 @@ class HubMachine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        where = MEMORY if os.access(MEMORY, os.W_OK) else None
-        self.root = Path(tempfile.mkdtemp(dir=where, prefix="exchange-"))
-        self.runner = asyncio.Runner()
-        self.sim = Simulator(self.root)
-        self.life = self.sim.running()
-        self.run(self.life.__aenter__())
-        self.run(self.sim.arrange())
+        self.live(Simulator)
         self.model = Reference(self.sim.now)
         self.key = self.sim.offices[RECIPIENT].key
         self.model.rotate(self.key.recipient.fingerprint, revoke=False)
@@ -73,21 +52,6 @@ class HubMachine(RuleBasedStateMachine):
         self.offsets: dict[str, int] = {}
         self.recalled: set[str] = set()
         self.steps = 0
-
-    def run(self, work: Any) -> Any:
-        return self.runner.run(work)
-
-    def teardown(self) -> None:
-        if hasattr(self, "runner"):
-            self.run(self.life.__aexit__(None, None, None))
-            self.runner.close()
-            shutil.rmtree(self.root)
-
-    @rule()
-    def restart(self) -> None:
-        self.run(self.life.__aexit__(None, None, None))
-        self.life = self.sim.running()
-        self.run(self.life.__aenter__())
 
     # Time
 
@@ -256,7 +220,7 @@ class HubMachine(RuleBasedStateMachine):
 
     @invariant()
     def everything_is_as_the_reference_says(self) -> None:
-        if not hasattr(self, "runner"):
+        if not self.lives:
             return
         self.steps += 1
         assert check(self.sim.home, now=self.sim.now) == []

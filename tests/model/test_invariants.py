@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.asking import ask
 from tests.invariants import check
 from tests.simulator import NOW, PLAINTEXT, Simulator
 
@@ -33,6 +34,8 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
             assert (await sim.withdraw(consent)).status in {200, 201}
             letter = await sim.sent()
             await sim.collect(letter)
+            await ask(sim)
+            await sim.sent(request=(await ask(sim))["request"])
 
     asyncio.run(live())
     return root / "hub"
@@ -127,6 +130,7 @@ VIOLATIONS: dict[str, tuple[str, ...]] = {
         "DELETE FROM log_event WHERE chain IS NULL",
     ),
     "I10 no effect": ("DELETE FROM erasures",),
+    "I10 request": ("UPDATE requests SET agency = 'youth-c'",),
     "I11 gap": ("UPDATE log_chain SET next_n = next_n + 1",),
     "I11 order": ("UPDATE log_event SET n = n + 100 WHERE kind = 'disclosure-stored'",),
     "I11 early": (
@@ -140,6 +144,7 @@ VIOLATIONS: dict[str, tuple[str, ...]] = {
     "I14 statement": (
         "UPDATE disclosure_recipients SET acknowledgement = NULL WHERE result = 'accepted'",
     ),
+    "I14 sealed part": ("UPDATE requests SET statement = x'00' WHERE answered_at IS NOT NULL",),
     "I15 about nothing": (
         "INSERT INTO notices VALUES ('x', 'jobcentre-a', 'disclosure', NULL, 'nothing', "
         "'waiting', 0, '2026-03-03', '2026-03-03', NULL)",
@@ -163,7 +168,7 @@ VIOLATIONS: dict[str, tuple[str, ...]] = {
     "I20 not asked": ("UPDATE erasures SET recipient = 'youth-c'",),
     "I20 needless": (
         "INSERT INTO erasures SELECT 'x', consent, 'youth-c', 'withdrawn', stored_at, stored_at, "
-        f"NULL, NULL, NULL, NULL, NULL, NULL FROM disclosures WHERE id = {STORED}",
+        f"{', '.join(['NULL'] * 8)} FROM disclosures WHERE id = {STORED}",
     ),
     "I20 closed": ("UPDATE erasures SET answered_at = '2026-03-04'",),
 }
