@@ -281,6 +281,7 @@ def _effects(rest: AtRest) -> Iterator[tuple[str, str, str]]:
         "disclosures d ON d.id = r.disclosure WHERE r.collected_at IS NOT NULL",
         "disclosure-acknowledged": "SELECT d.digest, r.agency FROM disclosure_recipients r JOIN "
         "disclosures d ON d.id = r.disclosure WHERE r.acknowledged_at IS NOT NULL",
+        "request-made": "SELECT digest, agency FROM requests",
         "erasure-asked": "SELECT id, recipient FROM erasures",
         "erasure-confirmed": "SELECT id, recipient FROM erasures WHERE answered_at IS NOT NULL",
         "key-statement": "SELECT CAST(statement AS TEXT), agency FROM key_statements UNION ALL "
@@ -299,14 +300,18 @@ def _logged(rest: AtRest) -> Iterator[tuple[str, str, str]]:
         "agreement-ended": "agreement",
         "consent-recorded": "consent",
         "consent-withdrawn": "consent",
+        "request-made": "request",
         "erasure-asked": "erasure",
         "erasure-confirmed": "erasure",
     }
     nobody = {"agreement-ended", "consent-withdrawn", "disclosure-ended"}
+    asked = set(rest.ids("SELECT digest FROM requests"))
     for event in rest.events():
         kind = event["kind"]
         if kind in {"disclosure-refused", "receipt-reissued"}:
             continue  # a refusal has no effect, and a code is replaced without a trace
+        if kind == "request-made" and event["request"] not in asked:
+            continue  # forgotten ninety days after its deadline
         who = "" if kind in nobody else event["to"] if kind == "erasure-asked" else event["by"]
         yield kind, event[about.get(kind, "manifest")], who
     for row in rest.all(
@@ -367,6 +372,10 @@ def i14_states(rest: AtRest) -> Iterator[Finding]:
             yield Finding("I14", f"{row['state']} does not fit", row["id"])
         if any((one["result"] is None) != (one["acknowledgement"] is None) for one in fates):
             yield Finding("I14", "an answer without its statement", row["id"])
+    sealed = rest.ids(
+        "SELECT id FROM requests WHERE answered_at IS NOT NULL AND statement IS NOT NULL"
+    )
+    yield from named("I14", "a request that is answered and still has its sealed part", sealed)
 
 
 def i15_notices(rest: AtRest) -> Iterator[Finding]:
@@ -378,12 +387,13 @@ def i15_notices(rest: AtRest) -> Iterator[Finding]:
     )
     yield from named("I15", "a notice about nothing", causeless)
     unasked = rest.ids(
-        "SELECT n.id FROM notices n WHERE n.kind IN ('erasure', 'erasure-reminder') AND NOT EXISTS "
+        "SELECT n.id FROM notices n WHERE n.kind LIKE 'erasure%' AND NOT EXISTS "
         "(SELECT 1 FROM erasures e WHERE e.consent = n.consent AND e.recipient = n.agency)"
     )
     yield from named("I15", "a notice about no erasure", unasked)
     doubled = rest.ids(
-        "SELECT min(id) FROM notices GROUP BY agency, kind, consent, disclosure HAVING count(*) > 1"
+        "SELECT min(id) FROM notices WHERE kind NOT IN ('request', 'overdue') "
+        "GROUP BY agency, kind, consent, disclosure HAVING count(*) > 1"
     )
     yield from named("I15", "two notices of one thing", doubled)
     undone = rest.ids("SELECT id FROM notices WHERE (state = 'waiting') <> (done_at IS NULL)")
@@ -408,9 +418,9 @@ def i20_erasure_duty(rest: AtRest) -> Iterator[Finding]:
     yield from named("I20", "a recipient that was never asked to erase", unasked)
     needless = rest.ids(
         "SELECT e.id FROM erasures e JOIN consents c ON c.digest = e.consent WHERE c.ended_why IS "
-        "NULL OR c.ended_why = 'agreement' OR NOT EXISTS (SELECT 1 FROM disclosures d JOIN "
-        "disclosure_recipients r ON r.disclosure = d.id WHERE d.consent = e.consent AND "
-        "r.agency = e.recipient AND r.collected_at IS NOT NULL)"
+        "NULL OR c.ended_why = 'agreement' OR e.passed_on_by IS NULL AND NOT EXISTS "
+        "(SELECT 1 FROM disclosures d JOIN disclosure_recipients r ON r.disclosure = d.id "
+        "WHERE d.consent = e.consent AND r.agency = e.recipient AND r.collected_at IS NOT NULL)"
     )
     yield from named("I20", "somebody asked to erase what it never had", needless)
     closed = rest.ids(
