@@ -61,6 +61,9 @@ def _register(
     if consents.find(conn, consent) is None:  # locks it; it may have been erased meanwhile
         raise NotFound
     now = hub.clock()
-    repeat.claim(conn, once, now=now)
+    # An answer that was lost is asked for again, perhaps late: it must not bring back a code that
+    # was replaced or revoked since.
+    if not repeat.claim(conn, once, now=now):
+        return
     if credentials.replace(conn, consent, digest):
         log.record(conn, chain, event.receipt_reissued(at=now, by=caller, consent=consent))

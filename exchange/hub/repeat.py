@@ -26,8 +26,11 @@ class Once:
     """Labelled digest of method, route, id and body, 32 bytes."""
 
 
-def claim(conn: Connection, once: Once | None, *, now: datetime) -> None:
+def claim(conn: Connection, once: Once | None, *, now: datetime) -> bool:
     """Remember what `once` was used for, in the unit of work that does it.
+
+    Returns False for a repetition. A record's own id mostly makes that harmless; where there is
+    none, nothing must be done a second time.
 
     Called after it is known that the caller may know the object, so that a reused key tells
     nothing about objects of others.
@@ -35,5 +38,6 @@ def claim(conn: Connection, once: Once | None, *, now: datetime) -> None:
     Raises:
         KeyReused: the key was used for another request.
     """
-    if once is not None:
-        idempotency.claim(conn, once.agency, once.key, once.request, until=now + KEPT)
+    if once is None:
+        return True
+    return idempotency.claim(conn, once.agency, once.key, once.request, until=now + KEPT)

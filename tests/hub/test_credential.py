@@ -120,6 +120,35 @@ async def test_a_repetition_changes_nothing_and_is_logged_once(sim: Simulator) -
     assert len(await sim.log("receipt-reissued")) == 1
 
 
+async def test_a_late_repetition_does_not_bring_back_a_code_that_was_replaced(
+    sim: Simulator,
+) -> None:
+    given, first, second = await sim.consent(), fresh(), fresh()
+
+    async def ask_for_the_first() -> int:
+        body, key = {"credential": first.digest}, {"Idempotency-Key": "once"}
+        answer = await sim.call(SENDER, routes.POST_CREDENTIAL, id=given.id, json=body, headers=key)
+        return answer.status
+
+    assert await ask_for_the_first() == 200
+    await reissue(sim, given, credential=second.digest)
+
+    assert await ask_for_the_first() == 200
+
+    assert await view(sim.hub, first.text) is None
+    assert await view(sim.hub, second.text) is not None
+    assert len(await sim.log("receipt-reissued")) == 2
+
+
+async def test_a_repeated_revocation_is_logged_once(sim: Simulator) -> None:
+    given, _ = await consent_with_code(sim)
+    for _ in range(2):
+        key = {"Idempotency-Key": "revoked"}
+        await sim.call(SENDER, routes.POST_CREDENTIAL, id=given.id, json={}, headers=key)
+
+    assert len(await sim.log("receipt-reissued")) == 1
+
+
 async def test_a_key_used_for_another_request_is_refused(sim: Simulator) -> None:
     given = await sim.consent()
     key = {"Idempotency-Key": "once"}
