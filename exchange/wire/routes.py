@@ -186,7 +186,7 @@ POST_CONSENT = Operation(
     status=201,
     body=shapes.ConsentGiven,
     body_limit=LARGE_STATEMENT_LIMIT,
-    problems=(409, 413, 415, 422),
+    problems=(403, 409, 413, 415, 422),
     creates=True,
 )
 CONSENTS = Operation(
@@ -258,7 +258,7 @@ POST_DRAFT = Operation(
     status=201,
     body=person.DraftGiven,
     body_limit=LARGE_STATEMENT_LIMIT,
-    problems=(409, 413, 415, 422),
+    problems=(403, 409, 413, 415, 422),
     creates=True,
 )
 GET_DRAFT = Operation(
