@@ -14,7 +14,15 @@ from exchange.consent import own_key
 from exchange.consent.draft import STAND_IN_KEY, Fixed, fix, read_draft
 from exchange.consent.own_key import OwnSignature
 from exchange.consent.record import ConsentRecord
-from exchange.errors import LintRefused, Malformed, NotFound, NotPermitted, TooLarge, TooMany
+from exchange.errors import (
+    Conflict,
+    LintRefused,
+    Malformed,
+    NotFound,
+    NotPermitted,
+    TooLarge,
+    TooMany,
+)
 from exchange.hub import opened, repeat
 from exchange.hub.parts import Hub
 from exchange.hub.record_consent import agreed, check
@@ -70,7 +78,8 @@ async def keep_draft(
         Malformed: not a draft of an electronic consent.
         NotPermitted: the operator admits no consents with a person's own key.
         LintRefused: signed as it is, it would break rules; or another agency collects it.
-        Conflict: its id or invitation was used before.
+        Conflict: its id or invitation was used before, or this repeats a request whose draft is
+            gone since.
         TooMany: too many of this caller wait.
     """
     if not hub.rules.electronic:
@@ -87,7 +96,7 @@ def _keep(
     record, encoded, invitation = given
     now = hub.clock()
     _fixed(conn, hub, record, at=now.replace(microsecond=0))
-    repeat.claim(conn, once, now=now)
+    asked_first = repeat.claim(conn, once, now=now)
     new = Draft(
         id=record.id,
         agency=record.collected_by,
@@ -97,6 +106,8 @@ def _keep(
         draft=encoded,
     )
     kept = drafts.add(conn, new, now=now)
+    if kept is new and not asked_first:  # it has been here and is gone; that stays so
+        raise Conflict
     if drafts.count(conn, record.collected_by) > MOST_WAITING:
         raise TooMany
     return kept
@@ -230,7 +241,7 @@ def _ready(
 ) -> tuple[Draft, Fixed] | None:
     """Return a draft as it would be signed at `at` with `key`, if that would be a consent."""
     kept = opened.draft(conn, code_text, now=hub.clock())
-    if kept is None:
+    if kept is None or not hub.rules.electronic:  # switched off since: it would not be recorded
         return None
     try:
         return kept, _fixed(conn, hub, read_draft(kept.draft), at=at, key=key)

@@ -149,6 +149,21 @@ async def test_the_same_draft_again_gets_the_first_answer(sim: Simulator) -> Non
     assert await sim.count("drafts") == 1
 
 
+async def test_a_late_repetition_does_not_bring_back_a_draft_that_is_gone(sim: Simulator) -> None:
+    payload = draft(sim)
+    body = {"draft": written(payload), "invitation": fresh(Purpose.INVITATION).digest}
+    key = {"Idempotency-Key": "once"}
+    for _ in range(2):
+        kept = await sim.call(SENDER, routes.POST_DRAFT, json=body, headers=key)
+        assert kept.status == 201
+    await sim.call(SENDER, routes.DELETE_DRAFT, id=payload["id"])
+
+    again = await sim.call(SENDER, routes.POST_DRAFT, json=body, headers=key)
+
+    assert again.status == 409
+    assert await sim.count("drafts") == 0
+
+
 async def test_an_id_or_invitation_is_used_once(sim: Simulator) -> None:
     payload, invitation = draft(sim), fresh(Purpose.INVITATION)
     body = {"draft": written(payload), "invitation": invitation.digest}
@@ -349,6 +364,20 @@ async def test_when_the_agreement_has_ended_there_is_nothing_to_sign(sim: Simula
 
     assert await open_draft(sim.hub, invitation) is None
     assert not await sign_draft(sim.hub, invitation, to_sign=said, signature=key.sign(said))
+    assert (await state(sim, payload["id"])).json["state"] == "waiting"
+
+
+async def test_where_persons_consent_no_more_there_is_nothing_to_sign(sim: Simulator) -> None:
+    payload, key = draft(sim), OwnKey()
+    _, invitation = await upload(sim, payload)
+    shown = await open_draft(sim.hub, invitation)
+    assert shown is not None
+    said = await prepare(sim.hub, invitation, at=shown.at, person_key=key.public)
+    assert said is not None
+    switched_off = replace(sim.hub, rules=replace(sim.hub.rules, electronic=False))
+
+    assert await open_draft(switched_off, invitation) is None
+    assert not await sign_draft(switched_off, invitation, to_sign=said, signature=key.sign(said))
     assert (await state(sim, payload["id"])).json["state"] == "waiting"
 
 
