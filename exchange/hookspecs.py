@@ -81,6 +81,8 @@ class DocumentFile:
     """64 lowercase hex digits, verified by the gateway."""
     path: Path
     """Where the content lies; read only, gone when the conversion ends."""
+    third_party: bool = False
+    """Whether it also tells of other persons, inseparably: nobody may use that (§ 67d SGB X)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +110,9 @@ class DocumentPackage:
     """Words of the sender for the reader; empty when there are none."""
     reference: str = ""
     """The sender's file number; empty when there is none."""
+    notice: str = ""
+    """Notice on purpose and secrecy that the law puts before the documents (§ 78 SGB X), in lines;
+    empty when none is due. Show it first. The gateway lays it beside what `convert` has written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -17,14 +17,25 @@ from exchange.wire.acknowledgement import Acknowledgement, Reason, Result
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """What an accepted disclosure became here."""
+
+    folder: str
+    """Its name in the spool."""
+    files: tuple[Delivered, ...]
+    """What came with it, so that it is known when it is sent on."""
+    purpose_binding: str | None
+    """SHA-256 of the notice on purpose and secrecy, where one is due to this agency."""
+
+
 async def decide_answer(
     gateway: Gateway,
     received: Received,
     result: Result,
     reason: Reason | None = None,
     *,
-    folder: str | None = None,
-    files: tuple[Delivered, ...] = (),
+    handed: Handed | None = None,
 ) -> Received:
     """Sign what became of a disclosure, and persist it; nothing is sent yet.
 
@@ -35,8 +46,7 @@ async def decide_answer(
         received: as it stands.
         result: accepted, rejected or quarantined.
         reason: None exactly when accepted.
-        folder: name in the spool, when accepted.
-        files: what came with it, so that it is known when it is sent on.
+        handed: what it became, when accepted.
     """
     answer = Acknowledgement(
         id=str(uuid.uuid4()),
@@ -45,15 +55,17 @@ async def decide_answer(
         manifest=received.digest,
         result=result,
         reason=reason,
+        purpose_binding=None if handed is None else handed.purpose_binding,
     )
     decided = replace(
         received,
         state=Receiving.DECIDED,
-        folder=folder,
+        folder=None if handed is None else handed.folder,
         result=result.value,
         reason=None if reason is None else reason.value,
         acknowledgement=sign(Kind.ACKNOWLEDGEMENT, answer.payload(), gateway.identity),
     )
+    files = () if handed is None else handed.files
     await gateway.state.write(arrivals.decide_received, decided, files)
     gateway.origins.note(files)
     return decided

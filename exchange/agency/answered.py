@@ -4,12 +4,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from exchange import canonical, jws
 from exchange.agency import tables
+from exchange.agency.arrivals import context_in
 from exchange.agency.home import Home
-from exchange.envelope.manifest import Context, read_context
 from exchange.sqlite_file import reader_engine
-from exchange.statement import LARGEST
 
 
 def by_request(home: Home, *, since: datetime) -> dict[str, list[str]]:
@@ -28,7 +26,7 @@ def by_request(home: Home, *, since: datetime) -> dict[str, list[str]]:
     try:
         with engine.connect() as connection:
             for manifest in _manifests(connection, since):
-                context = _context(manifest)
+                context = context_in(manifest)
                 if context.request is not None:
                     found.setdefault(context.request, []).append(context.id)
     finally:
@@ -44,8 +42,3 @@ def _manifests(conn: Connection, since: datetime) -> list[bytes]:
         .order_by(tables.received.c.seen_at)
     )
     return list(conn.execute(query).scalars())
-
-
-def _context(manifest: bytes) -> Context:
-    payload = canonical.loads(canonical.unb64u(jws.read(manifest).payload), limit=LARGEST)
-    return read_context(canonical.unb64u(payload["context"]))

@@ -7,21 +7,26 @@ writes a few bytes.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final, Literal, TypeAlias
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
+from exchange import canonical, jws
 from exchange.agency import tables
 from exchange.agency.built import added_once, by_id, put
 from exchange.agency.state import Delivered, Received, Receiving
+from exchange.envelope.manifest import Context, read_context
 from exchange.prepared import Prepared
+from exchange.statement import LARGEST
 
 Evidence: TypeAlias = Literal["manifest", "contents", "acknowledgement"]
 EVIDENCE: Final[tuple[Evidence, ...]] = ("manifest", "contents", "acknowledgement")
 """Bytes that prove what was received and answered; each is written once."""
 
+KEPT_DELIVERED: Final = timedelta(days=2 * 365)
+"""How long after its end the digests of a disclosure's files are known here."""
 OPEN: Final = (Receiving.COLLECTED, Receiving.OPENED, Receiving.DECIDED)
 """States in which a received disclosure is not finished."""
 
@@ -70,6 +75,28 @@ def whole(conn: Connection, received: Received) -> Received:
     kept: dict[str, Any] = {row.kind: row.data for row in rows}
     header = select(tables.headers.c.header).where(tables.headers.c.digest == received.digest)
     return replace(received, header=conn.execute(header).scalar_one_or_none(), **kept)
+
+
+def accepted(conn: Connection, disclosure_id: str) -> Context | None:
+    """Return what the manifest of a disclosure says that was accepted here and not erased since."""
+    query = (
+        select(tables.evidence.c.data)
+        .join(tables.received, tables.received.c.digest == tables.evidence.c.digest)
+        .where(
+            tables.received.c.id == disclosure_id,
+            tables.received.c.result == "accepted",
+            tables.received.c.state.in_([Receiving.DECIDED.value, Receiving.DONE.value]),
+            tables.evidence.c.kind == "manifest",
+        )
+    )
+    manifest = conn.execute(query).scalar_one_or_none()
+    return None if manifest is None else context_in(manifest)
+
+
+def context_in(manifest: bytes) -> Context:
+    """Return the context of a manifest that was verified when it was received."""
+    payload = canonical.loads(canonical.unb64u(jws.read(manifest).payload), limit=LARGEST)
+    return read_context(canonical.unb64u(payload["context"]))
 
 
 def put_received(conn: Connection, received: Received, *new: Evidence) -> None:
@@ -134,8 +161,11 @@ def forget_seen(conn: Connection, now: datetime) -> None:
     """Shorten what is over: the evidence stays, the seen-set ends with `keep_until`.
 
     Only documents that ended unread are forgotten; of the others the signed manifest, the list
-    of contents and the acknowledgement are this agency's evidence.
+    of contents and the acknowledgement are this agency's evidence. Which files came with them is
+    known for two years more.
     """
+    old = select(tables.received.c.id).where(tables.received.c.keep_until < now - KEPT_DELIVERED)
+    conn.execute(delete(tables.delivered).where(tables.delivered.c.id.in_(old)))
     over = select(tables.received.c.digest).where(
         tables.received.c.state == Receiving.ENDED.value, tables.received.c.keep_until < now
     )

@@ -4,6 +4,7 @@ The adapter gets the document and what people read about it, never a key, a stat
 document. Whatever goes wrong there sets this one document aside.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,10 +15,12 @@ from exchange.agency import spool
 from exchange.agency.examine import Examined
 from exchange.agency.intake import Intake, folder_name
 from exchange.agency.leash import Adapter, Started
+from exchange.agency.part import Parted
 from exchange.agency.parts import Gateway
 from exchange.agency.records import KnownAgreement
 from exchange.agency.settings import GatewaySettings
-from exchange.envelope.opening import Opened
+from exchange.consent import binding
+from exchange.durable import write_bytes_durably
 from exchange.hookspecs import (
     EVERY_CHARACTER,
     Capabilities,
@@ -94,21 +97,26 @@ async def convert(
     gateway: Gateway,
     reception: Reception,
     examined: Examined,
-    opened: Opened,
+    parted: Parted,
     collected_at: datetime,
 ) -> str:
     """Convert an opened document into the empty folder that waits for it in the spool.
 
-    Durable when it returns, under a name the back office does not look at. Returns the name that
-    the folder gets when the answer is signed.
+    Durable when it returns, under a name the back office does not look at. The notice on purpose
+    and secrecy lies there too, whatever the adapter makes of it. Returns the name that the folder
+    gets when the answer is signed.
 
     Raises:
         Quarantined: the adapter could not, with the reason.
         Unavailable: no worker can be had now; nothing is decided.
     """
-    package = await _package(gateway, reception, examined, opened, collected_at)
+    package = await _package(gateway, reception, examined, parted, collected_at)
     target = spool.converted(gateway.home, package.disclosure_id)
     await reception.intake.convert(package, target)
+    if parted.notice is not None:
+        await asyncio.to_thread(
+            write_bytes_durably, target / binding.NAME, parted.notice, replace=True
+        )
     return folder_name(package)
 
 
@@ -116,7 +124,7 @@ async def _package(
     gateway: Gateway,
     reception: Reception,
     examined: Examined,
-    opened: Opened,
+    parted: Parted,
     collected_at: datetime,
 ) -> DocumentPackage:
     context = examined.manifest.context
@@ -139,11 +147,13 @@ async def _package(
                 size=file.size,
                 sha256=file.sha256,
                 path=file.path,
+                third_party=file.third_party,
             )
-            for file in opened.files
+            for file in parted.documents.files
         ),
-        remark=opened.contents.remark or "",
-        reference=opened.contents.reference or "",
+        remark=parted.documents.contents.remark or "",
+        reference=parted.documents.contents.reference or "",
+        notice=(parted.notice or b"").decode("utf-8"),
     )
 
 

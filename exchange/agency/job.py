@@ -162,10 +162,12 @@ def request_line(token: str, package: DocumentPackage) -> bytes:
             "sent_at": package.sent_at.isoformat(),
             "collected_at": package.collected_at.isoformat(),
             "files": [
-                [file.name, file.media_type, file.size, file.sha256] for file in package.files
+                [file.name, file.media_type, file.size, file.sha256, file.third_party]
+                for file in package.files
             ],
             "remark": package.remark,
             "reference": package.reference,
+            "notice": package.notice,
         }
     )
 
@@ -184,8 +186,15 @@ def read_request(line: bytes, folder: Path) -> tuple[str, DocumentPackage]:
     for member in ("sent_at", "collected_at"):
         found[member] = datetime.fromisoformat(found[member])
     found["files"] = tuple(
-        DocumentFile(name=name, media_type=media_type, size=size, sha256=sha256, path=folder / name)
-        for name, media_type, size, sha256 in found["files"]
+        DocumentFile(
+            name=name,
+            media_type=media_type,
+            size=size,
+            sha256=sha256,
+            path=folder / name,
+            third_party=third_party,
+        )
+        for name, media_type, size, sha256, third_party in found["files"]
     )
     return token, DocumentPackage(**found)
 

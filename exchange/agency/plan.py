@@ -11,21 +11,21 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from exchange.agency.asked import find_asked
+from exchange.agency.onward import Origin, origins_of
 from exchange.agency.origins import size_of
 from exchange.agency.parts import Gateway
 from exchange.agency.records import KnownAgreement, KnownConsent
-from exchange.agency.state import Delivered
 from exchange.agreement.record import Release
-from exchange.consent import decision
+from exchange.consent import binding, decision
 from exchange.consent.decision import Asked, Deny, decide
-from exchange.envelope.contents import Contents, Entry, Letter, Onward, unsuitable
+from exchange.envelope.contents import Contents, Entry, Letter, unsuitable
 from exchange.envelope.manifest import Terms
 from exchange.envelope.names import distinct
 from exchange.envelope.sealing import Outgoing
 from exchange.errors import Malformed, NotCovered, NotFound
 from exchange.keyring.directory import Accepted
 from exchange.statement import seconds
-from exchange.vocabulary import Secrecy, secrecy
+from exchange.vocabulary import Scope, Secrecy
 from exchange.wire import shapes
 
 _NOTHING = "0" * 64
@@ -44,13 +44,16 @@ class Draft:
     recipients: tuple[str, ...]
     category: str
     secrecy: Secrecy | None = None
-    """None means the lowest class that the category and this agency's own secrecy admit."""
+    """None means the lowest class that is not below the category's, the one that this agency's
+    own secrecy demands, and those of the documents passed on."""
     remark: str | None = None
     reference: str | None = None
     replaces: str | None = None
     """Id of the disclosure that this sends again."""
     answers: str | None = None
     """Id of the request that this answers."""
+    onward_of: tuple[str, ...] = ()
+    """Ids of disclosures of other agencies of which this passes on something."""
     seen_by_person: bool = False
     """Whether the person has seen these very files and said yes."""
 
@@ -63,6 +66,7 @@ class Plan:
     keys: tuple[Accepted, ...]
     """One per recipient."""
     files: tuple[Outgoing, ...]
+    """First the notice on purpose and secrecy, where one is due; then those of the draft."""
     letter: Letter
 
 
@@ -72,7 +76,8 @@ async def plan(gateway: Gateway, draft: Draft, recipients: Sequence[str]) -> Pla
     Raises:
         NotCovered: with every reason of the decision.
         Held: a recipient's key is not to be trusted.
-        Malformed: the recipient cannot take these files, or the draft lacks something.
+        Malformed: the recipient cannot take these files, or the draft lacks something: such as
+            from which disclosure of another agency a file is passed on.
         NotFound: this agency knows no such consent.
     """
     now = gateway.clock()
@@ -86,11 +91,12 @@ async def plan(gateway: Gateway, draft: Draft, recipients: Sequence[str]) -> Pla
     if agreement is None:
         raise NotCovered((decision.Reason.AGREEMENT.value,))
     keys = [await gateway.partners.key_of(agency, now=now) for agency in sorted(recipients)]
-    terms = _terms(gateway, draft, consent, agreement, now)
+    origins = await origins_of(gateway, draft.files, draft.onward_of)
+    terms = _terms(gateway, draft, consent, agreement, origins, now)
     if draft.answers is not None:
         terms = replace(terms, request=_answered(gateway, draft, draft.answers, recipients))
-    brought = await gateway.origins.of(draft.files)
-    await _decide(gateway, terms, keys, consent, brought)
+    asked = _asked(terms, keys, origins)
+    await _decide(gateway, asked, consent)
     _check_release(gateway, draft, agreement, recipients)
     for key in keys:
         _check_capabilities(gateway, key.statement.agency, draft.files)
@@ -99,14 +105,10 @@ async def plan(gateway: Gateway, draft: Draft, recipients: Sequence[str]) -> Pla
         subject=None if subject is None else subject.get("subject"),
         remark=draft.remark,
         reference=draft.reference,
-        onward_of=tuple(
-            sorted(
-                {Onward(file.id, file.sender, secrecy(file.secrecy)) for file in brought},
-                key=lambda onward: onward.disclosure,
-            )
-        ),
+        onward_of=tuple(origin.stated() for origin in origins),
     )
-    return Plan(terms=terms, keys=tuple(keys), files=draft.files, letter=letter)
+    files = (*_notice(gateway, asked, agreement.scope), *draft.files)
+    return Plan(terms=terms, keys=tuple(keys), files=files, letter=letter)
 
 
 def _terms(
@@ -114,12 +116,14 @@ def _terms(
     draft: Draft,
     consent: KnownConsent,
     agreement: KnownAgreement,
+    origins: Sequence[Origin],
     now: datetime,
 ) -> Terms:
     try:
         floor = agreement.scope.floor(gateway.agency, draft.category)
     except Malformed:
         raise NotCovered((decision.Reason.CATEGORY.value,)) from None
+    lowest = max([floor, *(origin.secrecy for origin in origins)])
     # A disclosure never outlives its consent; of one about to end, it lives as long as that.
     exp = min(now + gateway.settings.life, consent.record.valid_until)
     return Terms(
@@ -129,7 +133,7 @@ def _terms(
         consent=consent.record.digest,
         purpose=consent.record.purpose.code,
         category=draft.category,
-        secrecy=draft.secrecy if draft.secrecy is not None else floor,
+        secrecy=draft.secrecy if draft.secrecy is not None else lowest,
         iat=seconds(now),
         exp=max(seconds(exp), seconds(now) + 1),  # an ended one is denied below, with its reason
         replaces=draft.replaces,
@@ -146,14 +150,8 @@ def _answered(gateway: Gateway, draft: Draft, request_id: str, recipients: Seque
     return request.digest
 
 
-async def _decide(
-    gateway: Gateway,
-    terms: Terms,
-    keys: Sequence[Accepted],
-    consent: KnownConsent,
-    brought: Sequence[Delivered],
-) -> None:
-    asked = Asked(
+def _asked(terms: Terms, keys: Sequence[Accepted], origins: Sequence[Origin]) -> Asked:
+    return Asked(
         consent=terms.consent,
         sender=terms.sender,
         recipients=frozenset(key.statement.agency for key in keys),
@@ -161,16 +159,24 @@ async def _decide(
         category=terms.category,
         secrecy=terms.secrecy,
         exp=datetime.fromtimestamp(terms.exp, UTC),
-        onward=tuple(
-            decision.Onward(sender=file.sender, secrecy=secrecy(file.secrecy), collected=True)
-            for file in brought
-        ),
+        onward=tuple(origin.asked() for origin in origins),
     )
+
+
+async def _decide(gateway: Gateway, asked: Asked, consent: KnownConsent) -> None:
     now = gateway.clock()
     standing = await gateway.records.standing(asked, consent, now=now)
     decided = decide(asked, consent.record, standing, now=now)
     if isinstance(decided, Deny):
         raise NotCovered(tuple(reason.value for reason in decided.reasons))
+
+
+def _notice(gateway: Gateway, asked: Asked, scope: Scope) -> Sequence[Outgoing]:
+    """Return the notice on purpose and secrecy, for whoever is no body of § 35 SGB I."""
+    if not binding.is_due(scope, asked.recipients):
+        return ()
+    text = binding.notice(asked, scope, lang=gateway.settings.language)
+    return (Outgoing(binding.NAME, binding.MEDIA_TYPE, text),)
 
 
 def _check_release(

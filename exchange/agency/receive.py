@@ -18,6 +18,7 @@ from exchange.agency import answer, arrivals, examine, fetch, hand_over, spool, 
 from exchange.agency.examine import Examined, Rejected
 from exchange.agency.fetch import Payload
 from exchange.agency.hand_over import Reception
+from exchange.agency.part import Parted, part
 from exchange.agency.parts import Gateway
 from exchange.agency.state import Delivered, Received, Receiving
 from exchange.agency.threads import off_loop
@@ -185,7 +186,8 @@ async def _open(
         return await _reject(gateway, collected, Reason.UNREADABLE)
     except NotFound:
         return await _end(gateway, collected)
-    aside = _refused_by(reception, opened)  # 14
+    parted = await part(gateway, examined, opened)
+    aside = _refused_by(reception, parted)  # 14
     denied = await _decided_again(gateway, collected, examined, opened)  # 15
     if denied - {Denied.ONWARD}:
         return await _end(gateway, collected)
@@ -199,15 +201,17 @@ async def _open(
         return await _set_aside(gateway, known, Reason.NOT_ACCEPTED, ", ".join(aside) or "onward")
     try:
         folder = await hand_over.convert(  # 17
-            gateway, reception, examined, opened, collected.collected_at or gateway.clock()
+            gateway, reception, examined, parted, collected.collected_at or gateway.clock()
         )
     except Quarantined as failed:
         reason = Reason.MALFORMED if failed.reason == Reason.MALFORMED else Reason.INTAKE
         return await _set_aside(gateway, known, reason, failed.reason)
-    files = _delivered(known, examined, opened)
-    decided = await answer.decide_answer(  # 18
-        gateway, known, Result.ACCEPTED, folder=folder, files=files
+    handed = answer.Handed(
+        folder=folder,
+        files=_delivered(known, examined, parted.documents),
+        purpose_binding=parted.confirmed,
     )
+    decided = await answer.decide_answer(gateway, known, Result.ACCEPTED, handed=handed)  # 18
     await answer.finish(gateway, decided)
     return Outcome.ACCEPTED
 
@@ -238,11 +242,13 @@ def _open_once(
     return opened
 
 
-def _refused_by(reception: Reception, opened: Opened) -> Sequence[str]:
-    """Step 14: return why the published capabilities do not admit these files."""
+def _refused_by(reception: Reception, parted: Parted) -> Sequence[str]:
+    """Step 14: return why these files are not taken: one of `unsuitable`, or no notice."""
+    if parted.missing:
+        return ("purpose-binding",)
     alphabet = reception.capabilities.name_alphabet
     return unsuitable(
-        opened.contents,
+        parted.documents.contents,
         media_types=reception.capabilities.media_types,
         max_size=reception.capabilities.max_size,
         name_alphabet=None if alphabet == EVERY_CHARACTER else alphabet,

@@ -110,6 +110,7 @@ def send(  # noqa: PLR0913  # each is an option of its own
     third_party: bool = False,
     replaces: str | None = None,
     answers: str | None = None,
+    onward_of: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     home: Home = Path(),
     passphrase_fd: Descriptor = None,
     demo: Demo = False,
@@ -130,8 +131,8 @@ def send(  # noqa: PLR0913  # each is an option of its own
     category
         Kind of document, a code of the agreement's vocabulary such as `rent-arrears-letter`.
     secrecy
-        Secrecy class, if higher than the category demands: personal, social, professional or
-        entrusted.
+        Secrecy class, if higher than category, office and documents passed on demand: personal,
+        social, professional or entrusted.
     remark_file
         File with words for the reader; `-` reads them from standard input.
     reference_file
@@ -146,6 +147,9 @@ def send(  # noqa: PLR0913  # each is an option of its own
         Id of the disclosure that this sends again.
     answers
         Id of the partner's request that this answers; `exchange requests list` shows it.
+    onward_of
+        Id of a disclosure of another agency of which you pass something on, whole or in part;
+        repeat the option for several. The consent must name that agency in `onward_from`.
     """
     from exchange.agency.plan import Draft
     from exchange.agency.send import Watched, resume, sweep_outgoing
@@ -164,6 +168,7 @@ def send(  # noqa: PLR0913  # each is an option of its own
         replaces=replaces,
         answers=answers,
         seen_by_person=seen_by_person,
+        onward_of=onward_of,
     )
 
     async def work() -> None:

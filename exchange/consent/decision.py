@@ -24,6 +24,8 @@ class Onward:
     """The class it came with."""
     collected: bool
     """Whether the one who asks has really collected it; known to that gateway only."""
+    purpose: str | None = None
+    """What it was given for; known to the gateway that collected it, None elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +132,7 @@ def decide(
         Reason.PURPOSE: asked.purpose != consent.purpose.code,
         Reason.CATEGORY: asked.category not in consent.categories,
         Reason.SECRECY: asked.secrecy > consent.secrecy,
-        Reason.ONWARD: not all(_passes_on(consent, onward) for onward in asked.onward),
+        Reason.ONWARD: not all(_passes_on(asked, consent, onward) for onward in asked.onward),
         Reason.UNDERTAKING: not asked.recipients.isdisjoint(standing.without_undertaking),
         Reason.USED_UP: consent.uses != "recurring" and standing.used >= consent.uses,
         Reason.EXP: asked.exp > consent.valid_until,
@@ -140,11 +142,18 @@ def decide(
     return Deny(reasons) if reasons else Permit(asked, now)
 
 
-def _passes_on(consent: ConsentRecord, onward: Onward) -> bool:
+def _passes_on(asked: Asked, consent: ConsentRecord, onward: Onward) -> bool:
+    """Tell whether one document of another agency may be among what is asked.
+
+    Its class is never lowered on the way (section 76 SGB X), and what was entrusted goes only
+    where it was meant to go (section 65 SGB VIII).
+    """
+    strays = onward.secrecy is Secrecy.ENTRUSTED and onward.purpose not in {None, asked.purpose}
     return (
         onward.collected
+        and not strays
         and onward.sender in consent.onward_from
-        and onward.secrecy <= consent.secrecy
+        and onward.secrecy <= min(asked.secrecy, consent.secrecy)
     )
 
 

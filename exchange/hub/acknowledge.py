@@ -1,18 +1,33 @@
 """Store a recipient's signed answer: accepted, rejected or quarantined."""
 
+from dataclasses import dataclass
+
 from sqlalchemy import Connection
 
 from exchange.audit import event
+from exchange.consent import binding
 from exchange.errors import Malformed, NotFound, StatementNotAcceptable
-from exchange.hub import repeat
-from exchange.hub.gate import chain_for
+from exchange.hub import gate, repeat
 from exchange.hub.parts import Hub
 from exchange.hub.repeat import Once
 from exchange.hub.storage import consents, disclosures, log
 from exchange.hub.storage.disclosures import OVER, Answer, Gated, State
 from exchange.hub.storage.log import Chain
+from exchange.hub.stored import context_of
 from exchange.statement import Kind, Verified, verify
-from exchange.wire.acknowledgement import Acknowledgement, read_acknowledgement
+from exchange.vocabulary import Scope
+from exchange.wire.acknowledgement import Acknowledgement, Result, read_acknowledgement
+from exchange.wire.asked import asked_by_manifest
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A disclosure that exists for the caller, with what never changes about it."""
+
+    disclosure: Gated
+    chain: str
+    scope: Scope
+    """Of the agreement it was sent under."""
 
 
 async def acknowledge(
@@ -25,17 +40,20 @@ async def acknowledge(
 
     Raises:
         NotFound: absent, not for this caller, or over before it collected.
-        StatementNotAcceptable: not the caller's acknowledgement of this disclosure.
+        StatementNotAcceptable: not the caller's acknowledgement of this disclosure, or it accepts
+            without confirming the notice on purpose and secrecy where that is due.
         Conflict: the caller has answered otherwise before.
     """
-    found, chain = await hub.db.look(_seek, disclosure, caller)
-    if found is None:
+    known = await hub.db.look(_seek, hub, disclosure, caller)
+    if known is None:
         raise NotFound
+    found = known.disclosure
     now = hub.clock()
     identities = hub.directory.identities(caller, now=now)
     verified = verify(statement, (Kind.ACKNOWLEDGEMENT,), identities, now=now)
     answer = read_answer(verified, found)
-    held = await chain_for(hub, chain)
+    _check_binding(answer, known, caller)
+    held = await gate.chain_for(hub, known.chain)
     state = await hub.db.write(_acknowledge, hub, found.id, caller, (verified, answer, held), once)
     hub.news.tell([found.sender])
     return state, answer
@@ -52,10 +70,27 @@ def read_answer(verified: Verified, found: Gated) -> Acknowledgement:
     return answer
 
 
-def _seek(conn: Connection, disclosure: str, caller: str) -> tuple[Gated | None, str | None]:
+def _check_binding(answer: Acknowledgement, known: _Known, caller: str) -> None:
+    """Refuse an acceptance that does not name the notice exactly where one is due (§ 78 SGB X)."""
+    if answer.result is not Result.ACCEPTED:
+        return
+    if not binding.is_due(known.scope, [caller]):
+        confirmed = answer.purpose_binding is None
+    else:
+        asked = asked_by_manifest(context_of(known.disclosure.manifest))
+        stated = answer.purpose_binding or ""
+        confirmed = binding.named(stated, asked, known.scope) is not None
+    if not confirmed:
+        raise StatementNotAcceptable
+
+
+def _seek(conn: Connection, hub: Hub, disclosure: str, caller: str) -> _Known | None:
     found = _known(conn, disclosure, caller)
     filed = None if found is None else consents.filed(conn, found.consent)
-    return found, None if filed is None else filed.chain
+    if found is None or filed is None:
+        return None
+    _, scope = gate.agreement_of(conn, hub, filed.agreement)
+    return _Known(found, filed.chain, scope)
 
 
 def _known(conn: Connection, disclosure: str, caller: str) -> Gated | None:

@@ -90,7 +90,7 @@ def examine(
     scope: Scope | None = None
     covers = False
     if agreed is not None:
-        terms, scope = _agreement(conn, hub, agreement)
+        terms, scope = agreement_of(conn, hub, agreement)
         covers = in_force(terms, agreed.signed, agreed.notices, agreed.ended_at, now=now)
     facts = standing(
         asked,
@@ -119,7 +119,8 @@ def _record(conn: Connection, hub: Hub, digest: str) -> _Found | None:
     return _Found(known, chain)
 
 
-def _agreement(conn: Connection, hub: Hub, digest: str) -> tuple[Agreement, Scope]:
+def agreement_of(conn: Connection, hub: Hub, digest: str) -> tuple[Agreement, Scope]:
+    """Return the agreement with this digest, which a stored consent names, and what it admits."""
     known = hub.records.agreement_known(digest)
     if known is not None:
         return known

@@ -39,7 +39,8 @@ class Reason(StrEnum):
     UNREADABLE = "unreadable"
     """Steps 11 to 13, whatever the exact cause."""
     NOT_ACCEPTED = "not-accepted"
-    """Step 14: file types, sizes or names outside the published capabilities."""
+    """Step 14: files outside the published capabilities, or the notice on the purpose is missing.
+    Step 15: documents of others that the consent does not let the sender pass on."""
     INTAKE = "intake"
     """Step 17: the intake adapter failed; an administrator looks at the document."""
 
@@ -69,8 +70,13 @@ class Acknowledgement:
     result: Result
     reason: Reason | None = None
     """None exactly when accepted."""
+    purpose_binding: str | None = None
+    """SHA-256 of the notice on purpose and secrecy that came with it, lowercase hex: the recipient
+    has received its duties (§ 78 SGB X). None where none is due, and unless accepted."""
 
     def __post_init__(self) -> None:
+        if self.purpose_binding is not None and self.result is not Result.ACCEPTED:
+            raise Malformed("only who accepts a disclosure confirms its notice")
         allowed = _REASONS[self.result]
         if (self.reason is None) is bool(allowed) or (self.reason and self.reason not in allowed):
             raise Malformed("an acknowledgement has another reason than its result needs")
@@ -81,16 +87,19 @@ class Acknowledgement:
         return self.result is Result.REJECTED and self.reason in GIVES_USE_BACK
 
     def payload(self) -> dict[str, Json]:
-        """Return the members to sign; `reason` is absent when accepted."""
-        reason = {} if self.reason is None else {"reason": self.reason.value}
-        return {
+        """Return the members to sign; those that are None are absent."""
+        stated: dict[str, Json] = {
             "id": self.id,
             "iat": self.iat,
             "agency": self.agency,
             "manifest": self.manifest,
             "result": self.result.value,
-            **reason,
         }
+        if self.reason is not None:
+            stated["reason"] = self.reason.value
+        if self.purpose_binding is not None:
+            stated["purpose_binding"] = self.purpose_binding
+        return stated
 
 
 def read_acknowledgement(verified: Verified) -> Acknowledgement:
@@ -109,6 +118,9 @@ def read_acknowledgement(verified: Verified) -> Acknowledgement:
         manifest=members.digest("manifest"),
         result=members.word("result", Result),
         reason=members.word("reason", Reason) if members.has("reason") else None,
+        purpose_binding=(
+            members.sha256("purpose_binding") if members.has("purpose_binding") else None
+        ),
     )
     members.end()
     return found

@@ -1,11 +1,9 @@
 """Sending: what is refused before anything is sealed, and what is gone on with."""
 
-from hashlib import sha256
-
 import pytest
 from aiohttp import web
 
-from exchange.agency import arrivals, send, state
+from exchange.agency import send, state
 from exchange.agency.send import Watched
 from exchange.agency.state import Sending
 from exchange.canonical import digest
@@ -24,7 +22,6 @@ from exchange.wire import shapes
 from tests.agency.double import answer, payload_of
 from tests.agency.network import (
     CONSENT_ID,
-    LETTER,
     RECIPIENT,
     SENDER,
     Network,
@@ -293,35 +290,6 @@ async def test_a_large_document_is_decided_first_and_resumed_where_it_broke(
     assert len(kept.sealed) == sent.size
     assert seen[-1] == (sent.size, sent.size)
     assert network.double.calls.index("disclose") < network.double.calls.index("upload")
-
-
-async def test_a_file_that_came_from_another_agency_is_not_sent_on_unsaid(
-    network: Network,
-) -> None:
-    async with network.gateway(SENDER) as gateway:
-        came = state.Delivered(
-            sha256="b" * 64,
-            size=len(LETTER),
-            id="9b1d9e2c-98a1-4d4f-8c57-3f6f0d2f9a09",
-            sender="health-c",
-            secrecy="social",
-        )
-        await gateway.state.write(arrivals.add_delivered, [came])
-        (sent,) = await send.send(gateway, draft())  # another file of the same size
-        assert sent.state is Sending.STORED
-
-        other = state.Delivered(
-            sha256=sha256(LETTER).hexdigest(),
-            size=len(LETTER),
-            id=came.id,
-            sender="health-c",
-            secrecy="social",
-        )
-        await gateway.state.write(arrivals.add_delivered, [other])
-        with pytest.raises(NotCovered) as refused:
-            await send.send(gateway, draft())
-
-    assert refused.value.reasons == ("onward",)
 
 
 async def test_an_orphan_of_a_crash_is_swept(network: Network) -> None:

@@ -100,12 +100,42 @@ async def test_the_sidecar_holds_the_context_and_nothing_else(folder: Folder) ->
     context = json.loads((folder.target / "document.json").read_text(encoding="utf-8"))
     assert context.keys() == {
         *("id", "sender", "purpose", "category", "secrecy", "sent_at", "collected_at"),
-        *("reference", "remark", "purpose_binding", "files"),
+        *("reference", "remark", "purpose_binding", "notice", "files"),
     }
     assert context["secrecy"]["code"] == "social"
     assert context["files"] == [
-        {"name": "a.pdf", "type": PDF[0], "size": 9, "sha256": package.files[0].sha256}
+        {
+            "name": "a.pdf",
+            "type": PDF[0],
+            "size": 9,
+            "sha256": package.files[0].sha256,
+            "third_party": False,
+        }
     ]
+
+
+async def test_the_notice_that_is_due_stands_on_the_page_before_the_files(folder: Folder) -> None:
+    package = dataclasses.replace(
+        folder.package(**{"a.pdf": PDF}), notice="Hinweis <1>\n\nSie dürfen nicht.\n"
+    )
+    await folder.convert(package)
+    words = folder.page().words
+    assert words.index("Hinweis <1>") < words.index("Sie dürfen nicht.") < words.index("a.pdf")
+    assert "§ 78" not in words
+    sidecar = json.loads((folder.target / "document.json").read_text(encoding="utf-8"))
+    assert sidecar["notice"] == package.notice
+
+
+async def test_a_file_that_tells_of_other_persons_is_marked(folder: Folder) -> None:
+    package = folder.package(**{"a.pdf": PDF, "b.pdf": PDF})
+    first, second = package.files
+    marked = dataclasses.replace(second, third_party=True)
+    await folder.convert(dataclasses.replace(package, files=(first, marked)))
+    words = folder.page().words
+    assert words.count("andere Personen") == 1
+    assert words.index("b.pdf") < words.index("andere Personen")
+    sidecar = json.loads((folder.target / "document.json").read_text(encoding="utf-8"))
+    assert [file["third_party"] for file in sidecar["files"]] == [False, True]
 
 
 MARKUP = "<script>alert(1)</script><a href=javascript:x>\"'&"

@@ -50,6 +50,7 @@ STANDING = Standing(
 )
 
 ONWARD = Onward(sender="health-c", secrecy=Secrecy.PROFESSIONAL, collected=True)
+ENTRUSTED = replace(ONWARD, secrecy=Secrecy.ENTRUSTED, purpose="energy-debt")
 
 
 def reasons(
@@ -101,6 +102,18 @@ ALONE: dict[str, tuple[Reason, dict[str, Any], dict[str, Any], dict[str, Any]]] 
         {},
         {},
     ),
+    "onward of a higher class than the whole": (
+        Reason.ONWARD,
+        {"onward": (ONWARD,), "secrecy": Secrecy.SOCIAL},
+        {},
+        {},
+    ),
+    "onward, entrusted for something else": (
+        Reason.ONWARD,
+        {"onward": (ENTRUSTED,), "secrecy": Secrecy.ENTRUSTED},
+        {"secrecy": Secrecy.ENTRUSTED},
+        {},
+    ),
     "onward, never collected": (
         Reason.ONWARD,
         {"onward": (replace(ONWARD, collected=False),)},
@@ -135,6 +148,24 @@ def test_every_reason_is_in_the_table_above() -> None:
 JUST: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "a lower class": ({"secrecy": Secrecy.PERSONAL}, {}, {}),
     "onward as allowed": ({"onward": (ONWARD,)}, {}, {}),
+    "onward, not entrusted, given for something else": (
+        {"onward": (replace(ONWARD, purpose="energy-debt"),)},
+        {},
+        {},
+    ),
+    "onward, entrusted for the same": (
+        {
+            "onward": (replace(ENTRUSTED, purpose="housing-loss"),),
+            "secrecy": Secrecy.ENTRUSTED,
+        },
+        {"secrecy": Secrecy.ENTRUSTED},
+        {},
+    ),
+    "onward, entrusted for what only its sender knows": (
+        {"onward": (replace(ENTRUSTED, purpose=None),), "secrecy": Secrecy.ENTRUSTED},
+        {"secrecy": Secrecy.ENTRUSTED},
+        {},
+    ),
     "another without undertaking": ({}, {}, {"without_undertaking": frozenset({"health-c"})}),
     "once, not used": ({}, {"uses": 1}, {}),
     "five times, four used": ({}, {"uses": 5}, {"used": 4}),

@@ -55,6 +55,16 @@ def test_an_accepted_disclosure_needs_no_reason() -> None:
     assert not found.gives_use_back
 
 
+def test_who_accepts_confirms_the_notice_and_nobody_else() -> None:
+    accepted = without("reason") | {"result": "accepted", "purpose_binding": "ab" * 32}
+    found = read_acknowledgement(verified(accepted))
+    assert found.purpose_binding == "ab" * 32
+    assert found.payload() == accepted
+    for other in (PAYLOAD | {"purpose_binding": "ab" * 32}, accepted | {"purpose_binding": "ab"}):
+        with pytest.raises(Malformed):
+            read_acknowledgement(verified(other))
+
+
 @pytest.mark.parametrize(
     ("result", "reasons"),
     [

@@ -19,8 +19,8 @@ from exchange.hookspecs import DocumentFile, DocumentPackage, Label
 PAGE, TABLE, SIDECAR = "index.html", "index.csv", "document.json"
 """Names of the three files beside the documents."""
 
-# Section 78 of Book X of the German Social Code: the notice in short; the full text comes with
-# the agreement.
+# Section 78 of Book X of the German Social Code, in short: for offices that the law itself binds
+# to social secrecy. Others get the full notice with the documents.
 PURPOSE_BINDING_DE = (
     "Diese Unterlagen wurden Ihnen mit Einwilligung der betroffenen Person übermittelt. "
     "Sie dürfen sie nur für den genannten Zweck speichern, verwenden und verändern, müssen sie so "
@@ -32,6 +32,10 @@ PURPOSE_BINDING_EN = (
     "use and alter them for the stated purpose only, must keep them as secret as an office bound "
     "to social secrecy, and may pass them on only under a new consent that expressly allows it "
     "(section 78 of Book X of the German Social Code)."
+)
+OTHERS = (
+    "<br>Enthält Angaben über andere Personen; sie dürfen nicht genutzt werden."
+    '<br><span lang="en">Also tells of other persons; that must not be used.</span>'
 )
 
 _COLUMNS = (
@@ -59,7 +63,8 @@ def page(package: DocumentPackage, files: Sequence[tuple[str, DocumentFile]]) ->
         for de, en, value in _facts(package)
     )
     rows = "".join(
-        f'<tr><td><a href="./{quote(name, safe="")}"><bdi>{_text(name)}</bdi></a></td>'
+        f'<tr><td><a href="./{quote(name, safe="")}"><bdi>{_text(name)}</bdi></a>'
+        f"{OTHERS if file.third_party else ''}</td>"
         f"<td>{_text(file.media_type)}</td><td>{_size(file.size)}</td>"
         f"<td><code>{_text(file.sha256)}</code></td></tr>\n"
         for name, file in files
@@ -78,9 +83,7 @@ def page(package: DocumentPackage, files: Sequence[tuple[str, DocumentFile]]) ->
 <main>
 <h1>Unterlagen <span lang="en">/ Documents</span></h1>
 <div class="note">
-<p>{html.escape(PURPOSE_BINDING_DE)}</p>
-<p lang="en">{html.escape(PURPOSE_BINDING_EN)}</p>
-</div>
+{_duties(package)}</div>
 <table>
 {facts}</table>
 <h2>Dateien <span lang="en">/ Files</span></h2>
@@ -96,6 +99,16 @@ def page(package: DocumentPackage, files: Sequence[tuple[str, DocumentFile]]) ->
 </body>
 </html>
 """.encode()
+
+
+def _duties(package: DocumentPackage) -> str:
+    """Return what the office has to know before it opens a document."""
+    if package.notice:
+        return "".join(f"<p>{_text(line)}</p>\n" for line in package.notice.split("\n") if line)
+    return (
+        f"<p>{html.escape(PURPOSE_BINDING_DE)}</p>\n"
+        f'<p lang="en">{html.escape(PURPOSE_BINDING_EN)}</p>\n'
+    )
 
 
 def _facts(package: DocumentPackage) -> list[tuple[str, str, str]]:
@@ -149,8 +162,15 @@ def sidecar(package: DocumentPackage, files: Sequence[tuple[str, DocumentFile]])
         "reference": package.reference,
         "remark": package.remark,
         "purpose_binding": {"de": PURPOSE_BINDING_DE, "en": PURPOSE_BINDING_EN},
+        "notice": package.notice,
         "files": [
-            {"name": name, "type": file.media_type, "size": file.size, "sha256": file.sha256}
+            {
+                "name": name,
+                "type": file.media_type,
+                "size": file.size,
+                "sha256": file.sha256,
+                "third_party": file.third_party,
+            }
             for name, file in files
         ],
     }
