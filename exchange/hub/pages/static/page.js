@@ -41,21 +41,28 @@ addEventListener("click", (event) => {
 if ("end" in html.dataset) {
   let touched = Date.now();
   const quiet = () => Date.now() - touched;
+  let before = null; // where she was when the warning came up
   const warn = (on) => {
     const warning = document.getElementById("warning");
     if (!warning || warning.hidden === !on) return;
+    if (on) before = document.activeElement;
     warning.hidden = !on;
-    if (on) warning.querySelector("button").focus();
+    (on ? warning.querySelector("button") : before).focus();
   };
   const look = () => {
     if (quiet() >= EMPTIES_AFTER) replaceBy(html.dataset.end);
     else warn(quiet() >= WARNS_AFTER);
   };
-  const touch = () => {
-    look(); // a device that slept must not be woken into an open page
+  const stay = () => {
     touched = Date.now();
     warn(false);
   };
+  const touch = (event) => {
+    look(); // a device that slept must not be woken into an open page
+    // In the warning only its button counts: closing it while a key is down would press another.
+    if (!event.target.closest?.("#warning")) stay();
+  };
+  addEventListener("click", (event) => event.target.closest?.("#warning button") && stay());
   for (const kind of ["keydown", "pointerdown", "input", "wheel"]) addEventListener(kind, touch);
   addEventListener("visibilitychange", look);
   addEventListener("pageshow", (event) => event.persisted && replaceBy(html.dataset.end));
