@@ -45,9 +45,11 @@ if ("end" in html.dataset) {
   const warn = (on) => {
     const warning = document.getElementById("warning");
     if (!warning || warning.hidden === !on) return;
+    const inside = warning.contains(document.activeElement);
     if (on) before = document.activeElement;
     warning.hidden = !on;
-    (on ? warning.querySelector("button") : before).focus();
+    if (on) warning.querySelector("button").focus();
+    else if (inside) before.focus();
   };
   const look = () => {
     if (quiet() >= EMPTIES_AFTER) replaceBy(html.dataset.end);
