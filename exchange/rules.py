@@ -28,7 +28,7 @@ class Rule:
     severity: Literal["refuse", "warn"]
     when: str
     """What breaks it, for documentation."""
-    messages: Mapping[str, str]
+    words: Mapping[str, str]
     """What the person at the desk reads, by language; `{days}` is the only placeholder."""
 
 
@@ -42,7 +42,7 @@ def rules() -> Mapping[str, Rule]:
             name=entry["name"],
             severity=entry["severity"],
             when=entry["when"],
-            messages={lang: entry[lang] for lang in LANGUAGES},
+            words={lang: entry[lang] for lang in LANGUAGES},
         )
         for id_, entry in tomllib.loads(text).items()
     }
@@ -53,9 +53,9 @@ def broken(rule: str, field: str, *, days: int | None = None) -> Finding:
     return Finding(rule, rules()[rule].severity, field, days)
 
 
-def message(finding: Finding, lang: str) -> str:
+def sentence(finding: Finding, lang: str) -> str:
     """Return what the person at the desk reads about `finding`, in one of `LANGUAGES`."""
-    text = rules()[finding.id].messages[lang]
+    text = rules()[finding.id].words[lang]
     return text if finding.days is None else text.format(days=finding.days)
 
 

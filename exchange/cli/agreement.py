@@ -28,7 +28,7 @@ from exchange.cli.passphrase import Asking
 from exchange.days import day_of, last_day
 from exchange.errors import Finding, Malformed, Misconfigured
 from exchange.keyring.fingerprint import spoken
-from exchange.rules import message
+from exchange.rules import sentence
 from exchange.wire import shapes
 
 Home = Annotated[Path, Parameter(help="Home of the gateway, made by `exchange gateway init`.")]
@@ -228,7 +228,7 @@ def _print(agreement: Agreement, given: shapes.Agreement) -> None:
 def _print_findings(found: Sequence[Finding]) -> None:
     """Print what a party should know before it signs; what refuses has stopped it before."""
     for finding in found:
-        print(f"finding     {finding.id} {finding.field}: {message(finding, 'en')}")
+        print(f"finding     {finding.id} {finding.field}: {sentence(finding, 'en')}")
 
 
 def _print_promises(agreement: Agreement) -> None:

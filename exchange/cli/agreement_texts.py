@@ -13,7 +13,7 @@ from exchange.consent.proofread import proofread
 from exchange.consent.texts import read_texts, shipped, shipped_folder
 from exchange.durable import make_directory, write_bytes_durably
 from exchange.errors import Conflict, Malformed
-from exchange.rules import message, refuse
+from exchange.rules import refuse, sentence
 
 
 def texts(
@@ -46,7 +46,7 @@ def texts(
     names = {"/".join(text.key) for text in own}
     found = [finding for finding in proofread(list(joined.values())) if finding.field in names]
     for finding in found:
-        print(f"{finding.id} {finding.severity:<7} {finding.field}: {message(finding, 'en')}")
+        print(f"{finding.id} {finding.severity:<7} {finding.field}: {sentence(finding, 'en')}")
     refuse(found)
 
 

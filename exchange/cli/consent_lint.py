@@ -37,7 +37,7 @@ from exchange.errors import (
     StatementNotAcceptable,
     TooLarge,
 )
-from exchange.rules import message
+from exchange.rules import sentence
 from exchange.statement import LARGEST_RECORD, Kind
 from exchange.wire.findings import finding_payload
 
@@ -108,7 +108,7 @@ def as_text(found: Sequence[Finding], lang: str) -> str:
     lines = []
     for finding in found:
         lines.append(f"{finding.id}  {finding.severity:6}  {finding.field}")
-        lines.append(f"     {message(finding, lang)}")
+        lines.append(f"     {sentence(finding, lang)}")
     return "\n".join(lines)
 
 

@@ -13,7 +13,7 @@ from cyclopts import App, CycloptsError
 
 from exchange.cli.advice import ADVICE, NOT_FOUND, UNKNOWN
 from exchange.errors import ExchangeError, Held, LintRefused, NotFound, positions
-from exchange.rules import message
+from exchange.rules import sentence
 
 FAILED = 1
 """Exit code: the command was understood and did not succeed."""
@@ -133,7 +133,7 @@ def _told(error: ExchangeError) -> str:
     """Return what happened and what to do next, on one line."""
     if isinstance(error, LintRefused) and error.findings:
         refused = [one for one in error.findings if one.severity == "refuse"]
-        broken = ", ".join(f"{one.id} {one.field} ({message(one, 'en')})" for one in refused)
+        broken = ", ".join(f"{one.id} {one.field} ({sentence(one, 'en')})" for one in refused)
         return f"the record breaks {broken}; docs/rules.md has every rule"
     if isinstance(error, Held):
         return f"nothing was done ({error.reason}): {ADVICE.get(error.reason, UNKNOWN)}"

@@ -13,7 +13,7 @@ from pydantic_settings import SettingsConfigDict
 
 from exchange.configuration import Configuration, Section
 from exchange.hub import ways
-from exchange.rules import broken, message
+from exchange.rules import broken, sentence
 
 MEBI = 1024 * 1024
 GIBI = 1024 * MEBI
@@ -253,7 +253,7 @@ class HubSettings(Configuration):
             *([] if self.erasure.due_days <= MOST_DAYS else [broken("S06", "erasure.due_days")]),
         ]
         if found:
-            told = (f"{one.id} {one.field}: {message(one, 'en')}" for one in found)
+            told = (f"{one.id} {one.field}: {sentence(one, 'en')}" for one in found)
             raise ValueError(" ".join(told))
         return self
 

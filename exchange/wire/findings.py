@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from exchange.errors import Finding
-from exchange.rules import LANGUAGES, broken, message, rules
+from exchange.rules import LANGUAGES, broken, rules, sentence
 
 _FIELD = re.compile(r"[a-z][A-Za-z0-9_./\[\]-]{0,159}", re.ASCII)
 """How a path of members, or the name of a text, looks; what else is sent as one is dropped."""
@@ -17,7 +17,7 @@ def finding_payload(finding: Finding) -> dict[str, Any]:
         "id": finding.id,
         "severity": finding.severity,
         "field": finding.field,
-        "message": {lang: message(finding, lang) for lang in LANGUAGES},
+        "words": {lang: sentence(finding, lang) for lang in LANGUAGES},
     }
     return written if finding.days is None else {**written, "days": finding.days}
 

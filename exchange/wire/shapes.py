@@ -230,7 +230,7 @@ class Finding(Shape):
     severity: Literal["refuse", "warn"]
     field: Annotated[str, Field(max_length=160)]
     """Path of the member, such as `notice.lang`."""
-    message: Words
+    words: Words
     """What the person at the desk can read."""
     days: int | None = None
     """How many the agreement admits, where the rule is about that."""

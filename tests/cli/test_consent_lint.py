@@ -108,7 +108,7 @@ def test_findings_are_json_on_request(network: Network, agreed: str) -> None:
 
     (long,) = [one for one in json.loads(done.shown)["findings"] if one["id"] == "L15"]
     assert (long["severity"], long["field"], long["days"]) == ("refuse", "valid_until", 366)
-    assert long["message"].keys() == {"de", "en"}
+    assert long["words"].keys() == {"de", "en"}
 
 
 def test_an_age_is_asked_at_the_gateway(network: Network, agreed: str) -> None:

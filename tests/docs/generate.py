@@ -57,7 +57,7 @@ def rules_page() -> str:
 
 
 def _rule_row(rule: Rule) -> str:
-    said = "<br>".join(rule.messages.values())
+    said = "<br>".join(rule.words.values())
     return f"| `{rule.id}` `{rule.name}` | {rule.severity} | {rule.when} | {said} |"
 
 

@@ -134,9 +134,9 @@ def findings_of(answer: Answer) -> set[tuple[str, str]]:
     found = answer.json["findings"]
     assert [one["id"] for one in found] == sorted(one["id"] for one in found)
     for one in found:
-        assert one.keys() - {"days"} == {"id", "severity", "field", "message"}
+        assert one.keys() - {"days"} == {"id", "severity", "field", "words"}
         assert one["severity"] == rules()[one["id"]].severity
-        assert one["message"].keys() == {"de", "en"}
+        assert one["words"].keys() == {"de", "en"}
     return {(one["id"], one["field"]) for one in found}
 
 
@@ -248,7 +248,7 @@ async def test_a_limit_is_told_in_the_words_of_the_desk(sim: Simulator) -> None:
 
     (long,) = [one for one in answer.json["findings"] if one["id"] == "L15"]
     assert long["days"] == 366
-    assert long["message"]["de"] == "Die Geltungsdauer ist zu lang. Zulässig sind 366 Tage."
+    assert long["words"]["de"] == "Die Geltungsdauer ist zu lang. Zulässig sind 366 Tage."
 
 
 async def test_warnings_are_kept_for_the_collecting_agency_alone(sim: Simulator) -> None:

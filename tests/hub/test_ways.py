@@ -73,7 +73,7 @@ def test_settings_that_break_a_rule_stop_the_start_with_its_words(
         load(HubSettings, file)
 
     assert rule in str(refused.value)
-    assert rules()[rule].messages["en"] in str(refused.value)
+    assert rules()[rule].words["en"] in str(refused.value)
 
 
 @pytest.mark.parametrize(

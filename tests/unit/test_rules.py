@@ -5,7 +5,7 @@ import re
 import pytest
 
 from exchange.errors import Finding, LintRefused
-from exchange.rules import LANGUAGES, broken, message, refuse, refused, rules
+from exchange.rules import LANGUAGES, broken, refuse, refused, rules, sentence
 
 FAMILIES = {"L": 47, "A": 11, "N": 6, "V": 4, "S": 6}
 WARNINGS = {
@@ -41,17 +41,17 @@ def test_names_are_short_and_unique() -> None:
 def test_a_rule_has_words_in_both_languages(id_: str) -> None:
     rule = rules()[id_]
 
-    assert rule.messages.keys() == set(LANGUAGES)
-    assert len({*rule.messages.values()}) == len(LANGUAGES)
-    for text in [*rule.messages.values(), rule.when]:
+    assert rule.words.keys() == set(LANGUAGES)
+    assert len({*rule.words.values()}) == len(LANGUAGES)
+    for text in [*rule.words.values(), rule.when]:
         assert text == text.strip() != ""
         assert set(re.findall(r"\{.*?\}", text)) <= {"{days}"}
-    assert all(text[-1] in ".?" for text in rule.messages.values())
+    assert all(text[-1] in ".?" for text in rule.words.values())
 
 
 def test_only_the_rule_about_a_limit_says_how_many_days() -> None:
-    assert [rule.id for rule in rules().values() if "{days}" in rule.messages["de"]] == ["L15"]
-    assert [rule.id for rule in rules().values() if "{days}" in rule.messages["en"]] == ["L15"]
+    assert [rule.id for rule in rules().values() if "{days}" in rule.words["de"]] == ["L15"]
+    assert [rule.id for rule in rules().values() if "{days}" in rule.words["en"]] == ["L15"]
 
 
 def test_a_finding_takes_the_severity_of_its_rule() -> None:
@@ -63,8 +63,8 @@ def test_a_finding_takes_the_severity_of_its_rule() -> None:
 def test_a_message_names_the_days_admitted() -> None:
     long = broken("L15", "valid_until", days=183)
 
-    assert message(long, "de") == "Die Geltungsdauer ist zu lang. Zulässig sind 183 Tage."
-    assert message(NARROW, "en") == "The record is wider than the agreement."
+    assert sentence(long, "de") == "Die Geltungsdauer ist zu lang. Zulässig sind 183 Tage."
+    assert sentence(NARROW, "en") == "The record is wider than the agreement."
 
 
 def test_warnings_alone_stop_nothing() -> None:

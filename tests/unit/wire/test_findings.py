@@ -16,7 +16,7 @@ def test_a_finding_is_written_with_its_words_in_both_languages() -> None:
         "id": "L17",
         "severity": "warn",
         "field": "uses",
-        "message": {
+        "words": {
             "de": "Für diesen Zweck reicht meist eine einmalige Weitergabe.",
             "en": "For this purpose a single disclosure is usually enough.",
         },
@@ -27,7 +27,7 @@ def test_a_limit_is_told_in_days() -> None:
     written = finding_payload(LONG)
 
     assert written["days"] == 183
-    assert written["message"]["en"] == "The period is too long. 183 days are admitted."
+    assert written["words"]["en"] == "The period is too long. 183 days are admitted."
 
 
 def test_what_was_written_is_read_again() -> None:
@@ -65,6 +65,6 @@ def test_days_are_a_number_or_nothing(days: Any) -> None:
 
 
 def test_words_and_severity_of_a_hub_are_not_believed() -> None:
-    sent = [{"id": "L17", "severity": "refuse", "field": "uses", "message": {"de": "Nein"}}]
+    sent = [{"id": "L17", "severity": "refuse", "field": "uses", "words": {"de": "Nein"}}]
 
     assert read_findings(sent) == (OFTEN,)
