@@ -12,10 +12,12 @@ import pytest
 from exchange import canonical
 from exchange.hub import sweep
 from exchange.hub.admit import suspend
+from exchange.hub.view_consent import view
 from exchange.members import write_time
 from exchange.vocabulary import Secrecy
 from exchange.wire import routes
 from tests.asking import ask, listed, post, request, seen
+from tests.person import consent_with_code
 from tests.simulator import GENEROUS, OUTSIDER, RECIPIENT, SENDER, Simulator
 
 NOT_ACCEPTABLE = "urn:consent-exchange:problem:statement-not-acceptable"
@@ -70,6 +72,19 @@ async def test_a_request_under_a_consent_is_on_its_chain_for_the_person_to_see(
     ((chain,),) = await sim.rows("SELECT chain FROM log_event WHERE kind = 'request-made'")
     ((own,),) = await sim.rows("SELECT chain FROM consents")
     assert chain == own
+
+
+async def test_the_person_sees_who_asked_whom_under_her_consent(sim: Simulator) -> None:
+    consent, code = await consent_with_code(sim)
+    await sim.sent(consent)
+    await ask(sim, consent=consent.digest)
+    await ask(sim)
+
+    shown = await view(sim.hub, code)
+
+    assert shown is not None
+    asked = [event for event in shown.events if event.kind == "request-made"]
+    assert [(event.by, event.to) for event in asked] == [(RECIPIENT, (SENDER,))]
 
 
 async def test_only_the_two_see_a_request_and_only_the_asked_what_is_sealed(
