@@ -125,7 +125,7 @@ async def electronic_consent(sim: Simulator, key: OwnKey, **members: Any) -> Giv
     return given
 
 
-async def page(sim: Simulator, path: str, **fields: str) -> Answer:
+async def page(sim: Simulator, **fields: str) -> Answer:
     """Send a form of the person's page, as a page of the hub does."""
     form = urlencode({"lang": "de", **fields})
     headers = {
@@ -134,6 +134,6 @@ async def page(sim: Simulator, path: str, **fields: str) -> Answer:
         "Content-Type": routes.FORM,
     }
     async with sim.http.post(
-        sim.origin + path, data=form, headers=headers, allow_redirects=False
+        f"{sim.origin}/p/", data=form, headers=headers, allow_redirects=False
     ) as found:
         return Answer(found.status, dict(found.headers.items()), await found.read())

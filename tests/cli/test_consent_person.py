@@ -33,10 +33,10 @@ class Page:
 
     network: Network
 
-    def post(self, path: str, **fields: str) -> str:
+    def post(self, **fields: str) -> str:
         form = urllib.parse.urlencode({"lang": "de", **fields}).encode()
         asked = urllib.request.Request(  # noqa: S310 - the hub of this test
-            self.network.origin + path,
+            f"{self.network.origin}/p/",
             data=form,
             headers={"Origin": self.network.origin, "Sec-Fetch-Site": "same-origin"},
         )
@@ -45,15 +45,16 @@ class Page:
         return text
 
     def opens(self, code: str) -> bool:
-        return "/p/withdraw" in self.post("/p/", code=code)
+        return 'value="ask"' in self.post(code=code)
 
     def sign(self, invitation: str, key: OwnKey) -> None:
-        shown = self.post("/p/", code=invitation)
+        shown = self.post(code=invitation)
         found = re.search(r'name="at" value="([^"]+)"', shown)
         assert found is not None, shown
-        to_sign = self.post("/p/sign/prepare", code=invitation, at=found[1], key=b64u(key.public))
+        asked = {"do": "prepare-signature", "at": found[1], "key": b64u(key.public)}
+        to_sign = self.post(code=invitation, **asked)
         assert to_sign
-        self.post("/p/signed", code=invitation, to_sign=to_sign, signature=key.sign(to_sign))
+        self.post(do="sign", code=invitation, to_sign=to_sign, signature=key.sign(to_sign))
 
 
 @pytest.fixture
@@ -187,7 +188,7 @@ def test_a_new_invitation_replaces_the_one_before(
     first = network.must("consent", "invite", "twice.toml", home=B).fact("invitation")
     second = network.must("consent", "invite", "twice.toml", home=B).fact("invitation")
 
-    assert "/p/signed" not in page.post("/p/", code=first)
+    assert 'value="sign"' not in page.post(code=first)
     page.sign(second, OwnKey())
     network.must("consent", "complete", "twice.toml", home=B)
 
@@ -199,9 +200,9 @@ def test_a_forgotten_draft_is_gone_for_both(network: Network, agreed: str, page:
     network.must("consent", "forget", "forgotten-draft.toml", home=B)
 
     assert read(invitation.fact("invitation"), Purpose.INVITATION) is not None
-    gone = page.post("/p/", code=invitation.fact("invitation"))
-    assert "/p/signed" not in gone
-    assert gone == page.post("/p/", code=WRONG)
+    gone = page.post(code=invitation.fact("invitation"))
+    assert 'value="sign"' not in gone
+    assert gone == page.post(code=WRONG)
     assert "no draft" in network.refused("consent", "complete", "forgotten-draft.toml", home=B)
     network.must("consent", "forget", "forgotten-draft.toml", home=B)
 
@@ -297,7 +298,7 @@ def test_what_she_took_back_since_it_was_fetched_waits_again(
     async def story() -> None:
         async with open_gateway(network.root / B) as gateway:
             fetched = await gateway.client.draft(draft_id)
-            page.post("/p/taken-back", code=invitation)
+            page.post(do="take-back", code=invitation)
             stale = cast("HubClient", Lying(gateway.client, **fetched.model_dump()))
             with pytest.raises(StatementNotAcceptable):  # this client says "signed" for ever
                 await complete(replace(gateway, client=stale), draft_id)

@@ -1,6 +1,8 @@
 """A73: what a browser has on its disk after a visit: the address, and nothing of what was there."""
 
+import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,13 @@ def holding(directory: Path, canaries: Iterable[str]) -> list[tuple[str, str]]:
     ]
 
 
+def visited(directory: Path) -> set[str]:
+    """Return the addresses in a browser's history."""
+    (history,) = directory.rglob("History")
+    with closing(sqlite3.connect(history)) as connection:
+        return {address for (address,) in connection.execute("SELECT url FROM urls")}
+
+
 async def sends(page: Page, selector: str) -> None:
     async with page.expect_navigation():
         await page.locator(selector).first.press("Enter")
@@ -47,8 +56,8 @@ async def test_after_a_visit_the_disk_holds_no_code_and_no_word(
             await page.goto(f"{sim.origin}/p/?lang=de")
             await page.fill("#code", typed)
             await sends(page, "#code")
-        await sends(page, "form[action='/p/withdraw'] button")
-        await sends(page, "form[action='/p/withdrawn'] button")
+        await sends(page, "form:has(input[value=ask]) button")
+        await sends(page, "form:has(input[value=withdraw]) button")
         assert "Widerruf angekommen" in await page.content()
         await page.wait_for_timeout(3000)  # session files are written every few seconds
         await context.close()
@@ -58,3 +67,4 @@ async def test_after_a_visit_the_disk_holds_no_code_and_no_word(
     assert holding(profile, ["127.0.0.1"]), "the browser has written something"
     assert holding(profile, codes) == []
     assert holding(profile, words) == []
+    assert visited(profile) == {f"{sim.origin}/p/?lang=de", f"{sim.origin}/p/"}, "not what she did"

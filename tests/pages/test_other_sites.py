@@ -3,14 +3,12 @@
 Also what every answer carries, and what no address may hold.
 """
 
-import pytest
-
 from tests.pages.sent import FORM, answered, get, post
 from tests.pages.test_wrong_code import ASKING, SHOWING
 from tests.person import consent_with_code, draft, upload
 from tests.simulator import Simulator
 
-POSTS = (*SHOWING, *ASKING, "/p/sign/prepare", "/p/signed")
+WISHES = (*SHOWING, *ASKING, "prepare-signature", "sign")
 GETS = ("/p/", "/p/end", "/p/accessibility")
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; form-action 'self'; "
@@ -18,76 +16,74 @@ POLICY = (
 )
 
 
-@pytest.mark.parametrize(
-    ("site", "origin", "ours"),
-    [
-        ("same-origin", "own", True),
-        ("same-origin", None, True),
-        (None, "own", True),
-        (None, None, False),
-        (None, "null", False),
-        (None, "https://evil.example", False),
-        ("cross-site", "own", False),
-        ("same-site", None, False),
-        ("none", None, False),
-        ("cross-site", "https://evil.example", False),
-    ],
-)
-async def test_only_a_page_of_ours_sends_a_form(
-    sim: Simulator, site: str | None, origin: str | None, ours: bool
-) -> None:
-    _, code = await consent_with_code(sim)
-    headers = {} if site is None else {"Sec-Fetch-Site": site}
-    if origin is not None:
-        headers["Origin"] = sim.origin if origin == "own" else origin
+SENT_BY = [
+    ("same-origin", "own", True),
+    ("same-origin", None, True),
+    (None, "own", True),
+    (None, None, False),
+    (None, "null", False),
+    (None, "https://evil.example", False),
+    ("cross-site", "own", False),
+    ("same-site", None, False),
+    ("none", None, False),
+    ("cross-site", "https://evil.example", False),
+]
+"""What a browser says of who sends a form (`Sec-Fetch-Site`, `Origin`), and whether it is ours."""
 
-    answer = await post(sim, "/p/withdrawn", {"code": code}, headers=headers)
 
-    assert answer.status == (200 if ours else 403)
-    assert bool(await sim.log("consent-withdrawn")) is ours
-    if not ours:
-        assert "kam nicht von dieser Seite" in answer.body.decode()
+async def test_only_a_page_of_ours_sends_a_form(sim: Simulator) -> None:
+    withdrawn = 0
+    for site, origin, ours in SENT_BY:
+        _, code = await consent_with_code(sim)
+        headers = {} if site is None else {"Sec-Fetch-Site": site}
+        if origin is not None:
+            headers["Origin"] = sim.origin if origin == "own" else origin
+
+        answer = await post(sim, "/p/", {"do": "withdraw", "code": code}, headers=headers)
+
+        withdrawn += ours
+        assert answer.status == (200 if ours else 403), (site, origin)
+        assert len(await sim.log("consent-withdrawn")) == withdrawn, (site, origin)
+        if not ours:
+            assert "kam nicht von dieser Seite" in answer.body.decode()
 
 
 async def test_every_form_is_refused_from_elsewhere(sim: Simulator) -> None:
-    for path in POSTS:
-        answer = await post(sim, path, {"code": "x"}, headers={"Sec-Fetch-Site": "cross-site"})
-        assert answer.status == 403, path
+    for do in WISHES:
+        fields = {"do": do, "code": "x"}
+        answer = await post(sim, "/p/", fields, headers={"Sec-Fetch-Site": "cross-site"})
+        assert answer.status == 403, do
 
 
 async def test_nothing_changes_on_a_get(sim: Simulator) -> None:
     """Mail scanners and messengers open every link, some of them three times."""
-    await consent_with_code(sim)
+    _, code = await consent_with_code(sim)
     before = await sim.log()
-    for path in POSTS:
-        for method in ("GET", "HEAD"):
-            answer = await answered(sim, method, path)
-            assert answer.status == (200 if (method, path) == ("GET", "/p/") else 405), (
-                method,
-                path,
-            )
+    first = await get(sim, "/p/")
+    for do in WISHES:
+        for query in ("", f"?do={do}", f"?do={do}&code={code}"):
+            assert (await get(sim, f"/p/{query}")).body == first.body
+            assert (await answered(sim, "HEAD", f"/p/{query}")).status == 405
 
     assert await sim.log() == before
 
 
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [
-        ("code=x&code=y", 400),
-        ("code=x&unknown=y", 400),
-        ("code", 400),
-        ("code=%ff", 400),
-        ("code=" + "x" * 9000, 413),
-    ],
-)
-async def test_a_form_that_no_page_sends_is_told_as_a_page(
-    sim: Simulator, body: str, status: int
-) -> None:
-    answer = await post(sim, "/p/", body)
+async def test_a_form_that_no_page_sends_is_told_as_a_page(sim: Simulator) -> None:
+    bodies = {
+        "code=x&code=y": 400,
+        "code=x&unknown=y": 400,
+        "code=x&do=unknown": 400,
+        "code": 400,
+        "code=%ff": 400,
+        "code=" + "x" * 300_000: 413,
+    }
+    for body, status in bodies.items():
+        answer = await post(sim, "/p/", body)
 
-    assert (answer.status, answer.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
-    assert "Das hat nicht geklappt" in answer.body.decode()
-    assert b"xxxx" not in answer.body
+        assert answer.status == status, body[:20]
+        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert "Das hat nicht geklappt" in answer.body.decode()
+        assert b"xxxx" not in answer.body
 
 
 async def test_another_media_type_is_told_as_a_page(sim: Simulator) -> None:

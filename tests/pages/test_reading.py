@@ -3,6 +3,8 @@
 A72, A73, A74: nothing is left behind, and the way out is always there.
 """
 
+from datetime import timedelta
+
 import pytest
 from playwright.async_api import Browser
 
@@ -67,10 +69,9 @@ async def test_she_withdraws_with_one_button_and_one_confirmation(
     clicks = 1
     await visitor.enters(code, lang)
 
-    for action in ("/p/withdraw", "/p/withdrawn"):
-        fields = await visitor.page.locator(f"form[action='{action}'] input:visible").count()
-        assert fields == 0, "no reason, no other field"
-        await visitor.presses(action)
+    for do in ("ask", "withdraw"):
+        assert await visitor.page.locator("input:visible").count() == 0, "no reason, no field"
+        await visitor.presses(do)
         clicks += 1
 
     heading = {"de": "Widerruf angekommen", "en": "Withdrawal received"}
@@ -81,8 +82,8 @@ async def test_she_withdraws_with_one_button_and_one_confirmation(
     assert (withdrawn["by"], withdrawn["via"]) == ("person", "page")
     assert clicks <= CLICKS_TO_CONSENT
 
-    await visitor.presses("/p/")
-    assert await visitor.page.locator("form[action='/p/withdraw']").count() == 0
+    await visitor.presses("")
+    assert await visitor.page.locator("input[name=do][value=ask]").count() == 0
     stand = await visitor.text()
     assert any(
         word in stand for word in ("Antwort steht aus", "outstanding", "noch nicht geantwortet")
@@ -94,9 +95,9 @@ async def test_going_back_from_the_question_changes_nothing(
 ) -> None:
     code = await happened(sim)
     await visitor.enters(code)
-    await visitor.presses("/p/withdraw")
+    await visitor.presses("ask")
 
-    await visitor.presses("/p/")
+    await visitor.presses("")
 
     assert await visitor.heading() == "Ihre Einwilligung"
     assert await sim.log("consent-withdrawn") == []
@@ -107,7 +108,7 @@ async def test_names_and_text_come_with_a_second_button_and_go_again(
 ) -> None:
     _, code = await consent_with_code(sim)
     await visitor.enters(code)
-    show = visitor.page.locator("form[action='/p/']:has(input[name=names][value=yes]) button").first
+    show = visitor.page.locator("form:has(input[name=names][value=yes]) button").first
 
     await visitor.reaches(show)
     await visitor.sends()
@@ -126,8 +127,8 @@ async def test_she_changes_the_language_wherever_she_is(sim: Simulator, visitor:
     await visitor.enters(code)
     pages = {
         "": ("Your consent", "Ihre Erlaubnis"),
-        "/p/withdraw": ("Do you want to withdraw?", "Wollen Sie die Erlaubnis zurück-nehmen?"),
-        "/p/withdrawn": ("Your consent", "Ihre Erlaubnis"),  # never withdraws a second time
+        "ask": ("Do you want to withdraw?", "Wollen Sie die Erlaubnis zurück-nehmen?"),
+        "withdraw": ("Your consent", "Ihre Erlaubnis"),  # never withdraws a second time
     }
     for action, headings in pages.items():
         if action:
@@ -173,20 +174,20 @@ async def test_she_takes_her_receipt_and_her_record_along(sim: Simulator, visito
     given, code = await consent_with_code(sim)
     await visitor.enters(code)
     names = {}
-    for action in ("/p/receipt", "/p/records"):
-        await visitor.reaches(visitor.page.locator(f"form[action='{action}'] button"))
+    for do in ("receipt", "records"):
+        await visitor.reaches(visitor.button(do))
         async with visitor.page.expect_download() as arriving:
             await visitor.page.keyboard.press("Enter")
         found = await arriving.value
-        names[action] = found.suggested_filename
+        names[do] = found.suggested_filename
         content = (await found.path()).read_bytes()
-        if action == "/p/records":
+        if do == "records":
             assert given.id.encode() in content
         else:
             assert content.startswith((b"%PDF-", b"<!DOCTYPE html>", b"<!doctype html>"))
 
-    assert names["/p/records"] == "auskunft.jsonld"
-    assert names["/p/receipt"] in {"auskunft.pdf", "auskunft.html"}
+    assert names["records"] == "auskunft.jsonld"
+    assert names["receipt"] in {"auskunft.pdf", "auskunft.html"}
 
 
 async def test_the_way_out_is_a_plain_link_that_tells_nobody_where_she_was(
@@ -194,11 +195,11 @@ async def test_the_way_out_is_a_plain_link_that_tells_nobody_where_she_was(
 ) -> None:
     code = await happened(sim)
     link = visitor.page.locator(".leave")
-    for action in (None, "/p/withdraw", "/p/withdrawn"):
-        if action is None:
+    for do in (None, "ask", "withdraw"):
+        if do is None:
             await visitor.enters(code)
         else:
-            await visitor.presses(action)
+            await visitor.presses(do)
         assert await link.is_visible()
         assert await link.get_attribute("rel") == "noreferrer noopener nofollow"
     await visitor.page.mouse.wheel(0, 3000)
@@ -253,21 +254,31 @@ async def test_leaving_quickly_takes_the_place_of_the_page_in_the_history(
 
 async def test_escape_three_times_leaves_from_every_page(sim: Simulator, scripted: Visitor) -> None:
     code = await happened(sim)
-    for action in (None, "/p/withdraw", "/p/withdrawn"):
+    await scripted.page.clock.set_fixed_time(sim.now)  # presses that are slow here count as quick
+    for do in (None, "ask", "withdraw"):
         await scripted.enters(code)
-        if action is not None:
-            await scripted.page.locator("form[action='/p/withdraw'] button").first.click()
-            await scripted.page.wait_for_url("**/p/withdraw")
-        if action == "/p/withdrawn":
-            await scripted.page.locator("form[action='/p/withdrawn'] button").first.click()
-            await scripted.page.wait_for_url("**/p/withdrawn")
+        if do is not None:
+            await scripted.presses("ask")
+        if do == "withdraw":
+            await scripted.presses("withdraw")
         for _ in range(2):
             await scripted.page.keyboard.press("Escape")
         assert scripted.page.url != NEUTRAL
         await scripted.page.keyboard.press("Escape")
         await scripted.page.wait_for_url(NEUTRAL)
-        if action == "/p/withdrawn":
+        if do == "withdraw":
             break
+
+
+async def test_escape_pressed_now_and_then_leaves_nothing(
+    sim: Simulator, scripted: Visitor
+) -> None:
+    await scripted.opens()
+    for seconds in (0, 2, 4, 6):
+        await scripted.page.clock.set_fixed_time(sim.now + timedelta(seconds=seconds))
+        await scripted.page.keyboard.press("Escape")
+
+    assert await scripted.heading() == "Auskunft"
 
 
 async def test_the_page_warns_after_five_minutes_and_empties_after_six(
@@ -278,12 +289,16 @@ async def test_the_page_warns_after_five_minutes_and_empties_after_six(
     await scripted.enters(code)
     warning = scripted.page.locator("#warning")
 
+    show = scripted.page.get_by_role("button", name="Volle Namen")
+    await show.focus()
+
     await scripted.page.clock.run_for(299_000)
     assert not await warning.is_visible()
     await scripted.page.clock.run_for(2_000)
     assert await warning.is_visible()
-    await warning.get_by_role("button").click()
+    await scripted.page.keyboard.press("Enter")
     assert not await warning.is_visible()
+    assert await show.evaluate("it => it === document.activeElement"), "she goes on where she was"
     await scripted.page.clock.run_for(301_000)
     assert await warning.is_visible()
     await scripted.page.clock.run_for(60_000)
@@ -306,8 +321,8 @@ async def test_the_first_page_never_empties(sim: Simulator, scripted: Visitor) -
 async def test_the_code_is_in_no_address(sim: Simulator, visitor: Visitor) -> None:
     code = await happened(sim)
     await visitor.enters(code)
-    await visitor.presses("/p/withdraw")
-    await visitor.presses("/p/withdrawn")
+    await visitor.presses("ask")
+    await visitor.presses("withdraw")
 
     assert visitor.addresses
     for address in visitor.addresses:

@@ -15,7 +15,7 @@ SCHEMA = loads(export.schema(), limit=10**5, depth=20)
 
 
 async def taken(sim: Simulator, code: str) -> dict[str, Any]:
-    answer = await post(sim, "/p/records", {"lang": "de", "code": code})
+    answer = await post(sim, "/p/", {"do": "records", "lang": "de", "code": code})
     assert answer.status == 200
     assert answer.headers["Content-Type"] == export.MEDIA_TYPE
     read: dict[str, Any] = loads(answer.body, limit=10**6, depth=12)

@@ -129,9 +129,15 @@ class Visitor:
         await self.opens(lang)
         await self.types(code)
 
-    async def presses(self, action: str) -> None:
-        """Press the button of the form that leads to `action`, by keyboard."""
-        await self.reaches(self.page.locator(f"form[action='{action}'] button").first)
+    def button(self, do: str) -> Locator:
+        """Return the button that asks for `do`; empty: that shows the consent."""
+        asking = f"form:has(input[name=do][value='{do}'])"
+        form = asking if do else ".actions form:not(:has(input[name=do]))"
+        return self.page.locator(f"{form} button").first
+
+    async def presses(self, do: str) -> None:
+        """Press the button that asks for `do`, by keyboard."""
+        await self.reaches(self.button(do))
         await self.sends()
 
     async def sends(self) -> None:

@@ -13,10 +13,12 @@ from exchange.hub.pages.own_page import from_own_page
 from exchange.hub.pages.shell import LANG, SHELL, language
 from exchange.statement import LARGEST_RECORD
 
-FIELDS: Final = frozenset({"code", "lang", "names", "after", "at", "key", "to_sign", "signature"})
+FIELDS: Final = frozenset(
+    {"code", "do", "lang", "names", "after", "at", "key", "to_sign", "signature"}
+)
 """Fields any form of ours has; ticks have no name and are never sent."""
-LARGEST_SIGNED: Final = bodies.FORM_LIMIT + LARGEST_RECORD
-"""Bytes of a form that brings back what was signed."""
+LIMIT: Final = bodies.FORM_LIMIT + LARGEST_RECORD
+"""Bytes of a form; the largest brings back what was signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,11 @@ class Entry:
     """As typed, of any length; empty where the field is missing or the page is closed."""
 
     @property
+    def wish(self) -> str:
+        """What is asked for: a name in `exchange.hub.pages.site.WISHES`, or anything."""
+        return self.fields.get("do", "show")
+
+    @property
     def named(self) -> bool:
         """Whether the full names of offices were asked for."""
         return self.fields.get("names") == "yes"
@@ -43,36 +50,33 @@ class Entry:
         return self.fields.get("after")
 
 
-async def enter(request: web.Request, *, limit: int = bodies.FORM_LIMIT) -> Entry:
-    """Return the form somebody has sent, after a pause where too many opened nothing.
-
-    Args:
-        request: a POST; nothing of its body was read.
-        limit: bytes of the form.
+async def enter(request: web.Request) -> Entry:
+    """Return the form somebody has sent with a POST; nothing of its body was read.
 
     Raises:
         NotPermitted: another site sent it.
         Malformed: not a form, or a field that no page of ours has.
-        TooLarge: more than `limit` bytes.
-        TooMany: see `exchange.hub.pages.pace`.
+        TooLarge: more than `LIMIT` bytes.
     """
     front = request.app[FRONT]
     if not from_own_page(request, front.hub.origin):
         raise NotPermitted
-    fields = await bodies.form(request, seconds=front.settings.body_s, limit=limit)
+    fields = await bodies.form(request, seconds=front.settings.body_s, limit=LIMIT)
     shell, lang = request.app[SHELL], language(fields, request)
     request[LANG] = lang
     if not fields.keys() <= FIELDS:
         raise Malformed("the form has an unknown field")
-    address = front.address(request)
-    await shell.pace.keep(address)
     # A closed page looks up what opens nothing: it differs from a wrong code in no way.
     code = fields.get("code", "") if shell.settings.open else ""
-    return Entry(fields, lang, address, code)
+    return Entry(fields, lang, front.address(request), code)
 
 
-def nothing(request: web.Request, entry: Entry) -> web.Response:
-    """Say that there is nothing to show, and count it: the same bytes whatever the reason."""
+async def nothing(request: web.Request, entry: Entry) -> web.Response:
+    """Say that there is nothing to show: the same bytes whatever the reason.
+
+    Raises:
+        TooMany: see `exchange.hub.pages.pace`.
+    """
     shell = request.app[SHELL]
-    shell.pace.missed(entry.address)
+    await shell.pace.missed(entry.address)
     return shell.render("start.html", entry.lang, missed=True)

@@ -1,8 +1,8 @@
-"""How fast codes may be tried: after too many wrong ones an answer comes late, whatever it says.
+"""How fast codes may be tried: after too many wrong ones, the answer to a wrong one comes late.
 
-Wrong ones are counted by address and for the hub as a whole, never by code: nobody can lock a
-person out. A code has so many values that guessing is hopeless at any rate; the pause keeps the
-attempt from costing others.
+Wrong ones are counted by address and for the hub as a whole, never by code, and a right one never
+waits: people share addresses, and nobody may lock a person out of withdrawing. A code has so many
+values that guessing is hopeless at any rate; the pause keeps the attempt from costing others.
 """
 
 import asyncio
@@ -23,17 +23,13 @@ class Pace:
         self._waiting = UnderWay(settings.waiting)
         self._pause_s = settings.pause_s
 
-    async def keep(self, address: str) -> None:
-        """Wait before anything is looked up for `address`, if too much opened nothing.
+    async def missed(self, address: str) -> None:
+        """Count an entry from `address` that opened nothing, and wait if there were too many.
 
         Raises:
             TooMany: as many entries of this address are waiting as one address may have.
         """
-        if self._address.empty(address) or self._hub.empty(_EVERYBODY):
+        # What waits for its own address does not count against everybody.
+        if self._address.take(address) or self._hub.take(_EVERYBODY):
             with self._waiting.one(address):
                 await asyncio.sleep(self._pause_s)
-
-    def missed(self, address: str) -> None:
-        """Count an entry from `address` that opened nothing."""
-        self._address.take(address)
-        self._hub.take(_EVERYBODY)

@@ -10,7 +10,7 @@ from exchange.canonical import b64u
 from exchange.hub.drafts import open_draft
 from exchange.hub.http import front
 from exchange.hub.http.call import FRONT
-from exchange.hub.pages.entry import LARGEST_SIGNED, Entry, enter, nothing
+from exchange.hub.pages.entry import Entry, nothing
 from exchange.hub.pages.shell import CLEAR, SHELL, SIGNING_POLICY, language, telling
 from exchange.hub.pages.signing import draft_page
 from exchange.hub.pages.tell import Teller, shown
@@ -29,25 +29,21 @@ async def start(request: web.Request) -> web.Response:
     return request.app[SHELL].render("start.html", _chosen(request), missed=False)
 
 
-@telling
-async def show(request: web.Request) -> web.Response:
+async def show(request: web.Request, entry: Entry) -> web.Response:
     """Show what a code opens: a consent, or a draft that waits for a signature."""
-    entry = await enter(request)
     hub = request.app[FRONT].hub
     if (seen := await view(hub, entry.code, cursor=entry.after)) is not None:
         return _shown(request, entry, seen)
     if (draft := await open_draft(hub, entry.code)) is not None:
         return draft_page(request, entry, draft)
-    return nothing(request, entry)
+    return await nothing(request, entry)
 
 
-@telling
-async def confirm(request: web.Request) -> web.Response:
+async def confirm(request: web.Request, entry: Entry) -> web.Response:
     """Ask once whether she withdraws: the only question there is."""
-    entry = await enter(request)
     seen = await view(request.app[FRONT].hub, entry.code)
     if seen is None:
-        return nothing(request, entry)
+        return await nothing(request, entry)
     key = seen.record.person_key
     return request.app[SHELL].render(
         "confirm.html",
@@ -59,25 +55,21 @@ async def confirm(request: web.Request) -> web.Response:
     )
 
 
-@telling
-async def withdraw(request: web.Request) -> web.Response:
+async def withdraw(request: web.Request, entry: Entry) -> web.Response:
     """Withdraw with the code, or with the key she has kept on her own device."""
-    entry = await enter(request, limit=LARGEST_SIGNED)
     ended = await _withdrawn(request, entry)
     if ended is None:
-        return nothing(request, entry)
+        return await nothing(request, entry)
     shell = request.app[SHELL]
     at = shell.words[entry.lang].moment(ended.ended_at)
     return shell.render("withdrawn.html", entry.lang, sensitive=True, code=entry.code, at=at)
 
 
-@telling
-async def prepare_withdrawal(request: web.Request) -> web.Response:
+async def prepare_withdrawal(request: web.Request, entry: Entry) -> web.Response:
     """Return what her own key signs to withdraw, as text; empty where there is nothing."""
-    entry = await enter(request)
     to_sign = await withdrawal_to_sign(request.app[FRONT].hub, entry.code)
     if to_sign is None:
-        request.app[SHELL].pace.missed(entry.address)
+        await request.app[SHELL].pace.missed(entry.address)
     return web.Response(text=to_sign or "")
 
 

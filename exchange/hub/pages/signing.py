@@ -11,8 +11,8 @@ from aiohttp import web
 from exchange.canonical import unb64u
 from exchange.hub.drafts import DraftView, prepare, sign_draft, take_back
 from exchange.hub.http.call import FRONT
-from exchange.hub.pages.entry import LARGEST_SIGNED, Entry, enter, nothing
-from exchange.hub.pages.shell import SHELL, SIGNING_POLICY, telling
+from exchange.hub.pages.entry import Entry, nothing
+from exchange.hub.pages.shell import SHELL, SIGNING_POLICY
 from exchange.hub.pages.tell import shown
 from exchange.keyid import ED25519_SIZE
 from exchange.members import read_time, write_time
@@ -38,21 +38,17 @@ def draft_page(request: web.Request, entry: Entry, draft: DraftView) -> web.Resp
     )
 
 
-@telling
-async def prepare_signature(request: web.Request) -> web.Response:
+async def prepare_signature(request: web.Request, entry: Entry) -> web.Response:
     """Return what her browser signs, as text; empty where there is nothing."""
-    entry = await enter(request)
     at, key = _moment(entry), unb64u(entry.fields.get("key", ""), size=ED25519_SIZE)
     to_sign = await prepare(request.app[FRONT].hub, entry.code, at=at, person_key=key)
     if to_sign is None:
-        request.app[SHELL].pace.missed(entry.address)
+        await request.app[SHELL].pace.missed(entry.address)
     return web.Response(text=to_sign or "")
 
 
-@telling
-async def sign(request: web.Request) -> web.Response:
+async def sign(request: web.Request, entry: Entry) -> web.Response:
     """Keep her signature until the agency fetches it."""
-    entry = await enter(request, limit=LARGEST_SIGNED)
     taken = await sign_draft(
         request.app[FRONT].hub,
         entry.code,
@@ -60,17 +56,15 @@ async def sign(request: web.Request) -> web.Response:
         signature=entry.fields.get("signature", ""),
     )
     if not taken:
-        request.app[SHELL].pace.missed(entry.address)
+        await request.app[SHELL].pace.missed(entry.address)
     page = "signed.html" if taken else "unsigned.html"
     return request.app[SHELL].render(page, entry.lang, sensitive=True, code=entry.code)
 
 
-@telling
-async def unsign(request: web.Request) -> web.Response:
+async def unsign(request: web.Request, entry: Entry) -> web.Response:
     """Take her signature back while the agency has not fetched it."""
-    entry = await enter(request)
     if not await take_back(request.app[FRONT].hub, entry.code):
-        return nothing(request, entry)
+        return await nothing(request, entry)
     return request.app[SHELL].render("taken_back.html", entry.lang, sensitive=True, code=entry.code)
 
 

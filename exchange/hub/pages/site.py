@@ -1,23 +1,48 @@
-"""Every address of the person's page. None of them holds an id, a name or a code."""
+"""Every address of the person's page. None of them holds an id, a name, a code, or what was done.
 
-from typing import Final
+Browsers keep the address of every page in their history, also of those that came by POST. So all
+that a code opens has one address, and what is asked for stands in the form beside the code.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, TypeAlias
 
 from aiohttp import web
 
+from exchange.errors import Malformed
 from exchange.hub.pages import person, signing, take_along
-from exchange.hub.pages.shell import SHELL, Page, Shell
+from exchange.hub.pages.entry import Entry, enter
+from exchange.hub.pages.shell import SHELL, Page, Shell, telling
+
+Wish: TypeAlias = Callable[[web.Request, Entry], Awaitable[web.StreamResponse]]
+
+WISHES: Final[Mapping[str, Wish]] = {
+    "show": person.show,
+    "ask": person.confirm,
+    "withdraw": person.withdraw,
+    "prepare-withdrawal": person.prepare_withdrawal,
+    "prepare-signature": signing.prepare_signature,
+    "sign": signing.sign,
+    "take-back": signing.unsign,
+    "receipt": take_along.receipt,
+    "records": take_along.records,
+}
+"""What the field `do` of a form may ask for."""
+
+
+@telling
+async def fulfil(request: web.Request) -> web.StreamResponse:
+    """Answer a form: the one way to whatever a code opens."""
+    entry = await enter(request)
+    wish = WISHES.get(entry.wish)
+    if wish is None:
+        raise Malformed("the form asks for something unknown")
+    return await wish(request, entry)
+
 
 PAGES: Final[tuple[tuple[str, str, Page], ...]] = (
     ("GET", "/p/", person.start),
-    ("POST", "/p/", person.show),
-    ("POST", "/p/withdraw", person.confirm),
-    ("POST", "/p/withdraw/prepare", person.prepare_withdrawal),
-    ("POST", "/p/withdrawn", person.withdraw),
-    ("POST", "/p/sign/prepare", signing.prepare_signature),
-    ("POST", "/p/signed", signing.sign),
-    ("POST", "/p/taken-back", signing.unsign),
-    ("POST", "/p/receipt", take_along.receipt),
-    ("POST", "/p/records", take_along.records),
+    ("POST", "/p/", fulfil),
     ("GET", "/p/end", person.end),
     ("GET", "/p/accessibility", person.accessibility),
 )

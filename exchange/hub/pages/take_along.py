@@ -18,23 +18,20 @@ from exchange.forms import document, page
 from exchange.forms.paper import Secrets
 from exchange.forms.paper import receipt as receipt_paper
 from exchange.hub.http.call import FRONT
-from exchange.hub.pages.entry import enter, nothing
-from exchange.hub.pages.shell import telling
+from exchange.hub.pages.entry import Entry, nothing
 from exchange.hub.view_consent import view
 
 NAME: Final = "auskunft"
 """Name of the files, whatever is in them."""
 
 
-@telling
-async def receipt(request: web.Request) -> web.Response:
+async def receipt(request: web.Request, entry: Entry) -> web.Response:
     """Give the receipt: as PDF where this hub can make one, else as a page to print."""
-    entry = await enter(request)
     hub = request.app[FRONT].hub
     seen = await view(hub, entry.code)
     typed = credential.read(entry.code, Purpose.CODE)
     if seen is None or typed is None:
-        return nothing(request, entry)
+        return await nothing(request, entry)
     paper = receipt_paper(seen.scope, lang=entry.lang, secrets=Secrets(code=typed.text))
     try:
         content = await asyncio.to_thread(document.pdf, paper, today=day_of(hub.clock()))
@@ -43,13 +40,11 @@ async def receipt(request: web.Request) -> web.Response:
     return _file(content, "pdf", "application/pdf")
 
 
-@telling
-async def records(request: web.Request) -> web.Response:
+async def records(request: web.Request, entry: Entry) -> web.Response:
     """Give the record in the structure of ISO/IEC TS 27560, as JSON-LD."""
-    entry = await enter(request)
     seen = await view(request.app[FRONT].hub, entry.code)
     if seen is None:
-        return nothing(request, entry)
+        return await nothing(request, entry)
     since = became(
         ended=seen.state == "ended", why=seen.reason, reason=seen.end_reason, at=seen.ended_at
     )

@@ -40,7 +40,8 @@ const forget = async (name) => {
 /** Asks the hub what there is to sign, signs it, and puts both into the form. */
 const sign = async (form, key, fields) => {
   const body = new URLSearchParams([...new FormData(form), ...fields]);
-  const answer = await fetch(form.dataset.ask, { method: "POST", body, cache: "no-store" });
+  body.set("do", form.dataset.prepare);
+  const answer = await fetch(form.action, { method: "POST", body, cache: "no-store" });
   const toSign = answer.ok ? await answer.text() : "";
   if (!toSign) throw new Error("there is nothing to sign");
   const signature = await crypto.subtle.sign(ALGORITHM, key, new TextEncoder().encode(toSign));
