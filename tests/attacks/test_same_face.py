@@ -141,7 +141,7 @@ def test_every_route_is_asked() -> None:
     assert {*BY_ID, *WITHOUT_ID} == {*OPERATIONS}
 
 
-async def test_no_route_without_an_id_tells_a_stranger_that_something_has_happened(
+async def test_thread_03_no_route_without_an_id_tells_a_stranger_that_something_has_happened(
     parties: Parties,
 ) -> None:
     async def transcript(caller: str, digest: str) -> dict[tuple[str, int], Any]:

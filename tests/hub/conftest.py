@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.several import Several
-from tests.simulator import Simulator
+from tests.simulator import GENEROUS, Simulator
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ async def sim(tmp_path: Path) -> AsyncIterator[Simulator]:
 @pytest.fixture
 async def several(tmp_path: Path) -> AsyncIterator[Several]:
     """Return a hub with two recipients, and a collector of its own."""
-    simulator = Several(tmp_path)
+    simulator = Several(tmp_path, agency={**GENEROUS, "decisions": 10_000})
     async with simulator.running():
         await simulator.arrange()
         yield simulator
