@@ -84,11 +84,12 @@ def lint_file(  # noqa: PLR0913  # each is an option of its own
         Language of the sentences, de or en.
     """
     day = None if born is None else born.date()
+    terms = None if agreement is None else _terms(agreement)
     try:
-        if agreement is None:
+        if terms is None:
             found = asyncio.run(_asked(file, day, home, passphrase_fd, demo=demo))
         else:
-            found = _alone(file, agreement, day, home)
+            found = _alone(file, terms, day, home)
     except LintRefused as refused:
         found = refused.findings
     except StatementNotAcceptable as error:
@@ -145,10 +146,10 @@ async def _of_statement(gateway: Gateway, data: bytes, born: date | None) -> tup
     return await findings_of(gateway, record, known, facts, now=now)
 
 
-def _alone(file: Path, agreement: Path, born: date | None, home: Path) -> tuple[Finding, ...]:
+def _alone(file: Path, terms: Agreement, born: date | None, home: Path) -> tuple[Finding, ...]:
     """Return what a file breaks by the words of an agreement whose signatures nobody checked."""
     now = datetime.now(UTC)  # noqa: TID251  # a command owns the clock
-    terms, data = _terms(agreement), _statement(file)
+    data = _statement(file)
     if data is None:
         draft = consent_draft.read_draft(file, now=now)
         record = drafted(draft, terms.scope(), _collector(terms, home), NOBODY, now)
