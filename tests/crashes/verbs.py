@@ -9,6 +9,7 @@ from exchange.keyring.ceremony import announce, new_document_key
 from exchange.statement import Kind, seconds, sign
 from exchange.wire import routes
 from exchange.wire.routes import Operation
+from tests.asking import request
 from tests.crashes.remote import Remote
 from tests.simulator import RECIPIENT, SENDER, Answer
 
@@ -128,6 +129,10 @@ async def recall(sim: Remote, letter: Any) -> Answer:
     return await sim.call(SENDER, routes.RECALL, id=letter.id, json={})
 
 
+async def to_ask(sim: Remote) -> Any:
+    return RECIPIENT, routes.POST_REQUEST, request(sim), {}
+
+
 VERBS = {
     "record": Verb(to_record, lambda sim, given: sim.record(given), 4),
     "store": Verb(one_consent, lambda sim, letter: sim.send(letter), 6),
@@ -138,4 +143,5 @@ VERBS = {
     "recall": Verb(to_recall, recall, 2),
     "revoke": Verb(to_revoke, post, 2),
     "sign": Verb(to_sign, post, 2),
+    "ask": Verb(to_ask, post, 2),
 }
