@@ -62,8 +62,10 @@ def test_a_partner_asks_for_a_letter_and_gets_it(network: Network, agreed: str) 
 
     consent = recorded(network, agreed, "asked-consent.toml")
     network.write("letter.txt", "Two months of rent are open.\n")
-    sending = ("gateway", "send", "letter.txt", "--consent", consent, "--to", A)
-    sending = (*sending, "--category", "rent-arrears-letter", "--answers", request)
+    sending = (
+        *("gateway", "send", "letter.txt", "--consent", consent, "--to", A),
+        *("--category", "rent-arrears-letter", "--answers", request),
+    )
     disclosure = network.must(*sending, home=B).shown.split()[1]
     network.must("gateway", "fetch", home=A)
     network.must("gateway", "fetch", home=B)
@@ -135,6 +137,8 @@ def test_a_deadline_beyond_thirty_days_and_an_existing_draft_are_refused(
     completed(network, "late.toml")
 
     assert "deadline" in network.refused("requests", "ask", "late.toml", home=A)
-    again = ("requests", "new", "late.toml", "--to", B, "--agreement", agreed, "--until", day(1))
-    again = (*again, "--purpose", "housing-loss", "--category", "rent-arrears-letter")
+    again = (
+        *("requests", "new", "late.toml", "--to", B, "--agreement", agreed, "--until", day(1)),
+        *("--purpose", "housing-loss", "--category", "rent-arrears-letter"),
+    )
     assert "not overwritten" in network.refused(*again)

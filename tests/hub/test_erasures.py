@@ -127,7 +127,7 @@ async def test_of_an_erasure_a_sender_sees_its_own_documents_and_the_collector_n
     assert shown == {RECIPIENT: [own], SENDER: [own], COLLECTOR: [([], [])]}
 
 
-KEPT = {
+KEPT: dict[str, Any] = {
     "result": "kept",
     "ground": "statutory-file-rule",
     "restricted": True,
