@@ -7,6 +7,7 @@ from exchange.agency import signed
 from exchange.agency.agree import REFUSED
 from exchange.agency.home import Home
 from exchange.agency.parts import Gateway
+from exchange.agency.remind import note_majority
 from exchange.canonical import b64u, digest
 from exchange.consent.credential import LOG_KEY_SIZE, SECRET_SIZE, Credential, Purpose
 from exchange.errors import NotFound
@@ -74,6 +75,7 @@ async def hand_in(gateway: Gateway, consent_id: str) -> Recorded:
     except REFUSED:
         signed.forget(gateway.home, statement, key)
         raise
+    await note_majority(gateway, data)
     # Recorded. The secrets belong to the person, or to nobody; here they are forgotten. A crash
     # before this line repeats the request, which changes nothing.
     signed.forget(gateway.home, key)

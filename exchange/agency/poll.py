@@ -17,6 +17,7 @@ from exchange.agency.hand_over import Reception
 from exchange.agency.parts import Gateway
 from exchange.agency.publish import publish
 from exchange.agency.receive import Outcome, receive, resume
+from exchange.agency.remind import remind
 from exchange.errors import ExchangeError, Held, HubMisbehaves, StorageFull, positions
 from exchange.wire import shapes
 
@@ -170,6 +171,7 @@ async def _receive(
 async def _look_around(gateway: Gateway, done: Round) -> None:
     done.troubles += await follow.follow(gateway)
     done.troubles += await erase.erase(gateway)
+    await remind(gateway)
     await gateway.state.write(arrivals.forget_seen, gateway.clock())
 
 

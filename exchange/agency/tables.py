@@ -135,4 +135,12 @@ erasures = Table(
     Column("statement", LargeBinary),
 )
 
-schema = Schema(metadata=metadata, version=1)
+majorities = Table(  # consents that guardians have given, collected here
+    "majorities",
+    metadata,
+    Column("consent", String, primary_key=True),  # its id
+    Column("ends", Moment, nullable=False),  # representation: the first of a month, no birthday
+    Column("looked", Moment),  # when the hub last said that the consent stands; then people know
+)
+
+schema = Schema(metadata=metadata, version=2)

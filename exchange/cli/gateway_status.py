@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from exchange.agency import arrivals, state
+from exchange.agency import arrivals, majorities, state
 from exchange.agency import home as homes
 from exchange.agency.asked import list_asked
 from exchange.agency.keyfiles import KeyFiles, Unlock, credentials_directory, no_passphrase
@@ -98,6 +98,9 @@ def _show_documents(connection: Connection, settings: GatewaySettings, now: date
     for asked in state.list_erasures(connection, Erasing.ASKED):
         print(f"  erase until {asked.due:%Y-%m-%d} what came under consent {asked.consent};")
         print(f"    then run: exchange gateway erased {asked.id}")
+    for majority in majorities.list_ahead(connection, now):
+        print(f"  consent {majority.consent}: its guardians speak until {last_day(majority.ends)};")
+        print("    ask the young adult to consent herself, or nothing can be disclosed afterwards")
 
 
 def _counts(states: Mapping[str, int]) -> str:

@@ -11,7 +11,13 @@ from datetime import date, datetime, timedelta
 from typing import TypeAlias
 
 from exchange.canonical import sha256_hex
-from exchange.consent.majority import INSIGHT, MAJORITY, age, representation_ends
+from exchange.consent.majority import (
+    INSIGHT,
+    MAJORITY,
+    age,
+    is_represented,
+    representation_ends,
+)
 from exchange.consent.record import ConsentRecord, Signer
 from exchange.consent.render import notice_of
 from exchange.consent.words import (
@@ -305,13 +311,12 @@ def _given_at(record: ConsentRecord) -> datetime | None:
 def _ages(record: ConsentRecord, local: Local) -> _Checks:
     years = age(local.born, day_of(record.collected_at))
     by_rule = record.capacity_basis is CapacityBasis.RULE
-    # A carer is appointed for an adult: majority does not end that power.
-    represented = any(guardian.power is not Power.CARER for guardian in _of(record, Role.GUARDIAN))
     adult = years >= MAJORITY
     return {
         "L34": (
             "signers" if adult else "valid_until",
-            represented and (adult or record.valid_until > representation_ends(local.born)),
+            is_represented(record)
+            and (adult or record.valid_until > representation_ends(local.born)),
         ),
         "L35": (
             "capacity_basis",

@@ -1,13 +1,22 @@
 """exchange.consent.majority: full years, leap days, the first of the month of majority."""
 
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.consent.majority import age, representation_ends
+from exchange.consent.majority import (
+    age,
+    is_represented,
+    majority_ahead,
+    reminder_from,
+    representation_ends,
+)
+from exchange.consent.words import Capacity, Identified, Power, Role
 from exchange.days import begin_of
+from tests import samples
 
 
 @pytest.mark.parametrize(
@@ -49,3 +58,43 @@ def test_representation_never_outlasts_majority_and_ends_in_its_month(born: date
     assert ends == begin_of(first)
     assert age(born, first) <= 18
     assert age(born, date(born.year + 18 + born.month // 12, born.month % 12 + 1, 1)) == 18
+
+
+CONSENT = samples.consent()
+PARENT = replace(
+    CONSENT.signers[0], role=Role.GUARDIAN, identified=Identified.IN_PERSON, power=Power.PARENT
+)
+BORN = date(2008, 9, 17)
+ENDS = begin_of(date(2026, 9, 1))
+
+
+@pytest.mark.parametrize("power", Power)
+def test_every_power_but_a_carers_ends_with_majority(power: Power) -> None:
+    record = replace(CONSENT, signers=(*CONSENT.signers, replace(PARENT, power=power)))
+    assert is_represented(record) is (power is not Power.CARER)
+
+
+def test_who_signs_alone_is_not_touched_by_majority() -> None:
+    assert not is_represented(CONSENT)
+    assert majority_ahead(CONSENT, BORN) is None
+
+
+@pytest.mark.parametrize("capacity", [Capacity.GUARDIAN, Capacity.SELF_AND_GUARDIAN])
+def test_a_consent_of_guardians_that_lasts_until_majority_is_reminded_of(
+    capacity: Capacity,
+) -> None:
+    record = replace(CONSENT, capacity=capacity, signers=(PARENT,), valid_until=ENDS)
+    assert majority_ahead(record, BORN) == ENDS
+
+
+def test_one_that_is_over_before_anybody_is_reminded_is_not() -> None:
+    second = timedelta(seconds=1)
+    due = reminder_from(ENDS)
+    record = replace(CONSENT, signers=(PARENT,), valid_until=due)
+    assert majority_ahead(record, BORN) is None
+    assert majority_ahead(replace(record, valid_until=due + second), BORN) == ENDS
+
+
+def test_the_reminder_comes_sixty_days_before_whatever_the_clocks_do() -> None:
+    assert reminder_from(ENDS) == begin_of(date(2026, 7, 3))
+    assert reminder_from(begin_of(date(2026, 5, 1))) == begin_of(date(2026, 3, 2))
