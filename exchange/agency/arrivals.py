@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final, Literal, TypeAlias
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
 from exchange import canonical, jws
 from exchange.agency import tables
 from exchange.agency.built import added_once, by_id, put
 from exchange.agency.state import Delivered, Received, Receiving
+from exchange.envelope.contents import read_contents
 from exchange.envelope.manifest import Context, read_context
 from exchange.prepared import Prepared
 from exchange.statement import LARGEST
@@ -52,6 +53,22 @@ def list_received(
     if consent is not None:
         query = query.where(tables.received.c.consent == consent)
     return [_received(dict(row)) for row in conn.execute(query).mappings()]
+
+
+def list_concerned(conn: Connection, consent: str, disclosures: Collection[str]) -> list[Received]:
+    """Return what was received under a consent, or passes on one of these disclosures."""
+    query = select(tables.evidence.c.digest, tables.evidence.c.data)
+    rows = conn.execute(query.where(tables.evidence.c.kind == "contents"))
+    onward = {
+        row.digest
+        for row in rows
+        if not {entry.disclosure for entry in read_contents(row.data).onward_of}.isdisjoint(
+            disclosures
+        )
+    }
+    concerned = or_(tables.received.c.consent == consent, tables.received.c.digest.in_(onward))
+    found = conn.execute(select(tables.received).where(concerned)).mappings()
+    return [_received(dict(row)) for row in found]
 
 
 def unfinished(conn: Connection) -> frozenset[str]:

@@ -77,6 +77,7 @@ async def confirm(
         if asked.id == erasure_id and asked.to == gateway.agency:
             _check_kept(gateway, asked, kept)
             if kept is None:
+                await _unmark(gateway, asked)
                 await _remove(gateway, asked)
             confirmed = await _confirmed(gateway, asked, kept=kept, passed_on=passed_on)
             await _send(gateway, confirmed)
@@ -101,6 +102,8 @@ async def _answer(gateway: Gateway, asked: shapes.Erasure) -> None:
     if known is not None:
         await _send(gateway, known)
         return
+    if asked.reason == "unlawful":
+        await _mark(gateway, asked)
     if asked.passed_on_by is not None:
         # Not ours to verify: the record is hidden from whoever got documents onward. So people
         # look, and nothing is deleted on the hub's word alone.
@@ -118,7 +121,26 @@ async def _answer(gateway: Gateway, asked: shapes.Erasure) -> None:
 async def _wait_for_people(gateway: Gateway, asked: shapes.Erasure, count: int) -> None:
     waiting = Erasure(id=asked.id, consent=asked.consent, due=asked.due, state=Erasing.ASKED)
     await gateway.state.write(state.put_erasure, waiting)
-    log.warning("erasure_asked", count=count)
+    log.warning("erasure.asked", count=count, code=asked.reason)
+
+
+async def _mark(gateway: Gateway, asked: shapes.Erasure) -> None:
+    """Say beside every delivered document that nobody may use it; on the hub's word alone.
+
+    A mark destroys nothing, and it must not wait until a withdrawal is verified.
+    """
+    for folder in await _folders(gateway, asked):
+        await asyncio.to_thread(spool.mark, gateway.home, folder)
+
+
+async def _unmark(gateway: Gateway, asked: shapes.Erasure) -> None:
+    for folder in await _folders(gateway, asked) if asked.reason == "unlawful" else ():
+        await asyncio.to_thread(spool.unmark, gateway.home, folder)
+
+
+async def _folders(gateway: Gateway, asked: shapes.Erasure) -> list[str]:
+    found = await gateway.state.read(arrivals.list_concerned, asked.consent, asked.disclosures)
+    return [received.folder for received in found if received.folder is not None]
 
 
 async def _remove(gateway: Gateway, asked: shapes.Erasure) -> int:

@@ -7,6 +7,7 @@ quarantine/<id>/document/          set aside
 quarantine/<id>/reason.txt         why
 spool/.<id>/                       what intake makes of it, until the answer is signed
 spool/<folder>/                    delivered
+spool/<folder>-NICHT-VERWENDEN.txt that it was disclosed unlawfully, where the folder is taken
 ```
 Every document is in exactly one of spool, quarantine, or removed. Functions block: call them in a
 thread.
@@ -16,10 +17,25 @@ import os
 import re
 from collections.abc import Collection
 from pathlib import Path
+from typing import Final
 
 from exchange.agency.home import Home
 from exchange.durable import move_durably, sync_directory, write_bytes_durably
 
+MARK: Final = "00-NICHT-VERWENDEN.txt"
+"""Name of the mark in the folder of a document that may not be used: it sorts first."""
+_DO_NOT_USE: Final = """\
+Nicht verwenden: {folder}
+
+Diese Unterlagen wurden unrechtmäßig übermittelt. Niemand darf sie verwenden (§ 78 Absatz 1
+Sozialgesetzbuch X). Löschen Sie alle Abschriften und bestätigen Sie das; auch wem Sie sie
+weitergegeben haben, wird danach gefragt.
+
+Do not use: {folder}
+
+These documents were disclosed unlawfully. Nobody may use them (section 78(1) of Book X of the
+German Social Code). Erase every copy and confirm it; those you passed them on to are asked too.
+"""
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -79,6 +95,23 @@ def set_aside(home: Home, disclosure_id: str, reason: str) -> None:
     sync_directory(home.quarantine)
 
 
+def mark(home: Home, folder: str) -> None:
+    """Say of a delivered document, durably, that it may not be used.
+
+    In its folder; once the back office has taken that, beside where it stood.
+    """
+    text = _DO_NOT_USE.format(folder=folder).encode("utf-8")
+    try:
+        write_bytes_durably(home.spool / folder / MARK, text, replace=True)
+    except FileNotFoundError:
+        write_bytes_durably(_beside(home, folder), text, replace=True)
+
+
+def unmark(home: Home, folder: str) -> None:
+    """Remove the mark of a document that the back office has erased."""
+    _beside(home, folder).unlink(missing_ok=True)
+
+
 def remove(home: Home, disclosure_id: str, *, opened: bool) -> None:
     """Remove what is sealed, and with `opened` also what stands in quarantine."""
     payload_file(home, disclosure_id).unlink(missing_ok=True)
@@ -117,6 +150,10 @@ def sweep(home: Home, working: Collection[str], kept: Collection[str]) -> None:
     for folder in home.spool.glob(".*"):
         if _ID.fullmatch(folder.name[1:]) and folder.name[1:] not in working:
             _remove_tree(folder)
+
+
+def _beside(home: Home, folder: str) -> Path:
+    return home.spool / f"{folder}-NICHT-VERWENDEN.txt"
 
 
 def _sync(file: Path) -> None:

@@ -4,11 +4,13 @@ from datetime import date
 
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
-from exchange.agency import arrivals, erase, follow, poll, send, state
+from exchange.agency import arrivals, erase, follow, poll, send, spool, state
 from exchange.agency.publish import publish
 from exchange.agency.state import Erasing, Receiving, Sending
 from exchange.consent.withdrawal import by_code
+from exchange.envelope.contents import Onward
 from exchange.errors import (
     Held,
     Malformed,
@@ -19,6 +21,7 @@ from exchange.errors import (
 )
 from exchange.keyring.ceremony import new_identity
 from exchange.statement import Kind, sign
+from exchange.vocabulary import Secrecy
 from exchange.wire.erasure import Ground
 from exchange.wire.erasure import Kept as Retained
 from tests.agency.double import Kept, payload_of
@@ -30,6 +33,7 @@ from tests.agency.network import (
     draft,
     files_below,
 )
+from tests.evil_hub.forging import disclose_by_hand, letter, notice
 
 ERASURE = "1d3f7a2e-58c1-4d4f-8c57-3f6f0d2f9a10"
 
@@ -345,3 +349,76 @@ async def test_a_withdrawal_signed_by_a_stranger_erases_nothing(network: Network
 
     assert [type(trouble) for trouble in troubles] == [Held]
     assert files_below(network.offices[RECIPIENT].home.spool) == before
+
+
+BESIDE = "-NICHT-VERWENDEN.txt"
+
+
+def unlawful(network: Network, **changed: object) -> None:
+    withdraw(network)
+    asked = network.double.erasures[ERASURE]
+    change = {"reason": "unlawful", **changed}
+    network.double.erasures[ERASURE] = asked.model_copy(update=change)
+
+
+async def test_what_was_disclosed_unlawfully_is_marked_where_it_stood(network: Network) -> None:
+    await taken(network)
+    unlawful(network)
+    spool_ = network.offices[RECIPIENT].home.spool
+
+    with capture_logs() as lines:
+        async with network.gateway(RECIPIENT) as gateway:
+            assert await erase.erase(gateway) == []
+
+    ((name, text),) = files_below(spool_).items()
+    assert name.endswith(BESIDE)
+    assert "darf sie verwenden" in text.decode()
+    assert name.removesuffix(BESIDE) in text.decode()
+    asked = [line for line in lines if line["event"] == "erasure.asked"]
+    assert [(line["count"], line["code"]) for line in asked] == [(1, "unlawful")]
+
+    async with network.gateway(RECIPIENT) as gateway:
+        await erase.confirm(gateway, ERASURE)
+
+    assert files_below(spool_) == {}
+
+
+async def test_it_is_marked_before_its_withdrawal_is_verified(network: Network) -> None:
+    await delivered(network)
+    unlawful(network)
+    network.double.end_consent(CONSENT_ID)  # the hub shows no withdrawal
+
+    async with network.gateway(RECIPIENT) as gateway:
+        (trouble,) = await erase.erase(gateway)
+
+    assert isinstance(trouble, StatementNotAcceptable)
+    spool_ = files_below(network.offices[RECIPIENT].home.spool)
+    assert [name.rpartition("/")[2] for name in spool_ if "VERWENDEN" in name] == [spool.MARK]
+    assert b"CANARY-LETTER" in b"".join(spool_.values())
+
+
+async def test_what_passes_it_on_is_marked_too_and_nothing_else(network: Network) -> None:
+    origin = "9b1d9e2c-98a1-4d4f-8c57-3f6f0d2f9a09"
+    consent = network.signed_consent(onward_from=["health-c"])
+    network.double.consents = {consent.id: consent}
+    for onward in ((), (Onward(origin, "health-c", Secrecy.SOCIAL),)):
+        disclose_by_hand(network, files=(notice(), letter()), onward_of=onward)
+    async with network.receiving() as (gateway, reception):
+        await poll.fetch(gateway, reception)
+    unlawful(network, consent="D" * 42 + "A", disclosures=(origin,), passed_on_by=SENDER)
+
+    async with network.gateway(RECIPIENT) as gateway:
+        assert await erase.erase(gateway) == []
+
+    folders = list(network.offices[RECIPIENT].home.spool.iterdir())
+    marked = [folder for folder in folders if (folder / spool.MARK).exists()]
+    assert (len(folders), len(marked)) == (2, 1)
+
+
+async def test_a_lawful_withdrawal_marks_nothing(network: Network) -> None:
+    await taken(network)
+
+    async with network.gateway(RECIPIENT) as gateway:
+        await erase.erase(gateway)
+
+    assert files_below(network.offices[RECIPIENT].home.spool) == {}

@@ -7,19 +7,32 @@ from typing import Any
 
 from exchange.agency.poll import Round, fetch
 from exchange.canonical import Json
+from exchange.consent import binding
+from exchange.consent.decision import Asked
+from exchange.envelope.contents import Letter, Onward
 from exchange.envelope.manifest import Terms, manifest_payload
 from exchange.envelope.sealing import Outgoing, seal
 from exchange.keyring.recipient import DocumentRecipient
 from exchange.statement import Kind, seconds, sign
 from exchange.vocabulary import Secrecy
+from tests import samples
 from tests.agency.double import Kept, payload_of
-from tests.agency.network import CONSENT_ID, LETTER, RECIPIENT, SENDER, Network
+from tests.agency.network import CONSENT_ID, LETTER, NOW, RECIPIENT, SENDER, Network
 
 
 def disclose_by_hand(
-    network: Network, *, to: str = RECIPIENT, suite: str | None = None, **terms: Any
+    network: Network,
+    *,
+    to: str = RECIPIENT,
+    suite: str | None = None,
+    files: tuple[Outgoing, ...] | None = None,
+    onward_of: tuple[Onward, ...] = (),
+    **terms: Any,
 ) -> Kept:
-    """Put a disclosure at the double that `SENDER` signed without asking its own gateway."""
+    """Put a disclosure at the double that `SENDER` signed without asking its own gateway.
+
+    Without the notice on purpose and secrecy, unless `files` hold it.
+    """
     sender = network.offices[SENDER]
     consent = network.double.consents[CONSENT_ID]
     given = {
@@ -36,10 +49,11 @@ def disclose_by_hand(
     stated = Terms(**{**given, **terms})
     target = sender.home.outgoing / f"{uuid.uuid4()}.age"
     document = seal(
-        (Outgoing("Mahnung.pdf", "application/pdf", LETTER),),
+        files or (letter(),),
         terms=stated,
         recipients={to: key_of(network, RECIPIENT)},
         target=target,
+        letter=Letter(onward_of=onward_of),
     )
     context = document.context.raw
     if suite is not None:
@@ -100,3 +114,23 @@ def answer_of(kept: Kept) -> dict[str, Any]:
     """Return what the recipient has signed about a disclosure."""
     _, statement = kept.answers[RECIPIENT]
     return payload_of(statement)
+
+
+def letter() -> Outgoing:
+    """Return the one document of `disclose_by_hand`."""
+    return Outgoing("Mahnung.pdf", "application/pdf", LETTER)
+
+
+def notice() -> Outgoing:
+    """Return the notice on purpose and secrecy due for what `disclose_by_hand` states."""
+    asked = Asked(
+        consent="",
+        sender=SENDER,
+        recipients=frozenset({RECIPIENT}),
+        purpose="housing-loss",
+        category="rent-arrears-letter",
+        secrecy=Secrecy.SOCIAL,
+        exp=NOW,
+    )
+    text = binding.notice(asked, samples.agreement().scope(), lang="de")
+    return Outgoing(binding.NAME, binding.MEDIA_TYPE, text)
