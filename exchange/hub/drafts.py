@@ -194,6 +194,9 @@ async def sign_draft(hub: Hub, code_text: str, *, to_sign: str, signature: str) 
         to_sign: from `prepare`, given back by her browser.
         signature: base64url of 64 bytes, Ed25519 over the bytes of `to_sign`.
     """
+    # First, because what strangers send is not worth parsing: it may be as large as a record.
+    if await hub.db.read(opened.draft, code_text, now=hub.clock()) is None:
+        return False
     try:
         said = Members(own_key.payload_of(to_sign))
         at, key = said.time("collected_at"), said.raw("person_key", size=ED25519_SIZE)

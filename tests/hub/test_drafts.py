@@ -300,6 +300,18 @@ async def test_a_wrong_invitation_opens_nothing_and_signs_nothing(sim: Simulator
     assert (await state(sim, payload["id"])).json["state"] == "waiting"
 
 
+async def test_what_comes_without_an_invitation_is_not_even_parsed(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def parsed(_text: str) -> dict[str, Any]:
+        raise AssertionError("parsed")
+
+    monkeypatch.setattr("exchange.consent.own_key.payload_of", parsed)
+    wrong = fresh(Purpose.INVITATION).text
+
+    assert not await sign_draft(sim.hub, wrong, to_sign="e30.e30", signature="A" * 86)
+
+
 async def test_forged_foreign_and_stale_signatures_are_all_a_plain_no(sim: Simulator) -> None:
     mine, other, key = draft(sim), draft(sim), OwnKey()
     _, invitation = await upload(sim, mine)
