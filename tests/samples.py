@@ -6,6 +6,7 @@ shipped ones, and a consent bears the digest of what its person was really shown
 """
 
 from copy import deepcopy
+from enum import Enum
 from typing import Any
 
 from exchange.agreement.reading import read_agreement
@@ -142,9 +143,16 @@ CONSENT: dict[str, Any] = {
     "collected_at": "2026-03-02T09:40:00Z",
 }
 
+
+class Absent(Enum):
+    """Tells a removed member from every value; it has one name in every process of the tests."""
+
+    ABSENT = "absent"
+
+
 UNKNOWN = "0" * 64
 """Digest of a text that is not rendered yet."""
-ABSENT = object()
+ABSENT = Absent.ABSENT
 """Given as a member's value, it removes the member."""
 
 
