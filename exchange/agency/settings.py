@@ -83,7 +83,7 @@ class GatewaySettings(Configuration):
     agency: str
     """Id of this agency: 2 to 63 of a-z, 0-9 and "-"."""
     language: str = Field(default="de", pattern="^(de|en|de-simple)$")
-    """Language of labels in converted documents."""
+    """Language of labels in converted documents, and of the notice that goes with sent ones."""
     hub: HubSection
     intake: IntakeSection = IntakeSection()
     disclosure: DisclosureSection = DisclosureSection()
