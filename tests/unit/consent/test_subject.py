@@ -63,6 +63,8 @@ def test_the_block_repeats_id_and_reference() -> None:
         {"born": "1990-02-30"},
         {"born": "19900517"},
         {"born": 1990},
+        {"born": "1899-12-31"},
+        {"born": date(9001, 1, 1)},
         {"case_numbers": ["4711"]},
         {"case_numbers": {"Agency A": "4711"}},
         {"case_numbers": {"jobcentre-a": 4711}},
