@@ -6,6 +6,7 @@ from exchange.agency.parts import Gateway
 from exchange.agency.records import KnownAgreement
 from exchange.canonical import encode
 from exchange.consent.export import became, export_receipt, export_record
+from exchange.consent.record import ConsentRecord
 from exchange.consent.withdrawal import EndReason, read_withdrawal
 from exchange.errors import HubMisbehaves, NotFound
 from exchange.statement import Kind
@@ -25,9 +26,10 @@ async def export_consent(gateway: Gateway, consent_id: str, *, receipt: bool) ->
     if agreement is None:
         raise NotFound("this agency has not signed the agreement")
     given = await gateway.client.consent(consent_id)
+    ended, why = _over(given, known.record)
     since = became(
-        ended=given.state == "ended",
-        why=given.reason,
+        ended=ended,
+        why=why,
         reason=await _reason(gateway, agreement, given),
         at=given.ended_at,
     )
@@ -37,6 +39,18 @@ async def export_consent(gateway: Gateway, consent_id: str, *, receipt: bool) ->
         known.record, agreement.scope, since, receipt_id=str(uuid4()), created=now
     )
     return encode(made)
+
+
+def _over(given: shapes.Consent, record: ConsentRecord) -> tuple[bool, str | None]:
+    """Return whether the consent is over, and why as far as this agency may know.
+
+    Of what is used up the hub says that it holds, since a use may come back; an export says
+    what the person's own says.
+    """
+    if given.state == "ended":
+        return True, given.reason
+    spent = record.uses != "recurring" and (given.used or 0) >= record.uses
+    return spent, "used-up" if spent else None
 
 
 async def _reason(

@@ -172,6 +172,30 @@ def test_an_export_says_how_the_consent_ended_to_whoever_may_know(
     network.refused("consent", "export", found, "--out", "out/other.jsonld", home=A)
 
 
+def test_an_export_of_what_is_used_up_says_so_as_the_persons_own_does(
+    network: Network, agreed: str, out: Path
+) -> None:
+    network.must(
+        *("consent", "new", "once.toml", "--agreement", agreed, "--uses", "once"),
+        *("--releaser", B, "--recipient", A, "--category", "rent-arrears-letter"),
+        *("--purpose", "housing-loss", "--until", "2027-01-31"),
+        *("--evidence", "scan.pdf", "--subject", "subject.toml"),
+        home=B,
+    )
+    found = network.must("consent", "sign", "once.toml", home=B).fact("recorded")
+    network.write("once.txt", "Two months of rent are open.\n")
+    network.must(
+        *("gateway", "send", "once.txt", "--consent", found, "--to", A),
+        *("--category", "rent-arrears-letter"),
+        home=B,
+    )
+
+    network.must("consent", "export", found, "--out", "out/once.jsonld", home=B)
+
+    events = exported(network, "out/once.jsonld")["dpv:hasConsentStatus"]
+    assert [event["@type"] for event in events] == ["dpv:ConsentGiven", "dpv:ConsentExpired"]
+
+
 def scanned(file: Path) -> list[str]:
     with pypdfium2.PdfDocument(file) as opened:
         pictures = [page.render(scale=2).to_pil().copy() for page in opened]
