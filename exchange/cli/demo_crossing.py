@@ -18,6 +18,7 @@ from exchange.cli.demo_report import must
 from exchange.cli.demo_scene import MAILBOX, RECIPIENT, SENDER, Scene, word_after
 from exchange.cli.demo_search import occurrences
 from exchange.cli.demo_setting import AGREEMENT_ID
+from exchange.consent import binding
 
 PAGES = 4
 """Pages of the scan: four of 8.7 MB make 35 MB."""
@@ -114,8 +115,13 @@ def open_with_foreign_tools(scene: Scene, disclosure: str) -> None:
         sealed.write_bytes(unb64u(str(gate.value["header"])) + payload.body)
         key = scene.home(RECIPIENT) / "keys" / "document-1.key"
         files = open_foreign(tool, key=key, sealed=sealed, into=into)
+        notice = files / binding.NAME
+        must(notice.is_file(), "the notice on the purpose is missing")
+        words = notice.read_text(encoding="utf-8").splitlines()[0]
+        notice.unlink()
         must(_digests(files) == _digests(scene.documents), "another file came out")
         notes.add(f"by {tool} and tar: {sealed.name}, byte for byte the letter")
+        notes.add(f"before it lies the notice on the purpose: {words}")
 
 
 def receive_letter(scene: Scene, disclosure: str) -> None:
