@@ -13,7 +13,7 @@ from exchange.consent.credential import Credential, Purpose
 from exchange.consent.draft import NO_TEXT, STAND_IN_KEY, draft_of
 from exchange.consent.own_key import OwnSignature, payload_of
 from exchange.consent.record import read_payload
-from exchange.hub.drafts import open_draft, prepare, sign_draft
+from exchange.hub.drafts import DraftView, open_draft, prepare, sign_draft
 from exchange.members import write_time
 from exchange.statement import Kind, seconds, sign
 from exchange.wire import routes
@@ -95,11 +95,16 @@ async def upload(sim: Simulator, payload: dict[str, Any], **options: Any) -> tup
     return answer, invitation.text
 
 
+async def prepared(sim: Simulator, invitation: str, shown: DraftView, key: bytes) -> str | None:
+    """Return what her browser is given to sign with `key` after it has shown a draft."""
+    return await prepare(sim.hub, invitation, at=shown.at, seen=shown.seen, person_key=key)
+
+
 async def sign_at_page(sim: Simulator, invitation: str, key: OwnKey) -> bool:
     """Read and sign a draft as her browser does."""
     shown = await open_draft(sim.hub, invitation)
     assert shown is not None
-    to_sign = await prepare(sim.hub, invitation, at=shown.at, person_key=key.public)
+    to_sign = await prepared(sim, invitation, shown, key.public)
     assert to_sign is not None
     return await sign_draft(sim.hub, invitation, to_sign=to_sign, signature=key.sign(to_sign))
 

@@ -1,7 +1,8 @@
 """Drafts of electronic consents that wait for the person: uploaded, opened, signed, fetched.
 
 Who it is about is sealed in a draft as in a record. Declined, forgotten and expired drafts are
-the same: gone. What a person signs is fixed by `prepare`: moment, key and digest of the text.
+the same: gone. What a person signs is fixed by `prepare`: moment, key and digest of the text,
+of the very draft she has read.
 """
 
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from exchange.canonical import unb64u
+from exchange.canonical import sha256_hex, unb64u
 from exchange.consent import own_key
 from exchange.consent.draft import STAND_IN_KEY, Fixed, fix, read_draft
 from exchange.consent.own_key import OwnSignature
@@ -56,6 +57,8 @@ class DraftView:
     """Exactly the text she consents to, as of `at`."""
     at: datetime
     """When it was opened: goes back to `prepare` unchanged, so that she signs what she read."""
+    seen: str
+    """SHA-256 of the draft, in hex: goes back as well, for another may take its place."""
     until: datetime
     """When the draft is gone."""
     signed: bool
@@ -156,21 +159,36 @@ def _open(conn: Connection, hub: Hub, code_text: str) -> DraftView | None:
         scope=opened.scope(conn, hub, kept.agreement),
         text=fixed.text,
         at=at,
+        seen=sha256_hex(kept.draft),
         until=kept.until,
         signed=kept.signed is not None,
     )
 
 
-async def prepare(hub: Hub, code_text: str, *, at: datetime, person_key: bytes) -> str | None:
+async def prepare(
+    hub: Hub, code_text: str, *, at: datetime, seen: str, person_key: bytes
+) -> str | None:
     """Return what her browser signs (ASCII, to be signed as it is), or None as `open_draft`.
+
+    None, too, if the agency has put another draft in the place of the one she has read.
 
     Args:
         hub: the parts.
         code_text: the invitation as typed.
         at: from `DraftView.at`; not older than two hours.
+        seen: from `DraftView.seen`.
         person_key: 32 bytes, raw Ed25519, made in her browser.
     """
-    return await hub.db.read(_prepare, hub, code_text, at, person_key)
+    return await hub.db.read(_prepare_seen, hub, code_text, at, seen, person_key)
+
+
+def _prepare_seen(
+    conn: Connection, hub: Hub, code_text: str, at: datetime, seen: str, key: bytes
+) -> str | None:
+    kept = opened.draft(conn, code_text, now=hub.clock())
+    if kept is None or sha256_hex(kept.draft) != seen:
+        return None
+    return _prepare(conn, hub, code_text, at, key)
 
 
 def _prepare(conn: Connection, hub: Hub, code_text: str, at: datetime, key: bytes) -> str | None:

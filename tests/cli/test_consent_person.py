@@ -49,9 +49,9 @@ class Page:
 
     def sign(self, invitation: str, key: OwnKey) -> None:
         shown = self.post(code=invitation)
-        found = re.search(r'name="at" value="([^"]+)"', shown)
-        assert found is not None, shown
-        asked = {"do": "prepare-signature", "at": found[1], "key": b64u(key.public)}
+        fixed = dict(re.findall(r'name="(at|seen)" value="([^"]+)"', shown))
+        assert len(fixed) == 2, shown
+        asked = {"do": "prepare-signature", **fixed, "key": b64u(key.public)}
         to_sign = self.post(code=invitation, **asked)
         assert to_sign
         self.post(do="sign", code=invitation, to_sign=to_sign, signature=key.sign(to_sign))
@@ -104,7 +104,12 @@ def test_a_receipt_that_cannot_be_printed_replaces_no_code(
     first = network.must("consent", "sign", "unprinted.toml", "--receipt", home=B)
     network.write("there.html", "mine")
 
-    for wrong in (("there.html",), ("receipt.html", "--lang", "fr"), ("receipt.docx",)):
+    for wrong in (
+        ("there.html",),
+        ("nowhere/receipt.html",),
+        ("receipt.html", "--lang", "fr"),
+        ("receipt.docx",),
+    ):
         network.refused("consent", "receipt", first.fact("recorded"), "--out", *wrong, home=B)
 
     assert page.opens(first.fact("code"))

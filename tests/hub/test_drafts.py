@@ -11,7 +11,7 @@ from exchange.consent.credential import Purpose
 from exchange.consent.draft import STAND_IN_KEY
 from exchange.consent.own_key import payload_of, to_sign
 from exchange.hub import sweep
-from exchange.hub.drafts import KEPT, MOST_WAITING, open_draft, prepare, sign_draft, take_back
+from exchange.hub.drafts import KEPT, MOST_WAITING, open_draft, sign_draft, take_back
 from exchange.hub.storage import agreements, drafts
 from exchange.members import write_time
 from exchange.statement import Kind, seconds
@@ -22,6 +22,7 @@ from tests.person import (
     draft,
     electronic_consent,
     fresh,
+    prepared,
     sign_at_page,
     upload,
     written,
@@ -288,12 +289,12 @@ async def test_a_wrong_invitation_opens_nothing_and_signs_nothing(sim: Simulator
     _, invitation = await upload(sim, payload)
     shown = await open_draft(sim.hub, invitation)
     assert shown is not None
-    said = await prepare(sim.hub, invitation, at=shown.at, person_key=key.public)
+    said = await prepared(sim, invitation, shown, key.public)
     assert said is not None
 
     for wrong in ("", "nonsense", fresh(Purpose.INVITATION).text, fresh().text, "D" * 300):
         assert await open_draft(sim.hub, wrong) is None
-        assert await prepare(sim.hub, wrong, at=shown.at, person_key=key.public) is None
+        assert await prepared(sim, wrong, shown, key.public) is None
         signature = key.sign(said)
         assert not await sign_draft(sim.hub, wrong, to_sign=said, signature=signature)
         assert not await take_back(sim.hub, wrong)
@@ -318,8 +319,10 @@ async def test_forged_foreign_and_stale_signatures_are_all_a_plain_no(sim: Simul
     _, elsewhere = await upload(sim, other)
     shown = await open_draft(sim.hub, invitation)
     assert shown is not None
-    good = await prepare(sim.hub, invitation, at=shown.at, person_key=key.public)
-    foreign = await prepare(sim.hub, elsewhere, at=shown.at, person_key=key.public)
+    good = await prepared(sim, invitation, shown, key.public)
+    shown_elsewhere = await open_draft(sim.hub, elsewhere)
+    assert shown_elsewhere is not None
+    foreign = await prepared(sim, elsewhere, shown_elsewhere, key.public)
     assert good is not None
     assert foreign is not None
     payload = payload_of(good)
@@ -343,17 +346,38 @@ async def test_forged_foreign_and_stale_signatures_are_all_a_plain_no(sim: Simul
         assert not signed, name
     sim.later(hours=2, seconds=1)
     assert not await sign_draft(sim.hub, invitation, to_sign=good, signature=key.sign(good))
-    assert await prepare(sim.hub, invitation, at=shown.at, person_key=key.public) is None
+    assert await prepared(sim, invitation, shown, key.public) is None
 
     assert (await state(sim, mine["id"])).json["state"] == "waiting"
     assert (await state(sim, other["id"])).json["state"] == "waiting"
 
 
+async def test_a_draft_that_took_the_place_of_the_one_she_read_is_not_signed(
+    sim: Simulator,
+) -> None:
+    payload, key = draft(sim), OwnKey()
+    invitation = fresh(Purpose.INVITATION)
+    body = {"draft": written(payload), "invitation": invitation.digest}
+    await sim.call(SENDER, routes.POST_DRAFT, json=body)
+    shown = await open_draft(sim.hub, invitation.text)
+    assert shown is not None
+    await sim.call(SENDER, routes.DELETE_DRAFT, id=payload["id"])
+    body["draft"] = written({**payload, "categories": ["tenancy-termination"]})
+    assert (await sim.call(SENDER, routes.POST_DRAFT, json=body)).status == 201
+
+    assert await prepared(sim, invitation.text, shown, key.public) is None
+    again = await open_draft(sim.hub, invitation.text)
+    assert again is not None
+    assert await prepared(sim, invitation.text, again, key.public) is not None
+
+
 async def test_a_moment_ahead_is_not_prepared(sim: Simulator) -> None:
     _, invitation = await upload(sim, draft(sim))
-    ahead = sim.now + timedelta(seconds=301)
+    shown = await open_draft(sim.hub, invitation)
+    assert shown is not None
+    ahead = replace(shown, at=sim.now + timedelta(seconds=301))
 
-    assert await prepare(sim.hub, invitation, at=ahead, person_key=OwnKey().public) is None
+    assert await prepared(sim, invitation, ahead, OwnKey().public) is None
 
 
 @pytest.mark.parametrize("weak", [bytes(32), b"\x01" + bytes(31), STAND_IN_KEY, b"short"])
@@ -362,7 +386,7 @@ async def test_a_key_that_is_none_gets_nothing_to_sign(sim: Simulator, weak: byt
     shown = await open_draft(sim.hub, invitation)
     assert shown is not None
 
-    assert await prepare(sim.hub, invitation, at=shown.at, person_key=weak) is None
+    assert await prepared(sim, invitation, shown, weak) is None
 
 
 async def test_when_the_agreement_has_ended_there_is_nothing_to_sign(sim: Simulator) -> None:
@@ -370,7 +394,7 @@ async def test_when_the_agreement_has_ended_there_is_nothing_to_sign(sim: Simula
     _, invitation = await upload(sim, payload)
     shown = await open_draft(sim.hub, invitation)
     assert shown is not None
-    said = await prepare(sim.hub, invitation, at=shown.at, person_key=key.public)
+    said = await prepared(sim, invitation, shown, key.public)
     assert said is not None
     await sim.hub.db.write(_end_agreement, sim)
 
@@ -384,7 +408,7 @@ async def test_where_persons_consent_no_more_there_is_nothing_to_sign(sim: Simul
     _, invitation = await upload(sim, payload)
     shown = await open_draft(sim.hub, invitation)
     assert shown is not None
-    said = await prepare(sim.hub, invitation, at=shown.at, person_key=key.public)
+    said = await prepared(sim, invitation, shown, key.public)
     assert said is not None
     switched_off = replace(sim.hub, rules=replace(sim.hub.rules, electronic=False))
 

@@ -30,7 +30,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "withdrawn.html": {"code": CANARY, "at": CANARY},
     "sign.html": {
         "code": CANARY, "collector": Contact(CANARY, CANARY, CANARY), "digest": CANARY,
-        "text": Shown(CANARY, (CANARY,)), "at": CANARY, "until": CANARY,
+        "text": Shown(CANARY, (CANARY,)), "at": CANARY, "seen": CANARY, "until": CANARY,
     },
     "signed.html": {"code": CANARY},
     "unsigned.html": {"code": CANARY},

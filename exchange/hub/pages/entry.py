@@ -14,7 +14,7 @@ from exchange.hub.pages.shell import LANG, SHELL, language
 from exchange.statement import LARGEST_RECORD
 
 FIELDS: Final = frozenset(
-    {"code", "do", "lang", "names", "after", "at", "key", "to_sign", "signature"}
+    {"code", "do", "lang", "names", "after", "at", "seen", "key", "to_sign", "signature"}
 )
 """Fields any form of ours has; ticks have no name and are never sent."""
 LIMIT: Final = bodies.FORM_LIMIT + LARGEST_RECORD

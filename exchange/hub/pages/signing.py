@@ -34,6 +34,7 @@ def draft_page(request: web.Request, entry: Entry, draft: DraftView) -> web.Resp
         text=shown(draft.text, draft.record),
         digest=draft.record.notice.sha256,
         at=write_time(draft.at),
+        seen=draft.seen,
         until=say.moment(draft.until),
     )
 
@@ -41,7 +42,13 @@ def draft_page(request: web.Request, entry: Entry, draft: DraftView) -> web.Resp
 async def prepare_signature(request: web.Request, entry: Entry) -> web.Response:
     """Return what her browser signs, as text; empty where there is nothing."""
     at, key = _moment(entry), unb64u(entry.fields.get("key", ""), size=ED25519_SIZE)
-    to_sign = await prepare(request.app[FRONT].hub, entry.code, at=at, person_key=key)
+    to_sign = await prepare(
+        request.app[FRONT].hub,
+        entry.code,
+        at=at,
+        seen=entry.fields.get("seen", ""),
+        person_key=key,
+    )
     if to_sign is None:
         await request.app[SHELL].pace.missed(entry.address)
     return web.Response(text=to_sign or "")
