@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 from uuid import uuid4
 
-from exchange.canonical import sha256_hex
+from exchange.canonical import Json, sha256_hex
 from exchange.envelope.age.encrypt import Encryptor
 from exchange.envelope.age.hybrid import HybridRecipient
 from exchange.envelope.manifest import Addressee, Terms, manifest_payload, new_context
@@ -58,7 +58,7 @@ class Several(Parties):
 
     async def give_notice(self, ends: str, agency: str = PARTY) -> Answer:
         """End the agreement with a year."""
-        payload = {
+        payload: dict[str, Json] = {
             "id": str(uuid4()),
             "iat": seconds(self.now),
             "agency": agency,

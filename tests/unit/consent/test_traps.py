@@ -150,7 +150,7 @@ def test_until_a_day_holds_to_its_last_moment_and_is_printed_as_that_day(
 def test_a_year_of_validity_is_a_year_also_with_a_leap_day(first: date) -> None:
     begins = begin_of(first)
     longest = days_after(begins, 366)
-    terms = {"valid_from": begins, "collected_at": begins}
+    terms: dict[str, Any] = {"valid_from": begins, "collected_at": begins}
     signers = tuple(replace(signer, at=begins) for signer in CONSENT.signers)
     longest_one = replace(CONSENT, signers=signers, valid_until=longest, **terms)
     longer = replace(longest_one, valid_until=longest + timedelta(seconds=1))
