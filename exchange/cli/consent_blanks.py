@@ -10,10 +10,12 @@ _DECLARED = (
     *("valid_until", "form", "capacity", "capacity_basis", "signers", "notice"),
 )
 """What a draft says before anybody has signed."""
+OF_SUBJECT = ("family_name", "given_name", "born")
+"""Who it is about, at least."""
 _BLOCKS: Mapping[str, tuple[str, ...]] = {
     "notice": ("id", "version", "lang", "file", "interpreter"),
     "evidence": ("file", "kind", "pages"),
-    "subject": ("family_name", "given_name", "born"),
+    "subject": OF_SUBJECT,
 }
 _OF_SIGNER = ("role", "identified")
 
@@ -31,19 +33,20 @@ def blanks(draft: Mapping[str, Any], *, signed: bool) -> tuple[str, ...]:
     found: list[str] = []
     for name in wanted:
         value = draft.get(name)
-        if _is_blank(value):
+        if is_blank(value):
             found.append(name)
         elif name in _BLOCKS and isinstance(value, Mapping):
-            found += [f"{name}.{inner}" for inner in _BLOCKS[name] if _is_blank(value.get(inner))]
+            found += [f"{name}.{inner}" for inner in _BLOCKS[name] if is_blank(value.get(inner))]
         elif name == "signers" and isinstance(value, list):
             found += [f"signers[].{inner}" for inner in _OF_SIGNER if _lacks(inner, value)]
     return tuple(found)
 
 
-def _is_blank(value: object) -> bool:
+def is_blank(value: object) -> bool:
+    """Tell whether a member of a draft is missing, or left as the template has it."""
     return value is None or value in ("", [], {})
 
 
 def _lacks(name: str, entries: list[Any]) -> bool:
     """Tell whether one of the entries lacks the member."""
-    return any(isinstance(entry, Mapping) and _is_blank(entry.get(name)) for entry in entries)
+    return any(isinstance(entry, Mapping) and is_blank(entry.get(name)) for entry in entries)

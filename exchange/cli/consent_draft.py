@@ -330,7 +330,7 @@ def _evidence(evidence: Members, draft: Path) -> Evidence:
 def _subject(facts: Mapping[str, Any] | None) -> str:
     if facts is None:
         return (
-            'family_name = ""\ngiven_name = ""\nborn = 1970-01-01\n'
+            'family_name = ""\ngiven_name = ""\nborn = ""  # such as 1990-05-17\n'
             '# particulars = "which flat it is about"\n'
             '# case_numbers = { agency-a = "file number there" }'
         )

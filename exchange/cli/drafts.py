@@ -64,7 +64,7 @@ def digest_of(path: Path, *, largest: int = LARGEST_EVIDENCE) -> str:
             if not stat.S_ISREG(found.st_mode):
                 raise Malformed("the file it names is not a regular file")
             if found.st_size > largest:
-                raise TooLarge(f"the file it names has more than {largest // 1024 // 1024} MiB")
+                raise TooLarge(f"{path.name} has more than {largest // 1024 // 1024} MiB")
             return _digest(file, found.st_size)
     except OSError:
         raise Malformed("the file it names cannot be read") from None

@@ -1,13 +1,15 @@
 """The draft of a document request: a commented TOML file, and what it becomes when it is asked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from exchange.agency.ask import RequestDraft
 from exchange.canonical import encode
+from exchange.cli.consent_blanks import OF_SUBJECT, is_blank
 from exchange.cli.drafts import read_toml
 from exchange.consent.subject import read_subject
 from exchange.days import end_of
@@ -35,10 +37,12 @@ why = ""  # why they are necessary for this purpose
 [subject]
 family_name = ""
 given_name = ""
-born = 1970-01-01
+born = ""  # such as 1990-05-17
 # particulars = "which flat it is about"
 # case_numbers = {{ agency-a = "file number there" }}
 """
+
+_NEEDED = ("id", "to", "agreement", "purpose", "categories", "until", "needed", "why")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +81,8 @@ def read_draft(path: Path) -> RequestDraft:
         Malformed: not TOML, or a member is unknown, missing or wrong; nothing of it is quoted.
     """
     table = read_toml(path)
+    if missing := _blanks(table):
+        raise Malformed(f"{path.name} is not complete: {', '.join(missing)}")
     categories = table.get("categories")
     if isinstance(categories, list) and all(isinstance(name, str) for name in categories):
         table["categories"] = sorted(set(categories))  # people write them as they think of them
@@ -97,6 +103,15 @@ def read_draft(path: Path) -> RequestDraft:
     )
     members.end()
     return found
+
+
+def _blanks(table: Mapping[str, Any]) -> list[str]:
+    """Return the paths of all members that are missing or empty, in the order of the draft."""
+    found = [name for name in _NEEDED if is_blank(table.get(name))]
+    subject = table.get("subject")
+    if not isinstance(subject, Mapping):
+        return [*found, "subject"]
+    return found + [f"subject.{name}" for name in OF_SUBJECT if is_blank(subject.get(name))]
 
 
 def _day(value: object) -> date:

@@ -33,6 +33,7 @@ def completed(network: Network, name: str) -> None:
     text = text.replace('needed = ""', f'needed = "{NEEDED}"').replace('why = ""', 'why = "w"')
     text = text.replace('family_name = ""', f'family_name = "{FAMILY_NAME}"')
     text = text.replace('given_name = ""', 'given_name = "Somebody"')
+    text = text.replace('born = ""', "born = 1970-01-01")
     text = text.replace('# particulars = "which', 'particulars = "which')
     text = text.replace("# case_numbers = { agency-a", "case_numbers = { women-b")
     draft.write_text(text, encoding="utf-8")
@@ -142,3 +143,17 @@ def test_a_deadline_beyond_thirty_days_and_an_existing_draft_are_refused(
         *("--purpose", "housing-loss", "--category", "rent-arrears-letter"),
     )
     assert "not overwritten" in network.refused(*again)
+
+
+def test_a_half_filled_request_names_every_blank(network: Network, agreed: str) -> None:
+    drafted(network, agreed, "half-filled.toml")
+
+    line = network.refused("requests", "ask", "half-filled.toml", home=A)
+
+    assert "half-filled.toml is not complete: needed, why, " in line
+    assert "subject.family_name, subject.given_name, subject.born" in line
+
+    text = (network.root / "half-filled.toml").read_text(encoding="utf-8")
+    network.write("half-filled.toml", text.partition("[subject]")[0])
+    line = network.refused("requests", "ask", "half-filled.toml", home=A)
+    assert line.rstrip().endswith("needed, why, subject")
