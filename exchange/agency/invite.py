@@ -85,7 +85,7 @@ async def complete(gateway: Gateway, draft_id: str) -> Recorded | None:
     if kept(gateway.home, draft_id) is None:
         encoded = signed.kept(gateway.home, _name(draft_id))
         if encoded is None:
-            raise NotFound("no draft with this id was sent from here")
+            raise NotFound("no draft with this id was sent from here: exchange consent invite")
         try:
             found = await gateway.client.draft(draft_id)
         except NotFound:

@@ -34,6 +34,9 @@ from exchange.vocabulary import Scope, Secrecy, Uses
 NOBODY = Subject(ref="", sealed=b"")
 """In the place of who it is about: no text and no rule of the record names the person."""
 
+AFTERWARDS = frozenset({"L20", "L21", "L22", "L26"})
+"""Rules about what there is only afterwards: evidence, signature, digest of the text shown."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentDraft:
@@ -122,6 +125,22 @@ async def lint_draft(gateway: Gateway, draft: ConsentDraft) -> tuple[Finding, ..
     return await findings_of(gateway, record, agreement, draft.subject, now=now)
 
 
+async def lint_unsigned(gateway: Gateway, draft: ConsentDraft) -> tuple[Finding, ...]:
+    """Return what a draft breaks before anybody has read or signed its text.
+
+    Nobody should sign what could never be recorded. What is known only afterwards is not asked:
+    the evidence, the digest of the text, and who it is about.
+
+    Raises:
+        NotFound: no such agreement, or this agency has not signed it.
+    """
+    now = gateway.clock()
+    agreement = await known_agreement(gateway, draft.agreement, now)
+    record = record_of(gateway, draft, agreement, NOBODY, now)
+    found = await findings_of(gateway, record, agreement, None, now=now)
+    return tuple(finding for finding in found if finding.id not in AFTERWARDS)
+
+
 def as_she_would_sign(record: ConsentRecord, scope: Scope) -> ConsentRecord:
     """Return an electronic draft with stand-ins for her key and signature, as she would read it."""
     try:
@@ -164,7 +183,9 @@ def _dated(draft: ConsentDraft, signed_at: datetime) -> ConsentDraft:
 async def _signed(gateway: Gateway, draft: ConsentDraft) -> bytes:
     now = gateway.clock()
     if draft.form is Form.ELECTRONIC:
-        raise Malformed("form: an electronic consent is signed by the person as well")
+        raise Malformed(
+            "form: an electronic consent is signed by the person first: exchange consent invite"
+        )
     agreement = await known_agreement(gateway, draft.agreement, now)
     record = record_of(gateway, draft, agreement, NOBODY, now)
     refuse(await findings_of(gateway, record, agreement, draft.subject, now=now))

@@ -16,7 +16,13 @@ from cyclopts import App, Parameter
 
 from exchange.agency.app import open_desk, open_gateway
 from exchange.agency.parts import Gateway
-from exchange.agency.record_consent import agreed, lint_draft, record_consent, text_of
+from exchange.agency.record_consent import (
+    agreed,
+    lint_draft,
+    lint_unsigned,
+    record_consent,
+    text_of,
+)
 from exchange.agency.withdraw import Told
 from exchange.agency.withdraw import withdraw as withdraw_now
 from exchange.canonical import sha256_hex
@@ -34,7 +40,8 @@ from exchange.consent.withdrawal import By, Channel, EndReason
 from exchange.consent.words import Form
 from exchange.days import day_of, last_day, moment_of
 from exchange.durable import write_bytes_durably
-from exchange.errors import Conflict, ExchangeError
+from exchange.errors import Conflict, ExchangeError, NotFound, StatementNotAcceptable
+from exchange.rules import refuse
 from exchange.wire import shapes
 
 Home = Annotated[Path, Parameter(help="Home of the gateway, made by `exchange gateway init`.")]
@@ -185,6 +192,7 @@ def text(
 async def _write_text(gateway: Gateway, draft: Path) -> None:
     """Render the text of a draft into the file that the draft names."""
     found = consent_draft.read_draft(draft, now=gateway.clock(), signed=False)
+    refuse(await lint_unsigned(gateway, found))
     shown = (await text_of(gateway, found)).encode("utf-8")
     file = consent_draft.text_file(draft)
     write_bytes_durably(file, shown, replace=True)
@@ -280,7 +288,16 @@ def withdraw(  # noqa: PLR0913  # each is an option of its own
 
     async def work() -> None:
         async with open_desk(home, unlock=Asking(passphrase_fd), demo=demo) as desk:
-            ended = await withdraw_now(desk, consent_id, told)
+            try:
+                ended = await withdraw_now(desk, consent_id, told)
+            except NotFound as error:
+                error.add_note("or pass the wish on to the office that took the consent")
+                raise
+            except StatementNotAcceptable as error:
+                error.add_note(
+                    "is --received after she consented, and, with --by agency, was it taken here?"
+                )
+                raise
             print(f"withdrawn   {ended.id}")
             print(f"ended       {ended.ended_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
 

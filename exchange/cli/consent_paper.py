@@ -16,6 +16,7 @@ from exchange.agency.app import open_gateway
 from exchange.agency.export_consent import export_consent
 from exchange.agency.parts import Gateway
 from exchange.agency.print_paper import print_form, print_withdrawal_form
+from exchange.agency.record_consent import lint_unsigned
 from exchange.cli import consent_draft
 from exchange.cli.drafts import read_toml
 from exchange.cli.passphrase import Asking
@@ -26,6 +27,7 @@ from exchange.durable import write_bytes_durably
 from exchange.errors import Conflict, Malformed
 from exchange.forms import document, page
 from exchange.forms.paper import BLANK, Head, Paper
+from exchange.rules import refuse
 
 Home = Annotated[Path, Parameter(help="Home of the gateway, made by `exchange gateway init`.")]
 Descriptor = Annotated[
@@ -70,6 +72,7 @@ def form(
 
     async def work(gateway: Gateway) -> None:
         found = consent_draft.read_draft(draft, now=gateway.clock(), signed=False)
+        refuse(await lint_unsigned(gateway, found))
         known = BLANK if blank else head_of(draft, gateway.agency, found.notice.lang)
         _written(gateway, out, await print_form(gateway, found, known))
 
@@ -141,7 +144,7 @@ def check_out(out: Path) -> None:
     Raises:
         Malformed: the name ends in neither .html nor .pdf.
         Misconfigured: a PDF needs the extra `forms`, and it is not installed.
-        Conflict: the file exists.
+        Conflict: the file exists, or its folder does not.
     """
     if out.suffix not in {".html", ".pdf"}:
         raise Malformed(f"{out.name}: the name ends in .html or .pdf")
@@ -190,6 +193,8 @@ def _written(gateway: Gateway, out: Path, paper: Paper) -> None:
 def _absent(out: Path) -> None:
     if out.exists():
         raise Conflict(f"{out.name} exists; it is not overwritten")
+    if not out.parent.is_dir():
+        raise Conflict(f"there is no folder {out.parent.name}; make it first")
 
 
 def _write(out: Path, content: bytes) -> None:

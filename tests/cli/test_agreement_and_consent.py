@@ -301,3 +301,14 @@ def test_the_hub_holds_no_name(network: Network, agreed: str) -> None:
     ]
     assert found == []
     assert Path(network.root / "hub.log").read_bytes().count(FAMILY_NAME.encode()) == 0
+
+
+def test_a_withdrawal_that_is_refused_says_what_to_do(network: Network, agreed: str) -> None:
+    consent = recorded(network, agreed, "told-twice.toml")
+    told = ("--by", "subject", "--channel", "phone")
+
+    hidden = network.refused("consent", "withdraw", consent, *told, home=A)
+    assert "pass the wish on to the office that took the consent" in hidden
+    early = ("consent", "withdraw", consent, *told, "--received", "2020-01-01")
+    assert "--received after she consented" in network.refused(*early, home=B)
+    network.must("consent", "withdraw", consent, *told, home=B)

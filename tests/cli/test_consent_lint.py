@@ -173,3 +173,41 @@ def test_a_file_that_is_no_consent_is_a_finding(network: Network, agreed: str) -
         *("consent", "lint", changed(network, agreed), "--agreement", "undertaking.txt")
     )
     assert "no signed agreement" in complaint
+
+
+def test_nobody_reads_or_signs_what_could_never_be_recorded(network: Network, agreed: str) -> None:
+    name = changed(network, agreed, ("2027-01-31", "2029-01-31"))
+    shown = network.root / "lint.de.txt"
+    before = shown.read_bytes()
+
+    for command in (("text", name), ("form", name, "--out", "lint.html")):
+        assert "L15 valid_until" in network.refused("consent", *command, home=B)
+
+    assert shown.read_bytes() == before
+    assert not (network.root / "lint.html").exists()
+
+
+def test_a_new_draft_outside_the_agreement_says_where_and_leaves_nothing(
+    network: Network, agreed: str
+) -> None:
+    line = network.refused(
+        *("consent", "new", "outside.toml", "--agreement", agreed, "--releaser", B),
+        *("--recipient", "nobody", "--category", "all", "--purpose", "elsewhere"),
+        *("--until", "2027-01-31"),
+        home=B,
+    )
+
+    for broken in ("L01 recipients", "L04 categories", "L06 purpose"):
+        assert broken in line
+    assert not list(network.root.glob("outside*"))
+
+
+def test_a_birth_date_is_never_a_guess_of_the_program(network: Network, agreed: str) -> None:
+    network.must(
+        *("consent", "new", "unborn.toml", "--agreement", agreed, "--releaser", B),
+        *("--recipient", A, "--category", "rent-arrears-letter", "--purpose", "housing-loss"),
+        *("--until", "2027-01-31"),
+        home=B,
+    )
+
+    assert "subject.born" in network.refused("consent", "sign", "unborn.toml", home=B)
