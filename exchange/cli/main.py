@@ -5,6 +5,7 @@ side, and `exchange --help` is quick.
 """
 
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -12,7 +13,7 @@ from importlib.metadata import version
 from cyclopts import App, CycloptsError
 
 from exchange.cli.advice import ADVICE, NOT_FOUND, UNKNOWN
-from exchange.errors import ExchangeError, Held, LintRefused, NotFound, positions
+from exchange.errors import ExchangeError, Finding, Held, LintRefused, NotFound, positions
 from exchange.rules import sentence
 
 FAILED = 1
@@ -23,6 +24,8 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C: 128 + SIGINT, as shells count."""
 PIPE_CLOSED = 141
 """Exit code when the reader of our output left: 128 + SIGPIPE, as shells count."""
+
+DAY = "a day is written YYYY-MM-DD, such as 2026-08-31"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(given)
     except CycloptsError as error:
-        _complain(f"{_one_line(error)} (exchange {_chosen(given)}--help explains)")
+        _complain(f"{_usage(error)} (exchange {_chosen(given)}--help explains)")
         return USAGE
     except ExchangeError as error:
         _complain("; ".join([_told(error), *getattr(error, "__notes__", ())]))
@@ -132,14 +135,26 @@ def _run(arguments: list[str]) -> int:
 def _told(error: ExchangeError) -> str:
     """Return what happened and what to do next, on one line."""
     if isinstance(error, LintRefused) and error.findings:
-        refused = [one for one in error.findings if one.severity == "refuse"]
-        broken = ", ".join(f"{one.id} {one.field} ({sentence(one, 'en')})" for one in refused)
-        return f"the record breaks {broken}; docs/rules.md has every rule"
+        return f"the record breaks {_broken(error.findings)}; docs/rules.md has every rule"
     if isinstance(error, Held):
         return f"nothing was done ({error.reason}): {ADVICE.get(error.reason, UNKNOWN)}"
     if isinstance(error, NotFound) and str(error) == str(NotFound()):
         return NOT_FOUND
     return _one_line(error)
+
+
+def _broken(findings: Sequence[Finding]) -> str:
+    """Return the rules that refuse, each once with all its fields."""
+    fields: dict[tuple[str, str], list[str]] = {}
+    for one in findings:
+        if one.severity == "refuse":
+            fields.setdefault((one.id, sentence(one, "en")), []).append(one.field)
+    return ", ".join(f"{id_} {', '.join(names)} ({text})" for (id_, text), names in fields.items())
+
+
+def _usage(error: CycloptsError) -> str:
+    """Return what is wrong with a command line; how a day is written, where one is not."""
+    return re.sub(r'unable to convert ".*" into datetime', DAY, _one_line(error))
 
 
 def _chosen(arguments: list[str]) -> str:

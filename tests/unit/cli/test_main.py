@@ -67,10 +67,14 @@ async def test_help_loads_no_side() -> None:
         (
             LintRefused(
                 "refused",
-                findings=(Finding("L01", "refuse", "term"), Finding("L02", "warn", "recipients")),
+                findings=(
+                    Finding("L01", "refuse", "term"),
+                    Finding("L02", "warn", "recipients"),
+                    Finding("L01", "refuse", "title"),
+                ),
             ),
-            'exchange: the record breaks L01 term (Name each agency. Groups or "all" are not '
-            "possible.); docs/rules.md has every rule\n",
+            'exchange: the record breaks L01 term, title (Name each agency. Groups or "all" are '
+            "not possible.); docs/rules.md has every rule\n",
         ),
         (
             Held("key-missing"),
@@ -159,3 +163,16 @@ def test_help_is_quick() -> None:
         [sys.executable, "-m", "exchange.cli.main", "--help"], capture_output=True, check=True
     )
     assert time.monotonic() - began < 10  # 0.2 s alone; the bound only sees a forgotten import
+
+
+def test_a_day_that_is_none_is_told_how_one_is_written(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = ["consent", "withdraw", "id", "--by", "subject", "--channel", "phone"]
+    given += ["--received", "31.3.2027"]
+
+    assert cli.main(given) == 2
+
+    line = capsys.readouterr().err
+    assert "--received: a day is written YYYY-MM-DD, such as 2026-08-31" in line
+    assert "31.3.2027" not in line
