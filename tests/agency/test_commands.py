@@ -193,6 +193,23 @@ async def test_a_refusal_is_one_line_with_its_reasons(today: Network, letter: Pa
     assert said.err == "exchange: not permitted: category; nothing was sent\n"
 
 
+async def test_what_this_agency_never_collected_is_not_passed_on(
+    today: Network, letter: Path
+) -> None:
+    said = await exchange(
+        *sending(today, letter),
+        *(
+            "--category",
+            "rent-arrears-letter",
+            "--onward-of",
+            "9b1d9e2c-98a1-4d4f-8c57-3f6f0d2f9a09",
+        ),
+    )
+
+    assert (said.code, said.out) == (1, "")
+    assert said.err == "exchange: not permitted: onward; nothing was sent\n"
+
+
 async def test_a_sending_cut_off_says_that_it_goes_on_by_itself(
     today: Network, letter: Path
 ) -> None:
