@@ -7,8 +7,10 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from exchange.canonical import loads
 from exchange.consent import export
+from exchange.errors import Misconfigured
 from tests.pages.sent import post
 from tests.person import consent_with_code
+from tests.samples import AGREEMENT
 from tests.simulator import Simulator
 
 SCHEMA = loads(export.schema(), limit=10**5, depth=20)
@@ -45,3 +47,20 @@ async def test_it_says_how_the_consent_ended(
     await sim.withdraw(given, **ended)
     events = (await taken(sim, code))["dpv:hasConsentStatus"]
     assert [event["@type"] for event in events] == ["dpv:ConsentGiven", status]
+
+
+async def test_she_gets_her_receipt_also_where_the_agreement_lacks_the_language_of_the_page(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exchange.hub.pages.take_along.document.pdf", _without_forms)
+    await sim.agree(notices=[text for text in AGREEMENT["notices"] if text["lang"] == "de"])
+    _, code = await consent_with_code(sim)
+
+    for lang in ("de", "en", "de-simple"):
+        answer = await post(sim, "/p/", {"do": "receipt", "lang": lang, "code": code})
+        assert answer.status == 200, lang
+        assert code.encode() in answer.body
+
+
+def _without_forms(_paper: object, *, today: object) -> bytes:
+    raise Misconfigured("the extra `forms` is not here")

@@ -12,6 +12,7 @@ from exchange.canonical import encode
 from exchange.consent import credential
 from exchange.consent.credential import Purpose
 from exchange.consent.export import MEDIA_TYPE, became, export_record
+from exchange.consent.template import kind_of
 from exchange.days import day_of
 from exchange.errors import Malformed, Misconfigured
 from exchange.forms import document, page
@@ -19,10 +20,13 @@ from exchange.forms.paper import Secrets
 from exchange.forms.paper import receipt as receipt_paper
 from exchange.hub.http.call import FRONT
 from exchange.hub.pages.entry import Entry, nothing
-from exchange.hub.view_consent import view
+from exchange.hub.pages.tell import GERMAN
+from exchange.hub.view_consent import PersonView, view
 
 NAME: Final = "auskunft"
 """Name of the files, whatever is in them."""
+RECEIPT: Final = "receipt"
+"""Kind of the receipt's text; an agreement has it in the languages its parties chose."""
 
 
 async def receipt(request: web.Request, entry: Entry) -> web.Response:
@@ -32,7 +36,8 @@ async def receipt(request: web.Request, entry: Entry) -> web.Response:
     typed = credential.read(entry.code, Purpose.CODE)
     if seen is None or typed is None:
         return await nothing(request, entry)
-    paper = receipt_paper(seen.scope, lang=entry.lang, secrets=Secrets(code=typed.text))
+    lang = _language(seen, entry.lang)
+    paper = receipt_paper(seen.scope, lang=lang, secrets=Secrets(code=typed.text))
     try:
         content = await asyncio.to_thread(document.pdf, paper, today=day_of(hub.clock()))
     except (Misconfigured, Malformed):  # the extra `forms` is not here, or its font lacks a letter
@@ -49,6 +54,12 @@ async def records(request: web.Request, entry: Entry) -> web.Response:
         ended=seen.state == "ended", why=seen.reason, reason=seen.end_reason, at=seen.ended_at
     )
     return _file(encode(export_record(seen.record, seen.scope, since)), "jsonld", MEDIA_TYPE)
+
+
+def _language(seen: PersonView, wanted: str) -> str:
+    """Return the language of a receipt: of the page, else of the text she read, else German."""
+    written = {text.lang for text in seen.scope.notices if kind_of(text.id) == RECEIPT}
+    return next((one for one in (wanted, seen.record.notice.lang) if one in written), GERMAN)
 
 
 def _file(content: bytes, ending: str, media_type: str) -> web.Response:
