@@ -15,9 +15,9 @@ from exchange.agency import spool
 from exchange.agency.examine import Examined
 from exchange.agency.intake import Intake, folder_name
 from exchange.agency.leash import Adapter, Started
-from exchange.agency.part import Parted
 from exchange.agency.parts import Gateway
 from exchange.agency.records import KnownAgreement
+from exchange.agency.separate import Separated
 from exchange.agency.settings import GatewaySettings
 from exchange.consent import binding
 from exchange.durable import write_bytes_durably
@@ -97,7 +97,7 @@ async def convert(
     gateway: Gateway,
     reception: Reception,
     examined: Examined,
-    parted: Parted,
+    separated: Separated,
     collected_at: datetime,
 ) -> str:
     """Convert an opened document into the empty folder that waits for it in the spool.
@@ -110,12 +110,12 @@ async def convert(
         Quarantined: the adapter could not, with the reason.
         Unavailable: no worker can be had now; nothing is decided.
     """
-    package = await _package(gateway, reception, examined, parted, collected_at)
+    package = await _package(gateway, reception, examined, separated, collected_at)
     target = spool.converted(gateway.home, package.disclosure_id)
     await reception.intake.convert(package, target)
-    if parted.notice is not None:
+    if separated.notice is not None:
         await asyncio.to_thread(
-            write_bytes_durably, target / binding.NAME, parted.notice, replace=True
+            write_bytes_durably, target / binding.NAME, separated.notice, replace=True
         )
     return folder_name(package)
 
@@ -124,7 +124,7 @@ async def _package(
     gateway: Gateway,
     reception: Reception,
     examined: Examined,
-    parted: Parted,
+    separated: Separated,
     collected_at: datetime,
 ) -> DocumentPackage:
     context = examined.manifest.context
@@ -149,11 +149,11 @@ async def _package(
                 path=file.path,
                 third_party=file.third_party,
             )
-            for file in parted.documents.files
+            for file in separated.documents.files
         ),
-        remark=parted.documents.contents.remark or "",
-        reference=parted.documents.contents.reference or "",
-        notice=(parted.notice or b"").decode("utf-8"),
+        remark=separated.documents.contents.remark or "",
+        reference=separated.documents.contents.reference or "",
+        notice=(separated.notice or b"").decode("utf-8"),
     )
 
 

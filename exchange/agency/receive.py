@@ -18,8 +18,8 @@ from exchange.agency import answer, arrivals, examine, fetch, hand_over, spool, 
 from exchange.agency.examine import Examined, Rejected
 from exchange.agency.fetch import Payload
 from exchange.agency.hand_over import Reception
-from exchange.agency.part import Parted, part
 from exchange.agency.parts import Gateway
+from exchange.agency.separate import Separated, separate
 from exchange.agency.state import Delivered, Received, Receiving
 from exchange.agency.threads import off_loop
 from exchange.canonical import digest
@@ -186,8 +186,8 @@ async def _open(
         return await _reject(gateway, collected, Reason.UNREADABLE)
     except NotFound:
         return await _end(gateway, collected)
-    parted = await part(gateway, examined, opened)
-    aside = _refused_by(reception, parted)  # 14
+    separated = await separate(gateway, examined, opened)
+    aside = _refused_by(reception, separated)  # 14
     denied = await _decided_again(gateway, collected, examined, opened)  # 15
     if denied - {Denied.ONWARD}:
         return await _end(gateway, collected)
@@ -201,15 +201,15 @@ async def _open(
         return await _set_aside(gateway, known, Reason.NOT_ACCEPTED, ", ".join(aside) or "onward")
     try:
         folder = await hand_over.convert(  # 17
-            gateway, reception, examined, parted, collected.collected_at or gateway.clock()
+            gateway, reception, examined, separated, collected.collected_at or gateway.clock()
         )
     except Quarantined as failed:
         reason = Reason.MALFORMED if failed.reason == Reason.MALFORMED else Reason.INTAKE
         return await _set_aside(gateway, known, reason, failed.reason)
     handed = answer.Handed(
         folder=folder,
-        files=_delivered(known, examined, parted.documents),
-        purpose_binding=parted.confirmed,
+        files=_delivered(known, examined, separated.documents),
+        purpose_binding=separated.confirmed,
     )
     decided = await answer.decide_answer(gateway, known, Result.ACCEPTED, handed=handed)  # 18
     await answer.finish(gateway, decided)
@@ -242,13 +242,13 @@ def _open_once(
     return opened
 
 
-def _refused_by(reception: Reception, parted: Parted) -> Sequence[str]:
+def _refused_by(reception: Reception, separated: Separated) -> Sequence[str]:
     """Step 14: return why these files are not taken: one of `unsuitable`, or no notice."""
-    if parted.missing:
+    if separated.missing:
         return ("purpose-binding",)
     alphabet = reception.capabilities.name_alphabet
     return unsuitable(
-        parted.documents.contents,
+        separated.documents.contents,
         media_types=reception.capabilities.media_types,
         max_size=reception.capabilities.max_size,
         name_alphabet=None if alphabet == EVERY_CHARACTER else alphabet,

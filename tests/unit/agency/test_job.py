@@ -1,5 +1,6 @@
 """exchange.agency.job: lines of the gateway come back whole, lines of a worker are hostile."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,6 +35,9 @@ def test_the_first_line_comes_back_whole() -> None:
 
 def test_a_request_comes_back_whole_with_files_in_the_room(tmp_path: Path) -> None:
     package = package_of(tmp_path, {"a.txt": ("text/plain", b"a"), "b.txt": ("text/plain", b"b")})
+    first, second = package.files
+    marked = (first, replace(second, third_party=True))
+    package = replace(package, files=marked, notice="Hinweis\n\n1. …\n")
     token, read = job.read_request(job.request_line("t", package), tmp_path)
     assert (token, read) == ("t", package)
     assert read.sent_at == datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

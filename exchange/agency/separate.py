@@ -1,4 +1,4 @@
-"""Step 14 of receiving: part the notice on purpose and secrecy from the documents.
+"""Step 14 of receiving: separate the notice on purpose and secrecy from the documents.
 
 The notice is found by its digest, which follows from the agreement and the signed manifest: a
 sender cannot word it differently, and what only bears its name is a document like any other.
@@ -13,7 +13,7 @@ from exchange.envelope.opening import Opened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parted:
+class Separated:
     """An opened document without its notice, and the notice."""
 
     documents: Opened
@@ -26,7 +26,7 @@ class Parted:
     """Whether a notice is due to this agency and did not come."""
 
 
-async def part(gateway: Gateway, examined: Examined, opened: Opened) -> Parted:
+async def separate(gateway: Gateway, examined: Examined, opened: Opened) -> Separated:
     """Return the documents of an opened package, and the notice that came before them.
 
     It travels when any recipient is no body of § 35 SGB I, and is due to those alone.
@@ -35,16 +35,16 @@ async def part(gateway: Gateway, examined: Examined, opened: Opened) -> Parted:
         examined.consent.record.agreement, now=gateway.clock()
     )
     if agreement is None:  # step 15 says so
-        return Parted(documents=opened, notice=None, confirmed=None, missing=False)
+        return Separated(documents=opened, notice=None, confirmed=None, missing=False)
     due = binding.is_due(agreement.scope, [gateway.agency])
     first, *documents = opened.files
     notice = None
     if documents and first.name == binding.NAME:
         notice = binding.named(first.sha256, examined.asked, agreement.scope)
     if notice is None:
-        return Parted(documents=opened, notice=None, confirmed=None, missing=due)
+        return Separated(documents=opened, notice=None, confirmed=None, missing=due)
     listed = replace(opened.contents, files=opened.contents.files[1:])
-    return Parted(
+    return Separated(
         documents=Opened(listed, tuple(documents)),
         notice=notice,
         confirmed=first.sha256 if due else None,
