@@ -249,3 +249,22 @@ async def test_a_withdrawal_is_taken_of_whoever_may_read_the_record_only(sim: Si
     assert wrong.status == 422
     assert told.status == 200
     assert digest(statement) not in str(await sim.log())
+
+
+async def test_what_happens_within_one_second_counts_in_the_order_it_was_recorded(
+    sim: Simulator,
+) -> None:
+    first = await sim.consent()
+    assert (await sim.withdraw(first, SENDER)).status == 200
+    second = await sim.consent()
+
+    statuses = [(await sim.send(sim.letter(one.digest))).status for one in (first, second)]
+
+    assert statuses == [403, 201]
+    recorded = [event for event in await sim.log() if event["kind"].startswith("consent-")]
+    assert [event["kind"] for event in recorded] == [
+        "consent-recorded",
+        "consent-withdrawn",
+        "consent-recorded",
+    ]
+    assert len({event["at"] for event in recorded}) == 1
