@@ -63,8 +63,8 @@ class ConsentMachine(Living[Several]):
     consents = Bundle("consents")
     letters = Bundle("letters")
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(target=consents, uses=st.sampled_from(["once", "recurring"]))
+    def begin(self, uses: str) -> Any:
         limits = {**GENEROUS, "decisions": 10_000}
         misses = {"misses_per_minute": 10_000, "misses_per_minute_in_all": 10_000}
         self.live(lambda root: Several(root, agency=limits, person=misses))
@@ -74,6 +74,12 @@ class ConsentMachine(Living[Several]):
         self.keys: dict[str, OwnKey] = {}
         self.agreement_ends = FOREVER
         self.keys_at = self.sim.now
+        return self.record(uses=uses, begins=0, days=100, both=True, child=False)
+
+    @precondition(lambda self: self.documents)
+    @rule()
+    def restart(self) -> None:
+        super().restart()
 
     def teardown(self) -> None:
         try:
@@ -208,8 +214,10 @@ class ConsentMachine(Living[Several]):
         sender=st.sampled_from([SENDER, SENDER, SENDER, RECIPIENT]),
         to=st.sampled_from([RECIPIENT, RECIPIENT, PARTY]),
         days=st.sampled_from([1, 13]),
+        read=st.booleans(),
     )
-    def disclose(self, consent: Given, sender: str, to: str, days: int) -> Any:
+    def disclose(self, consent: Given, sender: str, to: str, days: int, read: bool) -> Any:
+        """By whoever to whomever; a document may be collected right away."""
         to = SENDER if sender == to else to
         law, now = self.law[consent.digest], self.sim.now
         exp = now.replace(microsecond=0) + timedelta(days=days)
@@ -221,6 +229,8 @@ class ConsentMachine(Living[Several]):
             return multiple()
         self.documents[letter.id] = document = Document(to, exp)
         law.documents.append(document)
+        if read:
+            self.collect(letter)
         return letter
 
     @rule(letter=letters)
