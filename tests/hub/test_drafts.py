@@ -10,6 +10,7 @@ from exchange.canonical import b64u, encode, sha256_hex
 from exchange.consent.credential import Purpose
 from exchange.consent.draft import STAND_IN_KEY
 from exchange.consent.own_key import payload_of, to_sign
+from exchange.errors import StatementNotAcceptable
 from exchange.hub import sweep
 from exchange.hub.drafts import KEPT, MOST_WAITING, open_draft, sign_draft, take_back
 from exchange.hub.storage import agreements, drafts
@@ -433,6 +434,8 @@ async def test_she_takes_back_what_is_not_recorded_and_it_never_was(sim: Simulat
     assert (await state(sim, payload["id"])).json == waiting
     refused = await sim.record(given)  # fetched before she changed her mind
     assert refused.status == 422
+    await sim.call(SENDER, routes.DELETE_DRAFT, id=payload["id"])
+    assert (await sim.record(given)).status == 422, "nor without the draft she took it back from"
     assert await sim.count("consents") == 0
     assert not await take_back(sim.hub, invitation)
 
@@ -457,7 +460,8 @@ async def test_another_agency_does_not_touch_a_draft_by_recording_its_id(sim: Si
     found = await sim.hub.db.read(drafts.own, payload["id"], SENDER, now=sim.now)
     assert found is not None
 
-    await sim.hub.db.write(drafts.complete, payload["id"], RECIPIENT, "payload")
+    with pytest.raises(StatementNotAcceptable):
+        await sim.hub.db.write(drafts.complete, payload["id"], RECIPIENT, "payload")
 
     again = await sim.hub.db.read(drafts.own, payload["id"], SENDER, now=sim.now)
     assert again == replace(found)

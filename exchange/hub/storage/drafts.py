@@ -103,7 +103,10 @@ def forget(conn: Connection, id: str, agency: str) -> None:  # noqa: A002
 
 
 def complete(conn: Connection, id: str, agency: str, payload: str) -> None:  # noqa: A002
-    """Delete the draft of a consent that is being recorded in this unit of work, if there is one.
+    """Delete the draft of an electronic consent that is being recorded in this unit of work.
+
+    What she takes back counts nothing from then on. So it is not enough that her signature
+    verifies: it must lie here still.
 
     Args:
         conn: of the unit of work that stores the consent.
@@ -112,12 +115,11 @@ def complete(conn: Connection, id: str, agency: str, payload: str) -> None:  # n
         payload: of its statement, base64url as it was signed.
 
     Raises:
-        StatementNotAcceptable: the person has not signed this, or has taken her signature back.
+        StatementNotAcceptable: the person has not signed this, has taken her signature back, or
+            the draft is gone.
     """
     found = _one(conn, drafts.c.id == id, drafts.c.agency == agency)
-    if found is None:
-        return
-    if found.signed is None or found.signed.partition(".")[2] != payload:
+    if found is None or found.signed is None or found.signed.partition(".")[2] != payload:
         raise StatementNotAcceptable
     forget(conn, id, agency)
 
