@@ -4,7 +4,9 @@
 """
 
 from copy import deepcopy
+from datetime import datetime
 from functools import cache
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +18,7 @@ from exchange.statement import Kind, seconds, sign
 from exchange.vocabulary import Secrecy
 from exchange.wire import routes
 from tests.attacks.parties import COLLECTOR, PARTY, Parties
-from tests.simulator import PLAINTEXT, RECIPIENT, SENDER, Answer, Letter, office
+from tests.simulator import NOW, PLAINTEXT, RECIPIENT, SENDER, Answer, Letter, office
 
 BOTH = (PARTY, RECIPIENT)
 """The two recipients, by name."""
@@ -24,6 +26,10 @@ BOTH = (PARTY, RECIPIENT)
 
 class Several(Parties):
     """See the module."""
+
+    def __init__(self, root: Path, *, now: datetime = NOW, **settings: Any) -> None:
+        super().__init__(root, **settings)
+        self.now = now
 
     def agreement_payload(self, **members: Any) -> dict[str, Any]:
         payload = super().agreement_payload(**members)

@@ -45,8 +45,11 @@ FRESH = timedelta(days=20)
 """Less than the keys of agencies count; they are published again after it."""
 YEAR_END = datetime(2026, 12, 31, 23, tzinfo=UTC)
 FOREVER = datetime.max.replace(tzinfo=UTC)
-BORN = date(2008, 7, 20)
-OF_AGE = datetime(2026, 6, 30, 22, tzinfo=UTC)
+BEGIN = datetime(2026, 9, 20, 10, tzinfo=UTC)
+"""Late enough in the year to see its end, early enough to give notice."""
+NOTICE_UNTIL = datetime(2026, 9, 30, 22, tzinfo=UTC)
+BORN = date(2008, 12, 20)
+OF_AGE = datetime(2026, 11, 30, 23, tzinfo=UTC)
 """The first of the month in which who was born then comes of age, at midnight in Germany."""
 AGENCIES = (COLLECTOR, SENDER, RECIPIENT, PARTY, OUTSIDER)
 ANSWERS = {
@@ -67,14 +70,14 @@ class ConsentMachine(Living[Several]):
     def begin(self, uses: str) -> Any:
         limits = {**GENEROUS, "decisions": 10_000}
         misses = {"misses_per_minute": 10_000, "misses_per_minute_in_all": 10_000}
-        self.live(lambda root: Several(root, agency=limits, person=misses))
+        self.live(lambda root: Several(root, now=BEGIN, agency=limits, person=misses))
         self.law: dict[str, Consent] = {}
         self.documents: dict[str, Document] = {}
         self.codes: dict[str, list[str]] = {}
         self.keys: dict[str, OwnKey] = {}
         self.agreement_ends = FOREVER
         self.keys_at = self.sim.now
-        return self.record(uses=uses, begins=0, days=100, both=True, child=False)
+        return self.record(uses=uses, begins=0, days=180, both=True, child=False)
 
     @precondition(lambda self: self.documents)
     @rule()
@@ -103,7 +106,7 @@ class ConsentMachine(Living[Several]):
             for agency in (SENDER, RECIPIENT, PARTY):
                 assert self.run(self.sim.publish(agency)).status == 200
 
-    @rule(hours=st.sampled_from([1, 24, 24 * 10, 24 * 60]))
+    @rule(hours=st.sampled_from([1, 24, 24 * 10, 24 * 40]))
     def wait(self, hours: int) -> None:
         self.go_to(self.sim.now + timedelta(hours=hours))
 
@@ -121,7 +124,7 @@ class ConsentMachine(Living[Several]):
             consent.pass_time(self.sim.now)
 
     @precondition(lambda self: self.agreement_ends == FOREVER)
-    @precondition(lambda self: self.sim.now < datetime(2026, 9, 1, tzinfo=UTC))
+    @precondition(lambda self: self.sim.now < NOTICE_UNTIL)
     @rule(agency=st.sampled_from([SENDER, PARTY]))
     def end_the_agreement(self, agency: str) -> None:
         given = self.run(self.sim.give_notice(write_time(YEAR_END), agency))
@@ -136,7 +139,7 @@ class ConsentMachine(Living[Several]):
         target=consents,
         uses=st.sampled_from(["once", 2, "recurring"]),
         begins=st.sampled_from([0, 0, 1]),
-        days=st.sampled_from([2, 20, 100, 180]),
+        days=st.sampled_from([2, 60, 100, 180]),
         both=st.booleans(),
         child=st.booleans(),
     )
