@@ -59,7 +59,8 @@ async def record_consent(
         once: the caller's Idempotency-Key.
 
     Raises:
-        StatementNotAcceptable: not a consent this caller has signed, or not by the person.
+        StatementNotAcceptable: not a consent this caller has signed, or not by the person; or
+            what she has signed on her page does not lie there any more.
         LintRefused: it breaks rules, or its agreement is not in force for this caller.
         NotPermitted: electronic, and the operator admits no consents with a person's own key.
         Conflict: its id, its log key or its code was used before.
