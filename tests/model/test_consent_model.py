@@ -35,12 +35,10 @@ from tests.invariants import check
 from tests.model.law import Consent, Document
 from tests.model.living import CI, Living
 from tests.person import WRONG, OwnKey, electronic_consent, fresh, reissue
-from tests.several import Several
+from tests.several import BOTH, Several
 from tests.simulator import GENEROUS, OUTSIDER, RECIPIENT, SENDER, Given, Letter
 
 HOUR = timedelta(hours=1)
-LATEST = 2
-"""Consents that the gate is asked about after every step: to ask about all is most of the time."""
 FRESH = timedelta(days=20)
 """Less than the keys of agencies count; they are published again after it."""
 YEAR_END = datetime(2026, 12, 31, 23, tzinfo=UTC)
@@ -66,8 +64,8 @@ class ConsentMachine(Living[Several]):
     consents = Bundle("consents")
     letters = Bundle("letters")
 
-    @initialize(target=consents, uses=st.sampled_from(["once", "recurring"]))
-    def begin(self, uses: str) -> Any:
+    @initialize(target=consents, uses=st.sampled_from(["once", "recurring"]), both=st.booleans())
+    def begin(self, uses: str, both: bool) -> Any:
         limits = {**GENEROUS, "decisions": 10_000}
         misses = {"misses_per_minute": 10_000, "misses_per_minute_in_all": 10_000}
         self.live(lambda root: Several(root, now=BEGIN, agency=limits, person=misses))
@@ -77,7 +75,8 @@ class ConsentMachine(Living[Several]):
         self.keys: dict[str, OwnKey] = {}
         self.agreement_ends = FOREVER
         self.keys_at = self.sim.now
-        return self.record(uses=uses, begins=0, days=180, both=True, child=False)
+        self.steps = 0
+        return self.record(uses=uses, begins=0, days=180, both=both, child=False)
 
     @precondition(lambda self: self.documents)
     @rule()
@@ -326,9 +325,11 @@ class ConsentMachine(Living[Several]):
             return
         now = self.sim.now
         exp = now.replace(microsecond=0) + HOUR
-        for digest, law in list(self.law.items())[-LATEST:]:
-            asked = self.run(self.sim.ask(SENDER, digest, exp=seconds(exp)))
-            lawful = law.allows(SENDER, RECIPIENT, exp, now)
+        self.steps += 1  # one consent after the other: to ask about all is most of the time
+        digest, law = list(self.law.items())[self.steps % len(self.law)]
+        for to in BOTH:
+            asked = self.run(self.sim.ask(SENDER, digest, recipients=[to], exp=seconds(exp)))
+            lawful = law.allows(SENDER, to, exp, now)
             assert asked.status == (200 if lawful else 403), asked.body
 
     @invariant()
