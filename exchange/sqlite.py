@@ -171,7 +171,8 @@ def prepare(engine: Engine, schema: Schema) -> None:
         tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_schema").scalar_one()
         if version or tables:
             raise Misconfigured(
-                f"the database has schema {version}, this program knows schema {schema.version}"
+                f"the database has schema {version}, this program knows schema {schema.version}: "
+                "run the version that made it, or begin with a new home"
             )
         schema.metadata.create_all(connection)
         for statement in schema.extra:
