@@ -27,7 +27,7 @@ APART = {"exchange.agency.worker", "exchange.testing"}
 """Modules that start something, or belong to tests alone, when they are imported."""
 
 USE = re.compile(
-    r"([A-Z][A-Z0-9_]*|_[A-Z0-9_]+)\.(fullmatch|match|search|findall|finditer|sub|split)\("
+    r"([A-Z][A-Z0-9_]*|_[A-Z0-9_]+)\.(fullmatch|match|search|findall|finditer|sub|split)\b"
 )
 
 
