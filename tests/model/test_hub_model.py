@@ -142,11 +142,13 @@ class HubMachine(Living[Simulator]):
 
     @rule(letter=letters)
     def store_another_under_the_same_id(self, letter: Letter) -> None:
-        """Refused, whatever became of the first one."""
+        """Refused, whatever became of the first one; why is said to whoever may disclose."""
         other = self.sim.letter(letter.consent, key=self.key.recipient.fingerprint, id=letter.id)
         assert other.manifest != letter.manifest
         answer = self.run(self.sim.send(other))
-        assert answer.status == (401 if self.model.sender_suspended else 409), answer.body
+        covered = self.model.covers(letter.consent, self.sim.now + timedelta(days=1))
+        refused = 409 if covered else 403
+        assert answer.status == (401 if self.model.sender_suspended else refused), answer.body
 
     @rule(target=uploads, consent=consents, days=st.integers(1, 10))
     def announce(self, consent: Given, days: int) -> Any:
