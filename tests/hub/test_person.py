@@ -161,7 +161,7 @@ async def test_erasures_show_asked_outstanding_and_answered(sim: Simulator) -> N
     assert (await seen(sim, code)).erasures[0].overdue
 
     (open_,) = (await sim.call(RECIPIENT, routes.ERASURES)).json["erasures"]
-    kept = {"ground": "legal-claims", "restricted": True, "until": "2027-01-31"}
+    kept: dict[str, Any] = {"ground": "legal-claims", "restricted": True, "until": "2027-01-31"}
     answered = await sim.confirm(open_, result="kept", **kept)
     assert answered.status == 200, answered.body
 
@@ -237,6 +237,7 @@ async def test_ended_by_the_agency_and_withdrawn_are_told_apart(sim: Simulator) 
 
 async def test_a_long_history_comes_in_pages_without_gap_or_repetition(sim: Simulator) -> None:
     given = await sim.consent()
+    last = fresh()
     for _ in range(2 * PAGE):
         sim.later(seconds=1)
         last = fresh()

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -78,7 +79,7 @@ def test_it_is_known_by_its_digest_in_every_language(lang: str) -> None:
         {"secrecy": Secrecy.PROFESSIONAL},
     ],
 )
-def test_the_notice_of_another_disclosure_is_not_taken(other: dict[str, object]) -> None:
+def test_the_notice_of_another_disclosure_is_not_taken(other: dict[str, Any]) -> None:
     text = binding.notice(replace(ASKED, **other), SCOPE, lang="de")
     assert binding.named(sha256_hex(text), ASKED, SCOPE) is None
 
