@@ -158,7 +158,7 @@ ABSENT = Absent.ABSENT
 
 def changed(payload: dict[str, Any], **members: Any) -> dict[str, Any]:
     """Return a deep copy with other top-level members, or without those set to ABSENT."""
-    copy = {**deepcopy(payload), **members}
+    copy = deepcopy({**payload, **members})
     return {name: value for name, value in copy.items() if value is not ABSENT}
 
 

@@ -172,6 +172,7 @@ class Visitor:
                 "target-size": {"enabled": True},
             }
         }
+        assert self.console == [], self.console  # a page without its style sheet has small targets
         found = await Axe().run(self.page, options=options)
         assert found.response["passes"], "axe has looked at nothing"
         return [
