@@ -21,7 +21,7 @@ from exchange.hub import opened
 from exchange.hub.opened import Opened
 from exchange.hub.parts import Hub
 from exchange.hub.storage import person
-from exchange.hub.storage.person import AskedErasure, Document, LoggedEvent, Standing
+from exchange.hub.storage.person import AskedErasure, Document, LoggedEvent, Receipt, Standing
 from exchange.hub.stored import context_of
 from exchange.members import read_time
 from exchange.statement import LARGEST
@@ -40,19 +40,6 @@ ENDS: tuple[Ended, ...] = ("withdrawn", "agency", "agreement")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiptSeen:
-    """What became of one document at one recipient."""
-
-    agency: str
-    collected_at: datetime | None
-    """When it could be opened for the first time; None: it was not collected."""
-    result: Literal["accepted", "rejected", "quarantined"] | None
-    """What the recipient has signed; None: nothing yet."""
-    reason: str | None
-    """Code of why it was rejected or set aside."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentSeen:
     """One document package, without anything of its content."""
 
@@ -63,7 +50,7 @@ class DocumentSeen:
     """Code of the secrecy class."""
     stored_at: datetime
     state: Literal["stored", "collected", "acknowledged", "expired", "ended"]
-    recipients: tuple[ReceiptSeen, ...]
+    recipients: tuple[Receipt, ...]
     """By agency id."""
 
 
@@ -235,15 +222,7 @@ def _document(found: Document) -> DocumentSeen:
         secrecy=context.secrecy.code,
         stored_at=found.stored_at,
         state=found.state,
-        recipients=tuple(
-            ReceiptSeen(
-                agency=receipt.agency,
-                collected_at=receipt.collected_at,
-                result=receipt.result,
-                reason=receipt.reason,
-            )
-            for receipt in found.receipts
-        ),
+        recipients=found.receipts,
     )
 
 

@@ -8,7 +8,8 @@ import pytest
 from exchange.hub.pages.shell import make_shell
 from exchange.hub.pages.tell import Contact, Fact, Said, Shown, Teller, Told
 from exchange.hub.settings import Person
-from exchange.hub.view_consent import DocumentSeen, ErasureSeen, EventSeen, PersonView, ReceiptSeen
+from exchange.hub.storage.person import Receipt
+from exchange.hub.view_consent import DocumentSeen, ErasureSeen, EventSeen, PersonView
 from tests import samples
 from tests.pages.visitor import LANGUAGES
 from tests.simulator import NOW
@@ -125,7 +126,7 @@ def test_a_label_in_another_language_says_so() -> None:
 
 
 def test_a_document_tells_its_fate_where_it_was_stored() -> None:
-    receipt = ReceiptSeen(
+    receipt = Receipt(
         agency="jobcentre-a", collected_at=NOW, result="rejected", reason="not-for-us"
     )
     document = DocumentSeen(

@@ -5,9 +5,21 @@ Never closed by time.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, Select, exists, insert, literal, or_, select, true, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Row,
+    Select,
+    exists,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from exchange.errors import Conflict
 from exchange.hub.storage.tables import (
@@ -177,16 +189,7 @@ def unanswered(
     conn: Connection, *, asked_before: datetime, limit: int
 ) -> tuple[tuple[str, str, str], ...]:
     """Return (erasure, recipient, consent) of open requests of which nobody was reminded yet."""
-    query = (
-        select(erasures.c.id, erasures.c.recipient, erasures.c.consent)
-        .where(
-            erasures.c.answered_at.is_(None),
-            erasures.c.reminded_at.is_(None),
-            erasures.c.asked_at <= asked_before,
-        )
-        .limit(limit)
-    )
-    return tuple((row.id, row.recipient, row.consent) for row in conn.execute(query))
+    return _open_without(conn, erasures.c.reminded_at, asked_before=asked_before, limit=limit)
 
 
 def remind(conn: Connection, id: str, *, at: datetime) -> None:  # noqa: A002
@@ -198,11 +201,17 @@ def unescalated(
     conn: Connection, *, asked_before: datetime, limit: int
 ) -> tuple[tuple[str, str, str], ...]:
     """Return (erasure, recipient, consent) of open requests that nobody else was told of yet."""
+    return _open_without(conn, erasures.c.escalated_at, asked_before=asked_before, limit=limit)
+
+
+def _open_without(
+    conn: Connection, mark: Column[Any], *, asked_before: datetime, limit: int
+) -> tuple[tuple[str, str, str], ...]:
     query = (
         select(erasures.c.id, erasures.c.recipient, erasures.c.consent)
         .where(
             erasures.c.answered_at.is_(None),
-            erasures.c.escalated_at.is_(None),
+            mark.is_(None),
             erasures.c.asked_at <= asked_before,
         )
         .limit(limit)

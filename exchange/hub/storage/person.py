@@ -41,12 +41,15 @@ class LoggedEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """Where a document stands with one recipient."""
+    """What became of a document at one recipient."""
 
     agency: str
     collected_at: datetime | None
+    """When it could be opened for the first time; None: it was not collected."""
     result: Literal["accepted", "rejected", "quarantined"] | None
+    """What the recipient has signed; None: nothing yet."""
     reason: str | None
+    """Code of why it was rejected or set aside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
