@@ -165,19 +165,32 @@ def prepare(engine: Engine, schema: Schema) -> None:
         Misconfigured: another version, or a file that is not ours.
     """
     with engine.begin() as connection:
-        version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-        if version == schema.version:
-            return
         tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_schema").scalar_one()
-        if version or tables:
-            raise Misconfigured(
-                f"the database has schema {version}, this program knows schema {schema.version}: "
-                "run the version that made it, or begin with a new home"
-            )
+        if tables or _version(connection):
+            check(connection, schema)
+            return
         schema.metadata.create_all(connection)
         for statement in schema.extra:
             connection.exec_driver_sql(statement)
         connection.exec_driver_sql(f"PRAGMA user_version={schema.version:d}")
+
+
+def check(connection: Connection, schema: Schema) -> None:
+    """Refuse a file whose tables this program does not know.
+
+    Raises:
+        Misconfigured: another version, or a file that is not ours.
+    """
+    version = _version(connection)
+    if version != schema.version:
+        raise Misconfigured(
+            f"the database has schema {version}, this program knows schema {schema.version}: "
+            "run the version that made it, or begin with a new home"
+        )
+
+
+def _version(connection: Connection) -> int:
+    return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
 
 
 class _Unit:

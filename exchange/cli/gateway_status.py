@@ -15,9 +15,11 @@ from exchange.agency.pins import read_pins
 from exchange.agency.rekey import Ring
 from exchange.agency.settings import GatewaySettings, read_settings
 from exchange.agency.state import Erasing, Receiving, Sending
+from exchange.agency.tables import schema
 from exchange.cli.advice import ADVICE, UNKNOWN
 from exchange.days import last_day
 from exchange.keyring.fingerprint import spoken
+from exchange.sqlite import check
 from exchange.sqlite_file import reader_engine
 
 
@@ -50,6 +52,7 @@ def show(root: Path, unlock: Unlock | None) -> None:
     engine = reader_engine(home.state_file)
     try:
         with engine.connect() as connection:
+            check(connection, schema)
             _show_documents(connection, settings, now)
     finally:
         engine.dispose()

@@ -3,8 +3,10 @@
 import asyncio
 import os
 import signal
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from exchange.agency.home import at
 from exchange.errors import StorageFull
 from exchange.members import write_time
 from exchange.statement import seconds
@@ -101,6 +104,19 @@ async def test_init_makes_a_home_that_only_its_user_can_look_into(tmp_path: Path
     assert files_below(home) == before
     assert status.code == 0
     assert "nothing was sent or received yet" in status.out
+
+
+async def test_status_says_what_to_do_with_the_database_of_another_version(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    await exchange("init", "--agency", "women-b", "--hub", "http://127.0.0.1:8700", "--home", home)
+    with closing(sqlite3.connect(at(home).state_file)) as older:
+        older.execute("PRAGMA user_version=1")
+
+    status = await exchange("status", "--home", home)
+
+    assert status.code == 1
+    assert status.err.startswith("exchange: the database has schema 1, this program knows schema ")
+    assert "begin with a new home" in status.err
 
 
 async def test_status_needs_no_passphrase(tmp_path: Path) -> None:
