@@ -47,7 +47,8 @@ async def each_page(
     await visitor.enters(code, lang)
     await look("view")
     show = visitor.page.locator("form:has(input[name=names][value=yes]) button").first
-    await show.click()
+    async with visitor.page.expect_navigation():  # with its style sheet, which decides about sizes
+        await show.click()
     await visitor.page.locator(".shown").wait_for()
     await look("names")
     await visitor.presses("ask")

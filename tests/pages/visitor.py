@@ -176,7 +176,7 @@ class Visitor:
         found = await Axe().run(self.page, options=options)
         assert found.response["passes"], "axe has looked at nothing"
         return [
-            (one["id"], node["html"])
+            (one["id"], f"{node['html']}: {node['failureSummary']}")
             for one in found.response["violations"]
             for node in one["nodes"]
         ]
