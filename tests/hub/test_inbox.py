@@ -39,20 +39,21 @@ async def test_a_long_poll_wakes_when_something_is_stored(sim: Simulator) -> Non
 
     letter = await sim.sent(consent)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         (entry,) = await poll
     assert entry["disclosure"]["id"] == letter.id
 
 
 async def test_a_long_poll_of_somebody_else_is_not_woken(sim: Simulator) -> None:
     consent = await sim.consent()
-    poll = asyncio.create_task(sim.inbox(OUTSIDER, query="?wait=1"))
+    poll = asyncio.create_task(sim.inbox(OUTSIDER, query="?wait=30"))
     await asyncio.sleep(0.1)
 
     await sim.sent(consent)
     await asyncio.sleep(0.2)
 
     assert not poll.done()
+    sim.hub.news.end()
     assert await poll == []
 
 
@@ -73,5 +74,5 @@ async def test_long_polls_end_at_once_when_the_hub_stops(sim: Simulator) -> None
 
     sim.hub.news.end()
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         assert await poll == []

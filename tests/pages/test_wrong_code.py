@@ -108,7 +108,7 @@ async def test_signing_with_a_wrong_code_is_refused_as_with_a_wrong_signature(
 async def test_too_many_wrong_codes_slow_the_address_and_never_the_right_one(
     tmp_path: Path,
 ) -> None:
-    slow = Simulator(tmp_path, person={"misses_per_minute": 3, "pause_s": 1})
+    slow = Simulator(tmp_path, person={"misses_per_minute": 3, "pause_s": 4})
     async with slow.running():
         await slow.arrange()
         _, code = await consent_with_code(slow)
@@ -121,15 +121,15 @@ async def test_too_many_wrong_codes_slow_the_address_and_never_the_right_one(
         begun = clock()
         right = await nothing(slow, "show", code)
 
-        assert max(taken[:3]) < 1 <= taken[3]
-        assert clock() - begun < 1
+        assert max(taken[:3]) < 4 <= taken[3]
+        assert clock() - begun < 4
         assert "Ihre Einwilligung" in right.body.decode()
 
 
 async def test_nobody_is_locked_out_of_withdrawing_by_who_shares_her_address(
     tmp_path: Path,
 ) -> None:
-    limits = {"misses_per_minute": 1, "misses_per_minute_in_all": 1, "pause_s": 30, "waiting": 1}
+    limits = {"misses_per_minute": 1, "misses_per_minute_in_all": 1, "pause_s": 60, "waiting": 1}
     slow = Simulator(tmp_path, person=limits)
     async with slow.running():
         await slow.arrange()
@@ -139,7 +139,7 @@ async def test_nobody_is_locked_out_of_withdrawing_by_who_shares_her_address(
         await asyncio.sleep(0.2)
         assert (await nothing(slow, "show", WRONG)).status == 429
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(50):
             withdrawn = await nothing(slow, "withdraw", code)
 
         assert "Widerruf angekommen" in withdrawn.body.decode()
@@ -147,11 +147,11 @@ async def test_nobody_is_locked_out_of_withdrawing_by_who_shares_her_address(
 
 
 async def test_right_codes_are_never_counted(tmp_path: Path) -> None:
-    slow = Simulator(tmp_path, person={"misses_per_minute": 1, "pause_s": 20})
+    slow = Simulator(tmp_path, person={"misses_per_minute": 1, "pause_s": 60})
     async with slow.running():
         await slow.arrange()
         _, code = await consent_with_code(slow)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(50):
             for _ in range(5):
                 assert (await nothing(slow, "show", code)).status == 200
 
