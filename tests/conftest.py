@@ -9,6 +9,8 @@ import pytest
 from _pytest.terminal import TerminalReporter
 from hypothesis import settings
 
+from tests import postgres
+
 ALLOWED = Path(__file__).parent / "allowed_skips.txt"
 
 
@@ -24,6 +26,29 @@ def usual_umask() -> Iterator[None]:
     before = os.umask(0o022)
     yield
     os.umask(before)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    """A PostgreSQL server of this test process; what needs one is skipped where none can run."""
+    try:
+        with postgres.any_server() as server:
+            yield server
+    except postgres.Absent as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: postgres.Server) -> str:
+    """Name of a database with the hub's tables, to be copied."""
+    return postgres_server.template(postgres.make_tables)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: postgres.Server, postgres_template: str) -> Iterator[str]:
+    """URL of a database of one's own with the hub's tables, for `database_url`."""
+    with postgres_server.database(postgres_template) as url:
+        yield url
 
 
 def allowed_skips() -> set[str]:

