@@ -129,7 +129,7 @@ async def test_too_many_wrong_codes_slow_the_address_and_never_the_right_one(
 async def test_nobody_is_locked_out_of_withdrawing_by_who_shares_her_address(
     tmp_path: Path,
 ) -> None:
-    limits = {"misses_per_minute": 1, "misses_per_minute_in_all": 1, "pause_s": 60, "waiting": 1}
+    limits = {"misses_per_minute": 1, "misses_per_minute_in_all": 1, "pause_s": 30, "waiting": 1}
     slow = Simulator(tmp_path, person=limits)
     async with slow.running():
         await slow.arrange()
@@ -139,7 +139,7 @@ async def test_nobody_is_locked_out_of_withdrawing_by_who_shares_her_address(
         await asyncio.sleep(0.2)
         assert (await nothing(slow, "show", WRONG)).status == 429
 
-        async with asyncio.timeout(50):
+        async with asyncio.timeout(25):
             withdrawn = await nothing(slow, "withdraw", code)
 
         assert "Widerruf angekommen" in withdrawn.body.decode()
@@ -147,11 +147,11 @@ async def test_nobody_is_locked_out_of_withdrawing_by_who_shares_her_address(
 
 
 async def test_right_codes_are_never_counted(tmp_path: Path) -> None:
-    slow = Simulator(tmp_path, person={"misses_per_minute": 1, "pause_s": 60})
+    slow = Simulator(tmp_path, person={"misses_per_minute": 1, "pause_s": 30})
     async with slow.running():
         await slow.arrange()
         _, code = await consent_with_code(slow)
-        async with asyncio.timeout(50):
+        async with asyncio.timeout(25):
             for _ in range(5):
                 assert (await nothing(slow, "show", code)).status == 200
 
