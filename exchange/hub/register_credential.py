@@ -11,6 +11,7 @@ from exchange.hub.parts import Hub
 from exchange.hub.repeat import Once
 from exchange.hub.storage import consents, credentials, log
 from exchange.hub.storage.log import Chain
+from exchange.hub.withdraw import chain_or_deferred
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +20,24 @@ class Registered:
 
     consent: str
     """Digest."""
-    log_key: bytes = field(repr=False)
-    """Key of the consent's log entries, for a receipt; never stored with an answer."""
+    log_key: bytes | None = field(repr=False)
+    """Key of the consent's log entries if it was asked for; never stored with an answer."""
 
 
 async def register_credential(
-    hub: Hub, consent_id: str, caller: str, credential: str | None, *, once: Once | None
+    hub: Hub,
+    consent_id: str,
+    caller: str,
+    credential: str | None,
+    *,
+    log_key: bool,
+    once: Once | None,
 ) -> Registered:
     """Put the digest of another code in place; the one before opens nothing from then on.
 
     Also after the consent has ended: the person may go on looking. The log says `receipt-reissued`
-    whether a code was issued, replaced or revoked.
+    whether a code was issued, replaced or revoked. It does not wait for the vault: a code that
+    somebody else has seen must stop at once, as a withdrawal does.
 
     Args:
         hub: the parts.
@@ -37,21 +45,23 @@ async def register_credential(
         caller: its collecting agency.
         credential: digest of the code, which the gateway has made; None for one that nobody
             holds.
+        log_key: whether to hand out the key of the consent's log entries.
         once: the caller's Idempotency-Key.
 
     Raises:
         NotFound: absent, or the caller has not collected it.
         Conflict: the code opens another consent.
+        Unavailable: the log key is asked for and the vault is away; no code was replaced.
     """
     found = await hub.db.read(consents.collected, consent_id, caller)
     if found is None:
         raise NotFound
-    chain = await hub.vault.chain(found.chain)
-    if chain.key is None:
-        raise Unavailable
+    chain = await chain_or_deferred(hub, found.chain)
+    if log_key and chain.key is None:
+        raise Unavailable("the vault has not answered")
     digest = credential or credentials.nobodys()
     await hub.db.write(_register, hub, (found.digest, caller, digest), chain, once)
-    return Registered(found.digest, chain.key)
+    return Registered(found.digest, chain.key if log_key else None)
 
 
 def _register(

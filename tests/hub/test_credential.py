@@ -1,9 +1,13 @@
 """The person's code: registered by who collected the consent, replaced, revoked, never told."""
 
+from pathlib import Path
+
 from exchange.canonical import b64u
 from exchange.consent.credential import Credential, Purpose
+from exchange.hub import sweep
 from exchange.hub.view_consent import view
 from exchange.wire import routes
+from tests.hub.test_withdraw import WithoutVault
 from tests.person import consent_with_code, fresh, reissue
 from tests.simulator import OUTSIDER, RECIPIENT, SENDER, Simulator
 
@@ -210,14 +214,37 @@ async def test_only_who_collected_it_may_and_the_rest_learns_nothing(sim: Simula
     assert await sim.log("receipt-reissued") == []
 
 
-async def test_without_the_vault_no_code_is_replaced(sim: Simulator) -> None:
-    given, code = await consent_with_code(sim)
-    await sim.hub.vault.forget([(await sim.rows("SELECT chain FROM consents"))[0][0]])
+async def test_a_code_is_revoked_although_the_vault_is_away(tmp_path: Path) -> None:
+    sim = WithoutVault(tmp_path)
+    async with sim.running():
+        await sim.arrange()
+        given, code = await consent_with_code(sim)
+        sim.vault.away = True
 
-    refused = await reissue(sim, given)
+        assert (await reissue(sim, given)).status == 200
 
-    assert refused.status == 503
-    assert await view(sim.hub, code) is not None
+        assert await view(sim.hub, code) is None
+        assert len(await sim.log("receipt-reissued")) == 1
+        missing = "SELECT count(*) FROM log_pending WHERE leaf IS NULL"
+        assert await sim.rows(missing) == [(1,)]
+        sim.vault.away = False
+        await sweep.sweep(sim.hub, leftovers=False)
+        assert await sim.rows(missing) == [(0,)]
+
+
+async def test_without_the_vault_nothing_is_replaced_where_the_log_key_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    sim = WithoutVault(tmp_path)
+    async with sim.running():
+        await sim.arrange()
+        given, code = await consent_with_code(sim)
+        sim.vault.away = True
+
+        refused = await reissue(sim, given, credential=fresh().digest, log_key=True)
+
+        assert refused.status == 503
+        assert await view(sim.hub, code) is not None
 
 
 async def test_a_log_key_and_an_invitation_open_nothing(sim: Simulator) -> None:

@@ -91,9 +91,9 @@ async def post_credential(
 ) -> person.CredentialStored:
     """Replace the person's code."""
     registered = await register_credential(
-        call.hub, path.id, call.agency, body.credential, once=call.once
+        call.hub, path.id, call.agency, body.credential, log_key=body.log_key, once=call.once
     )
-    log_key = b64u(registered.log_key) if body.log_key else None
+    log_key = None if registered.log_key is None else b64u(registered.log_key)
     return person.CredentialStored(id=path.id, consent=registered.consent, log_key=log_key)
 
 
