@@ -20,7 +20,7 @@ demo: .venv/.installed ## one hub, two agencies, a letter, a scan, a withdrawal;
 	@$(BIN)/exchange demo
 
 test: .venv/.installed ## every test this machine can run; T=path runs a part
-	@$(BIN)/python -m pytest -n 2 $(T)
+	@$(BIN)/python -m pytest -n 2 --durations=30 --durations-min=3 $(T)
 
 # Agreement, consent, envelope, audit, wire, statement and what lies below them: no branch untested.
 PURE := exchange/agreement/*,exchange/consent/*,exchange/envelope/*,exchange/audit/*,exchange/wire/*,exchange/keyring/*,exchange/statement.py,exchange/jws.py,exchange/canonical.py,exchange/errors.py,exchange/keyid.py,exchange/vocabulary.py,exchange/members.py,exchange/days.py,exchange/rules.py
