@@ -32,7 +32,8 @@ from exchange.hub.http.caller import addresses
 from exchange.hub.http.connection import Runner
 from exchange.hub.http.limits import Limits
 from exchange.hub.http.tokens import KEY_SIZE, AccessTokens
-from exchange.hub.mirror import refresh
+from exchange.hub.line import Line
+from exchange.hub.mirror import take_over
 from exchange.hub.news import News
 from exchange.hub.pages.shell import make_shell
 from exchange.hub.pages.site import add_pages
@@ -126,6 +127,7 @@ async def opened(
         key = read_vault_key(home / VAULT / VAULT_KEY)
         vault = SqliteVault(home / VAULT / VAULT_FILE, key, clock=clock)
         stack.push_async_callback(vault.close)
+        line = Line()
         hub = Hub(
             home=home,
             db=database,
@@ -136,12 +138,13 @@ async def opened(
             rules=rules(settings),
             directory=Directory(),
             records=Records(clock),
-            news=News(),
-            streams=Streams(),
+            line=line,
+            news=News(line),
+            streams=Streams(line),
             channels=channels,
             vetoes=vetoes,
         )
-        await refresh(hub)
+        await take_over(hub)
         yield Opened(hub=hub, database=database)
 
 

@@ -1,20 +1,28 @@
 """Who may call and whose signatures count: the agencies' rows, mirrored in this process.
 
 A mirror and not a cache: it is replaced after every commit that changes an agency, before that
-change is answered, and only one process uses the database. It serves authentication and the
-verification of signatures. What decides about a document reads the rows in its own transaction.
+change is answered. Where other replicas change agencies as well, its version is compared every
+second, and a mirror that could not be compared is not trusted (`exchange.hub.listen`). It serves
+authentication and the verification of signatures. What decides about a document reads the rows
+in its own transaction.
 """
 
 import asyncio
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from joserfc import jwk
 
 from exchange.canonical import b64u
+from exchange.errors import Unavailable
 from exchange.keyid import IdentityCard
 from exchange.statement import Identities, VerifyingKeys, seconds, verifying_keys
+
+TRUSTED_S = 5.0
+"""Seconds after which a mirror that was not compared is not used: a replica that was paused, or
+has lost the database, may have missed a suspension."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +50,29 @@ class _Known:
 class Directory:
     """The registered identities by `kid`; keys are loaded once."""
 
-    def __init__(self, identities: Iterable[Identity] = ()) -> None:
+    def __init__(self, ticks: Callable[[], float] = time.monotonic) -> None:
+        """Begin with nobody.
+
+        Args:
+            ticks: monotonic seconds.
+        """
         self.turn = asyncio.Lock()
         """Held while rows are read and taken over: an older reading never comes last."""
+        self.version: tuple[int, int] | None = None
+        """Of the rows taken over; see `exchange.hub.storage.watching`."""
+        self._ticks = ticks
+        self._trusted_until: float | None = None
         self._known: dict[str, _Known] = {}
         self._of: dict[str, list[_Known]] = {}
-        self.replace(identities)
 
-    def replace(self, identities: Iterable[Identity]) -> None:
+    def confirm(self, at: float) -> None:
+        """Note that at moment `at` (ticks) the mirror was compared with the rows.
+
+        From the first time on it has to be done again and again.
+        """
+        self._trusted_until = at + TRUSTED_S
+
+    def replace(self, identities: Iterable[Identity], *, version: tuple[int, int]) -> None:
         """Take over what a commit has made true."""
         known: dict[str, _Known] = {}
         for identity in identities:
@@ -58,14 +81,19 @@ class Directory:
             client = before.client if before is not None else _client_key(identity.card)
             until = None if identity.until is None else seconds(identity.until)
             known[keys.kid] = _Known(keys, client, until, identity.active)
+        self.version = version
         self._known = known
         self._of = {}
         for entry in known.values():
             self._of.setdefault(entry.keys.card.agency, []).append(entry)
 
     def accepts(self, agency: str, kid: str, *, now: datetime) -> bool:
-        """Tell whether `agency` may call now, having authenticated with identity `kid`."""
-        known = self._known.get(kid)
+        """Tell whether `agency` may call now, having authenticated with identity `kid`.
+
+        Raises:
+            Unavailable: the mirror could not be compared for too long; so everywhere here.
+        """
+        known = self._trusted().get(kid)
         return (
             known is not None
             and known.active
@@ -79,16 +107,22 @@ class Directory:
         Raises:
             KeyError: not registered, no longer valid, or suspended.
         """
-        known = self._known[kid] if isinstance(kid, str) else None
+        known = self._trusted()[kid] if isinstance(kid, str) else None
         if known is None or not known.active or not known.counts(now):
             raise KeyError
         return known.keys.card.agency, known.client
 
     def identities(self, agency: str, *, now: datetime) -> Identities:
         """Return the identities whose signatures count as those of `agency` now, by `kid`."""
+        self._trusted()
         moment = seconds(now)
         found = self._of.get(agency, ())
         return {known.keys.kid: known.keys for known in found if known.counts(moment)}
+
+    def _trusted(self) -> dict[str, _Known]:
+        if self._trusted_until is not None and self._ticks() > self._trusted_until:
+            raise Unavailable("who may call was not compared with the database for too long")
+        return self._known
 
 
 def _client_key(card: IdentityCard) -> jwk.OKPKey:

@@ -1,17 +1,21 @@
 """Wakes long polls when something new is committed for their agency.
 
-Within one process. A wake-up says "look again" and nothing else; what is there is read anew.
-Only the agency concerned is woken, so that nobody learns from a wake-up what is hidden from it.
+In this process at once, in the others by a hint. A wake-up says "look again" and nothing else;
+what is there is read anew. Only the agency concerned is woken, so that nobody learns from a
+wake-up what is hidden from it.
 """
 
 import asyncio
 from collections.abc import Iterable
 
+from exchange.hub.line import Line
+
 
 class News:
     """Who waits, by agency."""
 
-    def __init__(self) -> None:
+    def __init__(self, line: Line) -> None:
+        self._line = line
         self._waiting: dict[str, set[asyncio.Event]] = {}
         self._over = False
 
@@ -42,10 +46,25 @@ class News:
         return not self._over
 
     def tell(self, agencies: Iterable[str]) -> None:
-        """Wake the polls of `agencies`; called after the commit, never before."""
+        """Wake the polls of `agencies` everywhere; called after the commit, never before."""
+        named = frozenset(agencies)
+        self.wake(named)
+        self._line.inboxes(named)
+
+    def wake(self, agencies: Iterable[str]) -> None:
+        """Wake the polls of `agencies` in this process."""
         for agency in agencies:
             for woken in self._waiting.get(agency, ()):
                 woken.set()
+
+    def waiting(self) -> frozenset[str]:
+        """Return the agencies that have a poll waiting in this process."""
+        return frozenset(self._waiting)
+
+    @property
+    def over(self) -> bool:
+        """Whether the process is stopping."""
+        return self._over
 
     def end(self) -> None:
         """End every poll at once, now and later: the process is stopping."""

@@ -9,14 +9,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeAlias
 
+from exchange.database import Database
 from exchange.hookspecs import Channel, GateVeto
 from exchange.hub.directory import Directory
+from exchange.hub.line import Line
 from exchange.hub.news import News
 from exchange.hub.records import Records
 from exchange.hub.storage.blobs import Blobs
 from exchange.hub.storage.vault import Vault
 from exchange.hub.streams import Streams
-from exchange.sqlite import Database
 
 Clock: TypeAlias = Callable[[], datetime]
 """Returns the present moment, aware; only the composition root owns a real one."""
@@ -73,6 +74,8 @@ class Hub:
     rules: Rules
     directory: Directory
     records: Records
+    line: Line
+    """To the other replicas."""
     news: News
     streams: Streams
     channels: Mapping[str, Channel]

@@ -8,8 +8,10 @@ import asyncio
 import socket
 import struct
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+
+from exchange.hub.line import Line
 
 _NOW = struct.pack("ii", 1, 0)
 """SO_LINGER on, 0 seconds: close drops what was not sent and resets the connection."""
@@ -19,7 +21,8 @@ _USUAL = struct.pack("ii", 0, 0)
 class Streams:
     """The streams that run in this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, line: Line) -> None:
+        self._line = line
         self._running: dict[str, set[asyncio.Transport]] = defaultdict(set)
 
     @contextmanager
@@ -42,12 +45,21 @@ class Streams:
                 del self._running[consent]
             _linger(transport, _USUAL)  # the connection is used again
 
-    def end(self, consent: str) -> int:
-        """Cut every stream under the digest of a consent that has ended; return how many."""
-        ended = list(self._running.get(consent, ()))
+    def end(self, consent: str) -> None:
+        """Cut every stream under the digest of a consent whose end was committed, everywhere."""
+        self.cut([consent])
+        self._line.ends()
+
+    def cut(self, consents: Iterable[str]) -> int:
+        """Cut the streams of this process under consents that have ended; return how many."""
+        ended = [one for consent in consents for one in self._running.get(consent, ())]
         for transport in ended:
             cut(transport)
         return len(ended)
+
+    def consents(self) -> frozenset[str]:
+        """Return the digests of the consents under which something runs in this process."""
+        return frozenset(self._running)
 
 
 def cut(transport: asyncio.Transport | None) -> None:

@@ -11,6 +11,7 @@ from exchange.canonical import Json
 from exchange.errors import Malformed, Misconfigured, NotFound, Unavailable
 from exchange.hub import app, control
 from exchange.hub.app import command, looping
+from exchange.hub.line import Line
 from exchange.hub.news import News
 from exchange.hub.settings import HubSettings
 from tests.simulator import SENDER, Simulator
@@ -129,7 +130,7 @@ async def test_a_hub_whose_database_is_closed_is_not_ready(sim: Simulator) -> No
 
 
 async def test_news_wakes_whom_it_is_for_and_ends_for_everybody() -> None:
-    news = News()
+    news = News(Line())
     mine, other = news.listen("mine"), news.listen("other")
 
     news.tell(["mine", "nobody"])
