@@ -13,30 +13,17 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
-from sqlalchemy import (
-    Connection,
-    DateTime,
-    Dialect,
-    Engine,
-    MetaData,
-    TypeDecorator,
-)
+from sqlalchemy import Connection, Engine, MetaData
 from sqlalchemy.exc import SQLAlchemyError
 
+from exchange.database import DRIVER, Unit, fail, tell, unavailable
 from exchange.errors import Misconfigured, OutcomeUnknown, Unavailable
-from exchange.sqlite_file import (
-    DRIVER,
-    READERS,
-    erase_from_wal,
-    lock_file,
-    reader_engine,
-    writer_engine,
-)
+from exchange.prepared import SqliteDriver
+from exchange.sqlite_file import READERS, erase_from_wal, lock_file, reader_engine, writer_engine
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -46,105 +33,8 @@ BATCH = 64
 QUEUE = 512
 """Units that may wait; urgent ones are exempt."""
 
-NAMES = {
-    "ix": "ix_%(column_0_N_label)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-    "pk": "pk_%(table_name)s",
-}
-"""Names of constraints, so that a later migration can name what it changes."""
-
-
-class Moment(TypeDecorator[datetime]):
-    """An aware moment, stored as UTC with microseconds.
-
-    The driver's own type drops the offset without converting; this one refuses naive values.
-    """
-
-    impl = DateTime
-    cache_ok = True
-
-    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any] | None:
-        """Return what writes a moment; on SQLite in one step: a disclosure writes a dozen."""
-        return _written if dialect.name == "sqlite" else super().bind_processor(dialect)
-
-    def result_processor(
-        self, dialect: Dialect, coltype: object
-    ) -> Callable[[Any], datetime | None] | None:
-        """Return what reads a moment; on SQLite in one step."""
-        return _read if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Return what another database stores."""
-        return None if value is None else _in_utc(value).replace(tzinfo=None)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Return an aware moment in UTC."""
-        return None if value is None else value.replace(tzinfo=UTC)
-
-
-def _written(value: datetime | None) -> str | None:
-    """Return `YYYY-MM-DD HH:MM:SS.ffffff` in UTC, as the dialect spells it: it sorts as text."""
-    if value is None:
-        return None
-    return _in_utc(value).isoformat(" ", "microseconds").removesuffix("+00:00")
-
-
-def _read(value: str | None) -> datetime | None:
-    return None if value is None else datetime.fromisoformat(f"{value}+00:00")
-
-
-def _in_utc(value: datetime) -> datetime:
-    if value.tzinfo is None:
-        raise ValueError("a moment without a time zone")
-    return value if value.tzinfo is UTC else value.astimezone(UTC)
-
-
-class Database(Protocol):
-    """Runs units of work: plain functions that get a connection and can wait for nothing else."""
-
-    async def write(
-        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """Return what `work(connection, ...)` returned, after its transaction was committed.
-
-        Cancelling the caller does not stop the work: it happens, or it does not.
-
-        Raises:
-            OutcomeUnknown: the commit failed; it may have happened. Look it up by its id.
-            Unavailable: too much waits, or the database is gone; it has not happened.
-            Exception: whatever `work` raised; its changes, and only its, are undone.
-        """
-        ...
-
-    async def write_first(
-        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """Do as `write` does, before everything that waits there, whatever the queue's length.
-
-        For what must never wait behind disclosures: withdrawals, erasure confirmations and
-        revocations of keys.
-        """
-        ...
-
-    async def read(
-        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """Return what `work(connection, ...)` returned, from one snapshot that cannot write.
-
-        Never decide on what it saw.
-        """
-        ...
-
-    async def look(
-        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """Do as `read` does, for a handful of rows by their keys: in the caller's own thread.
-
-        A hop to another thread costs more than such a look. Never for lists.
-        """
-        ...
+Prepare = Callable[[Connection], None]
+"""Makes the tables in an empty database, or refuses one that this program does not know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,72 +46,48 @@ class Schema:
     """`PRAGMA user_version`, from 1."""
     extra: tuple[str, ...] = ()
     """Statements run once after the tables were made, such as triggers."""
+    steps: tuple[tuple[str, ...], ...] = ()
+    """Statements that lead from one version to the next, the first of them from version 1."""
 
+    def prepare(self, connection: Connection) -> None:
+        """Make the tables in a new file, bring older ones up to date, or refuse the file.
 
-def prepare(engine: Engine, schema: Schema) -> None:
-    """Make the tables in a new file, or check that the file has the version we know.
+        The caller has begun a transaction: after a crash in here the file is as it was.
 
-    Raises:
-        Misconfigured: another version, or a file that is not ours.
-    """
-    with engine.begin() as connection:
+        Raises:
+            Misconfigured: a later version, one without steps, or a file that is not ours.
+        """
+        version = _version(connection)
         tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_schema").scalar_one()
-        if tables or _version(connection):
-            check(connection, schema)
+        if not tables and not version:
+            self.metadata.create_all(connection)
+            statements = self.extra
+        elif 0 < version <= len(self.steps):
+            statements = tuple(one for step in self.steps[version - 1 :] for one in step)
+        else:
+            self.check(connection)
             return
-        schema.metadata.create_all(connection)
-        for statement in schema.extra:
+        for statement in statements:
             connection.exec_driver_sql(statement)
-        connection.exec_driver_sql(f"PRAGMA user_version={schema.version:d}")
+        connection.exec_driver_sql(f"PRAGMA user_version={self.version:d}")
 
+    def check(self, connection: Connection) -> None:
+        """Refuse a file whose tables this program does not know.
 
-def check(connection: Connection, schema: Schema) -> None:
-    """Refuse a file whose tables this program does not know.
-
-    Raises:
-        Misconfigured: another version, or a file that is not ours.
-    """
-    version = _version(connection)
-    if version != schema.version:
-        raise Misconfigured(
-            f"the database has schema {version}, this program knows schema {schema.version}: "
-            "run the version that made it, or begin with a new home"
-        )
+        Raises:
+            Misconfigured: another version, or a file that is not ours.
+        """
+        version = _version(connection)
+        if version == self.version:
+            return
+        told = f"the database has schema {version}, this program knows schema {self.version}"
+        if 0 < version <= len(self.steps):
+            raise Misconfigured(f"{told}: it is brought up to date at the next start")
+        raise Misconfigured(f"{told}: run the version that made it, or begin with a new home")
 
 
 def _version(connection: Connection) -> int:
     return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
-
-
-class _Unit:
-    """One unit of work that waits for the writer, and whom to tell."""
-
-    __slots__ = ("done", "error", "loop", "result", "work")
-
-    def __init__(
-        self,
-        work: Callable[[Connection], Any],
-        done: "asyncio.Future[Any]",
-        loop: asyncio.AbstractEventLoop,
-    ) -> None:
-        self.work = work
-        self.done = done
-        self.loop = loop
-        self.result: Any = None
-        self.error: BaseException | None = None
-
-    def refuse(self, error: Exception) -> None:
-        """Note what the work raised; of the database's errors the class alone."""
-        self.error = _unavailable(error) if isinstance(error, SQLAlchemyError) else error
-
-    def resolve(self) -> None:
-        """Tell the caller, unless it has gone; runs in the caller's loop."""
-        if self.done.cancelled():
-            return
-        if self.error is not None:
-            self.done.set_exception(self.error)
-        else:
-            self.done.set_result(self.result)
 
 
 class SqliteDatabase:
@@ -230,7 +96,7 @@ class SqliteDatabase:
     def __init__(
         self,
         path: Path,
-        schema: Schema,
+        prepare: Prepare,
         *,
         on_failure: Callable[[], None],
         batch: int = BATCH,
@@ -240,7 +106,7 @@ class SqliteDatabase:
 
         Args:
             path: of the database; its directory exists.
-            schema: tables and version.
+            prepare: makes the tables if the file is new, or refuses it; in one transaction.
             on_failure: called once, in the writer's thread, after a COMMIT failed. The process
                 must stop and come back through recovery; until then every unit is refused.
             batch: units that share one COMMIT at most.
@@ -253,16 +119,17 @@ class SqliteDatabase:
         self._on_failure = on_failure
         self._batch = batch
         self._limit = queue
-        self._urgent: deque[_Unit] = deque()
-        self._units: deque[_Unit] = deque()
-        self._erasing: list[_Unit] = []
+        self._urgent: deque[Unit] = deque()
+        self._units: deque[Unit] = deque()
+        self._erasing: list[Unit] = []
         self._turn = threading.Lock()
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._closing = False
         self._lock = lock_file(path)
         self._writer, self._reader = writer_engine(path), reader_engine(path)
         try:
-            prepare(self._writer, schema)
+            with self._writer.begin() as connection:
+                prepare(connection)
         except (Misconfigured, SQLAlchemyError):
             self._writer.dispose()
             os.close(self._lock)
@@ -299,7 +166,7 @@ class SqliteDatabase:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, snapshot)
         except SQLAlchemyError as error:
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
 
     async def look(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -314,7 +181,7 @@ class SqliteDatabase:
             finally:
                 driver.execute("COMMIT")
         except (SQLAlchemyError, sqlite3.Error) as error:
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
 
     async def erase_from_wal(self) -> bool:
         """Truncate the WAL between two groups; False while a reader prevents it: try again."""
@@ -333,14 +200,14 @@ class SqliteDatabase:
         os.close(self._lock)
 
     async def _queued(
-        self, queue: "deque[_Unit] | list[_Unit]", work: Callable[[Connection], T]
+        self, queue: "deque[Unit] | list[Unit]", work: Callable[[Connection], T]
     ) -> T:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
         with self._turn:
             if self.failed or self._closing:
                 raise Unavailable("the database is closed")
-            queue.append(_Unit(work, done, loop))
+            queue.append(Unit(work, done, loop))
         self._wake.put(None)
         return await done
 
@@ -358,38 +225,38 @@ class SqliteDatabase:
                 elif over:
                     return
 
-    def _next_group(self) -> list[_Unit]:
-        group: list[_Unit] = []
+    def _next_group(self) -> list[Unit]:
+        group: list[Unit] = []
         while len(group) < self._batch and (self._urgent or self._units):
             group.append((self._urgent or self._units).popleft())
         return group
 
-    def _erase(self, connection: Connection, erasing: list[_Unit]) -> None:
+    def _erase(self, connection: Connection, erasing: list[Unit]) -> None:
         try:
             erased = erase_from_wal(_driver(connection))
         except sqlite3.Error:
             erased = False
         for unit in erasing:
             unit.result = erased
-        _tell(erasing)
+        tell(erasing)
 
-    def _commit(self, connection: Connection, group: list[_Unit]) -> None:
+    def _commit(self, connection: Connection, group: list[Unit]) -> None:
         """Run a group in one transaction and answer everybody after its COMMIT, never before."""
         if self.failed:
-            _fail(group, Unavailable("the database is closed"))
+            fail(group, Unavailable("the database is closed"))
             return
         driver = _driver(connection)
         try:
             driver.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:  # no lock, or no file: nothing has happened
-            _fail(group, _unavailable(error))
+            fail(group, unavailable(error))
             return
         if len(group) == 1:
             done = _run_alone(connection, driver, group[0])
         else:
             done = _run_units(connection, driver, group)
         if not done:
-            _tell(group)
+            tell(group)
             return
         try:
             driver.execute("COMMIT")
@@ -398,12 +265,12 @@ class SqliteDatabase:
             # there at all. Nobody can tell now, so nothing more is written by this process.
             self.failed = True
             self._on_failure()
-            _fail(group, OutcomeUnknown())
+            fail(group, OutcomeUnknown())
             return
-        _tell(group)
+        tell(group)
 
 
-def _run_alone(connection: Connection, driver: sqlite3.Connection, unit: _Unit) -> bool:
+def _run_alone(connection: Connection, driver: sqlite3.Connection, unit: Unit) -> bool:
     """Run the only unit of a transaction; False if there is nothing to commit."""
     try:
         unit.result = unit.work(connection)
@@ -415,7 +282,7 @@ def _run_alone(connection: Connection, driver: sqlite3.Connection, unit: _Unit) 
     return True
 
 
-def _run_units(connection: Connection, driver: sqlite3.Connection, group: Sequence[_Unit]) -> bool:
+def _run_units(connection: Connection, driver: sqlite3.Connection, group: Sequence[Unit]) -> bool:
     """Run each unit under a savepoint of its own; False if the transaction itself is lost."""
     for unit in group:
         driver.execute("SAVEPOINT unit")
@@ -433,29 +300,6 @@ def _run_units(connection: Connection, driver: sqlite3.Connection, group: Sequen
     return True
 
 
-def _tell(group: Sequence[_Unit]) -> None:
-    """Resolve the callers with one wake-up per loop."""
-    loops: dict[asyncio.AbstractEventLoop, list[_Unit]] = {}
-    for unit in group:
-        loops.setdefault(unit.loop, []).append(unit)
-    for loop, units in loops.items():
-        try:
-            loop.call_soon_threadsafe(_resolve, units)
-        except RuntimeError:  # the loop has closed: nobody waits any more
-            continue
-
-
-def _resolve(units: Sequence[_Unit]) -> None:
-    for unit in units:
-        unit.resolve()
-
-
-def _fail(group: Sequence[_Unit], error: Exception) -> None:
-    for unit in group:
-        unit.error = error
-    _tell(group)
-
-
 def _standing(engine: Engine) -> Connection:
     """Return a connection that is in a transaction as far as the library knows.
 
@@ -465,15 +309,8 @@ def _standing(engine: Engine) -> Connection:
     connection.begin()
     driver = _driver(connection)
     driver.execute("COMMIT")
-    return connection.execution_options(**{DRIVER: driver})
+    return connection.execution_options(**{DRIVER: SqliteDriver(driver)})
 
 
 def _driver(connection: Connection) -> sqlite3.Connection:
     return cast("sqlite3.Connection", connection.connection.driver_connection)
-
-
-def _unavailable(error: Exception) -> Unavailable:
-    """Return what is said of a database error: its class, never its text."""
-    refused = Unavailable(f"the database refused: {type(error).__qualname__}")
-    refused.__cause__ = error
-    return refused

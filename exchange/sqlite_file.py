@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 
@@ -35,8 +35,6 @@ _MUST_READ_BACK = {
     "secure_delete": 1,
     "temp_store": 2,
 }
-DRIVER: Final = "exchange_driver"
-"""Execution option of a connection that is always in a transaction: its `sqlite3.Connection`."""
 READERS = 4
 """Threads that read, each with a connection of its own."""
 

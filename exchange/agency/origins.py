@@ -11,8 +11,8 @@ from pathlib import Path
 
 from exchange.agency import arrivals
 from exchange.agency.state import Delivered
+from exchange.database import Database
 from exchange.envelope.sealing import Outgoing
-from exchange.sqlite import Database
 
 
 class Origins:

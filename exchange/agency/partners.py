@@ -14,10 +14,10 @@ from sqlalchemy.dialects.sqlite import insert
 from exchange import canonical, jws, statement
 from exchange.agency import tables
 from exchange.agency.client import HubClient
+from exchange.database import Database
 from exchange.errors import Held, Malformed, NotFound, StatementNotAcceptable
 from exchange.keyid import IdentityCard, identity_card
 from exchange.keyring.directory import Accepted, Pin, ReceiptVerifier, Seen, accept
-from exchange.sqlite import Database
 from exchange.statement import Kind, Verified, VerifyingKeys, verifying_keys
 from exchange.wire import shapes
 

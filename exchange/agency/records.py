@@ -24,11 +24,11 @@ from exchange.agreement.record import Agreement
 from exchange.agreement.signing import AgreementNotice, read_notice, read_signature
 from exchange.consent.decision import Asked, Standing
 from exchange.consent.record import ConsentRecord, read_consent
+from exchange.database import Database
 from exchange.envelope.block import open_block
 from exchange.errors import Held, HubMisbehaves, Malformed, NotFound, Unreadable
 from exchange.keyid import IdentityCard, agency_id
 from exchange.keyring.decryption import DocumentKey
-from exchange.sqlite import Database
 from exchange.statement import Kind, Verified, VerifyingKeys, verify
 from exchange.vocabulary import Scope
 from exchange.wire import shapes

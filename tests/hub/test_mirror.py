@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
+from exchange.database import Database
 from exchange.hub.admit import suspend
 from exchange.hub.mirror import refresh
-from exchange.sqlite import Database
 from tests.simulator import RECIPIENT, Simulator
 
 
