@@ -57,7 +57,7 @@ async def open_gateway(
             process uses it.
     """
     async with open_desk(root, unlock=unlock, demo=demo, clock=clock, attempts=attempts) as desk:
-        state = SqliteDatabase(desk.home.state_file, schema, on_failure=_stop)
+        state = SqliteDatabase(desk.home.state_file, schema.prepare, on_failure=_stop)
         try:
             yield await _gateway(desk, state)
         finally:

@@ -6,7 +6,8 @@ here is the agency's own and never leaves it.
 
 from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, String, Table
 
-from exchange.sqlite import NAMES, Moment, Schema
+from exchange.database import NAMES, Moment
+from exchange.sqlite import Schema
 
 metadata = MetaData(naming_convention=NAMES)
 
@@ -143,4 +144,14 @@ majorities = Table(  # consents that guardians have given, collected here
     Column("looked", Moment),  # when the hub last said that the consent stands; then people know
 )
 
-schema = Schema(metadata=metadata, version=2)
+schema = Schema(
+    metadata=metadata,
+    version=2,
+    steps=(
+        (
+            "CREATE TABLE majorities (consent VARCHAR NOT NULL, ends DATETIME NOT NULL, "
+            "looked DATETIME, CONSTRAINT pk_majorities PRIMARY KEY (consent))",
+        ),
+    ),
+)
+"""The steps are frozen: each leads from one version to the next, whatever the tables become."""

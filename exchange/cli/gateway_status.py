@@ -14,12 +14,11 @@ from exchange.agency.keyfiles import KeyFiles, Unlock, credentials_directory, no
 from exchange.agency.pins import read_pins
 from exchange.agency.rekey import Ring
 from exchange.agency.settings import GatewaySettings, read_settings
-from exchange.agency.state import Erasing, Receiving, Sending
+from exchange.agency.state import Erasing, Erasure, Receiving, Sending
 from exchange.agency.tables import schema
 from exchange.cli.advice import ADVICE, UNKNOWN
-from exchange.days import last_day
+from exchange.days import day_of, last_day
 from exchange.keyring.fingerprint import spoken
-from exchange.sqlite import check
 from exchange.sqlite_file import reader_engine
 
 
@@ -52,7 +51,7 @@ def show(root: Path, unlock: Unlock | None) -> None:
     engine = reader_engine(home.state_file)
     try:
         with engine.connect() as connection:
-            check(connection, schema)
+            schema.check(connection)
             _show_documents(connection, settings, now)
     finally:
         engine.dispose()
@@ -99,11 +98,26 @@ def _show_documents(connection: Connection, settings: GatewaySettings, now: date
         print(f"  held at the hub since {since:%Y-%m-%d %H:%M}: {disclosure_id} ({reason})")
         print(f"    {advice}")
     for asked in state.list_erasures(connection, Erasing.ASKED):
-        print(f"  erase until {asked.due:%Y-%m-%d} what came under consent {asked.consent};")
-        print(f"    then run: exchange gateway erased {asked.id}")
+        _show_erasure(connection, asked)
     for majority in majorities.list_ahead(connection, now):
         print(f"  consent {majority.consent}: its guardians speak until {last_day(majority.ends)};")
         print("    ask the young adult to consent herself, or nothing can be disclosed afterwards")
+
+
+def _show_erasure(connection: Connection, asked: Erasure) -> None:
+    """Say what the back office must erase: which documents, under which consent, until when."""
+    concerned = arrivals.list_received(connection, consent=asked.consent)
+    if not concerned:  # passed on to this agency: that consent is hidden from it
+        print(
+            f"  erase until {day_of(asked.due)} what a partner passed on to you, and has told you;"
+        )
+    else:
+        consent = concerned[0].consent_id
+        print(f"  erase until {day_of(asked.due)} what came under consent {consent}:")
+    for one in concerned:
+        taken = f", taken out of spool/{one.folder}" if one.folder else ""
+        print(f"    {one.id} from {one.sender}, received {day_of(one.seen_at)}{taken}")
+    print(f"    then run: exchange gateway erased {asked.id}")
 
 
 def _counts(states: Mapping[str, int]) -> str:

@@ -15,13 +15,20 @@ import pytest
 from aiohttp import web
 
 from exchange.agency.home import at
+from exchange.agency.tables import schema
 from exchange.errors import StorageFull
 from exchange.members import write_time
+from exchange.sqlite import SqliteDatabase
 from exchange.statement import seconds
 from tests.agency.network import CONSENT_ID, LETTER, RECIPIENT, SENDER, Network, files_below
 
 ROOT = Path(__file__).parents[2]
 CONSENT_FORM = {"role": "subject", "identified": "in-person"}
+
+
+def never() -> None:
+    """Fail a test in which a commit fails."""
+    raise AssertionError("a commit failed")
 
 
 @dataclass(frozen=True)
@@ -106,17 +113,45 @@ async def test_init_makes_a_home_that_only_its_user_can_look_into(tmp_path: Path
     assert "nothing was sent or received yet" in status.out
 
 
-async def test_status_says_what_to_do_with_the_database_of_another_version(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("version", "advice"), [(1, "at the next start"), (9, "begin with a new home")]
+)
+async def test_status_says_what_to_do_with_the_database_of_another_version(
+    tmp_path: Path, version: int, advice: str
+) -> None:
     home = tmp_path / "home"
     await exchange("init", "--agency", "women-b", "--hub", "http://127.0.0.1:8700", "--home", home)
-    with closing(sqlite3.connect(at(home).state_file)) as older:
-        older.execute("PRAGMA user_version=1")
+    with closing(sqlite3.connect(at(home).state_file)) as other:
+        other.execute(f"PRAGMA user_version={version}")
 
     status = await exchange("status", "--home", home)
 
     assert status.code == 1
-    assert status.err.startswith("exchange: the database has schema 1, this program knows schema ")
-    assert "begin with a new home" in status.err
+    told = f"exchange: the database has schema {version}, this program knows schema "
+    assert status.err.startswith(told)
+    assert advice in status.err
+
+
+async def test_the_state_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    made, older = tmp_path / "made.sqlite", tmp_path / "older.sqlite"
+    for path in (made, older):
+        await SqliteDatabase(path, schema.prepare, on_failure=never).close()
+    with closing(sqlite3.connect(older)) as first:
+        first.execute("DROP TABLE majorities")
+        first.execute("INSERT INTO revoked VALUES ('women-b', 'fingerprint')")
+        first.execute("PRAGMA user_version=1")
+        first.commit()
+
+    await SqliteDatabase(older, schema.prepare, on_failure=never).close()
+
+    with closing(sqlite3.connect(made)) as new, closing(sqlite3.connect(older)) as raised:
+        for question in (
+            "SELECT name FROM sqlite_schema ORDER BY name",
+            "PRAGMA table_xinfo(majorities)",
+            "PRAGMA user_version",
+        ):
+            assert raised.execute(question).fetchall() == new.execute(question).fetchall()
+        assert raised.execute("SELECT * FROM revoked").fetchall() == [("women-b", "fingerprint")]
 
 
 async def test_status_needs_no_passphrase(tmp_path: Path) -> None:
@@ -206,7 +241,10 @@ async def test_a_refusal_is_one_line_with_its_reasons(today: Network, letter: Pa
     said = await exchange(*sending(today, letter), "--category", "energy-bill")
 
     assert (said.code, said.out) == (1, "")
-    assert said.err == "exchange: not permitted: category; nothing was sent\n"
+    assert said.err == (
+        "exchange: nothing was sent: the consent does not name this kind of document; "
+        "`exchange consent show` has those it does (category)\n"
+    )
 
 
 async def test_what_this_agency_never_collected_is_not_passed_on(
@@ -223,7 +261,8 @@ async def test_what_this_agency_never_collected_is_not_passed_on(
     )
 
     assert (said.code, said.out) == (1, "")
-    assert said.err == "exchange: not permitted: onward; nothing was sent\n"
+    assert said.err.startswith("exchange: nothing was sent: another agency's document is passed on")
+    assert said.err.endswith("passing on needs a consent of its own (onward)\n")
 
 
 async def test_a_sending_cut_off_says_that_it_goes_on_by_itself(

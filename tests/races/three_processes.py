@@ -20,10 +20,8 @@ from sqlalchemy import event as engine_events
 from exchange.audit import event
 from exchange.consent.decision import Permit
 from exchange.errors import ExchangeError
-from exchange.hub.storage import consents, disclosures, ending, headers, log, tables
-from exchange.hub.storage.engine import schema
+from exchange.hub.storage import consents, disclosures, ending, headers, log, schema, tables
 from exchange.hub.storage.log import Chain
-from exchange.sqlite import prepare
 from exchange.sqlite_file import writer_engine
 from tests import samples
 from tests.storage import rows
@@ -85,8 +83,8 @@ def chain(number: int) -> Chain:
 def load(race: Race) -> None:
     """Fill the file: some stored disclosures with their headers under each consent."""
     engine = writer_engine(race.path)
-    prepare(engine, schema())
     with engine.begin() as conn:
+        schema.prepare(conn)
         rows.add_agencies(conn)
         rows.add_agreement(conn)
         for first in range(0, race.consents, 1000):

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from exchange.hub.storage.engine import FILE, open_database, schema
-from exchange.sqlite import SqliteDatabase, prepare
+from exchange.hub.storage import schema
+from exchange.hub.storage.engine import FILE, open_database
+from exchange.sqlite import SqliteDatabase
 from exchange.sqlite_file import writer_engine
 from tests.storage import rows
 
@@ -31,8 +32,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database file with agencies and an agreement, to be copied."""
     path = tmp_path_factory.mktemp("prepared") / FILE
     engine = writer_engine(path)
-    prepare(engine, schema())
     with engine.begin() as connection:
+        schema.prepare(connection)
         rows.add_agencies(connection)
         rows.add_agreement(connection)
     engine.dispose()

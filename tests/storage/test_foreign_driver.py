@@ -35,7 +35,7 @@ async def test_a_stranger_sees_a_unit_of_work_whole_or_not_at_all(tmp_path: Path
         assert go_on.wait(20)
         conn.execute(insert(pairs), {"number": 2})
 
-    database = SqliteDatabase(tmp_path / "pairs.sqlite", SCHEMA, on_failure=never)
+    database = SqliteDatabase(tmp_path / "pairs.sqlite", SCHEMA.prepare, on_failure=never)
     stranger = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'pairs.sqlite'}")
     writing = asyncio.ensure_future(database.write(add_pair))
     await asyncio.to_thread(half_way.wait, 20)
@@ -56,7 +56,7 @@ async def test_a_snapshot_of_a_stranger_stands_while_the_writer_goes_on(tmp_path
     def add(conn: Connection, number: int) -> None:
         conn.execute(insert(pairs), {"number": number})
 
-    database = SqliteDatabase(tmp_path / "pairs.sqlite", SCHEMA, on_failure=never)
+    database = SqliteDatabase(tmp_path / "pairs.sqlite", SCHEMA.prepare, on_failure=never)
     stranger = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'pairs.sqlite'}")
     await database.write(add, 1)
 

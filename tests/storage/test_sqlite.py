@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -27,12 +27,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import OperationalError, StatementError
 
-from exchange import sqlite, sqlite_file
+from exchange import database, sqlite, sqlite_file
+from exchange.database import Moment
 from exchange.errors import Misconfigured, OutcomeUnknown, Unavailable
-from exchange.sqlite import Moment, Schema, SqliteDatabase
+from exchange.sqlite import Schema, SqliteDatabase
 from exchange.sqlite_file import connect, erase_from_wal
 
-metadata = MetaData(naming_convention=sqlite.NAMES)
+metadata = MetaData(naming_convention=database.NAMES)
 numbers = Table(
     "numbers",
     metadata,
@@ -62,7 +63,7 @@ def failures() -> Failures:
 
 @pytest.fixture
 async def db(tmp_path: Path, failures: Failures) -> Any:
-    opened = SqliteDatabase(tmp_path / "some.sqlite", SCHEMA, on_failure=failures)
+    opened = SqliteDatabase(tmp_path / "some.sqlite", SCHEMA.prepare, on_failure=failures)
     yield opened
     await opened.close()
 
@@ -186,7 +187,7 @@ async def test_urgent_units_go_before_everything_that_waits(db: SqliteDatabase) 
 async def test_a_full_queue_refuses_ordinary_units_and_takes_urgent_ones(
     tmp_path: Path, failures: Failures
 ) -> None:
-    db = SqliteDatabase(tmp_path / "small.sqlite", SCHEMA, on_failure=failures, queue=2)
+    db = SqliteDatabase(tmp_path / "small.sqlite", SCHEMA.prepare, on_failure=failures, queue=2)
     async with held(db):
         waiting = [asyncio.ensure_future(db.write(add_next)) for _ in range(2)]
         await asyncio.sleep(0)
@@ -283,13 +284,13 @@ async def test_a_second_process_is_refused_in_one_line(
     db: SqliteDatabase, tmp_path: Path, failures: Failures
 ) -> None:
     with pytest.raises(Misconfigured, match="another process uses"):
-        SqliteDatabase(tmp_path / "some.sqlite", SCHEMA, on_failure=failures)
+        SqliteDatabase(tmp_path / "some.sqlite", SCHEMA.prepare, on_failure=failures)
     assert await db.write(add_next) == 0
 
 
 async def test_the_lock_is_free_again_after_closing(tmp_path: Path, failures: Failures) -> None:
     for turn in range(2):
-        db = SqliteDatabase(tmp_path / "again.sqlite", SCHEMA, on_failure=failures)
+        db = SqliteDatabase(tmp_path / "again.sqlite", SCHEMA.prepare, on_failure=failures)
         assert await db.write(add_next) == turn
         await db.close()
         with pytest.raises(Unavailable):
@@ -306,7 +307,46 @@ async def test_an_unknown_schema_is_refused_and_the_lock_given_back(
     other.close()
     for _ in range(2):
         with pytest.raises(Misconfigured, match=f"schema {version}"):
-            SqliteDatabase(path, SCHEMA, on_failure=failures)
+            SqliteDatabase(path, SCHEMA.prepare, on_failure=failures)
+
+
+async def test_a_file_of_an_earlier_version_is_brought_up_to_date_with_its_rows(
+    tmp_path: Path, failures: Failures
+) -> None:
+    path = tmp_path / "older.sqlite"
+    with closing(sqlite3.connect(path)) as older:
+        older.execute("CREATE TABLE numbers (number INTEGER PRIMARY KEY)")
+        older.execute("INSERT INTO numbers VALUES (7)")
+        older.execute("PRAGMA user_version=1")
+        older.commit()
+    steps = (
+        ("ALTER TABLE numbers ADD word TEXT", "ALTER TABLE numbers ADD at DATETIME"),
+        ("ALTER TABLE numbers ADD octets BLOB",),
+    )
+    later = Schema(metadata=metadata, version=3, steps=steps)
+    for turn in range(2):
+        db = SqliteDatabase(path, later.prepare, on_failure=failures)
+        assert await db.write(add_next) == 8 + turn
+        await db.close()
+
+
+async def test_a_step_that_fails_leaves_the_file_as_it_was(
+    tmp_path: Path, failures: Failures
+) -> None:
+    path = tmp_path / "older.sqlite"
+    with closing(sqlite3.connect(path)) as older:
+        older.execute("CREATE TABLE numbers (number INTEGER PRIMARY KEY)")
+        older.execute("PRAGMA user_version=1")
+    broken = Schema(
+        metadata=metadata,
+        version=2,
+        steps=(("ALTER TABLE numbers ADD word TEXT", "ALTER TABLE nobody ADD word TEXT"),),
+    )
+    with pytest.raises(OperationalError):
+        SqliteDatabase(path, broken.prepare, on_failure=failures)
+    with closing(sqlite3.connect(path)) as older:
+        assert older.execute("PRAGMA user_version").fetchone() == (1,)
+        assert len(older.execute("PRAGMA table_info(numbers)").fetchall()) == 1
 
 
 async def test_a_foreign_file_without_version_is_refused(
@@ -317,7 +357,7 @@ async def test_a_foreign_file_without_version_is_refused(
     other.execute("CREATE TABLE theirs (x)")
     other.close()
     with pytest.raises(Misconfigured):
-        SqliteDatabase(path, SCHEMA, on_failure=failures)
+        SqliteDatabase(path, SCHEMA.prepare, on_failure=failures)
 
 
 async def test_the_file_is_readable_by_its_owner_only(db: SqliteDatabase, tmp_path: Path) -> None:
@@ -441,7 +481,7 @@ async def test_a_locked_file_is_unavailable_and_nothing_has_happened(
 
 
 async def test_closing_finishes_what_waits(tmp_path: Path, failures: Failures) -> None:
-    db = SqliteDatabase(tmp_path / "closing.sqlite", SCHEMA, on_failure=failures)
+    db = SqliteDatabase(tmp_path / "closing.sqlite", SCHEMA.prepare, on_failure=failures)
     waiting = [asyncio.ensure_future(db.write(add_next)) for _ in range(200)]
     await asyncio.sleep(0)
     await db.close()
@@ -451,7 +491,7 @@ async def test_closing_finishes_what_waits(tmp_path: Path, failures: Failures) -
 async def test_the_writer_outruns_a_pool_of_connections(tmp_path: Path, failures: Failures) -> None:
     """Group commit against 15 connections that fight for the lock of the file, in one run."""
     path = tmp_path / "raced.sqlite"
-    db = SqliteDatabase(path, SCHEMA, on_failure=failures)
+    db = SqliteDatabase(path, SCHEMA.prepare, on_failure=failures)
     begun = time.perf_counter()
     await asyncio.gather(*(_in_turn(db) for _ in range(10)))
     writer = 200 / (time.perf_counter() - begun)

@@ -3,18 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from exchange.hub.storage import headers, tables
-from exchange.sqlite import BATCH, QUEUE, Schema, SqliteDatabase
+from exchange.hub.storage import schema
+from exchange.sqlite import BATCH, QUEUE, SqliteDatabase
 
 FILE = "hub.sqlite"
 """Name of the file in the hub's data directory."""
-
-
-def schema() -> Schema:
-    """Return every table of the hub, that of the headers included."""
-    if headers.headers.metadata is not tables.metadata:
-        raise AssertionError("the headers belong to the same database")
-    return Schema(metadata=tables.metadata, version=tables.VERSION, extra=tables.TRIGGERS)
 
 
 def open_database(
@@ -36,5 +29,5 @@ def open_database(
         Misconfigured: another process uses it, or its schema is unknown.
     """
     return SqliteDatabase(
-        directory / FILE, schema(), on_failure=on_failure, batch=batch, queue=queue
+        directory / FILE, schema.prepare, on_failure=on_failure, batch=batch, queue=queue
     )

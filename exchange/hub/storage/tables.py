@@ -11,6 +11,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -22,10 +23,8 @@ from sqlalchemy import (
     text,
 )
 
-from exchange.sqlite import NAMES, Moment
+from exchange.database import NAMES, Moment
 
-VERSION = 2
-"""Of all these tables together; another one in the file and the hub does not start."""
 RECURRING = 0
 """`consents.uses` of a consent that may be used again and again; a count is 1 or more."""
 
@@ -33,9 +32,15 @@ metadata = MetaData(naming_convention=NAMES)
 
 # Names, digests and identifiers are ASCII text; statements are bytes, exactly as received. They
 # stand last: SQLite reads through a column of kilobytes to reach what stands behind it.
-AgencyId = Text
-Digest = Text
-Uuid = Text
+#
+# On PostgreSQL they are compared by their bytes, as everywhere else, whatever the database's
+# language: an order that two machines see differently would be two orders.
+Word = Text().with_variant(Text(collation="C"), "postgresql")
+AgencyId = Word
+Digest = Word
+Uuid = Word
+Number = BigInteger().with_variant(Integer, "sqlite")
+"""Of a primary key that SQLite counts by itself."""
 
 
 def _one_of(name: str, column: str, words: Sequence[str]) -> CheckConstraint:
@@ -47,14 +52,14 @@ agencies = Table(
     "agencies",
     metadata,
     Column("id", AgencyId, primary_key=True),
-    Column("state", Text, nullable=False),
+    Column("state", Word, nullable=False),
     Column("chain", Uuid, nullable=False, unique=True),
     Column("admitted_at", Moment, nullable=False),
     Column("suspended_at", Moment),
     # Where its notices go: the name of a channel, and an address that only the channel reads.
-    Column("channel", Text),
-    Column("address", Text),
-    Column("language", Text, nullable=False),
+    Column("channel", Word),
+    Column("address", Word),
+    Column("language", Word, nullable=False),
     # Number of the newest entry of its inbox; raised under the lock of this row.
     Column("inbox_last", BigInteger, nullable=False, server_default=text("0")),
     Column("capabilities", LargeBinary),
@@ -155,7 +160,7 @@ consents = Table(
     Column("valid_until", Moment, nullable=False),
     Column("recorded_at", Moment, nullable=False),
     Column("ended_at", Moment),
-    Column("ended_why", Text),
+    Column("ended_why", Word),
     Column("statement", LargeBinary, nullable=False),
     # The signed withdrawal, or the hub's own record of one by code.
     Column("withdrawal", LargeBinary),
@@ -168,8 +173,8 @@ consent_findings = Table(
     metadata,
     Column("consent", Digest, ForeignKey("consents.digest"), primary_key=True),
     # Id of a rule that warns, and the member it is about: never a value of the record.
-    Column("rule", Text, primary_key=True),
-    Column("field", Text, nullable=False),
+    Column("rule", Word, primary_key=True),
+    Column("field", Word, nullable=False),
 )
 
 consent_parties = Table(
@@ -177,7 +182,7 @@ consent_parties = Table(
     metadata,
     Column("consent", Digest, ForeignKey("consents.digest"), primary_key=True),
     Column("agency", AgencyId, primary_key=True),
-    Column("role", Text, nullable=False),
+    Column("role", Word, nullable=False),
     Index(None, "agency"),
     _one_of("role", "role", ("releaser", "recipient")),
 )
@@ -215,19 +220,19 @@ disclosures = Table(
     Column("digest", Digest, nullable=False),
     Column("sender", AgencyId, nullable=False),
     Column("consent", Digest, ForeignKey("consents.digest"), nullable=False),
-    Column("state", Text, nullable=False),
+    Column("state", Word, nullable=False),
     # Bytes of header and payload together, from the manifest.
     Column("sealed_size", BigInteger, nullable=False),
     Column("exp", Moment, nullable=False),
     Column("announced_at", Moment, nullable=False),
     Column("stored_at", Moment),
     Column("ended_at", Moment),
-    Column("ended_why", Text),
+    Column("ended_why", Word),
     Column("use_returned", Boolean, nullable=False, server_default=false()),
     # Payload: the sealed document without its header. Null before it is stored.
-    Column("blob", Text, unique=True),
+    Column("blob", Word, unique=True),
     Column("payload_size", BigInteger),
-    Column("payload_sha256", Text),
+    Column("payload_sha256", Word),
     Column("manifest", LargeBinary, nullable=False),
     # With the digest: the person's page asks for a few of the many under one consent.
     Index(None, "consent", "digest"),
@@ -250,8 +255,8 @@ disclosure_recipients = Table(
     Column("number", BigInteger),
     Column("collected_at", Moment),
     Column("acknowledged_at", Moment),
-    Column("result", Text),
-    Column("reason", Text),
+    Column("result", Word),
+    Column("reason", Word),
     Column("reminded_at", Moment),
     Column("acknowledgement", LargeBinary),
     UniqueConstraint("agency", "number"),
@@ -264,7 +269,7 @@ upload_pieces = Table(
     Column("disclosure", Uuid, ForeignKey("disclosures.id"), primary_key=True),
     Column("start", BigInteger, primary_key=True, autoincrement=False),
     Column("size", BigInteger, nullable=False),
-    Column("blob", Text, nullable=False, unique=True),
+    Column("blob", Word, nullable=False, unique=True),
     CheckConstraint("size > 0", name="size"),
 )
 
@@ -274,7 +279,7 @@ erasures = Table(
     Column("id", Uuid, primary_key=True),
     Column("consent", Digest, ForeignKey("consents.digest"), nullable=False),
     Column("recipient", AgencyId, nullable=False, index=True),
-    Column("reason", Text, nullable=False),
+    Column("reason", Word, nullable=False),
     Column("asked_at", Moment, nullable=False),
     Column("due", Moment, nullable=False),
     # Who passed it on to this recipient, by its own signed answer. Null: it collected it itself.
@@ -282,8 +287,8 @@ erasures = Table(
     Column("reminded_at", Moment),
     Column("escalated_at", Moment),
     Column("answered_at", Moment),
-    Column("result", Text),
-    Column("ground", Text),
+    Column("result", Word),
+    Column("ground", Word),
     Column("confirmation_digest", Digest),
     Column("confirmation", LargeBinary),
     UniqueConstraint("consent", "recipient"),
@@ -300,8 +305,8 @@ requests = Table(
     Column("asked", AgencyId, ForeignKey("agencies.id"), nullable=False),
     Column("agreement", Digest, ForeignKey("agreements.digest"), nullable=False),
     Column("consent", Digest, ForeignKey("consents.digest")),
-    Column("purpose", Text, nullable=False),
-    Column("categories", Text, nullable=False),  # codes, comma between
+    Column("purpose", Word, nullable=False),
+    Column("categories", Word, nullable=False),  # codes, comma between
     Column("deadline", Moment, nullable=False, index=True),
     Column("made_at", Moment, nullable=False),
     # Place in the inbox of the asked agency.
@@ -319,11 +324,11 @@ notices = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("agency", AgencyId, ForeignKey("agencies.id"), nullable=False),
-    Column("kind", Text, nullable=False),
+    Column("kind", Word, nullable=False),
     # What it is about, so that it goes when its cause goes. Never sent.
     Column("consent", Digest, index=True),
     Column("disclosure", Uuid, index=True),
-    Column("state", Text, nullable=False),
+    Column("state", Word, nullable=False),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("created_at", Moment, nullable=False),
     Column("due_at", Moment, nullable=False),
@@ -336,7 +341,7 @@ used_assertions = Table(
     "used_assertions",
     metadata,
     Column("agency", AgencyId, primary_key=True),
-    Column("jti", Text, primary_key=True),
+    Column("jti", Word, primary_key=True),
     Column("until", Moment, nullable=False, index=True),
 )
 
@@ -344,7 +349,7 @@ idempotency = Table(
     "idempotency",
     metadata,
     Column("agency", AgencyId, primary_key=True),
-    Column("key", Text, primary_key=True),
+    Column("key", Word, primary_key=True),
     Column("request", LargeBinary, nullable=False),
     Column("until", Moment, nullable=False, index=True),
 )
@@ -353,7 +358,7 @@ log_chain = Table(
     "log_chain",
     metadata,
     Column("chain", Uuid, primary_key=True),
-    Column("kind", Text, nullable=False),
+    Column("kind", Word, nullable=False),
     Column("next_n", BigInteger, nullable=False, server_default=text("0")),
     # Leaves of this chain that wait for the vault; they come before any later one.
     Column("deferred", Integer, nullable=False, server_default=text("0")),
@@ -367,7 +372,7 @@ log_event = Table(
     Column("chain", Uuid),
     Column("n", BigInteger),
     # Kind of the event, or the topic of a public document.
-    Column("kind", Text, nullable=False),
+    Column("kind", Word, nullable=False),
     Column("at", Moment, nullable=False),
     Column("body", LargeBinary, nullable=False),
     # What stands behind the member `detail`, for those who may know it.
@@ -378,7 +383,7 @@ log_event = Table(
 log_pending = Table(
     "log_pending",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Number, Identity(), primary_key=True),
     Column("rid", Uuid, ForeignKey("log_event.rid"), nullable=False, unique=True),
     Column("leaf", LargeBinary),
     CheckConstraint("length(leaf) = 49", name="leaf"),
@@ -389,7 +394,7 @@ log_pending = Table(
 log_entry = Table(
     "log_entry",
     metadata,
-    Column("idx", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("idx", Number, primary_key=True, autoincrement=False),
     Column("leaf", LargeBinary, nullable=False),
     Column("rid", Uuid, unique=True),
 )
@@ -405,7 +410,7 @@ log_tile = Table(
 log_tree = Table(
     "log_tree",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Integer, primary_key=True, autoincrement=False),
     Column("size", BigInteger, nullable=False),
     Column("range", LargeBinary, nullable=False),
     CheckConstraint("id = 0", name="one"),
@@ -414,7 +419,7 @@ log_tree = Table(
 log_checkpoint = Table(
     "log_checkpoint",
     metadata,
-    Column("size", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("size", Number, primary_key=True, autoincrement=False),
     Column("root", LargeBinary, nullable=False),
     Column("note", LargeBinary, nullable=False),
     Column("signed_at", Moment, nullable=False),
@@ -426,7 +431,7 @@ log_cosignature = Table(
     "log_cosignature",
     metadata,
     Column("size", BigInteger, primary_key=True, autoincrement=False),
-    Column("name", Text, primary_key=True),
+    Column("name", Word, primary_key=True),
     Column("key_id", LargeBinary, primary_key=True),
     Column("time", BigInteger, nullable=False),
     Column("line", LargeBinary, nullable=False),
@@ -435,16 +440,36 @@ log_cosignature = Table(
 log_erased = Table(
     "log_erased",
     metadata,
-    Column("idx", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("idx", Number, primary_key=True, autoincrement=False),
     Column("tombstone", Uuid),
 )
 
-TRIGGERS = (
-    "CREATE TRIGGER log_entry_stays BEFORE DELETE ON log_entry "
-    "BEGIN SELECT raise(ABORT, 'the log only grows'); END",
-    "CREATE TRIGGER log_entry_never_changes BEFORE UPDATE ON log_entry "
-    "WHEN new.rid IS NOT NULL OR new.idx <> old.idx OR new.leaf <> old.leaf "
-    "BEGIN SELECT raise(ABORT, 'the log only grows'); END",
-    "INSERT INTO log_tree (id, size, range) VALUES (0, 0, x'')",
-)
-"""Run once on a new file: entries stay, only their link to an event may be cut."""
+EXTRA = {
+    "sqlite": (
+        "CREATE TRIGGER log_entry_stays BEFORE DELETE ON log_entry "
+        "BEGIN SELECT raise(ABORT, 'the log only grows'); END",
+        "CREATE TRIGGER log_entry_never_changes BEFORE UPDATE ON log_entry "
+        "WHEN new.rid IS NOT NULL OR new.idx <> old.idx OR new.leaf <> old.leaf "
+        "BEGIN SELECT raise(ABORT, 'the log only grows'); END",
+        "INSERT INTO log_tree (id, size, range) VALUES (0, 0, x'')",
+    ),
+    "postgresql": (
+        "CREATE FUNCTION log_only_grows() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'the log only grows'; END $$",
+        "CREATE TRIGGER log_entry_stays BEFORE DELETE ON log_entry "
+        "FOR EACH ROW EXECUTE FUNCTION log_only_grows()",
+        "CREATE TRIGGER log_entry_stays_whole BEFORE TRUNCATE ON log_entry "
+        "FOR EACH STATEMENT EXECUTE FUNCTION log_only_grows()",
+        "CREATE TRIGGER log_entry_never_changes BEFORE UPDATE ON log_entry FOR EACH ROW "
+        "WHEN (new.rid IS NOT NULL OR new.idx <> old.idx OR new.leaf <> old.leaf) "
+        "EXECUTE FUNCTION log_only_grows()",
+        # Hashes do not compress; these two tables change all the time and stay small.
+        "ALTER TABLE log_tile ALTER hashes SET STORAGE EXTERNAL",
+        "ALTER TABLE log_tile SET "
+        "(autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000)",
+        "ALTER TABLE log_pending SET "
+        "(autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000)",
+        "INSERT INTO log_tree (id, size, range) VALUES (0, 0, '')",
+    ),
+}
+"""Run once on a new database: entries stay, only their link to an event may be cut."""
