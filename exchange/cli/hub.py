@@ -11,14 +11,13 @@ from urllib.parse import urlsplit
 from cyclopts import App, Parameter
 
 from exchange import canonical
+from exchange.cli.hub_home import SETTINGS_FILE, Home, settings_in
+from exchange.cli.hub_serve import serve
 from exchange.errors import ExchangeError, Malformed, Misconfigured
 from exchange.keyid import IdentityCard, identity_card
 
-SETTINGS_FILE = "hub.toml"
 LARGEST_CARD = 16 * 1024
 """Bytes of an identity card file; ours have 2.8 kB."""
-
-Home = Annotated[Path, Parameter(help="Directory of the hub, made by `exchange hub init`.")]
 
 
 def hub_app() -> App:
@@ -77,27 +76,6 @@ def _port_of(origin: str) -> int:
         return urlsplit(origin).port or 8700
     except ValueError:
         raise Misconfigured("--origin: no port can be read from it") from None
-
-
-def serve(*, home: Home = Path("hub")) -> None:
-    """Serve until interrupted; events go to standard error, one line of JSON each.
-
-    Requests under way are finished when the process is asked to stop. Behind a proxy, let it end
-    TLS, limit requests and set timeouts.
-    """
-    from exchange.cli.events import configure
-    from exchange.hub.app import serve as run
-
-    if sys.flags.optimize:  # a parser below us may rest on an assertion, and one did
-        raise Misconfigured("start Python without -O and without PYTHONOPTIMIZE")
-    settings = _settings(home)
-    os.umask(0o077)  # also what SQLite puts beside its databases is for this user alone
-    configure(sys.stderr)
-
-    def ready() -> None:
-        print(f"serving {settings.origin}", flush=True)
-
-    asyncio.run(run(settings, ready=ready))
 
 
 def admit(
@@ -162,16 +140,6 @@ def status(*, home: Home = Path("hub")) -> None:
     print(f"the hub in {home} runs (process {told['pid']})")
 
 
-def _settings(home: Path) -> Any:
-    from exchange.configuration import load
-    from exchange.hub.settings import HubSettings
-
-    file = home / SETTINGS_FILE
-    if not file.is_file():
-        raise Misconfigured(f"there is no hub in {home}; make one: exchange hub init")
-    return load(HubSettings, file).model_copy(update={"home": home})
-
-
 def _card(file: Path) -> IdentityCard:
     try:
         text = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
@@ -187,7 +155,7 @@ def _ask(home: Path, command: Mapping[str, canonical.Json]) -> Any:
     """Let the running hub do `command`, or do it here when none runs."""
     from exchange.hub import control
 
-    settings = _settings(home)
+    settings = settings_in(home)
     os.umask(0o077)
     try:
         return control.ask(home, command)

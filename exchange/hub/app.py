@@ -1,15 +1,12 @@
-"""The hub's composition root: builds every part from settings, serves, and stops in order.
+"""The hub's composition root: builds every part from settings; `exchange.hub.serve` runs them.
 
-Owns the clock, the signals and the loops. Nothing else in the hub reads settings or time.
+Owns the clock. Nothing else in the hub reads settings or time.
 """
 
-import asyncio
-import gc
 import os
 import secrets
-import signal
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,40 +20,37 @@ from exchange import canonical, registry
 from exchange.durable import make_directory, write_bytes_durably
 from exchange.errors import Malformed, Misconfigured
 from exchange.hookspecs import HUB_GROUP
-from exchange.hub import control, relay, sweep
+from exchange.hub import control
 from exchange.hub.admit import admit, suspend
 from exchange.hub.directory import Directory
 from exchange.hub.http.application import application
 from exchange.hub.http.call import Front
 from exchange.hub.http.caller import addresses
-from exchange.hub.http.connection import Runner
 from exchange.hub.http.limits import Limits
 from exchange.hub.http.tokens import KEY_SIZE, AccessTokens
 from exchange.hub.line import Line
 from exchange.hub.mirror import take_over
 from exchange.hub.news import News
+from exchange.hub.open_blobs import open_blobs
+from exchange.hub.open_database import open_database
 from exchange.hub.pages.shell import make_shell
 from exchange.hub.pages.site import add_pages
 from exchange.hub.parts import Clock, Hub, Rules
 from exchange.hub.records import Records
 from exchange.hub.settings import HubSettings
 from exchange.hub.storage.agencies import Reach
-from exchange.hub.storage.blobs import FileBlobs
-from exchange.hub.storage.engine import open_database
+from exchange.hub.storage.engine import HubDatabase
 from exchange.hub.storage.vault import SqliteVault, make_vault_key, read_vault_key
 from exchange.hub.streams import Streams
 from exchange.keyid import identity_card
-from exchange.sqlite import SqliteDatabase
 
 VAULT = "vault"
 """Directory of the vault: a database, a key and backups of their own."""
 VAULT_FILE = "vault.sqlite"
 VAULT_KEY = "vault.key"
 TOKEN_KEY = "token.key"  # noqa: S105 - the name of a file
-YOUNG = 50_000
-"""Objects made between two collections of the youngest: a request makes some thousands."""
 BLOBS = "payloads"
-"""Directory of the payloads; never backed up."""
+"""Directory of the payloads, unless the settings name another place; never backed up."""
 
 
 def now() -> datetime:
@@ -92,14 +86,14 @@ class Opened:
     """A hub whose files are open, and what the composition root alone needs of it."""
 
     hub: Hub
-    database: SqliteDatabase
+    database: HubDatabase
 
 
 @asynccontextmanager
 async def opened(
     settings: HubSettings, *, clock: Clock, on_failure: Callable[[], None]
 ) -> AsyncIterator[Opened]:
-    """Open database, vault and payloads in `settings.home` while the block runs.
+    """Open database, vault and payloads while the block runs.
 
     Args:
         settings: validated.
@@ -117,12 +111,7 @@ async def opened(
     loaded = registry.load(HUB_GROUP, plugins(settings))
     channels, vetoes = registry.channels(loaded), registry.gate_vetoes(loaded)
     async with AsyncExitStack() as stack:
-        database = open_database(
-            home,
-            on_failure=on_failure,
-            batch=settings.writer.batch,
-            queue=settings.writer.queue,
-        )
+        database = open_database(settings, on_failure=on_failure)
         stack.push_async_callback(database.close)
         key = read_vault_key(home / VAULT / VAULT_KEY)
         vault = SqliteVault(home / VAULT / VAULT_FILE, key, clock=clock)
@@ -132,7 +121,7 @@ async def opened(
             home=home,
             db=database,
             vault=vault,
-            blobs=FileBlobs(home / BLOBS),
+            blobs=open_blobs(settings),
             clock=clock,
             origin=settings.origin,
             rules=rules(settings),
@@ -156,7 +145,7 @@ def check_permissions(home: Path) -> None:
     """
     if (home / TOKEN_KEY).stat().st_mode & 0o077:
         raise Misconfigured(f"the token key {home / TOKEN_KEY} is readable by others: chmod 600")
-    for directory in (home, home / VAULT, home / BLOBS):
+    for directory in (home, home / VAULT):
         if directory.is_dir() and directory.stat().st_mode & 0o022:
             raise Misconfigured(f"others may write to {directory}: chmod 700")
 
@@ -227,91 +216,6 @@ def warn(settings: HubSettings) -> None:
         log.warning("person-contact-missing")
     if not settings.person.enforcement:
         log.warning("person-enforcement-missing")
-
-
-async def serve(settings: HubSettings, *, ready: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT: requests under way are finished, long polls end at once.
-
-    A background loop that dies and a COMMIT that fails stop the process as well, with an error:
-    it comes back through recovery, and clients repeat by id.
-
-    Args:
-        settings: validated.
-        ready: called once the port is open.
-    """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-
-    def failed() -> None:
-        structlog.get_logger("exchange.hub").error("commit-failed")
-        loop.call_soon_threadsafe(stop.set)
-
-    async with opened(settings, clock=now, on_failure=failed) as found:
-        warn(settings)
-        pages = site(front(found.hub, settings), settings)
-        runner = Runner(pages, settings.listen, settings.http)
-        async with (
-            served(runner, settings),
-            looping(stop, loops(found, settings)),
-            control.listening(settings.home, commands(found.hub)),
-        ):
-            # What was built so far lives as long as the process: no collection need look at it.
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(YOUNG)
-            ready()
-            await stop.wait()
-            found.hub.news.end()
-        if found.database.failed:
-            raise Misconfigured("a commit failed: look at the disk, then start the hub again")
-
-
-@asynccontextmanager
-async def served(runner: Runner, settings: HubSettings) -> AsyncIterator[None]:
-    """Listen at the address of the settings while the block runs."""
-    await runner.setup()
-    try:
-        site = web.TCPSite(
-            runner, settings.listen.host, settings.listen.port, backlog=settings.listen.backlog
-        )
-        try:
-            await site.start()
-        except OSError as error:
-            raise Misconfigured(f"the port cannot be opened: {error.strerror}") from None
-        yield
-    finally:
-        await runner.cleanup()
-
-
-Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
-
-
-def loops(found: Opened, settings: HubSettings) -> Mapping[str, Loop]:
-    """Return the background loops by name."""
-    return {
-        "relay": lambda stop: relay.run(found.hub, settings.notices, stop),
-        "sweep": lambda stop: sweep.run(found.hub, found.database.erase_from_wal, stop),
-    }
-
-
-@asynccontextmanager
-async def looping(stop: asyncio.Event, named: Mapping[str, Loop]) -> AsyncIterator[None]:
-    """Run loops while the block runs; one that ends by itself sets `stop`.
-
-    They end by event, between two units of work, never by cancellation. What one died of is
-    raised here, so that the process ends with an error.
-    """
-    ending = asyncio.Event()
-    tasks = [asyncio.create_task(loop(ending), name=name) for name, loop in named.items()]
-    for task in tasks:
-        task.add_done_callback(lambda _: stop.set())
-    try:
-        yield
-    finally:
-        ending.set()
-        await asyncio.gather(*tasks)
 
 
 def commands(hub: Hub) -> control.Answer:

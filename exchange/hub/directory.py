@@ -60,7 +60,7 @@ class Directory:
         """Held while rows are read and taken over: an older reading never comes last."""
         self.version: tuple[int, int] | None = None
         """Of the rows taken over; see `exchange.hub.storage.watching`."""
-        self._ticks = ticks
+        self.ticks = ticks
         self._trusted_until: float | None = None
         self._known: dict[str, _Known] = {}
         self._of: dict[str, list[_Known]] = {}
@@ -120,7 +120,7 @@ class Directory:
         return {known.keys.kid: known.keys for known in found if known.counts(moment)}
 
     def _trusted(self) -> dict[str, _Known]:
-        if self._trusted_until is not None and self._ticks() > self._trusted_until:
+        if self._trusted_until is not None and self.ticks() > self._trusted_until:
             raise Unavailable("who may call was not compared with the database for too long")
         return self._known
 

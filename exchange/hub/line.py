@@ -35,7 +35,7 @@ class Hint:
 
     def encode(self) -> str:
         """Return the hint as one line; ids of agencies are all it names."""
-        said = {
+        said: canonical.Json = {
             "by": self.said_by,
             "inboxes": sorted(self.inboxes),
             "ends": self.ends,

@@ -4,11 +4,12 @@ Every default starts a hub without set-up. Zero or "unlimited" does not exist.
 """
 
 import ipaddress
+import re
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from exchange.configuration import Configuration, Section
@@ -26,6 +27,8 @@ EEA = frozenset(
     }
 )
 """Countries of the European Economic Area, which includes the Union."""
+BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_-]+)*", re.ASCII)
+"""A place for payloads that is a bucket, perhaps with a prefix."""
 MOST_DAYS = 30
 """Outer limit of every deadline for a person (Art. 12(3) GDPR)."""
 
@@ -67,8 +70,8 @@ class Http(Section):
     """Bytes per second a streamed body must keep up, over each `slowest_window_s`."""
     slowest_window_s: Seconds = 20
     """Seconds over which the rate of a streamed body is measured."""
-    shutdown_s: Seconds = 30
-    """Seconds requests under way get after SIGTERM."""
+    shutdown_s: Seconds = 20
+    """Seconds requests under way get after SIGTERM; what takes longer is cut and repeated."""
     poll_s: Seconds = 30
     """Longest `wait` of a long poll, in seconds."""
 
@@ -191,13 +194,62 @@ class Disk(Section):
     """Bytes below which no further document is stored."""
 
 
+class S3(Section):
+    """The S3-compatible store, where `blobs` or `blobs_also` names a bucket in it."""
+
+    endpoint: str = ""
+    """Address of the store, such as `https://s3.example`; empty: the provider's own one."""
+    region: str = "us-east-1"
+    """Name of the region; most stores of one's own take any."""
+    key: str = ""
+    """Name of the access key."""
+    secret: SecretStr = SecretStr("")
+    """Its secret; better as a variable or credential `EXCHANGE_HUB_S3__SECRET` than in the file."""
+    allow_http: bool = False
+    """Whether the endpoint may be plain http; payloads are sealed, but requests are signed only."""
+    connect_s: Seconds = 5
+    """Seconds to connect."""
+    answer_s: Seconds = 60
+    """Seconds one request may take; none moves more than 5 MiB."""
+    retries: Annotated[int, Field(ge=0, le=10)] = 3
+    """How often a request is repeated that failed at the store."""
+    retry_s: Seconds = 20
+    """Seconds in which it is repeated."""
+
+    @model_validator(mode="after")
+    def _is_encrypted(self) -> Self:
+        parts = urlsplit(self.endpoint)
+        if self.endpoint and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError("endpoint must be a URL such as https://s3.example")
+        if parts.username is not None or parts.query or parts.fragment:
+            raise ValueError("endpoint has a scheme, a host and perhaps a port and a path")
+        if parts.scheme == "http" and not self.allow_http:
+            raise ValueError("endpoint must be https unless allow_http is set")
+        return self
+
+
 class Writer(Section):
-    """The one writer of the database."""
+    """Writing to the database."""
 
     batch: Count = 64
-    """Units of work that share one commit at most."""
+    """Units of work that share one commit at most; SQLite only."""
     queue: Count = 512
     """Units that may wait; withdrawals are exempt."""
+
+
+class Postgres(Section):
+    """PostgreSQL, where `database_url` names it; figures are of each process."""
+
+    connections: Annotated[int, Field(ge=1, le=64)] = 6
+    """Connections for units of work; as many can run at once."""
+    urgent: Annotated[int, Field(ge=1, le=64)] = 2
+    """Connections of their own for withdrawals, confirmations of erasure and revocations."""
+    readers: Annotated[int, Field(ge=1, le=64)] = 4
+    """Connections that only read."""
+    wait_s: Annotated[float, Field(gt=0, le=60)] = 2
+    """Seconds a unit waits for a connection; then the answer is 503."""
+    failover: Literal["manual", "automatic"] = "manual"
+    """Who promotes a standby; `automatic` is refused without `synchronous_standby_names`."""
 
 
 class HubSettings(Configuration):
@@ -209,10 +261,18 @@ class HubSettings(Configuration):
     """Directory of the databases, the payloads, the keys and the control socket; mode 0700."""
     origin: str = "http://127.0.0.1:8700"
     """Public scheme, host and port, without a path; issuer and audience of tokens."""
+    database_url: SecretStr | None = None
+    """`postgresql+psycopg://USER:PASSWORD@HOST/NAME`; none: SQLite in `home`."""
     plugins: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
     """Plugins to load, by name, each with its own settings; installed is not enabled."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes on this machine that share its port; more than one needs PostgreSQL."""
     storage_location: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "DE"
     """Country in which records and payloads lie, ISO 3166; in the EU or the EEA (rule S04)."""
+    blobs: Annotated[str, Field(min_length=1)] = "payloads"
+    """Where payloads lie: a directory, from `home` on, or `s3://BUCKET/PREFIX`."""
+    blobs_also: str = ""
+    """A second such place that is read as well, while payloads move; see docs/storage.md."""
     demo: bool = False
     """True in `exchange demo` only: admits the published demo keys."""
     listen: Listen = Listen()
@@ -224,7 +284,9 @@ class HubSettings(Configuration):
     person: Person = Person()
     notices: Notices = Notices()
     disk: Disk = Disk()
+    s3: S3 = S3()
     writer: Writer = Writer()
+    postgres: Postgres = Postgres()
 
     @model_validator(mode="after")
     def _origin_is_safe(self) -> Self:
@@ -238,10 +300,27 @@ class HubSettings(Configuration):
         return self
 
     @model_validator(mode="after")
+    def _workers_can_share(self) -> Self:
+        if self.workers > 1 and self.database_url is None:
+            raise ValueError("workers above 1 need PostgreSQL: set database_url")
+        return self
+
+    @model_validator(mode="after")
     def _proxies_are_named(self) -> Self:
         for text in self.http.trusted_proxies:
             if ipaddress.ip_network(text, strict=False).prefixlen == 0:
                 raise ValueError("trusted_proxies must not be everybody")
+        return self
+
+    @model_validator(mode="after")
+    def _payloads_have_a_place(self) -> Self:
+        if self.blobs == self.blobs_also:
+            raise ValueError("blobs_also must be another place than blobs")
+        in_s3 = [place for place in (self.blobs, self.blobs_also) if place.startswith("s3:")]
+        if not all(BUCKET.fullmatch(place) for place in in_s3):
+            raise ValueError("payloads lie in a directory or in s3://BUCKET/PREFIX")
+        if in_s3 and not (self.s3.key and self.s3.secret.get_secret_value()):
+            raise ValueError("payloads in s3://... need s3.key and s3.secret")
         return self
 
     @model_validator(mode="after")

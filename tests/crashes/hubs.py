@@ -173,7 +173,7 @@ def _fork(command: dict[str, Any]) -> int:
 
 def _serve(command: dict[str, Any]) -> int:
     from exchange.cli.main import main
-    from exchange.hub import app
+    from exchange.hub import app, serve
 
     shim = ctypes.CDLL(None)
     if hasattr(shim, "shim_attach"):  # preloaded
@@ -182,7 +182,7 @@ def _serve(command: dict[str, Any]) -> int:
         moment = datetime.fromisoformat(command["clock"])
         app.now = lambda: moment
     if command["dying"]:
-        app.loops = _with_a_dying_one(app.loops, Path(command["home"]) / "die")
+        serve.loops = _with_a_dying_one(serve.loops, Path(command["home"]) / "die")
     return main(["hub", "serve", "--home", command["home"]])
 
 
@@ -210,9 +210,9 @@ def main() -> None:
     import exchange.cli.events
     import exchange.cli.hub
     import exchange.cli.main
-    import exchange.hub.app
+    import exchange.hub.serve
 
-    assert exchange.hub.app is not None
+    assert exchange.hub.serve is not None
     children: set[int] = set()
     for line in sys.stdin:
         print(json.dumps(_answer(json.loads(line), children)), flush=True)

@@ -10,9 +10,10 @@ import pytest
 from exchange.canonical import Json
 from exchange.errors import Malformed, Misconfigured, NotFound, Unavailable
 from exchange.hub import app, control
-from exchange.hub.app import command, looping
+from exchange.hub.app import command
 from exchange.hub.line import Line
 from exchange.hub.news import News
+from exchange.hub.serve import looping
 from exchange.hub.settings import HubSettings
 from tests.simulator import SENDER, Simulator
 

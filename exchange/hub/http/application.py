@@ -32,6 +32,14 @@ def application(front: Front) -> web.Application:
         front.hub.news.end()
 
     app.on_shutdown.append(end_polls)
+
+    async def say_goodbye(_request: web.Request, answer: web.StreamResponse) -> None:
+        """Answer what comes while the process is stopping, and say that it was the last."""
+        if front.hub.news.over:
+            answer.force_close()
+            answer.headers["Connection"] = "close"
+
+    app.on_response_prepare.append(say_goodbye)
     for bound in (
         directory_routes(),
         agreement_routes(),

@@ -1,0 +1,70 @@
+"""`exchange hub serve`: one process, or several that share the port."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from exchange.cli.hub_home import Home, alone_in, settings_in
+from exchange.cli.systemd import READY, notify
+from exchange.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from exchange.hub.serve import Worker
+    from exchange.hub.settings import HubSettings
+
+WORKER = "--worker"
+
+
+def serve(
+    *,
+    home: Home = Path("hub"),
+    worker: Annotated[int | None, Parameter(name=WORKER, show=False)] = None,
+) -> None:
+    """Serve until interrupted; events go to standard error, one line of JSON each.
+
+    When the process is asked to stop, requests under way are finished, for as long as
+    `http.shutdown_s` says. With `workers` above 1, which needs PostgreSQL, so many processes
+    share the port; if one dies, all stop. Behind a proxy, let it end TLS, limit requests and set
+    timeouts.
+    """
+    from exchange.hub.serve import Worker
+    from exchange.hub.supervise import supervise
+
+    if sys.flags.optimize:  # a parser below us may rest on an assertion, and one did
+        raise Misconfigured("start Python without -O and without PYTHONOPTIMIZE")
+    settings = settings_in(home)
+    os.umask(0o077)  # also what SQLite puts beside its databases is for this user alone
+
+    def listening() -> None:
+        print(f"serving {settings.origin}", flush=True)
+
+    def ready() -> None:
+        listening()
+        notify(READY)
+
+    if worker is not None:  # started by another one, which holds the lock
+        _run(settings, listening, Worker(index=worker, parent=sys.stdin.fileno()))
+        return
+    with alone_in(home):
+        if settings.workers == 1:
+            _run(settings, ready, Worker())
+        elif code := supervise(lambda index: _command(home, index), settings.workers, ready):
+            sys.exit(code)
+
+
+def _command(home: Path, index: int) -> list[str]:
+    begin = [sys.executable, "-m", "exchange.cli.main", "hub", "serve"]
+    return [*begin, "--home", str(home), WORKER, str(index)]
+
+
+def _run(settings: "HubSettings", ready: Callable[[], None], worker: "Worker") -> None:
+    from exchange.cli.events import configure
+    from exchange.hub.serve import serve as run
+
+    configure(sys.stderr)
+    asyncio.run(run(settings, ready=ready, worker=worker))

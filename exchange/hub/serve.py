@@ -1,0 +1,152 @@
+"""Serves an opened hub: the port, the background loops, the signals, and the end in good order."""
+
+import asyncio
+import gc
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from exchange.errors import Misconfigured
+from exchange.hub import app, control, relay, sweep
+from exchange.hub.http.connection import Runner
+from exchange.hub.parts import Hub
+from exchange.hub.settings import HubSettings
+
+YOUNG = 50_000
+"""Objects made between two collections of the youngest: a request makes some thousands."""
+ENDING_S = 5.0
+"""Seconds a background loop has to come to its end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """One of the processes of a hub on this machine."""
+
+    index: int = 0
+    """From 0; the first answers the operator's commands."""
+    parent: int | None = None
+    """Descriptor that becomes readable when the process that started this one has died."""
+
+
+async def serve(
+    settings: HubSettings, *, ready: Callable[[], None], worker: Worker = Worker()
+) -> None:
+    """Serve until SIGTERM or SIGINT: requests under way are finished, long polls end at once.
+
+    What is not finished after `http.shutdown_s` is cut; a download is then resumed elsewhere. A
+    background loop that dies and a COMMIT that fails stop the process as well, with an error:
+    it comes back through recovery, and clients repeat by id.
+
+    Args:
+        settings: validated.
+        ready: called once the port is open.
+        worker: which of the hub's processes this is.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if worker.parent is not None:
+        loop.add_reader(worker.parent, stop.set)
+
+    def failed() -> None:
+        structlog.get_logger("exchange.hub").error("commit-failed")
+        loop.call_soon_threadsafe(stop.set)
+
+    async with app.opened(settings, clock=app.now, on_failure=failed) as found:
+        app.warn(settings)
+        pages = app.site(app.front(found.hub, settings), settings)
+        runner = Runner(pages, settings.listen, settings.http)
+        async with (
+            looping(stop, loops(found, settings, stop)),
+            commanded(found.hub, settings, worker),
+            served(runner, settings),
+        ):
+            # What was built so far lives as long as the process: no collection need look at it.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(YOUNG)
+            ready()
+            await stop.wait()
+            found.hub.news.end()
+        if found.database.failed:
+            raise Misconfigured("a commit failed: look at the disk, then start the hub again")
+
+
+@asynccontextmanager
+async def served(runner: Runner, settings: HubSettings) -> AsyncIterator[None]:
+    """Listen at the address of the settings while the block runs."""
+    await runner.setup()
+    try:
+        site = web.TCPSite(
+            runner,
+            settings.listen.host,
+            settings.listen.port,
+            backlog=settings.listen.backlog,
+            reuse_port=settings.workers > 1,
+        )
+        try:
+            await site.start()
+        except OSError as error:
+            raise Misconfigured(f"the port cannot be opened: {error.strerror}") from None
+        yield
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def commanded(hub: Hub, settings: HubSettings, worker: Worker) -> AsyncIterator[None]:
+    """Answer the operator's commands while the block runs, if this worker is the first."""
+    if worker.index:
+        yield
+        return
+    async with control.listening(settings.home, app.commands(hub)):
+        yield
+
+
+Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+
+
+def loops(found: app.Opened, settings: HubSettings, stop: asyncio.Event) -> Mapping[str, Loop]:
+    """Return the background loops by name.
+
+    Args:
+        found: what is open.
+        settings: validated.
+        stop: set when the process begins to stop: nothing new is then begun. What keeps this
+            replica up to date goes on until the last request is answered.
+    """
+    named: dict[str, Loop] = {
+        "relay": lambda _: relay.run(found.hub, settings.notices, stop),
+        "sweep": lambda _: sweep.run(found.hub, found.database.erase_from_wal, stop),
+    }
+    return named
+
+
+@asynccontextmanager
+async def looping(stop: asyncio.Event, named: Mapping[str, Loop]) -> AsyncIterator[None]:
+    """Run loops while the block runs; one that ends by itself sets `stop`.
+
+    They end by event, between two units of work. One that waits for somebody else, such as a
+    mail server, is not waited for longer than `ENDING_S`: what it was doing is done again later.
+    What one died of is raised here, so that the process ends with an error.
+    """
+    ending = asyncio.Event()
+    tasks = [asyncio.create_task(loop(ending), name=name) for name, loop in named.items()]
+    for task in tasks:
+        task.add_done_callback(lambda _: stop.set())
+    try:
+        yield
+    finally:
+        ending.set()
+        _, late = await asyncio.wait(tasks, timeout=ENDING_S)
+        for task in late:
+            task.cancel()
+        for done in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(done, Exception):
+                raise done
