@@ -12,6 +12,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -51,9 +52,20 @@ class Configuration(BaseSettings):
         return (
             init_settings,
             env_settings,
-            file_secret_settings,
+            _Credentials(settings_cls),
             TomlConfigSettingsSource(settings_cls),
         )
+
+
+class _Credentials(EnvSettingsSource):
+    """Settings in files of `$CREDENTIALS_DIRECTORY`: named like variables, one value each."""
+
+    def __init__(self, settings_cls: type[BaseSettings]) -> None:
+        super().__init__(settings_cls)
+        self.env_vars = {
+            file.name.lower(): file.read_text(encoding="utf-8").strip()
+            for file in _credentials(self.env_prefix)
+        }
 
 
 S = TypeVar("S", bound=Configuration)
@@ -62,8 +74,8 @@ S = TypeVar("S", bound=Configuration)
 def load(model: type[S], file: Path | None) -> S:
     """Return the settings in `file` (TOML), with the environment over it.
 
-    Secrets are read from `$CREDENTIALS_DIRECTORY` if it is set; a file there carries the
-    prefix of the model in its name.
+    Secrets are read from `$CREDENTIALS_DIRECTORY` if it is set; a file there is named like the
+    variable, such as `EXCHANGE_HUB_S3__SECRET`, and gives way to it.
 
     Args:
         model: the settings of one side; its `env_prefix` says which variables are meant.
@@ -79,9 +91,10 @@ def load(model: type[S], file: Path | None) -> S:
     given = {name.upper() for name in os.environ if name.upper().startswith(prefix)}
     if unknown := sorted(given - set(_known(model, prefix))):
         raise Misconfigured(f"unknown environment variables: {', '.join(unknown)}")
-    sources = SettingsConfigDict(
-        toml_file=file, secrets_dir=os.environ.get("CREDENTIALS_DIRECTORY")
-    )
+    files = {file.name.upper() for file in _credentials(prefix)}
+    if unknown := sorted(files - set(_known(model, prefix))):
+        raise Misconfigured(f"unknown credentials: {', '.join(unknown)}")
+    sources = SettingsConfigDict(toml_file=file)
     members = {"model_config": sources, "__module__": model.__module__}
     loaded: type[S] = type(model.__name__, (model,), members)
     try:
@@ -95,6 +108,15 @@ def load(model: type[S], file: Path | None) -> S:
 def _faults(error: ValidationError) -> str:
     found = error.errors(include_input=False, include_url=False, include_context=False)
     return "; ".join(f"{'.'.join(map(str, each['loc'])) or '-'}: {each['msg']}" for each in found)
+
+
+def _credentials(prefix: str) -> list[Path]:
+    """Return the files that begin with `prefix`; keys and foreign ones are left alone."""
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not directory:
+        return []
+    found = sorted(Path(directory).iterdir())
+    return [file for file in found if file.name.upper().startswith(prefix.upper())]
 
 
 def _known(model: type[BaseModel], prefix: str) -> Iterator[str]:

@@ -156,6 +156,22 @@ def move_durably(source: Path, target: Path) -> None:
         sync_directory(source.parent)
 
 
+def name_durably(written: Path, target: Path) -> None:
+    """Give a durable file its name, create-only; durable when it returns.
+
+    A crash in between leaves it under the old name, the new one or both, each time whole.
+
+    Raises:
+        FileExistsError: the name is taken; the file under the old name is gone.
+        OSError: input or output error.
+    """
+    try:
+        os.link(written, target)
+    finally:
+        written.unlink(missing_ok=True)
+    sync_directory(target.parent)
+
+
 def sync_directory(directory: Path) -> None:
     """Make the names in `directory` durable. A new directory needs it in its own parent too."""
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

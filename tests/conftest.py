@@ -9,7 +9,8 @@ import pytest
 from _pytest.terminal import TerminalReporter
 from hypothesis import settings
 
-from tests import postgres
+from exchange.hub.storage import schema
+from tests import postgres, swift
 
 ALLOWED = Path(__file__).parent / "allowed_skips.txt"
 
@@ -41,7 +42,7 @@ def postgres_server() -> Iterator[postgres.Server]:
 @pytest.fixture(scope="session")
 def postgres_template(postgres_server: postgres.Server) -> str:
     """Name of a database with the hub's tables, to be copied."""
-    return postgres_server.template(postgres.make_tables)
+    return postgres_server.template(schema.make)
 
 
 @pytest.fixture
@@ -49,6 +50,13 @@ def postgres_url(postgres_server: postgres.Server, postgres_template: str) -> It
     """URL of a database of one's own with the hub's tables, for `database_url`."""
     with postgres_server.database(postgres_template) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[swift.Server]:
+    """An S3 server of this test process; what asks for it is in the group `s3`, so it is one."""
+    with swift.running(tmp_path_factory.mktemp("swift")) as server:
+        yield server
 
 
 def allowed_skips() -> set[str]:

@@ -38,7 +38,7 @@ from exchange.hub.parts import Hub
 from exchange.hub.publish_capabilities import largest_accepted
 from exchange.hub.repeat import Once
 from exchange.hub.storage import agencies, consents, disclosures, keys, log, notices, requests
-from exchange.hub.storage.blobs import Kept, new_name
+from exchange.hub.storage.blobs import Kept, discard, new_name
 from exchange.hub.storage.disclosures import NewDisclosure, State
 from exchange.hub.storage.log import Chain
 from exchange.statement import Kind, verify
@@ -158,7 +158,7 @@ async def receive(hub: Hub, manifest: Manifest, sealed: AsyncIterator[bytes]) ->
     try:
         header = arrival.checked()
     except ExchangeError:
-        await hub.blobs.delete(name)
+        await discard(hub.blobs, name)
         raise
     return Sealed(header, kept)
 
@@ -216,10 +216,10 @@ async def conclude(
     except OutcomeUnknown:
         raise  # the row may name the payload: it must not go
     except Exception:
-        await hub.blobs.delete(sealed.kept.blob)
+        await discard(hub.blobs, sealed.kept.blob)
         raise
     if done is not None:
-        await hub.blobs.delete(sealed.kept.blob)
+        await discard(hub.blobs, sealed.kept.blob)
     if isinstance(done, Denied):
         raise NotPermitted
     # Committed: it has happened, whatever becomes of our answer. A sender who missed the

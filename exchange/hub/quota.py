@@ -53,5 +53,9 @@ async def _occupied(hub: Hub, sender: str) -> Occupied:
 
 
 def _check_disk(hub: Hub, size: int) -> None:
-    if shutil.disk_usage(hub.home).free - size < hub.rules.reserve:
+    """Keep the reserve where payloads lie, if that is a disk, and where the rows do."""
+    payloads = hub.blobs.free()
+    if payloads is not None and payloads - size < hub.rules.reserve:
+        raise StorageFull
+    if shutil.disk_usage(hub.home).free < hub.rules.reserve:
         raise StorageFull

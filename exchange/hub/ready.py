@@ -1,8 +1,7 @@
-"""Whether the hub can do its work now: database, vault and disk answer."""
+"""Whether the hub can do its work now: database, vault and payloads answer."""
 
 from sqlalchemy import Connection, text
 
-from exchange.errors import Unavailable
 from exchange.hub.parts import Hub
 
 _NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -16,10 +15,7 @@ async def ready(hub: Hub) -> None:
     """
     await hub.db.write(_answers)
     await hub.vault.orphans(before=hub.clock(), limit=1, after=_NOBODY)
-    try:
-        await hub.blobs.free()
-    except OSError:
-        raise Unavailable from None
+    await hub.blobs.check()
 
 
 def _answers(conn: Connection) -> None:

@@ -233,13 +233,13 @@ async def remove_blobs(hub: Hub) -> None:
 
 async def remove_leftovers(hub: Hub) -> None:
     """Remove blobs that a crash left without a row."""
-    old = await hub.blobs.names(before=hub.clock() - LEFTOVER)
-    for first in range(0, len(old), BATCH):
-        batch = old[first : first + BATCH]
-        named = await hub.db.read(uploads.named, batch)
-        for blob in batch:
-            if blob not in named:
-                await hub.blobs.delete(blob)
+    async for old in hub.blobs.names(before=hub.clock() - LEFTOVER):
+        for first in range(0, len(old), BATCH):
+            batch = old[first : first + BATCH]
+            named = await hub.db.read(uploads.named, batch)
+            for blob in batch:
+                if blob not in named:
+                    await hub.blobs.delete(blob)
 
 
 async def forget_keys(hub: Hub) -> None:

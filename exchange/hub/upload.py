@@ -5,15 +5,16 @@ piece is there, the whole is split, hashed and stored in the one unit of work of
 """
 
 from collections.abc import AsyncIterator, Iterable
+from contextlib import aclosing, suppress
 
 from sqlalchemy import Connection
 
 from exchange.consent.decision import Permit
-from exchange.errors import Conflict, Malformed, NotFound, NotPermitted, Tampered
+from exchange.errors import Conflict, Malformed, NotFound, NotPermitted, Tampered, Unavailable
 from exchange.hub import disclose, gate
 from exchange.hub.parts import Hub
 from exchange.hub.storage import consents, ending, inbox, uploads
-from exchange.hub.storage.blobs import new_name
+from exchange.hub.storage.blobs import discard, new_name
 from exchange.hub.storage.log import Chain
 from exchange.hub.storage.uploads import Piece, Upload
 from exchange.hub.stored import context_of, manifest_of
@@ -53,14 +54,14 @@ async def add_piece(
         raise Conflict("the upload has another offset")
     kept = await hub.blobs.put(new_name(), arriving, limit=upload.size - start)
     if not kept.size:
-        await hub.blobs.delete(kept.blob)
+        await discard(hub.blobs, kept.blob)
         return start
     piece = Piece(start=start, size=kept.size, blob=kept.blob)
     try:
         # A crash before the commit leaves a blob that no row names; the sweeper removes it.
         return await hub.db.write(_add, upload.id, caller, piece)
     except (Conflict, NotFound):
-        await hub.blobs.delete(kept.blob)
+        await discard(hub.blobs, kept.blob)
         raise
 
 
@@ -90,8 +91,9 @@ async def complete(hub: Hub, upload: Upload, caller: str) -> None:
         await _give_up(hub, upload, caller)
         raise
     # Stored. The first piece holds a copy of the header: it must not outlive this answer by more
-    # than a crash, after which the sweeper removes it.
-    await remove_pieces(hub, upload.id, pieces)
+    # than a crash, or a store that fails, after which the sweeper removes it.
+    with suppress(Unavailable):
+        await remove_pieces(hub, upload.id, pieces)
 
 
 async def remove_pieces(hub: Hub, disclosure: str, pieces: Iterable[Piece]) -> None:
@@ -103,8 +105,12 @@ async def remove_pieces(hub: Hub, disclosure: str, pieces: Iterable[Piece]) -> N
 
 async def _joined(hub: Hub, pieces: tuple[Piece, ...]) -> AsyncIterator[bytes]:
     for piece in pieces:
-        async for chunk in hub.blobs.read(piece.blob, 0, piece.size):
-            yield chunk
+        try:
+            async with aclosing(hub.blobs.read(piece.blob, 0, piece.size)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        except NotFound:  # not yet to be seen in its store, or lost: the upload goes on or expires
+            raise Unavailable("a piece of an upload is missing") from None
 
 
 async def _give_up(hub: Hub, upload: Upload, caller: str) -> None:

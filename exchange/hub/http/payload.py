@@ -7,12 +7,15 @@ with sendfile, never through a link that bypasses the gate.
 import asyncio
 import base64
 import socket
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 
+import structlog
 from aiohttp import web
 from sqlalchemy import Connection
 
 from exchange.consent.decision import Deny
-from exchange.errors import NotFound
+from exchange.errors import NotFound, Unavailable
 from exchange.hub import gate
 from exchange.hub.http.binding import Routes
 from exchange.hub.http.call import Call
@@ -107,20 +110,41 @@ def _begun(
 async def _sent(
     call: Call, answer: web.StreamResponse, blob: str, first: int, end: int
 ) -> web.StreamResponse:
-    """Write the bytes; a client that does not read, or bytes that vanish, cut the connection."""
+    """Write the bytes; a client that does not read, or bytes that vanish, cut the connection.
+
+    Raises:
+        Unavailable: the first bytes cannot be had now, and nothing was written.
+    """
     transport = call.request.transport
     _keep_backlog_small(transport)
-    await answer.prepare(call.request)
-    try:
-        async for chunk in call.hub.blobs.read(blob, first, end):
+    async with aclosing(call.hub.blobs.read(blob, first, end)) as chunks:
+        chunk = await _beginning(chunks)
+        await answer.prepare(call.request)
+        try:
+            while chunk:
+                async with asyncio.timeout(call.front.settings.stall_s):
+                    await answer.write(chunk)
+                chunk = await anext(chunks, b"")
             async with asyncio.timeout(call.front.settings.stall_s):
-                await answer.write(chunk)
-        async with asyncio.timeout(call.front.settings.stall_s):
-            await answer.write_eof()
-    except (TimeoutError, NotFound):
-        cut(transport)
-        raise ConnectionResetError from None
+                await answer.write_eof()
+        except (TimeoutError, NotFound, Unavailable):
+            cut(transport)
+            raise ConnectionResetError from None
     return answer
+
+
+async def _beginning(chunks: AsyncIterator[bytes]) -> bytes:
+    """Return the first bytes of a payload that a row names.
+
+    Raises:
+        Unavailable: they are not there (yet), or their store fails. Never "not found": that is
+            what a stranger is told.
+    """
+    try:
+        return await anext(chunks, b"")
+    except NotFound:
+        structlog.get_logger("exchange.hub.blobs").error("payload-missing")
+        raise Unavailable from None
 
 
 def _keep_backlog_small(transport: asyncio.Transport | None) -> None:

@@ -1,27 +1,22 @@
-"""Payloads and pieces of uploads: opaque bytes under random names, on the hub's disk.
+"""Payloads and pieces of uploads: opaque bytes under random names, wherever they lie.
 
 A payload without its header is noise. Never backed up, never served but through our own loop,
-which can be cut.
+which can be cut: no link to a store is ever given out.
 """
 
-import asyncio
-import errno
-import os
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 from typing import Protocol
 
-from exchange.durable import make_directory, write_durably
-from exchange.errors import ExchangeError, Malformed, NotFound, StorageFull, Unavailable
+from exchange.errors import Malformed, Unavailable
 
 CHUNK = 256 * 1024
-"""Bytes read at once when a payload is served."""
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_NAME = re.compile(r"[0-9a-f][0-9a-f-]{31,35}", re.ASCII)
+"""Bytes yielded at once when a payload is read: what still leaves after a cut is one of these."""
+_NAME = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,22 +33,33 @@ class Kept:
 class Blobs(Protocol):
     """A store of immutable byte strings."""
 
-    async def put(self, name: str, chunks: AsyncIterator[bytes], *, limit: int) -> Kept:
+    async def put(
+        self, name: str, chunks: AsyncIterator[bytes], *, limit: int, known: bool = False
+    ) -> Kept:
         """Keep what arrives under a new name; durable when it returns, absent after an error.
+
+        Args:
+            name: from `new_name`.
+            chunks: what to keep; its errors are raised as they are.
+            limit: bytes that may arrive.
+            known: whether somebody may look for the name already; then it appears whole or not
+                at all, even in a crash.
 
         Raises:
             TooLarge: more than `limit` bytes arrived.
-            FileExistsError: the name is taken: nothing is ever overwritten.
+            FileExistsError: the name is taken: nothing is ever overwritten. A store may accept
+                the very bytes that it holds under that name.
             StorageFull: no room.
-            Unavailable: the disk fails.
+            Unavailable: the store fails or does not answer.
         """
         ...
 
-    def read(self, name: str, first: int, end: int) -> AsyncIterator[bytes]:
-        """Yield the bytes from `first` to before `end`.
+    def read(self, name: str, first: int, end: int) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes from `first` to before `end`, as fast as they are taken.
 
         Raises:
             NotFound: there are no such bytes (any more).
+            Unavailable: the store fails or does not answer.
         """
         ...
 
@@ -61,17 +67,35 @@ class Blobs(Protocol):
         """Remove a blob; one that is not there is no error.
 
         Raises:
-            Unavailable: the disk fails.
+            Unavailable: the store fails or does not answer.
         """
         ...
 
-    async def names(self, *, before: datetime) -> tuple[str, ...]:
-        """Return names of blobs that were made before a moment, and of what a crash left of one."""
+    def names(self, *, before: datetime) -> AsyncIterator[tuple[str, ...]]:
+        """Yield, page by page, names of blobs made before a moment and of what crashes left.
+
+        Raises:
+            Unavailable: the store fails or does not answer.
+        """
         ...
 
-    async def free(self) -> int:
-        """Return how many bytes there is room for."""
+    def free(self) -> int | None:
+        """Return how many bytes there is room for; None where the store does not say."""
         ...
+
+    async def check(self) -> None:
+        """Return if the store answers.
+
+        Raises:
+            Unavailable: it does not.
+        """
+        ...
+
+
+async def discard(blobs: Blobs, name: str) -> None:
+    """Delete a blob that no row will ever name; if that fails now, the sweeper does it in a day."""
+    with suppress(Unavailable):
+        await blobs.delete(name)
 
 
 def new_name() -> str:
@@ -79,73 +103,17 @@ def new_name() -> str:
     return secrets.token_hex(16)
 
 
-class FileBlobs:
-    """`Blobs` as files of one directory, readable by the hub only."""
-
-    def __init__(self, directory: Path) -> None:
-        """Use `directory`, and make it durably if it does not exist."""
-        make_directory(directory)
-        self._directory = directory
-
-    async def put(self, name: str, chunks: AsyncIterator[bytes], *, limit: int) -> Kept:
-        """See `Blobs.put`."""
-        try:
-            digest, size = await write_durably(self._path(name), chunks, limit=limit)
-        except (FileExistsError, ConnectionError, TimeoutError):
-            raise  # the two last are the sender's
-        except OSError as error:
-            raise _failed(error) from None
-        return Kept(blob=name, size=size, sha256=digest)
-
-    async def read(self, name: str, first: int, end: int) -> AsyncIterator[bytes]:
-        """See `Blobs.read`. The file stays readable while it is deleted: the caller cuts."""
-        try:
-            fd = await asyncio.to_thread(os.open, self._path(name), os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            raise NotFound from None
-        try:
-            while first < end:
-                chunk = await asyncio.to_thread(os.pread, fd, min(CHUNK, end - first), first)
-                if not chunk:
-                    raise NotFound
-                first += len(chunk)
-                yield chunk
-        finally:
-            os.close(fd)
-
-    async def delete(self, name: str) -> None:
-        """See `Blobs.delete`. A crash before the directory is synced brings it back: noise."""
-        try:
-            await asyncio.to_thread(self._path(name).unlink, missing_ok=True)
-        except OSError as error:
-            raise _failed(error) from None
-
-    async def names(self, *, before: datetime) -> tuple[str, ...]:
-        """See `Blobs.names`."""
-        return await asyncio.to_thread(self._old, before.astimezone(UTC).timestamp())
-
-    async def free(self) -> int:
-        """See `Blobs.free`."""
-        found = await asyncio.to_thread(os.statvfs, self._directory)
-        return found.f_bavail * found.f_frsize
-
-    def _old(self, before: float) -> tuple[str, ...]:
-        return tuple(
-            sorted(
-                entry.name
-                for entry in os.scandir(self._directory)
-                if _NAME.fullmatch(entry.name)
-                and entry.stat(follow_symlinks=False).st_mtime < before
-            )
-        )
-
-    def _path(self, name: str) -> Path:
-        if _NAME.fullmatch(name) is None:
-            raise Malformed("not the name of a blob")
-        return self._directory / name
+def is_name(name: str) -> bool:
+    """Tell whether `name` is one of `new_name`: what else lies in a store is left alone."""
+    return _NAME.fullmatch(name) is not None
 
 
-def _failed(error: OSError) -> ExchangeError:
-    if error.errno in _NO_ROOM:
-        return StorageFull("no room for another payload")
-    return Unavailable(f"the payloads cannot be written: {type(error).__name__}")
+def checked(name: str) -> str:
+    """Return `name` if it is one of `new_name`.
+
+    Raises:
+        Malformed: it is not, so it could lead anywhere.
+    """
+    if not is_name(name):
+        raise Malformed("not the name of a blob")
+    return name
