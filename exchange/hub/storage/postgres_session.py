@@ -1,0 +1,279 @@
+"""One connection to PostgreSQL: how it is opened, what the server must be, how a unit runs on it.
+
+READ COMMITTED throughout: every unit that decides locks first and reads afterwards. A
+serializable transaction would not order a release before or after a withdrawal, and raises
+nothing (docs/decisions/0016).
+"""
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from os import dup
+from typing import Any, Final, Literal, cast
+
+import psycopg
+import structlog
+from psycopg import pq
+from sqlalchemy import Connection, Engine, create_engine, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from exchange.database import DRIVER, Unit
+from exchange.errors import Misconfigured, OutcomeUnknown, Unavailable, positions
+from exchange.hub.storage.postgres_statements import DONE, PostgresDriver
+
+Failover = Literal["manual", "automatic"]
+
+SCHEME: Final = "postgresql+psycopg"
+OLDEST: Final = 15
+"""Oldest major version of the server that the tests run on."""
+WRITE: Final = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+READ: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+"""One snapshot that cannot write."""
+
+# A statement waits at most 4 s for a lock, and the holder of a lock that has fallen silent, such
+# as a stopped process, loses it after 3 s: so a withdrawal is never kept waiting.
+_SETTINGS: Final = (
+    "SET statement_timeout = '5s'; SET lock_timeout = '4s'; "
+    "SET idle_in_transaction_session_timeout = '3s'; SET timezone = 'UTC'; "
+    "SET client_encoding = 'UTF8'"
+)
+_LIVENESS: Final = {
+    "connect_timeout": "5",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+    "application_name": "exchange-hub",
+}
+"""Of each connection unless the URL says otherwise: a server that has vanished is noticed."""
+_FOUND: Final = """SELECT current_setting('server_version_num')::int / 10000 AS version,
+ pg_is_in_recovery() AS standby, current_setting('server_encoding') AS encoding,
+ current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes,
+ current_setting('synchronous_commit') AS synchronous_commit,
+ current_setting('synchronous_standby_names') AS synchronous_standby_names,
+ current_setting('data_sync_retry') AS data_sync_retry"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a server says of itself."""
+
+    version: int
+    standby: bool
+    encoding: str
+    fsync: str
+    full_page_writes: str
+    synchronous_commit: str
+    synchronous_standby_names: str
+    data_sync_retry: str
+
+
+def check_server(found: Found, *, failover: Failover) -> None:
+    """Refuse a server that can forget what it acknowledged, or that is not the primary.
+
+    Raises:
+        Misconfigured: which setting of the server, and why.
+    """
+    standbys = found.synchronous_standby_names.strip() != ""
+    weak = {"off"} | ({"local", "remote_write"} if standbys else set())
+    refused = {
+        f"the server is a PostgreSQL older than {OLDEST}": found.version < OLDEST,
+        "the server is a standby: no record may be read from it": found.standby,
+        "the database's encoding is not UTF8": found.encoding != "UTF8",
+        "fsync is off: a crash of the server would lose acknowledged withdrawals": (
+            found.fsync == "off"
+        ),
+        "full_page_writes is off: a crash of the server could tear a page": (
+            found.full_page_writes == "off"
+        ),
+        f"synchronous_commit is {found.synchronous_commit}: "
+        "an acknowledged withdrawal could be forgotten": found.synchronous_commit in weak,
+        "data_sync_retry is on: a failed fsync would be taken for a good one": (
+            found.data_sync_retry == "on"
+        ),
+        "postgres.failover is automatic and synchronous_standby_names is empty: "
+        "a fail-over would forget acknowledged withdrawals": (
+            failover == "automatic" and not standbys
+        ),
+    }
+    for why, is_so in refused.items():
+        if is_so:
+            raise Misconfigured(f"the database cannot be used: {why}")
+
+
+def make_engine(url: str) -> Engine:
+    """Return the library's side of a server; it keeps no connections.
+
+    Raises:
+        Misconfigured: not a URL of PostgreSQL with psycopg.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise Misconfigured("database_url cannot be parsed") from None
+    if parsed.drivername != SCHEME:
+        raise Misconfigured(f"database_url must begin with {SCHEME}://")
+    given = {name: value for name, value in _LIVENESS.items() if name not in parsed.query}
+    try:
+        return create_engine(
+            parsed,
+            connect_args=given,
+            hide_parameters=True,
+            isolation_level="AUTOCOMMIT",  # BEGIN and COMMIT are ours
+            poolclass=NullPool,
+            use_native_hstore=False,
+        )
+    except NoSuchModuleError:
+        raise Misconfigured("PostgreSQL needs the extra `postgres`") from None
+
+
+def connect(engine: Engine, *, failover: Failover) -> Connection:
+    """Return a connection that is in a transaction as far as the library knows.
+
+    Each real one is begun and ended by `Session`: the library takes ten times as long for both.
+
+    Raises:
+        Misconfigured: what `check_server` refuses.
+        SQLAlchemyError: the server does not answer.
+    """
+    connection = engine.connect()
+    try:
+        driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+        driver.execute(_SETTINGS)
+        row = connection.exec_driver_sql(_FOUND).one()
+        check_server(Found(**row._mapping), failover=failover)  # noqa: SLF001 - its public name
+    except BaseException:
+        connection.close()
+        raise
+    return connection.execution_options(**{DRIVER: PostgresDriver(driver.pgconn)})
+
+
+class Session:
+    """One connection, used by one thread, made anew after it was lost."""
+
+    def __init__(self, connect: Callable[[], Connection], begin: bytes) -> None:
+        """Connect at the first unit.
+
+        Args:
+            connect: returns a fresh connection, or raises Unavailable.
+            begin: the command that begins each transaction.
+        """
+        self._connect = connect
+        self._begin = begin
+        self._connection: Connection | None = None
+        self._warned = False
+        self._began: float | None = None
+        self._turn = threading.Lock()
+
+    def run(self, unit: Unit) -> None:
+        """Run a unit in a transaction of its own and note what became of it."""
+        self._began = time.monotonic()
+        try:
+            self._run(unit)
+        finally:
+            self._began = None
+
+    def _run(self, unit: Unit) -> None:
+        try:
+            connection = self._begun()
+        except Unavailable as error:
+            unit.error = error
+            return
+        try:
+            unit.result = unit.work(connection)
+        except (SQLAlchemyError, psycopg.Error) as error:
+            # Without its cause: the server's text quotes the row that it refused.
+            unit.error = Unavailable(f"the database refused: {type(error).__qualname__}")
+            _tell(error)
+            self._roll_back()
+        except Exception as error:  # noqa: BLE001 - handed to the caller as it is
+            unit.error = error
+            self._roll_back()
+        else:
+            unit.error = self._commit()
+
+    def cut(self, *, before: float) -> None:
+        """End the connection if its unit began before a moment, in monotonic seconds.
+
+        Called in another thread. What waits for the server then fails at once, as if the server
+        had gone.
+        """
+        with self._turn, suppress(OSError):
+            if self._began is not None and self._began < before and self._connection is not None:
+                # A duplicate: closing it leaves the number of the original to its owner.
+                with socket.socket(fileno=dup(self._driver().pgconn.socket)) as line:
+                    line.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Give the connection up."""
+        with self._turn:
+            if self._connection is not None:
+                with suppress(SQLAlchemyError, psycopg.Error):
+                    self._connection.invalidate()
+                    self._connection.close()
+            self._connection = None
+
+    def _driver(self) -> PostgresDriver:
+        if self._connection is None:
+            raise AssertionError("there is no connection")
+        return cast("PostgresDriver", self._connection.get_execution_options()[DRIVER])
+
+    def _begun(self) -> Connection:
+        """Return the connection in a fresh transaction; one that was lost meanwhile is replaced.
+
+        Nothing has happened before BEGIN was answered, so beginning again is no repetition.
+        """
+        if self._connection is not None:
+            if self._driver().run(self._begin).status in DONE:
+                return self._connection
+            self.close()
+        self._connection = connection = self._connect()
+        driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+        driver.add_notice_handler(self._notice)
+        if self._driver().run(self._begin).status not in DONE:
+            self.close()
+            raise Unavailable("the database does not answer")
+        return connection
+
+    def _commit(self) -> Exception | None:
+        """Commit; None if it is certain that the server keeps it."""
+        pgconn = self._driver().pgconn
+        self._warned = False
+        result = self._driver().run(b"COMMIT")
+        if pgconn.status != pq.ConnStatus.OK:
+            # Lost before the answer: a crash here may have happened on either side of the COMMIT.
+            self.close()
+            return OutcomeUnknown()
+        if result.status not in DONE:
+            self._roll_back()
+            return Unavailable("the database refused to commit")
+        if result.command_status != b"COMMIT":
+            # A statement failed, and the work went on as if it had not.
+            return Unavailable("the database rolled back")
+        if self._warned:
+            # Committed here, but no standby has confirmed it: a fail-over would forget it.
+            return OutcomeUnknown()
+        return None
+
+    def _roll_back(self) -> None:
+        driver = self._driver()
+        if driver.pgconn.status != pq.ConnStatus.OK or driver.run(b"ROLLBACK").status not in DONE:
+            self.close()
+
+    def _notice(self, _diagnostic: object) -> None:
+        self._warned = True
+
+
+def _tell(error: SQLAlchemyError | psycopg.Error) -> None:
+    """Log what the database refused, and where: its class and state, never its text."""
+    cause = getattr(error, "orig", error)
+    structlog.get_logger("exchange.hub.database").warning(
+        "database-refused",
+        state=getattr(cause, "sqlstate", None),
+        kind=type(cause).__qualname__,
+        positions=positions(error),
+    )
