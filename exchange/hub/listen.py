@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import structlog
 from psycopg import AsyncConnection, Error
-from sqlalchemy import Connection
+from sqlalchemy import Connection, make_url
 
 from exchange.errors import ExchangeError, Malformed
 from exchange.hub.line import Hint, read_hint
@@ -55,19 +55,25 @@ async def say(hub: Hub, stop: asyncio.Event) -> None:
     stopping.cancel()
 
 
-async def hear(hub: Hub, address: str, stop: asyncio.Event) -> None:
+def address(url: str) -> str:
+    """Return the address of a database as the driver wants it, from one for the library."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+async def hear(hub: Hub, server: str, stop: asyncio.Event) -> None:
     """Act on what other replicas say until `stop` is set; a lost connection is made again.
 
     Args:
         hub: the parts.
-        address: of the database, as the driver wants it; a connection that is not pooled.
+        server: address of the database, from `address`; nothing may stand between that shares
+            connections, such as a pooler.
         stop: set when the process stops.
     """
     log = structlog.get_logger("exchange.hub.listen")
     retry_s = FIRST_RETRY_S
     while not stop.is_set():
         try:
-            async with await _connected(address) as connection:
+            async with await _connected(server) as connection:
                 await connection.execute(f"LISTEN {CHANNEL}".encode())
                 retry_s = FIRST_RETRY_S
                 # What was said while nobody listened here.
@@ -83,9 +89,9 @@ async def hear(hub: Hub, address: str, stop: asyncio.Event) -> None:
             retry_s = min(2 * retry_s, LONGEST_RETRY_S)
 
 
-async def _connected(address: str) -> AsyncConnection:
+async def _connected(server: str) -> AsyncConnection:
     return await AsyncConnection.connect(
-        address,
+        server,
         autocommit=True,
         application_name="exchange-listen",
         connect_timeout=CONNECT_S,

@@ -1,7 +1,7 @@
 """Sends what the outbox holds: merged, with backoff, never about something that ended.
 
-A loop beside the requests. What it sends says nothing but "look"; it goes out after the commit
-of what it is about, at least once, under the same id at every attempt.
+A loop beside the requests, in every replica. What it sends says nothing but "look"; it goes out
+after the commit of what it is about, at least once, under the same id at every attempt.
 """
 
 import asyncio
@@ -22,8 +22,8 @@ from exchange.hub.storage.notices import Waiting
 
 TICK_S = 1.0
 """Seconds between two looks at the outbox."""
-BATCH = 200
-"""Notices read at once."""
+MARGIN = timedelta(seconds=30)
+"""How much longer than a delivery may take what a relay has taken stays its own."""
 
 KINDS = {
     "disclosure": NoticeKind.WAITING,
@@ -54,24 +54,26 @@ class Relay:
         self._breakers: dict[str, _Breaker] = defaultdict(_Breaker)
 
     async def send_due(self, hub: Hub) -> int:
-        """Send every notice whose time has come, and return how many were delivered."""
-        now = hub.clock()
-        due = await hub.db.read(notices.due, now=now, limit=BATCH)
-        groups: dict[tuple[str, str], list[Waiting]] = defaultdict(list)
-        for waiting in due:
-            groups[waiting.agency, waiting.reach.channel or ""].append(waiting)
-        delivered = [await self._send(hub, group, now) for group in groups.values()]
-        return sum(delivered)
+        """Send every notice whose time has come, and return how many were delivered.
+
+        Several relays share the work: what one has taken in hand, no other sends.
+        """
+        delivered = 0
+        # Asked of a reader first: mostly nothing is due, and the writer is left alone.
+        while await hub.db.read(notices.any_due, now=hub.clock()):
+            now = hub.clock()
+            until = now + timedelta(seconds=self._settings.send_s) + MARGIN
+            quiet = timedelta(seconds=self._settings.quiet_s)
+            taken = await hub.db.write(notices.take, now=now, quiet=quiet, until=until)
+            if taken is None:  # another relay was quicker
+                break
+            if taken:
+                delivered += await self._send(hub, taken, now)
+        return delivered
 
     async def _send(self, hub: Hub, group: Sequence[Waiting], now: datetime) -> int:
         """Send one notice for all of `group`, which is one agency's on one channel."""
         ids = [waiting.id for waiting in group]
-        quiet = timedelta(seconds=self._settings.quiet_s)
-        last = await hub.db.read(notices.last_sent, group[0].agency)
-        if last is not None and last <= now < last + quiet:
-            # Its time would tell how much comes; so what comes soon after is merged.
-            await hub.db.write(notices.postpone, ids, until=last + quiet, failed=False)
-            return 0
         name = group[0].reach.channel or ""
         channel = hub.channels.get(name)
         breaker = self._breakers[name]

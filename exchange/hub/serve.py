@@ -125,6 +125,16 @@ def loops(found: app.Opened, settings: HubSettings, stop: asyncio.Event) -> Mapp
         "relay": lambda _: relay.run(found.hub, settings.notices, stop),
         "sweep": lambda _: sweep.run(found.hub, found.database.erase_from_wal, stop),
     }
+    if settings.database_url is not None:
+        # Here and not above: the driver is installed with the extra only.
+        from exchange.hub import listen  # noqa: PLC0415
+
+        address = listen.address(settings.database_url.get_secret_value())
+        named |= {
+            "say": lambda ending: listen.say(found.hub, ending),
+            "hear": lambda ending: listen.hear(found.hub, address, ending),
+            "look": lambda ending: listen.look(found.hub, ending),
+        }
     return named
 
 

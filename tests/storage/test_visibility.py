@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -28,6 +28,7 @@ from exchange.hub.storage import (
 )
 from exchange.hub.storage.agencies import Reach
 from exchange.hub.storage.keys import KeyStatement
+from exchange.hub.storage.notices import Waiting
 from exchange.hub.storage.tables import log_chain, log_entry, log_event, log_pending
 from exchange.hub.storage.uploads import Piece
 from exchange.sqlite import SqliteDatabase
@@ -446,30 +447,52 @@ def test_the_standing_of_an_agreement_is_its_signatures_notices_and_end(conn: Co
     assert standing.ended_at == NOW
 
 
+def take(conn: Connection, now: datetime) -> tuple[Waiting, ...] | None:
+    return notices.take(conn, now=now, quiet=HOUR, until=now + HOUR)
+
+
 def test_notices_are_due_sent_postponed_and_parked(conn: Connection) -> None:
     rows.add_consent(conn, "c")
     consent = rows.digest("consent", "c")
     for kind in ("disclosure", "reminder", "erasure"):
         notices.enqueue(conn, [RECIPIENT, OTHER], kind, consent=consent, disclosure=None, at=NOW)
-    due = notices.due(conn, now=NOW, limit=9)
+    assert notices.any_due(conn, now=NOW)
+    due = take(conn, NOW) or ()
     assert len(due) == 3
     assert {one.agency for one in due} == {RECIPIENT}
-    assert notices.next_due(conn) == NOW
     first, second, third = (one.id for one in due)
     notices.sent(conn, [first], at=NOW)
     notices.postpone(conn, [second], until=NOW + HOUR, failed=True)
     notices.park(conn, [third], at=NOW)
-    assert notices.due(conn, now=NOW, limit=9) == ()
-    (again,) = notices.due(conn, now=NOW + HOUR, limit=9)
+    assert not notices.any_due(conn, now=NOW)
+    assert take(conn, NOW) is None
+    (again,) = take(conn, NOW + HOUR) or ()
     assert (again.id, again.attempts) == (second, 1)
-    assert notices.last_sent(conn, RECIPIENT) == NOW
-    assert notices.last_sent(conn, OTHER) is None
     agencies.suspend(conn, RECIPIENT, at=NOW)
-    assert notices.due(conn, now=NOW + HOUR, limit=9) == ()
+    assert take(conn, NOW + 2 * HOUR) is None
     notices.drop_under(conn, consent)
-    assert notices.next_due(conn) is None
     assert notices.sweep(conn, sent_before=NOW, parked_before=NOW - DAY) == 1
     assert notices.sweep(conn, sent_before=NOW, parked_before=NOW) == 1
+
+
+def test_what_is_in_hand_is_taken_by_nobody_else_until_its_time_is_over(conn: Connection) -> None:
+    rows.add_consent(conn, "c")
+    consent = rows.digest("consent", "c")
+    notices.enqueue(conn, [RECIPIENT], "disclosure", consent=consent, disclosure=None, at=NOW)
+    (taken,) = take(conn, NOW) or ()
+    assert take(conn, NOW) is None
+    (again,) = take(conn, NOW + HOUR) or ()  # whoever had it has died
+    assert again == taken
+
+
+def test_an_agency_being_told_is_not_told_of_the_next_thing_meanwhile(conn: Connection) -> None:
+    rows.add_consent(conn, "c")
+    consent = rows.digest("consent", "c")
+    notices.enqueue(conn, [RECIPIENT], "disclosure", consent=consent, disclosure=None, at=NOW)
+    assert len(take(conn, NOW) or ()) == 1
+    notices.enqueue(conn, [RECIPIENT], "erasure", consent=None, disclosure=None, at=NOW)
+    assert take(conn, NOW) == ()  # waits, to be merged with what comes within the hour
+    assert take(conn, NOW) is None
 
 
 def test_what_nobody_collected_is_reminded_of_once(conn: Connection) -> None:

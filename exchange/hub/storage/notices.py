@@ -2,11 +2,11 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import uuid4
 
-from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select, update
 
 from exchange.hub.storage.agencies import Reach
 from exchange.hub.storage.tables import agencies, notices
@@ -15,6 +15,9 @@ from exchange.prepared import Prepared
 Kind = Literal[
     "disclosure", "reminder", "erasure", "erasure-reminder", "erasure-overdue", "overdue", "request"
 ]
+
+MERGED = 200
+"""Notices of one agency that are merged into one at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,36 @@ _ADD = insert(notices)
 _REACHABLE = Prepared(
     select(agencies.c.id).where(agencies.c.id == bindparam("of"), agencies.c.channel.is_not(None))
 )
+_IS_DUE = and_(notices.c.state == "waiting", notices.c.due_at <= bindparam("now"))
+_DUE = (
+    select(agencies.c.id, agencies.c.channel, agencies.c.address, agencies.c.language)
+    .join_from(agencies, notices)
+    .where(_IS_DUE, agencies.c.state == "active", agencies.c.channel.is_not(None))
+    .order_by(notices.c.due_at, notices.c.id)
+    .limit(1)
+)
+_NEXT = _DUE.with_for_update(of=agencies, key_share=True, skip_locked=True)
+"""An agency that no other relay is looking at; SQLite, where one writes at a time, ignores that."""
+_OF_AGENCY = (
+    select(notices.c.id, notices.c.kind, notices.c.attempts, notices.c.created_at)
+    .where(_IS_DUE, notices.c.agency == bindparam("of"))
+    .order_by(notices.c.due_at, notices.c.id)
+    .limit(MERGED)
+)
+_LAST = (
+    select(notices.c.done_at)
+    .where(
+        notices.c.agency == bindparam("of"),
+        notices.c.done_at.is_not(None),
+        or_(
+            notices.c.state == "sent",
+            and_(notices.c.state == "waiting", notices.c.due_at > bindparam("now")),
+        ),
+    )
+    .order_by(notices.c.done_at.desc())
+    .limit(1)
+)
+"""When an agency was last told something, or is being told by a relay that has not given up."""
 _DROP_OF_CONSENT = delete(notices).where(
     notices.c.state == "waiting", notices.c.consent == bindparam("cause")
 )
@@ -84,50 +117,54 @@ def enqueue(
     )
 
 
-def due(conn: Connection, *, now: datetime, limit: int) -> tuple[Waiting, ...]:
-    """Return notices whose time has come, the oldest first; suspended agencies get none."""
-    query = (
-        select(notices, agencies.c.channel, agencies.c.address, agencies.c.language)
-        .join_from(notices, agencies)
-        .where(
-            notices.c.state == "waiting",
-            notices.c.due_at <= now,
-            agencies.c.state == "active",
-            agencies.c.channel.is_not(None),
-        )
-        .order_by(notices.c.due_at, notices.c.id)
-        .limit(limit)
-    )
+def any_due(conn: Connection, *, now: datetime) -> bool:
+    """Tell whether a notice's time has come, for the relay to take it."""
+    return conn.execute(_DUE, {"now": now}).one_or_none() is not None
+
+
+def take(
+    conn: Connection, *, now: datetime, quiet: timedelta, until: datetime
+) -> tuple[Waiting, ...] | None:
+    """Take in hand what is due for one agency, so that no other relay sends it meanwhile.
+
+    Taken is what is noted here and due again at `until`: if this relay dies, another one sends it
+    then, under the same id. Suspended agencies get none.
+
+    Args:
+        conn: of the unit of work.
+        now: hub time.
+        quiet: an agency that was sent something so short a time ago is not told again yet: the
+            moment would tell how much comes, so what comes soon after is merged.
+        until: when others may take it.
+
+    Returns:
+        What to send, the oldest first; nothing where the agency has to wait; None if nothing is
+        due.
+    """
+    # The agency's row is the lock: two relays would each find some of its notices. Nobody waits
+    # for it here, so the order of locks is no matter.
+    chosen = conn.execute(_NEXT, {"now": now}).one_or_none()
+    if chosen is None:
+        return None
+    found = conn.execute(_OF_AGENCY, {"of": chosen.id, "now": now}).all()
+    ids = [row.id for row in found]
+    last: datetime | None = conn.execute(_LAST, {"of": chosen.id, "now": now}).scalar_one_or_none()
+    if last is not None and last <= now < last + quiet:
+        postpone(conn, ids, until=last + quiet, failed=False)
+        return ()
+    conn.execute(update(notices).where(notices.c.id.in_(ids)).values(due_at=until, done_at=now))
+    reach = Reach(channel=chosen.channel, address=chosen.address, language=chosen.language)
     return tuple(
         Waiting(
             id=row.id,
-            agency=row.agency,
+            agency=chosen.id,
             kind=row.kind,
-            reach=Reach(channel=row.channel, address=row.address, language=row.language),
+            reach=reach,
             attempts=row.attempts,
             created_at=row.created_at,
         )
-        for row in conn.execute(query)
+        for row in found
     )
-
-
-def next_due(conn: Connection) -> datetime | None:
-    """Return when the next waiting notice is due, or None."""
-    query = select(notices.c.due_at).where(notices.c.state == "waiting").order_by(notices.c.due_at)
-    found: datetime | None = conn.execute(query.limit(1)).scalar_one_or_none()
-    return found
-
-
-def last_sent(conn: Connection, agency: str) -> datetime | None:
-    """Return when an agency got its last notice, so that what comes soon after is merged."""
-    query = (
-        select(notices.c.done_at)
-        .where(notices.c.agency == agency, notices.c.state == "sent")
-        .order_by(notices.c.done_at.desc())
-        .limit(1)
-    )
-    found: datetime | None = conn.execute(query).scalar_one_or_none()
-    return found
 
 
 def sent(conn: Connection, ids: Collection[str], *, at: datetime) -> None:
@@ -141,11 +178,14 @@ def park(conn: Connection, ids: Collection[str], *, at: datetime) -> None:
 
 
 def postpone(conn: Connection, ids: Collection[str], *, until: datetime, failed: bool) -> None:
-    """Let these wait, after a failed attempt or because something was sent a moment ago."""
+    """Let these wait, after a failed attempt or because something was sent a moment ago.
+
+    None of them is in anybody's hand any more.
+    """
     change = (
         update(notices)
         .where(notices.c.id.in_(ids), notices.c.state == "waiting")
-        .values(due_at=until, attempts=notices.c.attempts + int(failed))
+        .values(due_at=until, done_at=None, attempts=notices.c.attempts + int(failed))
     )
     conn.execute(change)
 
