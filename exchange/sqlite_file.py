@@ -35,6 +35,11 @@ _MUST_READ_BACK = {
     "secure_delete": 1,
     "temp_store": 2,
 }
+UNREFERRED = tuple(one.replace("foreign_keys=ON", "foreign_keys=OFF") for one in PRAGMAS)
+"""Of a connection that changes tables: with the pragma on, dropping a table empties its children.
+
+Inside a transaction the pragma is ignored, so it is off from the beginning.
+"""
 READERS = 4
 """Threads that read, each with a connection of its own."""
 
@@ -73,7 +78,7 @@ def tune(engine: Engine, *, begin: str, pragmas: tuple[str, ...] = PRAGMAS) -> N
         dbapi.isolation_level = None
         for pragma in pragmas:
             dbapi.execute(f"PRAGMA {pragma}")
-        check_pragmas(dbapi)
+        check_pragmas(dbapi, pragmas)
 
     def on_begin(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
@@ -82,9 +87,11 @@ def tune(engine: Engine, *, begin: str, pragmas: tuple[str, ...] = PRAGMAS) -> N
     event.listen(engine, "begin", on_begin)
 
 
-def check_pragmas(connection: sqlite3.Connection) -> None:
+def check_pragmas(connection: sqlite3.Connection, asked: tuple[str, ...] = PRAGMAS) -> None:
     """Read back what durability and erasure rest on, or refuse the connection."""
     for pragma, expected in _MUST_READ_BACK.items():
+        if f"{pragma}=OFF" in asked:
+            continue
         (found,) = connection.execute(f"PRAGMA {pragma}").fetchone()
         if found != expected:
             raise Misconfigured(f"SQLite does not keep {pragma}: this build cannot be used")
@@ -130,6 +137,13 @@ def writer_engine(path: Path) -> Engine:
     """Return an engine whose transactions begin with the lock of the whole file."""
     engine = create_engine(_url(path), hide_parameters=True, pool_size=1, max_overflow=0)
     tune(engine, begin="BEGIN IMMEDIATE")
+    return engine
+
+
+def changer_engine(path: Path) -> Engine:
+    """Return an engine like the writer's for changing tables: references are not looked after."""
+    engine = create_engine(_url(path), hide_parameters=True, pool_size=1, max_overflow=0)
+    tune(engine, begin="BEGIN IMMEDIATE", pragmas=UNREFERRED)
     return engine
 
 

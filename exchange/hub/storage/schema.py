@@ -67,7 +67,18 @@ def check(conn: Connection) -> None:
     Raises:
         Misconfigured: empty, older, later or not ours, and what to do.
     """
-    found = revision(conn)
+    require(revision(conn))
+
+
+def require(found: str | None) -> None:
+    """Refuse every schema but that of this program.
+
+    Args:
+        found: what `revision` said.
+
+    Raises:
+        Misconfigured: what it is, and what to do.
+    """
     if found == HEAD:
         return
     if found is None:
@@ -102,6 +113,11 @@ def revision(conn: Connection) -> str | None:
     elif not names:
         return None
     raise Misconfigured("the database is not one of this program")
+
+
+def stamped(conn: Connection) -> bool:
+    """Tell whether the database keeps its revision in `alembic_version`."""
+    return inspect(conn).has_table(versions.name)
 
 
 def stamp(conn: Connection, at: str) -> None:

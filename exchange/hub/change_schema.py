@@ -1,0 +1,61 @@
+"""Change the schema of the database that the settings name; starting a hub never does."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from exchange.errors import Misconfigured
+from exchange.hub.settings import HubSettings
+from exchange.hub.storage import migrate
+from exchange.hub.storage.engine import FILE
+from exchange.hub.storage.migrate import Told
+
+
+def find_schema(settings: HubSettings) -> str | None:
+    """Return the schema of the database, None where there are no tables yet.
+
+    Raises:
+        Misconfigured: it cannot be reached, or is not one of this program.
+    """
+    if settings.database_url is None:
+        return migrate.find_in_file(settings.home / FILE)
+    with _server(settings) as engine:
+        return migrate.find_on_server(engine)
+
+
+def change_schema(settings: HubSettings, told: Told, *, copy: Path | None = None) -> None:
+    """Lead the database to this program's schema; all of it happens, or nothing.
+
+    Args:
+        settings: validated.
+        told: called with each schema that was reached, before anything is committed.
+        copy: where an SQLite file is copied to before it is changed.
+
+    Raises:
+        Misconfigured: a hub uses the file, the schema is unknown, or a step failed.
+    """
+    if settings.database_url is None:
+        migrate.migrate_file(settings.home / FILE, told, copy=copy)
+        return
+    with _server(settings) as engine:
+        migrate.migrate_server(engine, told)
+
+
+@contextmanager
+def _server(settings: HubSettings) -> Iterator[Engine]:
+    try:
+        # Here and not above: the driver is installed with the extra only.
+        from exchange.hub.storage.postgres_session import make_engine  # noqa: PLC0415
+    except ImportError:
+        raise Misconfigured(
+            "database_url needs the extra postgres: pip install 'consent-exchange[postgres]'"
+        ) from None
+    if settings.database_url is None:
+        raise AssertionError("only where there is a server")
+    engine = make_engine(settings.database_url.get_secret_value())
+    try:
+        yield engine.execution_options(isolation_level="READ COMMITTED")
+    finally:
+        engine.dispose()
