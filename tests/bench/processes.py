@@ -25,9 +25,8 @@ class Child:
         return self.process.pid
 
     def cpu_s(self) -> float:
-        """Return user and system time of all its threads so far, in seconds."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(") ", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        """Return user and system time so far, in seconds, of it and of its workers."""
+        return sum(_cpu_s(pid) for pid in _family(self.pid))
 
     def resident(self) -> int:
         """Return its resident memory in bytes."""
@@ -40,6 +39,19 @@ class Child:
     def forget_peak(self) -> None:
         """Start a new peak from the present memory (proc(5), clear_refs 5)."""
         Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+
+
+def _family(pid: int) -> Iterator[int]:
+    """Yield a process and those it has started, and they in turn."""
+    yield pid
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        for child in (thread / "children").read_text().split():
+            yield from _family(int(child))
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def _status(pid: int, name: str) -> int:
