@@ -6,6 +6,7 @@ nothing else in the hub touches `request.content`.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
+from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import parse_qsl
 
@@ -33,15 +34,33 @@ S = TypeVar("S", bound=Shape)
 T = TypeVar("T", bound=Text)
 
 
-async def whole(request: web.Request, *, limit: int, seconds: float) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Longer:
+    """A body that may be larger than others of its kind, known by how it begins."""
+
+    beginning: bytes
+    limit: int
+    """Bytes of the whole."""
+
+
+async def whole(
+    request: web.Request, *, limit: int, seconds: float, longer: Longer | None = None
+) -> bytes:
     """Return a body of at most `limit` bytes that arrives within `seconds`.
+
+    Args:
+        request: nothing of its body was read.
+        limit: of every body but `longer`.
+        seconds: in which the whole has to arrive.
+        longer: the one body that may be larger.
 
     Raises:
         TooLarge: it is larger; reading stops within one chunk of the limit.
         web.HTTPRequestTimeout: it did not arrive in time.
         Malformed: it ended before its announced length.
     """
-    if (request.content_length or 0) > limit:
+    announced = request.content_length or 0
+    if announced > limit and (longer is None or announced > longer.limit):
         raise TooLarge(f"more than {limit} bytes")
     chunks = list[bytes]()
     size = 0
@@ -49,14 +68,21 @@ async def whole(request: web.Request, *, limit: int, seconds: float) -> bytes:
         async with asyncio.timeout(seconds):
             while chunk := await request.content.readany():
                 size += len(chunk)
+                chunks.append(chunk)
+                if size > limit:
+                    # Once, with the chunk that passes the limit: now it shows which body this is.
+                    limit = _limit_of(b"".join(chunks), longer, else_=limit)
                 if size > limit:
                     raise TooLarge(f"more than {limit} bytes")
-                chunks.append(chunk)
     except TimeoutError:
         raise web.HTTPRequestTimeout from None
     except LOST:
         raise Malformed("the body ended early") from None
     return b"".join(chunks)
+
+
+def _limit_of(begun: bytes, longer: Longer | None, *, else_: int) -> int:
+    return longer.limit if longer and begun.startswith(longer.beginning) else else_
 
 
 def media_type(request: web.Request, *known: str) -> str:
@@ -107,15 +133,22 @@ def _place(place: tuple[int | str, ...]) -> str:
     return f"{'.'.join(str(part) for part in place) or 'body'}: missing or not valid"
 
 
-async def form(request: web.Request, *, seconds: float, limit: int = FORM_LIMIT) -> dict[str, str]:
-    """Return the fields of an urlencoded form, each once.
+async def form(
+    request: web.Request, *, seconds: float, longer: Longer | None = None
+) -> dict[str, str]:
+    """Return the fields of an urlencoded form of at most `FORM_LIMIT` bytes, each once.
+
+    Args:
+        request: nothing of its body was read.
+        seconds: in which it has to arrive.
+        longer: the one form that may be larger.
 
     Raises:
-        TooLarge: more than `limit` bytes.
+        TooLarge: more bytes.
         Malformed: a field twice, or something that cannot be parsed.
     """
     media_type(request, FORM)
-    text = await whole(request, limit=limit, seconds=seconds)
+    text = await whole(request, limit=FORM_LIMIT, seconds=seconds, longer=longer)
     try:
         pairs = parse_qsl(
             text.decode("ascii"),

@@ -17,8 +17,8 @@ FIELDS: Final = frozenset(
     {"code", "do", "lang", "names", "after", "at", "seen", "key", "to_sign", "signature"}
 )
 """Fields any form of ours has; ticks have no name and are never sent."""
-LIMIT: Final = bodies.FORM_LIMIT + LARGEST_RECORD
-"""Bytes of a form; the largest brings back what was signed."""
+SIGNED: Final = bodies.Longer(b"do=sign&", bodies.FORM_LIMIT + LARGEST_RECORD)
+"""The one long form: it brings back a whole consent with its signature, and says so first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,12 @@ async def enter(request: web.Request) -> Entry:
     Raises:
         NotPermitted: another site sent it.
         Malformed: not a form, or a field that no page of ours has.
-        TooLarge: more than `LIMIT` bytes.
+        TooLarge: more than a form of ours has.
     """
     front = request.app[FRONT]
     if not from_own_page(request, front.hub.origin):
         raise NotPermitted
-    fields = await bodies.form(request, seconds=front.settings.body_s, limit=LIMIT)
+    fields = await bodies.form(request, seconds=front.settings.body_s, longer=SIGNED)
     shell, lang = request.app[SHELL], language(fields, request)
     request[LANG] = lang
     if not fields.keys() <= FIELDS:

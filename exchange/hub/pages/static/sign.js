@@ -41,6 +41,7 @@ const forget = async (name) => {
 const sign = async (form, key, fields) => {
   const body = new URLSearchParams([...new FormData(form), ...fields]);
   body.set("do", form.dataset.prepare);
+  for (const name of ["to_sign", "signature"]) body.delete(name); // of an attempt that failed
   const answer = await fetch(form.action, { method: "POST", body, cache: "no-store" });
   const toSign = answer.ok ? await answer.text() : "";
   if (!toSign) throw new Error("there is nothing to sign");
