@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from exchange.consent.credential import Purpose
+from exchange.errors import TooMany
+from exchange.hub.http.caller import neighbourhood
 from exchange.hub.pages.pace import Pace
 from exchange.hub.settings import Person
 from tests.pages.sent import post
@@ -201,6 +203,33 @@ async def test_what_waits_for_its_own_address_does_not_slow_the_whole_hub() -> N
     await pace.missed("10.0.0.2")
 
     assert clock() - begun < 0.05
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("2001:db8:1:2:ffff::1", "2001:db8:1:2::"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("192.0.2.7", "192.0.2.7"),
+        ("192.0.2.8", "192.0.2.8"),
+        ("", ""),
+    ],
+)
+def test_a_network_of_one_household_counts_as_one_address(address: str, counted: str) -> None:
+    assert neighbourhood(address) == counted
+
+
+async def test_another_address_of_the_same_household_is_slowed_as_well() -> None:
+    pace = Pace(Person(misses_per_minute=1, pause_s=0.01, waiting=1), lambda: 0.0)
+    await pace.missed("2001:db8::1")
+
+    guesses = [pace.missed(f"2001:db8::{n}") for n in (2, 3)]
+    answers = await asyncio.gather(*guesses, return_exceptions=True)
+
+    assert [type(answer) for answer in answers] == [type(None), TooMany]
+    await pace.missed("2001:db8:0:1::1")
 
 
 async def test_no_code_is_in_any_log_line(

@@ -53,6 +53,22 @@ def addresses(settings: Http) -> Callable[[web.Request], str]:
     return address
 
 
+def neighbourhood(address: str) -> str:
+    """Return what rates count as one address: of IPv6 the first address of its /64.
+
+    One household has all addresses of such a network, and could take a new one each time.
+    """
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:  # a unix socket has no address
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:  # how a socket for both families names an IPv4 address
+        return str(found.ipv4_mapped)
+    return str(ipaddress.IPv6Address(found.packed[:8] + bytes(8)))
+
+
 def _within(address: str, networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
     try:
         found = ipaddress.ip_address(address)

@@ -18,6 +18,7 @@ from exchange.errors import Malformed, Unauthenticated
 from exchange.hub.directory import Directory
 from exchange.hub.http import bodies, front
 from exchange.hub.http.call import CALLER, FRONT
+from exchange.hub.http.caller import neighbourhood
 from exchange.hub.http.limits import within
 from exchange.hub.http.tokens import Bearer
 from exchange.hub.storage import tokens
@@ -53,7 +54,7 @@ class Claimed:
 async def post_token(request: web.Request) -> web.Response:
     """Return an access token, or an OAuth error that is a problem at the same time."""
     here = request.app[FRONT]
-    within(here.limits.token_addresses, here.address(request))
+    within(here.limits.token_addresses, neighbourhood(here.address(request)))
     try:
         check_query(front.parameters(request))
         fields = await bodies.form(request, seconds=here.settings.body_s)

@@ -7,6 +7,7 @@ values that guessing is hopeless at any rate; the pause keeps the attempt from c
 
 import asyncio
 
+from exchange.hub.http.caller import neighbourhood
 from exchange.hub.http.limits import Rate, Ticks, UnderWay
 from exchange.hub.settings import Person
 
@@ -29,6 +30,7 @@ class Pace:
         Raises:
             TooMany: as many entries of this address are waiting as one address may have.
         """
+        address = neighbourhood(address)
         # What waits for its own address does not count against everybody.
         if self._address.take(address) or self._hub.take(_EVERYBODY):
             with self._waiting.one(address):
