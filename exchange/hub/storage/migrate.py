@@ -142,11 +142,11 @@ def upgrade(conn: Connection, told: Told, *, to: str = schema.HEAD) -> None:
         schema.make(conn)
         told(to, "the tables of an empty database")
         return
+    if found is not None and not schema.stamped(conn):
+        schema.stamp(conn, found)
     if found is not None and found >= to:
         schema.check(conn)
         return
-    if found is not None and not schema.stamped(conn):
-        schema.stamp(conn, found)
     config = Config()
     config.set_main_option("script_location", "exchange.hub.storage:migrations")
     config.attributes["connection"] = conn
