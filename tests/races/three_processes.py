@@ -88,11 +88,12 @@ def load(race: Race) -> None:
         rows.add_agencies(conn)
         rows.add_agreement(conn)
         for first in range(0, race.consents, 1000):
-            _load(conn, range(first, min(first + 1000, race.consents)))
+            load_consents(conn, range(first, min(first + 1000, race.consents)))
     engine.dispose()
 
 
-def _load(conn: Connection, numbers: range) -> None:
+def load_consents(conn: Connection, numbers: range) -> None:
+    """Add these consents, some stored disclosures under each, and their headers."""
     conn.execute(insert(tables.consents), [_consent(number) for number in numbers])
     conn.execute(
         insert(tables.log_chain),
@@ -168,11 +169,12 @@ def collect(conn: Connection, unit: int) -> bool:
     allowed = rows.permit(conn, unit // EACH, counted=1)
     if allowed is None or headers.release(conn, allowed, disclosure) is None:
         return False
-    _record(conn, unit, allowed)
+    record_collection(conn, unit, allowed)
     return True
 
 
-def _record(conn: Connection, unit: int, allowed: Permit) -> None:
+def record_collection(conn: Connection, unit: int, allowed: Permit) -> None:
+    """Note and log that the recipient has collected, if it is the first time."""
     if disclosures.collect(conn, allowed, rows.uuid("disclosure", unit), rows.RECIPIENT):
         collected = event.disclosure_collected(
             at=rows.NOW, by=rows.RECIPIENT, manifest=rows.digest("manifest", unit)
@@ -274,7 +276,7 @@ def _collect_blindly(race: Race, part: list[int]) -> Act:
         allowed = decided[unit]
         if allowed is None:
             return False
-        _record(conn, unit, allowed)
+        record_collection(conn, unit, allowed)
         return True
 
     return blindly
