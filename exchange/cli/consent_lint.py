@@ -15,7 +15,6 @@ from cyclopts import App, Parameter
 
 from exchange import jws
 from exchange.agency import home as homes
-from exchange.agency.app import open_gateway
 from exchange.agency.lint_consent import facts_in, findings_of
 from exchange.agency.parts import Gateway
 from exchange.agency.record_consent import NOBODY, as_she_would_sign, drafted, lint_draft
@@ -25,7 +24,7 @@ from exchange.agreement.reading import read_payload as read_terms
 from exchange.agreement.record import Agreement
 from exchange.canonical import digest, encode, loads, unb64u
 from exchange.cli import consent_draft
-from exchange.cli.passphrase import Asking
+from exchange.cli.place import HERE, Place, opened
 from exchange.consent.lint import Local, lint, unreadable, unsigned
 from exchange.consent.record import ConsentRecord, read_consent, read_payload
 from exchange.consent.words import Form
@@ -42,12 +41,6 @@ from exchange.statement import LARGEST_RECORD, Kind
 from exchange.wire.findings import finding_payload
 
 KINDS = {kind.value: kind for kind in (Kind.CONSENT, Kind.CONSENT_ELECTRONIC)}
-Home = Annotated[Path, Parameter(help="Home of the gateway, made by `exchange gateway init`.")]
-Descriptor = Annotated[
-    int | None, Parameter(help="Read the passphrase of key files from this file descriptor.")
-]
-Demo = Annotated[bool, Parameter(show=False)]
-"""Admit demo keys, which anybody can derive; only `exchange demo` says so."""
 
 
 def add_lint(app: App) -> None:
@@ -55,7 +48,7 @@ def add_lint(app: App) -> None:
     app.command(lint_file, name="lint")
 
 
-def lint_file(  # noqa: PLR0913  # each is an option of its own
+def lint_file(
     file: Path,
     /,
     *,
@@ -63,9 +56,7 @@ def lint_file(  # noqa: PLR0913  # each is an option of its own
     born: datetime | None = None,
     lang: Literal["de", "en"] = "en",
     json: Annotated[bool, Parameter(negative=(), help="Print findings as JSON.")] = False,
-    home: Home = Path(),
-    passphrase_fd: Descriptor = None,
-    demo: Demo = False,
+    at: Place = HERE,
 ) -> int:
     """Say every rule that a draft or a signed consent breaks. Nothing is signed or sent.
 
@@ -87,9 +78,9 @@ def lint_file(  # noqa: PLR0913  # each is an option of its own
     terms = None if agreement is None else _terms(agreement)
     try:
         if terms is None:
-            found = asyncio.run(_asked(file, day, home, passphrase_fd, demo=demo))
+            found = asyncio.run(_asked(file, day, at))
         else:
-            found = _alone(file, terms, day, home)
+            found = _alone(file, terms, day, at.home)
     except LintRefused as refused:
         found = refused.findings
     except StatementNotAcceptable as error:
@@ -117,10 +108,8 @@ def _as_json(found: Sequence[Finding]) -> str:
     return encode({"findings": [finding_payload(finding) for finding in found]}).decode("utf-8")
 
 
-async def _asked(
-    file: Path, born: date | None, home: Path, descriptor: int | None, *, demo: bool
-) -> tuple[Finding, ...]:
-    async with open_gateway(home, unlock=Asking(descriptor), demo=demo) as gateway:
+async def _asked(file: Path, born: date | None, at: Place) -> tuple[Finding, ...]:
+    async with opened(at) as gateway:
         data = _statement(file)
         if data is not None:
             return await _of_statement(gateway, data, born)

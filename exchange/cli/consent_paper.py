@@ -4,22 +4,19 @@ A name ending in .html becomes a page with print style, one ending in .pdf an ac
 latter needs the extra `forms`.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from exchange.agency.app import open_gateway
 from exchange.agency.export_consent import export_consent
 from exchange.agency.parts import Gateway
 from exchange.agency.print_paper import print_form, print_withdrawal_form
 from exchange.agency.record_consent import lint_unsigned
 from exchange.cli import consent_draft
 from exchange.cli.drafts import read_toml
-from exchange.cli.passphrase import Asking
+from exchange.cli.place import HERE, Place, alone
 from exchange.consent.render import written_day
 from exchange.consent.subject import read_subject
 from exchange.days import day_of
@@ -28,13 +25,6 @@ from exchange.errors import Conflict, Malformed
 from exchange.forms import document, page
 from exchange.forms.paper import BLANK, Head, Paper
 from exchange.rules import refuse
-
-Home = Annotated[Path, Parameter(help="Home of the gateway, made by `exchange gateway init`.")]
-Descriptor = Annotated[
-    int | None, Parameter(help="Read the passphrase of key files from this file descriptor.")
-]
-Demo = Annotated[bool, Parameter(show=False)]
-"""Admit demo keys, which anybody can derive; only `exchange demo` says so."""
 
 
 def add_papers(app: App) -> None:
@@ -52,9 +42,7 @@ def form(
     blank: Annotated[
         bool, Parameter(negative=(), help="Leave name, birth date and case number to be written.")
     ] = False,
-    home: Home = Path(),
-    passphrase_fd: Descriptor = None,
-    demo: Demo = False,
+    at: Place = HERE,
 ) -> None:
     """Print the form of a draft: the exact text, boxes to tick, places to sign.
 
@@ -76,7 +64,7 @@ def form(
         known = BLANK if blank else head_of(draft, gateway.agency, found.notice.lang)
         _written(gateway, out, await print_form(gateway, found, known))
 
-    _run(work, home, passphrase_fd, demo=demo)
+    alone(at, work)
 
 
 def withdrawal_form(
@@ -84,9 +72,7 @@ def withdrawal_form(
     agreement: str,
     out: Path,
     lang: str = "de",
-    home: Home = Path(),
-    passphrase_fd: Descriptor = None,
-    demo: Demo = False,
+    at: Place = HERE,
 ) -> None:
     """Print the form with which a person takes a consent back. It asks for no reason.
 
@@ -104,7 +90,7 @@ def withdrawal_form(
     async def work(gateway: Gateway) -> None:
         _written(gateway, out, await print_withdrawal_form(gateway, agreement, lang=lang))
 
-    _run(work, home, passphrase_fd, demo=demo)
+    alone(at, work)
 
 
 def export(
@@ -115,9 +101,7 @@ def export(
     receipt: Annotated[
         bool, Parameter(negative=(), help="The receipt: its own id and time around the record.")
     ] = False,
-    home: Home = Path(),
-    passphrase_fd: Descriptor = None,
-    demo: Demo = False,
+    at: Place = HERE,
 ) -> None:
     """Export a consent in the structure of ISO/IEC TS 27560, as JSON-LD (docs/export.md).
 
@@ -135,7 +119,7 @@ def export(
     async def work(gateway: Gateway) -> None:
         _write(out, await export_consent(gateway, consent_id, receipt=receipt))
 
-    _run(work, home, passphrase_fd, demo=demo)
+    alone(at, work)
 
 
 def check_out(out: Path) -> None:
@@ -203,13 +187,3 @@ def _write(out: Path, content: bytes) -> None:
     except FileExistsError:
         raise Conflict(f"{out.name} exists; it is not overwritten") from None
     print(f"written     {out}")
-
-
-def _run(
-    work: Callable[[Gateway], Awaitable[None]], home: Path, descriptor: int | None, *, demo: bool
-) -> None:
-    async def alone() -> None:
-        async with open_gateway(home, unlock=Asking(descriptor), demo=demo) as gateway:
-            await work(gateway)
-
-    asyncio.run(alone())

@@ -15,13 +15,12 @@ from cyclopts import App, Parameter
 
 from exchange import canonical, jws
 from exchange.agency import home as homes
-from exchange.agency.app import open_gateway
 from exchange.agency.client import HubClient
 from exchange.agency.keyfiles import CARD, HeldKey, KeyFiles, credentials_directory, read_pem
 from exchange.agency.pins import read_pins, write_pin
 from exchange.agency.publish_keys import publish
 from exchange.agency.rekey import Ring
-from exchange.cli.passphrase import Asking, chosen
+from exchange.cli.place import HERE, Home, Place, opened
 from exchange.errors import Conflict, Malformed, Misconfigured
 from exchange.keyid import agency_id
 from exchange.keyring import ceremony, selftest
@@ -34,10 +33,6 @@ LARGEST_PEM = 64 * 1024
 
 OwnAgency = Annotated[
     str, Parameter(help="Id of the agency: 2 to 63 characters of a-z, 0-9 and '-'.")
-]
-Home = Annotated[Path, Parameter(help="Home of the gateway, made by `exchange gateway init`.")]
-Descriptor = Annotated[
-    int | None, Parameter(help="Read the passphrase of key files from this file descriptor.")
 ]
 
 
@@ -58,11 +53,10 @@ def keys_app() -> App:
 def new(
     agency: OwnAgency,
     *,
-    home: Home = Path(),
     passphrase: Annotated[
         bool, Parameter(help="Keep the private files under a passphrase (age, scrypt).")
     ] = False,
-    passphrase_fd: Descriptor = None,
+    at: Place = HERE,
 ) -> None:
     """Make the identity key of an agency and its first document key.
 
@@ -71,31 +65,29 @@ def new(
     30 days and is never backed up. Nothing is sent anywhere.
     """
     selftest.check()
-    protect = chosen(passphrase_fd) if passphrase or passphrase_fd is not None else None
-    ring = _ring(home, passphrase_fd, passphrase=protect)
+    ring = _ring(at, passphrase=at.protection(wanted=passphrase))
     _install(ring, ceremony.new_identity(agency_id(agency)))
     _print_identity(ring)
 
 
 def show(
     *,
-    home: Home = Path(),
     card: Annotated[
         bool,
         Parameter(help="Print the public identity card alone, as `exchange hub admit` reads it."),
     ] = False,
-    passphrase_fd: Descriptor = None,
+    at: Place = HERE,
 ) -> None:
     """Show this agency's fingerprint, its document keys and the partners it has pinned.
 
     Read the groups of the fingerprint aloud to compare it; a code for the annex stands below it.
     Nothing secret is printed.
     """
-    ring = _ring(home, passphrase_fd)
+    ring = _ring(at)
     if card:
         print(canonical.encode(ring.files.card().payload()).decode("ascii"))
         return
-    documents, pins = ring.files.documents(), read_pins(homes.at(home).pins)
+    documents, pins = ring.files.documents(), read_pins(homes.at(at.home).pins)
     _print_identity(ring)
     _print_documents(documents, ring.newest())
     for trusted in pins.values():
@@ -150,20 +142,20 @@ def pin(
     print(f"pinned {agency}: {spoken(kid)}")
 
 
-def statement(*, home: Home = Path(), passphrase_fd: Descriptor = None) -> None:
+def statement(*, at: Place = HERE) -> None:
     """Issue the key statement again and publish it; the gateway does so every week by itself.
 
     A statement says which document key is in use. Partners accept it for 35 days at most.
     """
-    _print_published(_publish(home, passphrase_fd, lambda ring, now: ring.announce(now=now)))
+    _print_published(_publish(at, lambda ring, now: ring.announce(now=now)))
 
 
-def rotate(*, home: Home = Path(), passphrase_fd: Descriptor = None) -> None:
+def rotate(*, at: Place = HERE) -> None:
     """Make a new document key and publish it; do so every 30 days.
 
     The old key is kept for 15 days, for documents under way; then `exchange keys retire`.
     """
-    _print_published(_publish(home, passphrase_fd, lambda ring, now: ring.rotate(now=now)))
+    _print_published(_publish(at, lambda ring, now: ring.rotate(now=now)))
 
 
 def revoke(
@@ -175,8 +167,7 @@ def revoke(
         ),
     ],
     *,
-    home: Home = Path(),
-    passphrase_fd: Descriptor = None,
+    at: Place = HERE,
 ) -> None:
     """Revoke a document key that is lost or stolen. At once; it cannot be taken back.
 
@@ -185,10 +176,10 @@ def revoke(
     takes its place.
     """
     lost = _kid(fingerprint)
-    _print_published(_publish(home, passphrase_fd, lambda ring, now: ring.revoke(lost, now=now)))
+    _print_published(_publish(at, lambda ring, now: ring.revoke(lost, now=now)))
 
 
-def retire(*, home: Home = Path(), passphrase_fd: Descriptor = None) -> None:
+def retire(*, at: Place = HERE) -> None:
     """Destroy the document keys whose time is over: replaced 15 days ago, or revoked.
 
     What was sealed to them can then never be opened again, by anybody.
@@ -202,10 +193,10 @@ def retire(*, home: Home = Path(), passphrase_fd: Descriptor = None) -> None:
         if not done:
             print("no document key is ready to be destroyed")
 
-    asyncio.run(_alone(home, passphrase_fd, work))
+    asyncio.run(_alone(at, work))
 
 
-def succeed(*, home: Home = Path(), passphrase_fd: Descriptor = None) -> None:
+def succeed(*, at: Place = HERE) -> None:
     """Replace the identity key by a new one; the hub accepts both for 90 days.
 
     Nothing tells the partners: tell them, and print the new fingerprint in a new annex. Until two
@@ -214,7 +205,7 @@ def succeed(*, home: Home = Path(), passphrase_fd: Descriptor = None) -> None:
     proves nothing any more: then every partner removes its pin, and the ceremony begins anew. Run
     it again after an interruption.
     """
-    files = _ring(home, passphrase_fd).files
+    files = _ring(at).files
     if files.is_installing():  # interrupted after the hub had stored it: no gateway opens now
         files.install_next()
 
@@ -228,8 +219,8 @@ def succeed(*, home: Home = Path(), passphrase_fd: Descriptor = None) -> None:
         await client.put_key_statement(agency, stated.statement)
         ring.conclude()
 
-    asyncio.run(_alone(home, passphrase_fd, work))
-    _print_identity(_ring(home, passphrase_fd))
+    asyncio.run(_alone(at, work))
+    _print_identity(_ring(at))
     print("next        tell every partner; there: exchange keys pin AGENCY ... --replace")
 
 
@@ -238,15 +229,14 @@ def import_(
     ed25519: Annotated[Path, Parameter(help="PEM file of the Ed25519 half.")],
     ml_dsa_65: Annotated[Path, Parameter(help="PEM file of the ML-DSA-65 half.")],
     *,
-    home: Home = Path(),
-    passphrase_fd: Descriptor = None,
+    at: Place = HERE,
 ) -> None:
     """Take over an identity key from two PKCS#8 files, such as a backup, encrypted or not.
 
     Encrypted PKCS#8 protects badly, so the key is written anew as the other key files are.
     """
     seeds = []
-    asking = Asking(passphrase_fd)
+    asking = at.unlock()
     passphrase: str | None = None
     for algorithm, path in ((jws.ED25519, ed25519), (jws.ML_DSA_65, ml_dsa_65)):
         pem = path.read_bytes()[:LARGEST_PEM]
@@ -254,17 +244,17 @@ def import_(
             passphrase = asking()
         given = passphrase.encode("utf-8") if passphrase and b"ENCRYPTED" in pem else None
         seeds.append(read_pem(algorithm, pem, name=path.name, passphrase=given))
-    ring = _ring(home, None)
+    ring = _ring(Place(at.home))
     _install(ring, IdentityKey(agency_id(agency), *seeds))
     _print_identity(ring)
 
 
-def _ring(home: Path, descriptor: int | None, *, passphrase: str | None = None) -> Ring:
-    place = homes.at(home)
+def _ring(at: Place, *, passphrase: str | None = None) -> Ring:
+    place = homes.at(at.home)
     files = KeyFiles(
         place.keys,
         credentials=credentials_directory(environ),
-        unlock=Asking(descriptor),
+        unlock=at.unlock(),
         passphrase=passphrase,
     )
     return Ring(files, place.statements)
@@ -282,26 +272,20 @@ def _install(ring: Ring, identity: IdentityKey) -> None:
     ring.rotate(now=_now())
 
 
-async def _alone(
-    home: Path,
-    descriptor: int | None,
-    work: Callable[[Ring, HubClient, datetime], Awaitable[None]],
-) -> None:
+async def _alone(at: Place, work: Callable[[Ring, HubClient, datetime], Awaitable[None]]) -> None:
     """Do `work` with the hub while no other process uses this home."""
-    ring = _ring(home, descriptor)
-    async with open_gateway(home, unlock=Asking(descriptor)) as gateway:
+    ring = _ring(at)
+    async with opened(at) as gateway:
         await work(ring, gateway.client, gateway.clock())
 
 
-def _publish(
-    home: Path, descriptor: int | None, make: Callable[[Ring, datetime], KeyStatement]
-) -> KeyStatement:
+def _publish(at: Place, make: Callable[[Ring, datetime], KeyStatement]) -> KeyStatement:
     published: list[KeyStatement] = []
 
     async def work(ring: Ring, client: HubClient, now: datetime) -> None:
         published.append(await publish(ring, client, lambda: make(ring, now), now=now))
 
-    asyncio.run(_alone(home, descriptor, work))
+    asyncio.run(_alone(at, work))
     return published[0]
 
 

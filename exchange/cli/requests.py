@@ -13,23 +13,15 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from exchange.agency import answered
-from exchange.agency.app import open_desk, open_gateway
+from exchange.agency import home as homes
 from exchange.agency.ask import ask as ask_now
 from exchange.agency.asked import Asked, find_asked, list_asked
-from exchange.agency.home import at
 from exchange.agency.parts import Desk
 from exchange.cli import request_draft
-from exchange.cli.passphrase import Asking
+from exchange.cli.place import HERE, Home, Place, beside, opened
 from exchange.days import last_day
 from exchange.durable import write_bytes_durably
 from exchange.errors import Conflict
-
-Home = Annotated[Path, Parameter(help="Home of the gateway, made by `exchange gateway init`.")]
-Descriptor = Annotated[
-    int | None, Parameter(help="Read the passphrase of key files from this file descriptor.")
-]
-Demo = Annotated[bool, Parameter(show=False)]
-"""Admit demo keys, which anybody can derive; only `exchange demo` says so."""
 
 
 def requests_app() -> App:
@@ -100,9 +92,7 @@ def ask(
     draft: Path,
     /,
     *,
-    home: Home = Path(),
-    passphrase_fd: Descriptor = None,
-    demo: Demo = False,
+    at: Place = HERE,
 ) -> None:
     """Sign a request and hand it in.
 
@@ -117,7 +107,7 @@ def ask(
     """
 
     async def work() -> None:
-        async with open_gateway(home, unlock=Asking(passphrase_fd), demo=demo) as gateway:
+        async with opened(at) as gateway:
             made = await ask_now(gateway, request_draft.read_draft(draft))
         print(f"asked       {made.id}")
         print(f"open until  {last_day(made.deadline)}, inclusive; silence means nothing")
@@ -126,7 +116,7 @@ def ask(
     asyncio.run(work())
 
 
-def list_(*, home: Home = Path(), passphrase_fd: Descriptor = None, demo: Demo = False) -> None:
+def list_(*, at: Place = HERE) -> None:
     """List what partners ask of this agency, and what it asks of them. Names nobody.
 
     What was asked of partners is open until its deadline and closed afterwards, whatever has
@@ -134,9 +124,9 @@ def list_(*, home: Home = Path(), passphrase_fd: Descriptor = None, demo: Demo =
     """
 
     async def work() -> None:
-        for waiting in list_asked(at(home)):
+        for waiting in list_asked(homes.at(at.home)):
             print(f"{waiting.id}  asked by {_line(waiting)}")
-        async with open_desk(home, unlock=Asking(passphrase_fd), demo=demo) as desk:
+        async with beside(at) as desk:
             await _list_own(desk)
 
     asyncio.run(work())
@@ -152,7 +142,7 @@ def show(request: str, /, *, home: Home = Path()) -> None:
     request
         Its id, as `exchange requests list` shows it.
     """
-    found = find_asked(at(home), request)
+    found = find_asked(homes.at(home), request)
     subject = found.wanted.subject
     print(f"request     {found.id}")
     print(f"asked by    {_line(found)}")
