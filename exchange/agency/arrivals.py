@@ -28,6 +28,8 @@ EVIDENCE: Final[tuple[Evidence, ...]] = ("manifest", "contents", "acknowledgemen
 
 KEPT_DELIVERED: Final = timedelta(days=2 * 365)
 """How long after its end the digests of a disclosure's files are known here."""
+KEPT_ASIDE: Final = timedelta(days=30)
+"""How long an opened document lies in quarantine: for people to look, and to have it sent again."""
 OPEN: Final = (Receiving.COLLECTED, Receiving.OPENED, Receiving.DECIDED)
 """States in which a received disclosure is not finished."""
 
@@ -79,10 +81,19 @@ def unfinished(conn: Connection) -> frozenset[str]:
     return frozenset(conn.execute(query).scalars())
 
 
-def quarantined(conn: Connection) -> frozenset[str]:
-    """Return the ids of disclosures that are set aside."""
-    query = select(tables.received.c.id).where(tables.received.c.result == "quarantined")
-    return frozenset(conn.execute(query).scalars())
+def quarantined(conn: Connection, now: datetime) -> frozenset[str]:
+    """Return the ids of the disclosures that lie in quarantine at `now`."""
+    return frozenset(aside.id for aside in list_aside(conn, now))
+
+
+def list_aside(conn: Connection, now: datetime) -> list[Received]:
+    """Return the disclosures that lie in quarantine at `now`, oldest first."""
+    received = tables.received.c
+    query = select(tables.received).where(
+        received.result == "quarantined", received.seen_at > now - KEPT_ASIDE
+    )
+    found = conn.execute(query.order_by(received.seen_at, received.id)).mappings()
+    return [_received(dict(row)) for row in found]
 
 
 def whole(conn: Connection, received: Received) -> Received:

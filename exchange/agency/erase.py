@@ -7,7 +7,7 @@ back office has taken out of the spool it must confirm itself too, and so what i
 
 import asyncio
 import uuid
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import structlog
 from sqlalchemy import Connection
@@ -31,23 +31,36 @@ from exchange.wire import erasure, shapes
 log = structlog.get_logger(__name__)
 
 
-async def erase(gateway: Gateway) -> list[ExchangeError]:
-    """Answer every open request to erase, as far as this gateway can; return what went wrong.
+@dataclass(slots=True)
+class Answers:
+    """What one look at the open requests to erase has done."""
+
+    erased: int = 0
+    """Requests that are answered: every copy here is gone."""
+    asked: int = 0
+    """Requests that are new and wait for people."""
+    troubles: list[ExchangeError] = field(default_factory=list)
+    """What did not work and will be tried again."""
+
+
+async def erase(gateway: Gateway) -> Answers:
+    """Answer every open request to erase, as far as this gateway can.
 
     Repeated after a crash: deleting again deletes nothing, and the stored answer is sent.
     """
-    troubles: list[ExchangeError] = []
+    done = Answers()
     for known in await gateway.state.read(state.list_erasures, Erasing.CONFIRMED):
         await _send(gateway, known)
+        done.erased += 1
     async for asked in gateway.client.every_erasure():
         if asked.to != gateway.agency or asked.state != "open":
             continue
         try:
-            await _answer(gateway, asked)
+            await _answer(gateway, asked, done)
         except (Held, StatementNotAcceptable, Malformed, TooLarge, NotFound) as trouble:
             log.error("erasure_held", disclosure_id=asked.id, code="statement-not-acceptable")
-            troubles.append(trouble)
-    return troubles
+            done.troubles.append(trouble)
+    return done
 
 
 async def confirm(
@@ -95,7 +108,7 @@ def _check_kept(gateway: Gateway, asked: shapes.Erasure, kept: erasure.Kept | No
         raise Malformed("nothing is kept until a day that has passed")
 
 
-async def _answer(gateway: Gateway, asked: shapes.Erasure) -> None:
+async def _answer(gateway: Gateway, asked: shapes.Erasure, done: Answers) -> None:
     known = await gateway.state.read(state.find_erasure, asked.id)
     if known is not None and known.state is not Erasing.DONE:
         return  # waits for the back office, or was sent above
@@ -104,18 +117,25 @@ async def _answer(gateway: Gateway, asked: shapes.Erasure) -> None:
         return
     if asked.reason == "unlawful":
         await _mark(gateway, asked)
-    if asked.passed_on_by is not None:
-        # Not ours to verify: the record is hidden from whoever got documents onward. So people
-        # look, and nothing is deleted on the hub's word alone.
-        await _wait_for_people(gateway, asked, len(asked.disclosures))
-        return
-    if not await _is_signed(gateway, asked):
-        await _wait_for_people(gateway, asked, len(asked.manifests))
-        return
-    if taken := await _remove(gateway, asked):
-        await _wait_for_people(gateway, asked, taken)
+    if left := await _left_to_people(gateway, asked):
+        await _wait_for_people(gateway, asked, left)
+        done.asked += 1
         return
     await _send(gateway, await _confirmed(gateway, asked))
+    done.erased += 1
+
+
+async def _left_to_people(gateway: Gateway, asked: shapes.Erasure) -> int:
+    """Remove the copies here, where that may be done; return how many documents people look for.
+
+    On the hub's word alone nothing is removed, so then at least one.
+    """
+    if asked.passed_on_by is not None:
+        # Not ours to verify: the record is hidden from whoever got documents onward.
+        return max(1, len(asked.disclosures))
+    if not await _is_signed(gateway, asked):
+        return max(1, len(asked.manifests))
+    return await _remove(gateway, asked)
 
 
 async def _wait_for_people(gateway: Gateway, asked: shapes.Erasure, count: int) -> None:

@@ -74,7 +74,7 @@ async def _live(
 
 def _collected(gateway: Gateway) -> Iterator[ConsentRecord]:
     cards = gateway.ring.files.cards()
-    for data in signed.every(gateway.home, "consent"):
+    for _, data in signed.every(gateway.home, "consent"):
         try:
             yield read_consent(verify(data, KINDS, cards, now=ANY_TIME))
         except StatementNotAcceptable:

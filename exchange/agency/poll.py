@@ -8,16 +8,19 @@ import contextlib
 from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Final
 
 import structlog
 
 from exchange.agency import arrivals, asked, erase, follow, hand_over, send, spool, state
+from exchange.agency.forget import forget
 from exchange.agency.hand_over import Reception
 from exchange.agency.parts import Gateway
 from exchange.agency.publish import publish
 from exchange.agency.receive import Outcome, receive, resume
 from exchange.agency.remind import remind
+from exchange.days import day_of
 from exchange.errors import ExchangeError, Held, HubMisbehaves, StorageFull, positions
 from exchange.wire import shapes
 
@@ -40,6 +43,10 @@ class Round:
     """Where in the inbox the round has ended."""
     asked: int = 0
     """Requests of partners that are new here."""
+    erased: int = 0
+    """Requests to erase that are answered: every copy here is gone."""
+    to_erase: int = 0
+    """New requests to erase that wait for people."""
 
 
 async def fetch(gateway: Gateway, reception: Reception) -> Round:
@@ -64,9 +71,13 @@ async def run(gateway: Gateway, reception: Reception, stop: asyncio.Event) -> No
     """
     poll = gateway.settings.poll
     pause_s = 1.0
+    forgotten: date | None = None
     while not stop.is_set():
         try:
             done = await fetch(gateway, reception)
+            if (today := day_of(gateway.clock())) != forgotten:
+                await forget(gateway)
+                forgotten = today
             pause_s = 1.0
             await _wait(gateway, reception, stop, done.cursor)
         except ExchangeError as trouble:
@@ -170,7 +181,9 @@ async def _receive(
 
 async def _look_around(gateway: Gateway, done: Round) -> None:
     done.troubles += await follow.follow(gateway)
-    done.troubles += await erase.erase(gateway)
+    answers = await erase.erase(gateway)
+    done.erased, done.to_erase = answers.erased, answers.asked
+    done.troubles += answers.troubles
     await remind(gateway)
     await gateway.state.write(arrivals.forget_seen, gateway.clock())
 
@@ -178,5 +191,5 @@ async def _look_around(gateway: Gateway, done: Round) -> None:
 async def _sweep(gateway: Gateway, offered: set[str]) -> None:
     """Remove what crashes have left, now that it is known what is still offered."""
     working = offered | await gateway.state.read(arrivals.unfinished)
-    kept = working | await gateway.state.read(arrivals.quarantined)
+    kept = working | await gateway.state.read(arrivals.quarantined, gateway.clock())
     await asyncio.to_thread(spool.sweep, gateway.home, working, kept)

@@ -28,10 +28,13 @@ def kept(home: Home, name: str) -> bytes | None:
         return None
 
 
-def every(home: Home, kind: str) -> Iterator[bytes]:
-    """Yield all statements of one kind, such as `consent`, in no order."""
-    for path in home.statements.glob(f"{kind}-*.jws"):
-        yield path.read_bytes()
+def every(home: Home, kind: str) -> Iterator[tuple[str, bytes]]:
+    """Yield name and bytes of all statements or drafts of one kind, such as `consent`, unordered.
+
+    Secrets drawn for a statement are none of them.
+    """
+    for path in home.statements.glob(f"{kind}-*.j*"):
+        yield path.name, path.read_bytes()
 
 
 def keep(home: Home, name: str, data: bytes, *, replace: bool = False) -> None:

@@ -131,6 +131,14 @@ def remove_delivered(home: Home, folder: str) -> bool:
     return True
 
 
+def why_aside(home: Home, disclosure_id: str) -> str | None:
+    """Return the code of why a document was set aside; None when it does not lie there."""
+    try:
+        return (aside(home, disclosure_id) / "reason.txt").read_text("ascii").strip()
+    except OSError:
+        return None
+
+
 def sweep(home: Home, working: Collection[str], kept: Collection[str]) -> None:
     """Remove what a crash has left.
 

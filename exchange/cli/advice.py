@@ -8,6 +8,53 @@ UNKNOWN: Final = "an administrator has to look"
 NOT_FOUND: Final = "not found, or not for this agency; compare the id"
 """What a command says when the hub or the gateway knows no such thing."""
 
+NOT_PERMITTED: Final = (
+    "the hub does not permit it, and never says why; "
+    "compare with: exchange consent show, exchange agreement show"
+)
+"""What a command says when the hub's gate says no."""
+
+NOT_COVERED: Final[Mapping[str, str]] = {
+    "no-consent": "this agency is not among those that may disclose under this consent",
+    "ended": "the consent has ended; nothing more is sent under it",
+    "not-yet": "the consent does not hold yet; `exchange consent show` has its first day",
+    "agreement": (
+        "the agreement is not in force or does not admit this; `exchange agreement show` has what "
+        "it admits"
+    ),
+    "recipient": "the consent does not name this recipient",
+    "purpose": "the consent is for another purpose",
+    "category": (
+        "the consent does not name this kind of document; `exchange consent show` has those it does"
+    ),
+    "secrecy": "the document is of a higher secrecy class than the consent allows",
+    "onward": (
+        "another agency's document is passed on, and the consent does not allow that for this "
+        "agency, purpose and secrecy class; passing on needs a consent of its own"
+    ),
+    "undertaking": (
+        "the recipient is a private body that has not undertaken the purpose binding; it signs "
+        "that with the agreement"
+    ),
+    "used-up": "the consent has been used as often as it allows",
+    "exp": "it could still be collected after the consent has ended",
+    "veto": "a rule of the hub's operator denies it",
+}
+"""By `exchange.consent.decision.Reason`. Never advises to ask the person again: she may have said
+no."""
+
+ASIDE: Final[Mapping[str, str]] = {
+    "onward": (
+        "it passes on another agency's document without a consent for that: do not use it, and "
+        "tell your privacy officer"
+    ),
+    "purpose-binding": (
+        "the notice on purpose and secrecy is missing, or is not the agreed one: do not use it, "
+        "and tell the sender and your privacy officer"
+    ),
+}
+"""Why a document was set aside, where more than an administrator has to know."""
+
 ADVICE: Final[Mapping[str, str]] = {
     "agency-unknown": "the hub knows no such agency; compare its id with the agreement",
     "consent-ended": "its consent has ended; it disappears when the hub has removed it",

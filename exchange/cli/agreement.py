@@ -6,17 +6,15 @@ Every party signs; only then the agreement is in force. The gateway's home is us
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from exchange import canonical
 from exchange.agency import agree
 from exchange.agency import home as homes
-from exchange.agency.app import open_gateway
 from exchange.agency.parts import Gateway
 from exchange.agency.settings import read_settings
 from exchange.agreement.lint import lint
@@ -24,19 +22,14 @@ from exchange.agreement.record import Agreement
 from exchange.agreement.term import Fixed, year_end
 from exchange.cli import agreement_draft
 from exchange.cli.agreement_texts import texts
-from exchange.cli.passphrase import Asking
+from exchange.cli.place import HERE, Place, alone
 from exchange.days import day_of, last_day
 from exchange.errors import Finding, Malformed, Misconfigured
 from exchange.keyring.fingerprint import spoken
 from exchange.rules import sentence
+from exchange.vocabulary import Vocabulary
 from exchange.wire import shapes
 
-Home = Annotated[Path, Parameter(help="Home of the gateway, made by `exchange gateway init`.")]
-Descriptor = Annotated[
-    int | None, Parameter(help="Read the passphrase of key files from this file descriptor.")
-]
-Demo = Annotated[bool, Parameter(show=False)]
-"""Admit demo keys, which anybody can derive; only `exchange demo` says so."""
 STATES = {
     "proposed": "proposed: waits for signatures",
     "not-begun": "signed by all: not begun yet",
@@ -64,9 +57,7 @@ def propose(
     template: Annotated[
         bool, Parameter(help="Print a commented draft to fill in, and do nothing else.")
     ] = False,
-    home: Home = Path(),
-    passphrase_fd: Descriptor = None,
-    demo: Demo = False,
+    at: Place = HERE,
 ) -> None:
     """Propose an agreement: sign the draft and hand it to the hub, for the other parties to sign.
 
@@ -83,7 +74,7 @@ def propose(
     """
     if template:
         today = day_of(datetime.now(UTC))  # noqa: TID251  # a command owns the clock
-        settings = homes.at(home).settings_file
+        settings = homes.at(at.home).settings_file
         agency = read_settings(settings).agency if settings.is_file() else "agency-a"
         print(agreement_draft.template(agency, today=today), end="")
         return
@@ -100,7 +91,7 @@ def propose(
         others = sorted(agreement.agencies - {gateway.agency})
         print(f"waits for   {', '.join(others)}: exchange agreement sign {agreement.id}")
 
-    _run(work, home, passphrase_fd, demo=demo)
+    alone(at, work)
 
 
 def sign(
@@ -108,9 +99,7 @@ def sign(
     /,
     *,
     yes: Annotated[bool, Parameter(negative=(), help="Sign without asking once more.")] = False,
-    home: Home = Path(),
-    passphrase_fd: Descriptor = None,
-    demo: Demo = False,
+    at: Place = HERE,
 ) -> None:
     """Sign an agreement that a partner has proposed, after showing all of it.
 
@@ -132,16 +121,14 @@ def sign(
         print(f"signed      {given.id}")
         print(f"state       {STATES[given.state]}")
 
-    _run(work, home, passphrase_fd, demo=demo)
+    alone(at, work)
 
 
 def show(
     agreement_id: str | None = None,
     /,
     *,
-    home: Home = Path(),
-    passphrase_fd: Descriptor = None,
-    demo: Demo = False,
+    at: Place = HERE,
 ) -> None:
     """Show one agreement in full, or list all agreements of this agency.
 
@@ -159,7 +146,7 @@ def show(
         proposal = await agree.examine(gateway, agreement_id)
         _print(proposal.agreement, proposal.given)
 
-    _run(work, home, passphrase_fd, demo=demo)
+    alone(at, work)
 
 
 def notice(
@@ -170,9 +157,7 @@ def notice(
         int | None, Parameter(help="Last year; the first one still possible if not given.")
     ] = None,
     yes: Annotated[bool, Parameter(negative=(), help="Give it without asking once more.")] = False,
-    home: Home = Path(),
-    passphrase_fd: Descriptor = None,
-    demo: Demo = False,
+    at: Place = HERE,
 ) -> None:
     """Give notice: the agreement ends with a year instead of being renewed. Cannot be taken back.
 
@@ -192,7 +177,7 @@ def notice(
         print(f"notice      {agreement_id}")
         print(f"ends        {last_day(given.ends).isoformat()}, up to and including")
 
-    _run(work, home, passphrase_fd, demo=demo)
+    alone(at, work)
 
 
 def _print(agreement: Agreement, given: shapes.Agreement) -> None:
@@ -217,8 +202,6 @@ def _print(agreement: Agreement, given: shapes.Agreement) -> None:
         each = ", each seen by the person" if flow.release.value == "each" else ""
         print(f"flow        {flow.sender} -> {flow.recipient}  up to {flow.secrecy.code}{each}")
         print(f"            {', '.join(sorted(flow.categories))}")
-    for code, purpose in sorted(agreement.vocabulary.purposes.items()):
-        print(f"purpose     {code}: {purpose.labels['en']}")
     _print_promises(agreement)
     for entry in given.notices:
         print(f"notice      {entry.agency}, ends {last_day(entry.ends).isoformat()}")
@@ -253,8 +236,27 @@ def _print_promises(agreement: Agreement) -> None:
     )
     hub = agreement.hub
     print(f"hub         {hub.operator}; stored in {hub.storage_location}; page {hub.page}")
-    entries = canonical.encode(agreement.vocabulary.payload()).decode("utf-8")
-    print(f"vocabulary  {entries}")
+    _print_vocabulary(agreement.vocabulary)
+
+
+def _print_vocabulary(vocabulary: Vocabulary) -> None:
+    """Print every entry in full: its words are shown to persons, and they are signed."""
+    for code, purpose in sorted(vocabulary.purposes.items()):
+        print(f"purpose     {code}  {purpose.purpose_class.value}, usually {purpose.uses.value}")
+        _print_labels(purpose.labels)
+        print(f"            usual: {', '.join(sorted(purpose.usual)) or 'nothing'}")
+        print(f"            {purpose.dpv}")
+    for code, category in sorted(vocabulary.categories.items()):
+        special = ", special category (Art. 9 GDPR)" if category.special else ""
+        print(f"category    {code}  at least {category.secrecy.code}{special}")
+        _print_labels(category.labels)
+        for term in sorted(category.dpv):
+            print(f"            {term}")
+
+
+def _print_labels(labels: Mapping[str, str]) -> None:
+    for lang, label in sorted(labels.items()):
+        print(f"            {lang}: {label}")
 
 
 def _term(agreement: Agreement) -> str:
@@ -275,13 +277,3 @@ def _confirm(question: str, *, yes: bool) -> None:
         raise Misconfigured("nobody can be asked here; look at it first, then add --yes")
     if input(f"{question} Type yes: ").strip() != "yes":
         raise Misconfigured("not confirmed; nothing was signed")
-
-
-def _run(
-    work: Callable[[Gateway], Awaitable[None]], home: Path, descriptor: int | None, *, demo: bool
-) -> None:
-    async def alone() -> None:
-        async with open_gateway(home, unlock=Asking(descriptor), demo=demo) as gateway:
-            await work(gateway)
-
-    asyncio.run(alone())

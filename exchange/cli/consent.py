@@ -6,7 +6,7 @@ gateway run` first. `withdraw` never waits for anything: it works beside a runni
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,6 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from exchange.agency.app import open_desk, open_gateway
 from exchange.agency.parts import Gateway
 from exchange.agency.record_consent import (
     agreed,
@@ -31,7 +30,7 @@ from exchange.cli.consent_lint import add_lint, as_text
 from exchange.cli.consent_paper import add_papers
 from exchange.cli.consent_person import add_person, show_receipt
 from exchange.cli.drafts import read_toml
-from exchange.cli.passphrase import Asking
+from exchange.cli.place import HERE, Place, alone, beside
 from exchange.consent.record import ConsentRecord
 from exchange.consent.subject import read_subject
 from exchange.consent.template import CONSENT_FORM
@@ -44,12 +43,6 @@ from exchange.errors import Conflict, ExchangeError, NotFound, StatementNotAccep
 from exchange.rules import refuse
 from exchange.wire import shapes
 
-Home = Annotated[Path, Parameter(help="Home of the gateway, made by `exchange gateway init`.")]
-Descriptor = Annotated[
-    int | None, Parameter(help="Read the passphrase of key files from this file descriptor.")
-]
-Demo = Annotated[bool, Parameter(show=False)]
-"""Admit demo keys, which anybody can derive; only `exchange demo` says so."""
 SHOWN_DIGITS = 10
 """Digits of a text's digest that its paper bears, so that scan and record are matched by eye."""
 
@@ -85,9 +78,7 @@ def new(  # noqa: PLR0913  # each is an option of its own
     evidence: Path | None = None,
     pages: int = 1,
     subject: Path | None = None,
-    home: Home = Path(),
-    passphrase_fd: Descriptor = None,
-    demo: Demo = False,
+    at: Place = HERE,
 ) -> None:
     """Write the draft of a consent, and beside it exactly the text the person is shown.
 
@@ -151,7 +142,7 @@ def new(  # noqa: PLR0913  # each is an option of its own
         step = consent_draft.next_step(wanted.form)
         print(f"next        complete it, then: exchange consent {step} {draft}")
 
-    _run(work, home, passphrase_fd, demo=demo)
+    alone(at, work)
 
 
 @contextmanager
@@ -172,9 +163,7 @@ def text(
     draft: Path,
     /,
     *,
-    home: Home = Path(),
-    passphrase_fd: Descriptor = None,
-    demo: Demo = False,
+    at: Place = HERE,
 ) -> None:
     """Write the text of a draft anew, exactly as the person is to be shown it.
 
@@ -186,7 +175,7 @@ def text(
     draft
         The draft, TOML; who it is about and the evidence may be missing still.
     """
-    _run(lambda gateway: _write_text(gateway, draft), home, passphrase_fd, demo=demo)
+    alone(at, lambda gateway: _write_text(gateway, draft))
 
 
 async def _write_text(gateway: Gateway, draft: Path) -> None:
@@ -211,9 +200,7 @@ def sign(
             help="Print a code for her page and the key of her log entries, if she wants them.",
         ),
     ] = False,
-    home: Home = Path(),
-    passphrase_fd: Descriptor = None,
-    demo: Demo = False,
+    at: Place = HERE,
 ) -> None:
     """Sign a consent for the agency that collected it, and record it at the hub.
 
@@ -235,17 +222,14 @@ def sign(
             print(as_text(warned, "en"))
         print(f"recorded    {recorded.id}")
         print(f"digest      {recorded.digest}")
-        if receipt and recorded.receipt is not None:
-            show_receipt(recorded.receipt)
-        elif receipt:
-            print("receipt     was printed when it was recorded, and is kept nowhere here; for a")
-            print(f"            new code: exchange consent receipt {recorded.id}")
+        if receipt:
+            show_receipt(recorded)
         print(f"next        {draft.name} names a person: delete it")
 
-    _run(work, home, passphrase_fd, demo=demo)
+    alone(at, work)
 
 
-def withdraw(  # noqa: PLR0913  # each is an option of its own
+def withdraw(
     consent_id: str,
     /,
     *,
@@ -256,9 +240,7 @@ def withdraw(  # noqa: PLR0913  # each is an option of its own
         "purpose-reached", "subject-deceased", "recorded-in-error", "capacity-changed", "unlawful"
     ]
     | None = None,
-    home: Home = Path(),
-    passphrase_fd: Descriptor = None,
-    demo: Demo = False,
+    at: Place = HERE,
 ) -> None:
     """Withdraw a consent, at once and for all recipients. No question, no reason from the person.
 
@@ -287,7 +269,7 @@ def withdraw(  # noqa: PLR0913  # each is an option of its own
     )
 
     async def work() -> None:
-        async with open_desk(home, unlock=Asking(passphrase_fd), demo=demo) as desk:
+        async with beside(at) as desk:
             try:
                 ended = await withdraw_now(desk, consent_id, told)
             except NotFound as error:
@@ -308,9 +290,7 @@ def show(
     consent_id: str | None = None,
     /,
     *,
-    home: Home = Path(),
-    passphrase_fd: Descriptor = None,
-    demo: Demo = False,
+    at: Place = HERE,
 ) -> None:
     """Show one consent, or list those this agency may see. Names nobody.
 
@@ -327,7 +307,7 @@ def show(
         known = await gateway.records.consent(now=gateway.clock(), consent_id=consent_id)
         _print(known.record, await gateway.client.consent(consent_id))
 
-    _run(work, home, passphrase_fd, demo=demo)
+    alone(at, work)
 
 
 async def _list(gateway: Gateway) -> None:
@@ -356,13 +336,3 @@ def _print(record: ConsentRecord, given: shapes.Consent) -> None:
     print(f"form        {record.form.value}, collected by {record.collected_by}")
     shown = record.notice
     print(f"text        {shown.id} {shown.version} {shown.lang}, SHA-256 {shown.sha256}")
-
-
-def _run(
-    work: Callable[[Gateway], Awaitable[None]], home: Path, descriptor: int | None, *, demo: bool
-) -> None:
-    async def alone() -> None:
-        async with open_gateway(home, unlock=Asking(descriptor), demo=demo) as gateway:
-            await work(gateway)
-
-    asyncio.run(alone())

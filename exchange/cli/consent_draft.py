@@ -33,7 +33,7 @@ from exchange.vocabulary import Uses, secrecy
 
 EVIDENCE = """\
 [evidence]  # stays with this agency; only its digest is recorded
-file = {file}
+file = {file}  # the scan of the signed form, or the minutes
 kind = {kind}  # minutes for an oral consent
 pages = {pages}
 
@@ -144,7 +144,7 @@ def _usually_identified(form: Form) -> Identified:
 def _evidence_table(wanted: Wanted) -> str:
     kind = EvidenceKind.MINUTES if wanted.form is Form.ORAL_MINUTED else EvidenceKind.SCAN
     return EVIDENCE.format(
-        file=_quoted(str(wanted.evidence.absolute()) if wanted.evidence else "form.pdf"),
+        file=_quoted(str(wanted.evidence.absolute()) if wanted.evidence else ""),
         kind=_quoted(kind.value),
         pages=wanted.pages,
     )

@@ -13,26 +13,18 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from exchange.agency import invite as drafts
-from exchange.agency.app import open_desk, open_gateway
-from exchange.agency.hand_in import Receipt
+from exchange.agency.hand_in import Receipt, Recorded
 from exchange.agency.parts import Gateway
 from exchange.agency.receipts import reissue, revoke
 from exchange.cli import consent_draft
 from exchange.cli.consent_paper import check_out, made_as, write_paper
-from exchange.cli.passphrase import Asking
+from exchange.cli.place import HERE, Place, beside, opened
 from exchange.consent import render
 from exchange.days import day_of
 from exchange.errors import Malformed, NotFound
 from exchange.forms.paper import Paper, Secrets
 from exchange.forms.paper import receipt as receipt_paper
 from exchange.vocabulary import Scope
-
-Home = Annotated[Path, Parameter(help="Home of the gateway, made by `exchange gateway init`.")]
-Descriptor = Annotated[
-    int | None, Parameter(help="Read the passphrase of key files from this file descriptor.")
-]
-Demo = Annotated[bool, Parameter(show=False)]
-"""Admit demo keys, which anybody can derive; only `exchange demo` says so."""
 
 
 def add_person(app: App) -> None:
@@ -42,10 +34,14 @@ def add_person(app: App) -> None:
     app.command(revoke_code, name="revoke-code")
 
 
-def show_receipt(made: Receipt) -> None:
-    """Print what only the person may know; it is shown this once."""
-    print(f"code        {made.code.text}")
-    _show_log_key(made)
+def show_receipt(recorded: Recorded) -> None:
+    """Print what only the person may know; it is shown this once, then said to be gone."""
+    if recorded.receipt is None:
+        print("receipt     was printed when it was recorded, and is kept nowhere here; for a")
+        print(f"            new code: exchange consent receipt {recorded.id}")
+        return
+    print(f"code        {recorded.receipt.code.text}")
+    _show_log_key(recorded.receipt)
 
 
 def _show_log_key(made: Receipt) -> None:
@@ -53,7 +49,7 @@ def _show_log_key(made: Receipt) -> None:
     print("            secret and printed once: hand both to the person, keep no copy")
 
 
-def receipt(  # noqa: PLR0913  # each is an option of its own
+def receipt(
     consent_id: str,
     /,
     *,
@@ -65,9 +61,7 @@ def receipt(  # noqa: PLR0913  # each is an option of its own
         bool, Parameter(negative=(), help="Let the QR code carry both secrets, for her own phone.")
     ] = False,
     lang: str | None = None,
-    home: Home = Path(),
-    passphrase_fd: Descriptor = None,
-    demo: Demo = False,
+    at: Place = HERE,
 ) -> None:
     """Print the receipt of a consent, with a new code for the person's page or without one.
 
@@ -92,7 +86,7 @@ def receipt(  # noqa: PLR0913  # each is an option of its own
         check_out(out)
 
     async def work() -> None:
-        async with open_gateway(home, unlock=Asking(passphrase_fd), demo=demo) as gateway:
+        async with opened(at) as gateway:
             printed = await _receipt(gateway, consent_id, lang)
             today = day_of(gateway.clock())
             # Made once before the code is, which replaces hers: a text may lack the language, a
@@ -144,9 +138,7 @@ def revoke_code(
     consent_id: str,
     /,
     *,
-    home: Home = Path(),
-    passphrase_fd: Descriptor = None,
-    demo: Demo = False,
+    at: Place = HERE,
 ) -> None:
     """Let the person's code open nothing any more; her consent stays as it is.
 
@@ -157,7 +149,7 @@ def revoke_code(
     """
 
     async def work() -> None:
-        async with open_desk(home, unlock=Asking(passphrase_fd), demo=demo) as desk:
+        async with beside(at) as desk:
             await revoke(desk.client, consent_id)
             print(f"revoked     the code of {consent_id}")
 
@@ -168,9 +160,7 @@ def invite(
     draft: Path,
     /,
     *,
-    home: Home = Path(),
-    passphrase_fd: Descriptor = None,
-    demo: Demo = False,
+    at: Place = HERE,
 ) -> None:
     """Let the person sign an electronic consent on her page; print her invitation, once.
 
@@ -185,7 +175,7 @@ def invite(
     """
 
     async def work() -> None:
-        async with open_gateway(home, unlock=Asking(passphrase_fd), demo=demo) as gateway:
+        async with opened(at) as gateway:
             found = consent_draft.read_draft(draft, now=gateway.clock())
             invited = await drafts.invite(gateway, found)
             print(f"waits       {invited.id}, until {_moment(invited.until)}")
@@ -203,9 +193,7 @@ def complete(
     receipt: Annotated[
         bool, Parameter(negative=(), help="Print code and log key, for a person who wants them.")
     ] = False,
-    home: Home = Path(),
-    passphrase_fd: Descriptor = None,
-    demo: Demo = False,
+    at: Place = HERE,
 ) -> None:
     """Record the consent that the person has signed on her page.
 
@@ -220,15 +208,15 @@ def complete(
     """
 
     async def work() -> None:
-        async with open_gateway(home, unlock=Asking(passphrase_fd), demo=demo) as gateway:
+        async with opened(at) as gateway:
             recorded = await drafts.complete(gateway, consent_draft.id_of(draft))
             if recorded is None:
                 print("waits       the person has not signed yet")
                 return
             print(f"recorded    {recorded.id}")
             print(f"digest      {recorded.digest}")
-            if receipt and recorded.receipt is not None:
-                show_receipt(recorded.receipt)
+            if receipt:
+                show_receipt(recorded)
             print(f"next        {draft.name} names a person: delete it")
 
     asyncio.run(work())
@@ -238,9 +226,7 @@ def forget(
     draft: Path,
     /,
     *,
-    home: Home = Path(),
-    passphrase_fd: Descriptor = None,
-    demo: Demo = False,
+    at: Place = HERE,
 ) -> None:
     """Forget a draft that waits for the person, here and at the hub: nothing was given.
 
@@ -251,7 +237,7 @@ def forget(
     """
 
     async def work() -> None:
-        async with open_gateway(home, unlock=Asking(passphrase_fd), demo=demo) as gateway:
+        async with opened(at) as gateway:
             await drafts.forget(gateway, consent_draft.id_of(draft))
             print(f"forgotten   delete {draft.name}, it names a person")
 

@@ -5,37 +5,25 @@ pipe; every error is one line that says what to do.
 """
 
 import asyncio
-import logging
 import mimetypes
-import os
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from exchange.cli.passphrase import Asking, chosen
+from exchange.cli.place import HERE, Place, opened
 from exchange.errors import Malformed, Misconfigured
 
 if TYPE_CHECKING:
-    from exchange.agency.parts import Gateway
     from exchange.envelope.sealing import Outgoing
 
 FIRST_AGENCY = "Id of this agency (2 to 63 of a-z, 0-9, -): "
 FIRST_HUB = "Address of the hub, such as https://hub.example: "
 LARGEST_REMARK = 64 * 1024
 """Bytes read of a remark; the format admits 4,000 characters."""
-
-Home = Annotated[Path, Parameter(help="Home of the gateway, made by `exchange gateway init`.")]
-Descriptor = Annotated[
-    int | None, Parameter(help="Read the passphrase of key files from this file descriptor.")
-]
-Demo = Annotated[bool, Parameter(show=False)]
-"""Admit demo keys, which anybody can derive; only `exchange demo` says so."""
 
 
 def gateway_app() -> App:
@@ -54,7 +42,6 @@ def init(  # noqa: PLR0913  # each is an option of its own
     *,
     agency: str | None = None,
     hub: str | None = None,
-    home: Home = Path(),
     intake: Annotated[str, Parameter(help="Plugin that converts received documents.")] = "folder",
     language: Annotated[str, Parameter(help="Language of labels: de, en or de-simple.")] = "de",
     certificates: Annotated[
@@ -63,8 +50,7 @@ def init(  # noqa: PLR0913  # each is an option of its own
     passphrase: Annotated[
         bool, Parameter(help="Keep the private files under a passphrase (age, scrypt).")
     ] = False,
-    passphrase_fd: Descriptor = None,
-    demo: Demo = False,
+    at: Place = HERE,
 ) -> None:
     """Make the home of a gateway: settings, directories, keys.
 
@@ -82,7 +68,7 @@ def init(  # noqa: PLR0913  # each is an option of its own
     from exchange.cli import gateway_init
 
     gateway_init.make(
-        home,
+        at.home,
         gateway_init.Wanted(
             agency=agency or _asked(FIRST_AGENCY, "--agency"),
             hub=hub or _asked(FIRST_HUB, "--hub"),
@@ -90,8 +76,8 @@ def init(  # noqa: PLR0913  # each is an option of its own
             language=language,
             certificates=certificates,
         ),
-        passphrase=chosen(passphrase_fd) if passphrase or passphrase_fd is not None else None,
-        demo=demo,
+        passphrase=at.protection(wanted=passphrase),
+        demo=at.demo,
     )
 
 
@@ -111,9 +97,7 @@ def send(  # noqa: PLR0913  # each is an option of its own
     replaces: str | None = None,
     answers: str | None = None,
     onward_of: Annotated[tuple[str, ...], Parameter(negative=())] = (),
-    home: Home = Path(),
-    passphrase_fd: Descriptor = None,
-    demo: Demo = False,
+    at: Place = HERE,
 ) -> None:
     """Send files to partners under a consent; all of them are one document package.
 
@@ -172,7 +156,7 @@ def send(  # noqa: PLR0913  # each is an option of its own
     )
 
     async def work() -> None:
-        async with _opened(home, passphrase_fd, demo=demo) as gateway:
+        async with opened(at) as gateway:
             await sweep_outgoing(gateway)
             await resume(gateway)
             with bars() as bar:
@@ -184,7 +168,7 @@ def send(  # noqa: PLR0913  # each is an option of its own
     asyncio.run(work())
 
 
-def fetch(*, home: Home = Path(), passphrase_fd: Descriptor = None, demo: Demo = False) -> int:
+def fetch(*, at: Place = HERE) -> int:
     """Make one round: send what waits, receive what waits, answer what is asked.
 
     Documents for you are verified, opened, converted and put into `spool`; what cannot be
@@ -192,20 +176,26 @@ def fetch(*, home: Home = Path(), passphrase_fd: Descriptor = None, demo: Demo =
     `exchange gateway status`.
     """
     from exchange.agency import poll
+    from exchange.agency.forget import forget
     from exchange.agency.hand_over import open_reception
     from exchange.agency.send import sweep_outgoing
 
     async def work() -> int:
         async with (
-            _opened(home, passphrase_fd, demo=demo) as gateway,
+            opened(at) as gateway,
             open_reception(gateway) as reception,
         ):
             await sweep_outgoing(gateway)
+            await forget(gateway)
             done = await poll.fetch(gateway, reception)
         for outcome, count in sorted(done.outcomes.items()):
             print(f"{outcome.value} {count}")
         if done.asked:
             print(f"asked {done.asked}; exchange requests list shows what partners ask for")
+        if done.erased:
+            print(f"erased {done.erased}; consents were withdrawn, the copies here are gone")
+        if done.to_erase:
+            print(f"to erase {done.to_erase}; exchange gateway status shows what your office does")
         for trouble in done.troubles:
             print(f"exchange: {trouble}", file=sys.stderr)
         return 1 if done.troubles else 0
@@ -213,7 +203,7 @@ def fetch(*, home: Home = Path(), passphrase_fd: Descriptor = None, demo: Demo =
     return asyncio.run(work())
 
 
-def run(*, home: Home = Path(), passphrase_fd: Descriptor = None, demo: Demo = False) -> None:
+def run(*, at: Place = HERE) -> None:
     """Send and receive until told to stop (SIGTERM, Ctrl-C).
 
     Waits at the hub for new documents, so no port has to be open. Writes what it does to standard
@@ -230,7 +220,7 @@ def run(*, home: Home = Path(), passphrase_fd: Descriptor = None, demo: Demo = F
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         async with (
-            _opened(home, passphrase_fd, demo=demo, loud=True) as gateway,
+            opened(at, loud=True) as gateway,
             open_reception(gateway) as reception,
         ):
             await sweep_outgoing(gateway)
@@ -243,7 +233,7 @@ def run(*, home: Home = Path(), passphrase_fd: Descriptor = None, demo: Demo = F
     asyncio.run(work())
 
 
-def status(*, home: Home = Path(), passphrase_fd: Descriptor = None) -> None:
+def status(*, at: Place = HERE) -> None:
     """Say in plain words what was sent, what was received and what somebody has to look at.
 
     Asks nobody and changes nothing; works beside a running gateway. Needs no passphrase: without
@@ -251,12 +241,10 @@ def status(*, home: Home = Path(), passphrase_fd: Descriptor = None) -> None:
     """
     from exchange.cli import gateway_status
 
-    gateway_status.show(home, None if passphrase_fd is None else Asking(passphrase_fd))
+    gateway_status.show(at.home, None if at.passphrase_fd is None else at.unlock())
 
 
-def recall(
-    disclosure: str, *, home: Home = Path(), passphrase_fd: Descriptor = None, demo: Demo = False
-) -> None:
+def recall(disclosure: str, *, at: Place = HERE) -> None:
     """Take back a document that nobody has collected: wrong recipient, wrong file.
 
     Parameters
@@ -267,7 +255,7 @@ def recall(
     from exchange.agency import state
 
     async def work() -> None:
-        async with _opened(home, passphrase_fd, demo=demo) as gateway:
+        async with opened(at) as gateway:
             await gateway.client.recall(disclosure)
             change = {"state": state.Sending.ENDED.value, "reason": "recalled"}
             await gateway.state.write(state.change_sent, disclosure, change)
@@ -276,16 +264,14 @@ def recall(
     asyncio.run(work())
 
 
-def erased(  # noqa: PLR0913  # each is an option of its own
+def erased(
     erasure: str,
     *,
     kept: Literal["statutory-file-rule", "legal-claims", "own-legal-basis", "person-asked"]
     | None = None,
     until: datetime | None = None,
     passed_on: Annotated[tuple[str, ...], Parameter(negative=())] = (),
-    home: Home = Path(),
-    passphrase_fd: Descriptor = None,
-    demo: Demo = False,
+    at: Place = HERE,
 ) -> None:
     """Confirm that your office has erased what it had taken out of the spool.
 
@@ -312,38 +298,24 @@ def erased(  # noqa: PLR0913  # each is an option of its own
     keeping = Kept(Ground(kept), until.date()) if kept and until else None
 
     async def work() -> None:
-        async with _opened(home, passphrase_fd, demo=demo) as gateway:
+        async with opened(at) as gateway:
             await confirm(gateway, erasure, kept=keeping, passed_on=frozenset(passed_on))
         print(f"confirmed {erasure}: {'kept, restricted' if keeping else 'erased'}")
 
     asyncio.run(work())
 
 
-def token(*, home: Home = Path(), passphrase_fd: Descriptor = None, demo: Demo = False) -> None:
+def token(*, at: Place = HERE) -> None:
     """Print an access token for the hub's API, valid for some minutes.
 
     For trying the API by hand: curl --oauth2-bearer "$(exchange gateway token)" ...
     """
 
     async def work() -> None:
-        async with _opened(home, passphrase_fd, demo=demo) as gateway:
+        async with opened(at) as gateway:
             print(await gateway.client.access_token())
 
     asyncio.run(work())
-
-
-@asynccontextmanager
-async def _opened(
-    home: Path, passphrase_fd: int | None, *, demo: bool, loud: bool = False
-) -> AsyncIterator["Gateway"]:
-    from exchange.agency.app import open_gateway
-    from exchange.cli import events
-
-    os.umask(0o077)
-    if not loud:  # a command says what it did in its own words
-        events.configure(sys.stderr, level=logging.CRITICAL)
-    async with open_gateway(home, unlock=Asking(passphrase_fd), demo=demo) as gateway:
-        yield gateway
 
 
 def _asked(question: str, option: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from exchange.agency import arrivals, majorities, state
+from exchange.agency import arrivals, majorities, spool, state
 from exchange.agency import home as homes
 from exchange.agency.asked import list_asked
 from exchange.agency.keyfiles import KeyFiles, Unlock, credentials_directory, no_passphrase
@@ -16,7 +16,7 @@ from exchange.agency.rekey import Ring
 from exchange.agency.settings import GatewaySettings, read_settings
 from exchange.agency.state import Erasing, Erasure, Receiving, Sending
 from exchange.agency.tables import schema
-from exchange.cli.advice import ADVICE, UNKNOWN
+from exchange.cli.advice import ADVICE, ASIDE, UNKNOWN
 from exchange.days import day_of, last_day
 from exchange.keyring.fingerprint import spoken
 from exchange.sqlite_file import reader_engine
@@ -52,7 +52,7 @@ def show(root: Path, unlock: Unlock | None) -> None:
     try:
         with engine.connect() as connection:
             schema.check(connection)
-            _show_documents(connection, settings, now)
+            _show_documents(connection, home, settings, now)
     finally:
         engine.dispose()
 
@@ -78,7 +78,9 @@ def _show_ages(ring: Ring, now: datetime, *, readable: bool) -> None:
         print(f"document key {held.seq} has served; destroy it with: exchange keys retire")
 
 
-def _show_documents(connection: Connection, settings: GatewaySettings, now: datetime) -> None:
+def _show_documents(
+    connection: Connection, home: homes.Home, settings: GatewaySettings, now: datetime
+) -> None:
     sent, received = state.count_states(connection)
     print(f"sent: {_counts(sent)}")
     for one in state.list_sent(connection, (Sending.SEALED, Sending.STORED, Sending.COLLECTED)):
@@ -90,9 +92,11 @@ def _show_documents(connection: Connection, settings: GatewaySettings, now: date
     print(f"received: {_counts(received)}")
     for waiting in arrivals.list_received(connection, (Receiving.COLLECTED, Receiving.OPENED)):
         print(f"  {waiting.id} from {waiting.sender}: interrupted, goes on at the next round")
-    for aside in arrivals.list_received(connection):
-        if aside.result == "quarantined":
-            print(f"  {aside.id} from {aside.sender}: in quarantine ({aside.reason})")
+    for aside in arrivals.list_aside(connection, now):
+        why = spool.why_aside(home, aside.id) or aside.reason or ""
+        until = last_day(aside.seen_at + arrivals.KEPT_ASIDE)
+        print(f"  {aside.id} from {aside.sender}: in quarantine until {until} ({why})")
+        print(f"    {ASIDE.get(why, UNKNOWN)}")
     for disclosure_id, reason, since in state.list_held(connection):
         advice = ADVICE.get(reason, UNKNOWN)
         print(f"  held at the hub since {since:%Y-%m-%d %H:%M}: {disclosure_id} ({reason})")

@@ -12,8 +12,17 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
 
-from exchange.cli.advice import ADVICE, NOT_FOUND, UNKNOWN
-from exchange.errors import ExchangeError, Finding, Held, LintRefused, NotFound, positions
+from exchange.cli.advice import ADVICE, NOT_COVERED, NOT_FOUND, NOT_PERMITTED, UNKNOWN
+from exchange.errors import (
+    ExchangeError,
+    Finding,
+    Held,
+    LintRefused,
+    NotCovered,
+    NotFound,
+    NotPermitted,
+    positions,
+)
 from exchange.rules import sentence
 
 FAILED = 1
@@ -38,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(given)
     except CycloptsError as error:
-        _complain(f"{_usage(error)} (exchange {_chosen(given)}--help explains)")
+        _complain(f"{_usage(error)} ({_help(error)} explains)")
         return USAGE
     except ExchangeError as error:
         _complain("; ".join([_told(error), *getattr(error, "__notes__", ())]))
@@ -138,8 +147,12 @@ def _told(error: ExchangeError) -> str:
         return f"the record breaks {_broken(error.findings)}; docs/rules.md has every rule"
     if isinstance(error, Held):
         return f"nothing was done ({error.reason}): {ADVICE.get(error.reason, UNKNOWN)}"
-    if isinstance(error, NotFound) and str(error) == str(NotFound()):
-        return NOT_FOUND
+    if isinstance(error, NotCovered):
+        why = (f"{NOT_COVERED.get(reason, UNKNOWN)} ({reason})" for reason in error.reasons)
+        return f"nothing was sent: {'; '.join(why)}"
+    for kind, told in ((NotFound, NOT_FOUND), (NotPermitted, NOT_PERMITTED)):
+        if isinstance(error, kind) and str(error) == str(kind()):
+            return told
     return _one_line(error)
 
 
@@ -157,8 +170,9 @@ def _usage(error: CycloptsError) -> str:
     return re.sub(r'unable to convert ".*" into datetime', DAY, _one_line(error))
 
 
-def _chosen(arguments: list[str]) -> str:
-    return f"{arguments[0]} " if arguments and arguments[0] in _commands() else ""
+def _help(error: CycloptsError) -> str:
+    """Return the command line that explains the command as far as it was understood."""
+    return " ".join(("exchange", *(error.command_chain or ()), "--help"))
 
 
 def _one_line(error: Exception) -> str:

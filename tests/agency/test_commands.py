@@ -16,6 +16,7 @@ from aiohttp import web
 
 from exchange.agency.home import at
 from exchange.agency.tables import schema
+from exchange.days import day_of
 from exchange.errors import StorageFull
 from exchange.members import write_time
 from exchange.sqlite import SqliteDatabase
@@ -23,6 +24,7 @@ from exchange.statement import seconds
 from tests.agency.network import CONSENT_ID, LETTER, RECIPIENT, SENDER, Network, files_below
 
 ROOT = Path(__file__).parents[2]
+ERASURE = "1d3f7a2e-58c1-4d4f-8c57-3f6f0d2f9a10"
 CONSENT_FORM = {"role": "subject", "identified": "in-person"}
 
 
@@ -320,6 +322,69 @@ async def test_what_is_held_is_explained(today: Network, letter: Path) -> None:
     assert "key-not-pinned" in status.out
     assert "succeeded its identity" in status.out
     assert "exchange keys pin AGENCY" in status.out
+
+
+async def received_and_withdrawn(network: Network, letter: Path, *, taken: bool) -> Path:
+    """Let the recipient have a document whose consent then ends; return the recipient's home."""
+    await exchange(*sending(network, letter), "--category", "rent-arrears-letter")
+    home = network.offices[RECIPIENT].home
+    await exchange("fetch", "--home", home.root)
+    (folder,) = home.spool.iterdir()
+    if taken:
+        folder.rename(home.root.parent / folder.name)
+    (consent,) = network.double.consents.values()
+    network.double.end_consent(consent.id, network.withdrawal(consent))
+    network.double.ask_erasure(ERASURE, consent.id, RECIPIENT)
+    return home.root
+
+
+async def test_fetch_says_that_it_has_erased(today: Network, letter: Path) -> None:
+    home = await received_and_withdrawn(today, letter, taken=False)
+
+    first = await exchange("fetch", "--home", home)
+    again = await exchange("fetch", "--home", home)
+
+    assert (first.code, first.err) == (0, "")
+    assert first.out == "erased 1; consents were withdrawn, the copies here are gone\n"
+    assert again.out == ""
+
+
+async def test_what_people_must_erase_is_named_by_consent_day_and_folder(
+    today: Network, letter: Path
+) -> None:
+    home = await received_and_withdrawn(today, letter, taken=True)
+    (consent,) = today.double.consents.values()
+    (disclosure,) = today.double.kept
+
+    fetched = await exchange("fetch", "--home", home)
+    status = await exchange("status", "--home", home)
+
+    assert fetched.out == "to erase 1; exchange gateway status shows what your office does\n"
+    due = day_of(today.double.erasures[ERASURE].due)
+    assert f"erase until {due} what came under consent {consent.id}:\n" in status.out
+    assert f"    {disclosure} from {SENDER}, received {day_of(today.now)}, taken out" in status.out
+    assert f"    then run: exchange gateway erased {ERASURE}\n" in status.out
+
+
+async def test_what_is_set_aside_is_listed_with_its_last_day_and_who_has_to_know(
+    today: Network, letter: Path
+) -> None:
+    letter.write_bytes(b"no PDF")
+    await exchange(*sending(today, letter), "--category", "rent-arrears-letter")
+    home = today.offices[RECIPIENT].home
+    await exchange("fetch", "--home", home.root)
+
+    broken = await exchange("status", "--home", home.root)
+    (reason,) = home.quarantine.glob("*/reason.txt")
+    reason.write_text("onward\n")  # as a chain that does not hold is set aside
+    chain = await exchange("status", "--home", home.root)
+
+    until = day_of(today.now + timedelta(days=30))
+    assert (
+        f"in quarantine until {until} (malformed)\n    an administrator has to look" in broken.out
+    )
+    assert f"in quarantine until {until} (onward)\n" in chain.out
+    assert "tell your privacy officer" in chain.out
 
 
 async def test_a_document_is_recalled(today: Network, letter: Path) -> None:

@@ -65,7 +65,7 @@ async def test_a_withdrawal_erases_every_own_copy_before_it_is_confirmed(network
 
     network.double.replaced["confirm_erasure"] = confirmed
     async with network.gateway(RECIPIENT) as gateway:
-        assert await erase.erase(gateway) == []
+        assert (await erase.erase(gateway)).troubles == []
         consent = network.double.consents[CONSENT_ID].consent
         assert await gateway.records.subject(consent) is None
         (light,) = await gateway.state.read(arrivals.list_received)
@@ -89,10 +89,10 @@ async def test_what_the_back_office_took_it_must_confirm_itself(network: Network
     withdraw(network)
 
     async with network.gateway(RECIPIENT) as gateway:
-        assert await erase.erase(gateway) == []
+        assert (await erase.erase(gateway)).troubles == []
         assert network.double.erasures[ERASURE].state == "open"
         assert len(await gateway.state.read(state.list_erasures, Erasing.ASKED)) == 1
-        assert await erase.erase(gateway) == []  # asking again changes nothing
+        assert (await erase.erase(gateway)).troubles == []  # asking again changes nothing
         assert network.double.erasures[ERASURE].state == "open"
 
         await erase.confirm(gateway, ERASURE)
@@ -119,7 +119,7 @@ async def test_on_the_word_of_the_hub_alone_nothing_is_erased_before_people_look
 
     async with network.gateway(RECIPIENT) as gateway:
         for _ in range(2):
-            assert await erase.erase(gateway) == []
+            assert (await erase.erase(gateway)).troubles == []
             assert files_below(home.spool) == before != {}
             assert network.double.erasures[ERASURE].state == "open"
         assert len(await gateway.state.read(state.list_erasures, Erasing.ASKED)) == 1
@@ -152,7 +152,7 @@ async def test_a_code_of_another_consent_is_no_withdrawal(network: Network) -> N
     network.double.ask_erasure(ERASURE, CONSENT_ID, RECIPIENT)
 
     async with network.gateway(RECIPIENT) as gateway:
-        (trouble,) = await erase.erase(gateway)
+        (trouble,) = (await erase.erase(gateway)).troubles
 
     assert isinstance(trouble, StatementNotAcceptable)
     assert network.double.erasures[ERASURE].state == "open"
@@ -217,7 +217,7 @@ async def test_what_it_got_onward_an_office_looks_for_itself(network: Network) -
     before = files_below(network.offices[RECIPIENT].home.spool)
 
     async with network.gateway(RECIPIENT) as gateway:
-        assert await erase.erase(gateway) == []
+        assert (await erase.erase(gateway)).troubles == []
         assert network.double.erasures[ERASURE].state == "open"
         assert files_below(network.offices[RECIPIENT].home.spool) == before
         await erase.confirm(gateway, ERASURE)
@@ -240,7 +240,7 @@ async def test_a_lost_answer_is_sent_again_with_the_same_bytes(network: Network)
     del network.double.replaced["confirm_erasure"]
 
     async with network.gateway(RECIPIENT) as gateway:
-        assert await erase.erase(gateway) == []
+        assert (await erase.erase(gateway)).troubles == []
 
     assert waiting.statement is not None
     assert network.double.erasures[ERASURE].confirmation == waiting.statement.decode()
@@ -254,7 +254,7 @@ async def test_a_withdrawal_of_another_consent_erases_nothing(network: Network) 
     before = files_below(network.offices[RECIPIENT].home.spool)
 
     async with network.gateway(RECIPIENT) as gateway:
-        troubles = await erase.erase(gateway)
+        troubles = (await erase.erase(gateway)).troubles
 
     assert [type(trouble) for trouble in troubles] == [StatementNotAcceptable]
     assert files_below(network.offices[RECIPIENT].home.spool) == before
@@ -267,7 +267,7 @@ async def test_requests_to_others_and_answered_ones_are_left_alone(network: Netw
     network.double.erasures[ERASURE] = asked.model_copy(update={"to": SENDER})
 
     async with network.gateway(RECIPIENT) as gateway:
-        assert await erase.erase(gateway) == []
+        assert (await erase.erase(gateway)).troubles == []
 
     assert network.double.erasures[ERASURE].confirmation is None
 
@@ -345,7 +345,7 @@ async def test_a_withdrawal_signed_by_a_stranger_erases_nothing(network: Network
     before = files_below(network.offices[RECIPIENT].home.spool)
 
     async with network.gateway(RECIPIENT) as gateway:
-        troubles = await erase.erase(gateway)
+        troubles = (await erase.erase(gateway)).troubles
 
     assert [type(trouble) for trouble in troubles] == [Held]
     assert files_below(network.offices[RECIPIENT].home.spool) == before
@@ -368,7 +368,7 @@ async def test_what_was_disclosed_unlawfully_is_marked_where_it_stood(network: N
 
     with capture_logs() as lines:
         async with network.gateway(RECIPIENT) as gateway:
-            assert await erase.erase(gateway) == []
+            assert (await erase.erase(gateway)).troubles == []
 
     ((name, text),) = files_below(spool_).items()
     assert name.endswith(BESIDE)
@@ -389,7 +389,7 @@ async def test_it_is_marked_before_its_withdrawal_is_verified(network: Network) 
     network.double.end_consent(CONSENT_ID)  # the hub shows no withdrawal
 
     async with network.gateway(RECIPIENT) as gateway:
-        (trouble,) = await erase.erase(gateway)
+        (trouble,) = (await erase.erase(gateway)).troubles
 
     assert isinstance(trouble, StatementNotAcceptable)
     spool_ = files_below(network.offices[RECIPIENT].home.spool)
@@ -408,7 +408,7 @@ async def test_what_passes_it_on_is_marked_too_and_nothing_else(network: Network
     unlawful(network, consent="D" * 42 + "A", disclosures=(origin,), passed_on_by=SENDER)
 
     async with network.gateway(RECIPIENT) as gateway:
-        assert await erase.erase(gateway) == []
+        assert (await erase.erase(gateway)).troubles == []
 
     folders = list(network.offices[RECIPIENT].home.spool.iterdir())
     marked = [folder for folder in folders if (folder / spool.MARK).exists()]

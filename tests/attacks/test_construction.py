@@ -233,7 +233,7 @@ async def test_withdrawn_after_the_hand_over_everything_is_removed_and_confirmed
     await withdrawn(whole, given)
 
     async with whole.gateway(RECIPIENT) as gateway:
-        assert await erase.erase(gateway) == []
+        assert (await erase.erase(gateway)).troubles == []
 
     (erasure,) = (await whole.sim.call(SENDER, routes.ERASURES)).json["erasures"]
     assert erasure["state"] == "erased"

@@ -35,8 +35,13 @@ def test_an_agreement_is_proposed_signed_and_shown(network: Network, agreed: str
         shown = network.must("agreement", "show", agreed, home=home)
         assert shown.fact("title") == "Erhalt von Wohnraum"
         assert shown.fact("flow") == "women-b -> jobcentre-a  up to professional"
-        for label in ("authority", "retention", "limits", "hub", "vocabulary"):
+        for label in ("authority", "retention", "limits", "hub"):
             assert shown.fact(label)
+        assert shown.fact("purpose") == "housing-loss  support, usually recurring"
+        assert "            en: to avert the loss of the home" in shown.shown
+        assert "category    tenancy-termination  at least personal\n" in shown.shown
+        assert "            de-simple: Kündigung von der Wohnung\n" in shown.shown
+        assert '{"' not in shown.shown
         assert agreed in network.must("agreement", "show", home=home).shown
 
 

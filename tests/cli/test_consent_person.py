@@ -182,8 +182,10 @@ def test_from_an_invitation_to_a_consent_in_force(
     assert shown.fact("form").startswith("electronic")
     assert page.opens(done.fact("code"))
     assert FAMILY_NAME not in shown.shown + invited.shown + done.shown
-    again = network.must("consent", "complete", "electronic.toml", home=B)
+    again = network.must("consent", "complete", "electronic.toml", "--receipt", home=B)
     assert again.fact("digest") == done.fact("digest")
+    assert again.fact("receipt").startswith("was printed when it was recorded")
+    assert "code  " not in again.shown
 
 
 def test_a_new_invitation_replaces_the_one_before(

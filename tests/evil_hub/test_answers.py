@@ -70,7 +70,7 @@ async def test_h25_an_invented_request_to_erase_destroys_nothing(network: Networ
     network.double.ask_erasure(ERASURE, CONSENT_ID, RECIPIENT)
 
     async with network.gateway(RECIPIENT) as gateway:
-        troubles = await erase.erase(gateway)
+        troubles = (await erase.erase(gateway)).troubles
 
     assert [type(trouble) for trouble in troubles] == [StatementNotAcceptable]
     assert files_below(network.offices[RECIPIENT].home.spool) == before

@@ -70,7 +70,7 @@ def written(tmp_path: Path) -> Written:
 
     def write(wanted: Wanted = WANTED, *changes: tuple[str, str]) -> Path:
         file = tmp_path / "draft.toml"
-        text = consent_draft.template(wanted, file=file)
+        text = consent_draft.template(wanted, file=file).replace('file = ""', 'file = "form.pdf"')
         for old, new in changes:
             assert old in text
             text = text.replace(old, new)

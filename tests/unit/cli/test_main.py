@@ -11,11 +11,14 @@ import pytest
 from cyclopts import App
 
 from exchange.cli import main as cli
+from exchange.cli.advice import NOT_COVERED
+from exchange.consent.decision import Reason
 from exchange.errors import (
     ExchangeError,
     Finding,
     Held,
     LintRefused,
+    NotCovered,
     NotFound,
     NotPermitted,
     Unavailable,
@@ -61,7 +64,12 @@ async def test_help_loads_no_side() -> None:
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (NotPermitted(), "exchange: Not permitted.\n"),
+        (
+            NotPermitted(),
+            "exchange: the hub does not permit it, and never says why; "
+            "compare with: exchange consent show, exchange agreement show\n",
+        ),
+        (NotPermitted("the role does not"), "exchange: the role does not\n"),
         (Unavailable("the hub\nis away"), "exchange: the hub is away\n"),
         (ExchangeError("plain"), "exchange: plain\n"),
         (
@@ -126,16 +134,25 @@ def test_an_interrupt_ends_quietly(
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["--nonsense"], ["demo", "--nonsense"]])
-def test_a_misspelt_command_line_is_one_line_and_exit_code_2(
-    capsys: pytest.CaptureFixture[str], arguments: list[str]
+@pytest.mark.parametrize(
+    ("arguments", "explained"),
+    [
+        (["nonsense"], "exchange --help"),
+        (["--nonsense"], "exchange --help"),
+        (["demo", "--nonsense"], "exchange demo --help"),
+        (["consent", "nonsense"], "exchange consent --help"),
+        (["consent", "withdraw", "x", "--by", "me"], "exchange consent withdraw --help"),
+    ],
+)
+def test_a_misspelt_command_line_is_one_line_and_names_its_help(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], explained: str
 ) -> None:
     assert cli.main(arguments) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("exchange: ")
     assert err.count("\n") == 1
-    assert "--help" in err
+    assert err.endswith(f"({explained} explains)\n")
 
 
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -176,3 +193,18 @@ def test_a_day_that_is_none_is_told_how_one_is_written(
     line = capsys.readouterr().err
     assert "--received: a day is written YYYY-MM-DD, such as 2026-08-31" in line
     assert "31.3.2027" not in line
+
+
+def test_every_reason_of_a_decision_is_told_in_a_sentence_and_none_asks_the_person_again() -> None:
+    assert NOT_COVERED.keys() == set(Reason)
+    assert not any("ask" in told.split() for told in NOT_COVERED.values())
+
+
+def test_a_disclosure_that_is_not_covered_is_refused_with_every_reason(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, raising(NotCovered(("ended", "recipient")))) == 1
+    assert capsys.readouterr().err == (
+        "exchange: nothing was sent: the consent has ended; nothing more is sent under it (ended); "
+        "the consent does not name this recipient (recipient)\n"
+    )
