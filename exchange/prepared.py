@@ -45,7 +45,7 @@ class Driver(Protocol):
 
     @property
     def planned(self) -> Callable[[Any, tuple[str, ...]], Plan]:
-        """Compiles a statement, with the columns an INSERT names: one function per database."""
+        """Compiles a statement, with the columns an INSERT names: one function per dialect."""
         ...
 
 

@@ -4,6 +4,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from _pytest.terminal import TerminalReporter
@@ -57,6 +58,14 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[swift.Server
     """An S3 server of this test process; what asks for it is in the group `s3`, so it is one."""
     with swift.running(tmp_path_factory.mktemp("swift")) as server:
         yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def stored_in(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Settings of a hub that say where its records are: what uses this runs on each database."""
+    if request.param == "sqlite":
+        return {}
+    return {"database_url": request.getfixturevalue("postgres_url")}
 
 
 def allowed_skips() -> set[str]:

@@ -38,12 +38,12 @@ from exchange.hub.parts import Hub
 from exchange.hub.settings import HubSettings
 from exchange.hub.storage import agencies
 from exchange.hub.storage.agencies import Reach
+from exchange.hub.storage.engine import HubDatabase
 from exchange.keyring.ceremony import announce, new_document_key, new_identity
 from exchange.keyring.decryption import DocumentKey
 from exchange.keyring.directory import KeyStatement, read_key_statement
 from exchange.keyring.signing import IdentityKey
 from exchange.members import write_time
-from exchange.sqlite import SqliteDatabase
 from exchange.statement import Kind, seconds, sign, verify
 from exchange.vocabulary import Scope, Secrecy
 from exchange.wire import routes
@@ -159,7 +159,7 @@ class Simulator:
         self.scope: Scope
         self.hub: Hub
         self.front: Front
-        self.database: SqliteDatabase
+        self.database: HubDatabase
         self.http: aiohttp.ClientSession
         self.runner: Runner
 

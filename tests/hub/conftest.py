@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,18 +11,18 @@ from tests.simulator import GENEROUS, Simulator
 
 
 @pytest.fixture
-async def sim(tmp_path: Path) -> AsyncIterator[Simulator]:
+async def sim(tmp_path: Path, stored_in: dict[str, Any]) -> AsyncIterator[Simulator]:
     """Return a hub with two parties: one releases, the other receives."""
-    simulator = Simulator(tmp_path)
+    simulator = Simulator(tmp_path, **stored_in)
     async with simulator.running():
         await simulator.arrange()
         yield simulator
 
 
 @pytest.fixture
-async def several(tmp_path: Path) -> AsyncIterator[Several]:
+async def several(tmp_path: Path, stored_in: dict[str, Any]) -> AsyncIterator[Several]:
     """Return a hub with two recipients, and a collector of its own."""
-    simulator = Several(tmp_path, agency={**GENEROUS, "decisions": 10_000})
+    simulator = Several(tmp_path, agency={**GENEROUS, "decisions": 10_000}, **stored_in)
     async with simulator.running():
         await simulator.arrange()
         yield simulator

@@ -10,11 +10,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from queue import SimpleQueue
 from typing import Concatenate, ParamSpec, TypeVar
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from exchange.database import Unit, fail, tell
@@ -79,7 +80,7 @@ class PostgresDatabase:
             Misconfigured: the server does not answer, can forget what it acknowledged, or holds
                 another schema.
         """
-        self._engine = make_engine(url)
+        self._engine, self._reading = make_engine(url), make_engine(url, locks=False)
         self._failover: Failover = failover
         self._away = False
         try:
@@ -88,9 +89,10 @@ class PostgresDatabase:
         except SQLAlchemyError as error:
             told = str(getattr(error, "orig", "")).strip().partition("\n")[0]
             raise Misconfigured(f"the database cannot be reached: {told}") from None
-        self._writers = _Lane("write", self._connected, WRITE, pools.connections, pools)
-        self._urgent = _Lane("urgent", self._connected, WRITE, pools.urgent, None)
-        self._readers = _Lane("read", self._connected, READ, pools.readers, pools)
+        to_write, to_read = (partial(self._connected, one) for one in (self._engine, self._reading))
+        self._writers = _Lane("write", to_write, WRITE, pools.connections, pools)
+        self._urgent = _Lane("urgent", to_write, WRITE, pools.urgent, None)
+        self._readers = _Lane("read", to_read, READ, pools.readers, pools)
         self._lanes = (self._writers, self._urgent, self._readers)
         self._over = threading.Event()
         self._watch = _thread("watch", self._look_after)
@@ -130,17 +132,18 @@ class PostgresDatabase:
         self._over.set()
         await asyncio.to_thread(self._watch.join)
         self._engine.dispose()
+        self._reading.dispose()
 
     def _look_after(self) -> None:
         while not self._over.wait(WATCH_S):
             for lane in self._lanes:
                 lane.look_after(time.monotonic())
 
-    def _connected(self) -> Connection:
+    def _connected(self, engine: Engine) -> Connection:
         """Return a fresh connection, and log when the database goes and when it comes back."""
         log = structlog.get_logger("exchange.hub.database")
         try:
-            connection = connect(self._engine, failover=self._failover)
+            connection = connect(engine, failover=self._failover)
         except (SQLAlchemyError, Misconfigured) as error:
             if not self._away:
                 self._away = True

@@ -18,12 +18,12 @@ import psycopg
 import structlog
 from psycopg import pq
 from sqlalchemy import Connection, Engine, create_engine, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from exchange.database import DRIVER, Unit
 from exchange.errors import Misconfigured, OutcomeUnknown, Unavailable, positions
-from exchange.hub.storage.postgres_statements import DONE, PostgresDriver
+from exchange.hub.storage.postgres_statements import DONE, PostgresDriver, Unlocked
 
 Failover = Literal["manual", "automatic"]
 
@@ -105,8 +105,12 @@ def check_server(found: Found, *, failover: Failover) -> None:
             raise Misconfigured(f"the database cannot be used: {why}")
 
 
-def make_engine(url: str) -> Engine:
+def make_engine(url: str, *, locks: bool = True) -> Engine:
     """Return the library's side of a server; it keeps no connections.
+
+    Args:
+        url: `postgresql+psycopg://...`.
+        locks: False for connections that only read.
 
     Raises:
         Misconfigured: not a URL of PostgreSQL with psycopg.
@@ -118,17 +122,17 @@ def make_engine(url: str) -> Engine:
     if parsed.drivername != SCHEME:
         raise Misconfigured(f"database_url must begin with {SCHEME}://")
     given = {name: value for name, value in _LIVENESS.items() if name not in parsed.query}
-    try:
-        return create_engine(
-            parsed,
-            connect_args=given,
-            hide_parameters=True,
-            isolation_level="AUTOCOMMIT",  # BEGIN and COMMIT are ours
-            poolclass=NullPool,
-            use_native_hstore=False,
-        )
-    except NoSuchModuleError:
-        raise Misconfigured("PostgreSQL needs the extra `postgres`") from None
+    engine = create_engine(
+        parsed,
+        connect_args=given,
+        hide_parameters=True,
+        isolation_level="AUTOCOMMIT",  # BEGIN and COMMIT are ours
+        poolclass=NullPool,
+        use_native_hstore=False,
+    )
+    if not locks:
+        engine.dialect.statement_compiler = Unlocked
+    return engine
 
 
 def connect(engine: Engine, *, failover: Failover) -> Connection:
@@ -149,7 +153,8 @@ def connect(engine: Engine, *, failover: Failover) -> Connection:
     except BaseException:
         connection.close()
         raise
-    return connection.execution_options(**{DRIVER: PostgresDriver(driver.pgconn)})
+    locks = engine.dialect.statement_compiler is not Unlocked
+    return connection.execution_options(**{DRIVER: PostgresDriver(driver.pgconn, locks=locks)})
 
 
 class Session:

@@ -8,15 +8,15 @@ Values travel in binary where that is their text anyway (text, bytes), rows alwa
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from hashlib import sha256
 from typing import Any, Final
 
 import psycopg
 from psycopg import pq
 from sqlalchemy import Boolean, Integer, LargeBinary, String
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.dialects.postgresql.psycopg import PGCompiler_psycopg, PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
 from exchange.database import Moment, written
@@ -27,19 +27,30 @@ _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """From which PostgreSQL counts microseconds."""
 
 
+class Unlocked(PGCompiler_psycopg):
+    """Leaves FOR UPDATE out, as SQLite's does: a snapshot that cannot write cannot lock either.
+
+    So the function that decides under a lock also answers beforehand, where nothing rests on it.
+    """
+
+    def for_update_clause(self, select: Any, **kw: Any) -> str:
+        """Return nothing."""
+        return ""
+
+
 class PostgresDriver:
     """One connection to the server, and which statements it knows already; of one thread."""
 
-    __slots__ = ("known", "pgconn")
+    __slots__ = ("known", "pgconn", "planned")
 
-    def __init__(self, pgconn: pq.abc.PGconn) -> None:
+    planned: Callable[[Any, tuple[str, ...]], Plan]
+    """See `exchange.prepared.Driver`."""
+
+    def __init__(self, pgconn: pq.abc.PGconn, *, locks: bool) -> None:
+        """Take a connection; `locks` is False of one that only reads."""
         self.pgconn = pgconn
         self.known: set[bytes] = set()
-
-    @property
-    def planned(self) -> Callable[[Any, tuple[str, ...]], Plan]:
-        """See `exchange.prepared.Driver`."""
-        return _planned
+        self.planned = _planned if locks else _planned_unlocked
 
     def run(self, command: bytes) -> pq.abc.PGresult:
         """Run a command without parameters, such as BEGIN; the caller looks at its status."""
@@ -128,7 +139,14 @@ def refusal(result: pq.abc.PGresult) -> psycopg.Error:
 
 
 def _planned(statement: Any, names: tuple[str, ...]) -> Plan:
-    text = compiled(statement, _dialect(), names)
+    return _plan(compiled(statement, _dialect(locks=True), names), statement)
+
+
+def _planned_unlocked(statement: Any, names: tuple[str, ...]) -> Plan:
+    return _plan(compiled(statement, _dialect(locks=False), names), statement)
+
+
+def _plan(text: SQLCompiler, statement: Any) -> _Plan:
     parameters = []
     for name in text.positiontup or ():
         bind = text.binds[name]
@@ -141,9 +159,11 @@ def _planned(statement: Any, names: tuple[str, ...]) -> Plan:
     return _Plan(text.string, parameters, row_of(returned(statement)))
 
 
-@cache
-def _dialect() -> PGDialect_psycopg:
-    return PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+def _dialect(*, locks: bool) -> PGDialect_psycopg:
+    dialect: PGDialect_psycopg = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+    if not locks:
+        dialect.statement_compiler = Unlocked
+    return dialect
 
 
 def _writing(kind: TypeEngine[Any]) -> tuple[Convert, int]:
