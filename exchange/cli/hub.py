@@ -13,6 +13,7 @@ from cyclopts import App, Parameter
 from exchange import canonical
 from exchange.cli.hub_home import SETTINGS_FILE, Home, settings_in
 from exchange.cli.hub_migrate import migrate
+from exchange.cli.hub_move import move_blobs
 from exchange.cli.hub_serve import serve
 from exchange.errors import ExchangeError, Malformed, Misconfigured
 from exchange.keyid import IdentityCard, identity_card
@@ -29,7 +30,7 @@ def hub_app() -> App:
         "Begin with `exchange hub init`, then `exchange hub serve`. Admit each agency with the "
         "card its gateway prints. Every setting can also come from a variable EXCHANGE_HUB_...",
     )
-    for command in (init, serve, migrate, admit, suspend, status):
+    for command in (init, serve, migrate, move_blobs, admit, suspend, status):
         app.command(command)
     return app
 

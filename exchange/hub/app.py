@@ -30,9 +30,11 @@ from exchange.hub.http.limits import Limits
 from exchange.hub.http.tokens import KEY_SIZE, AccessTokens
 from exchange.hub.line import Line
 from exchange.hub.mirror import take_over
+from exchange.hub.move_blobs import described
 from exchange.hub.news import News
 from exchange.hub.open_blobs import open_blobs
 from exchange.hub.open_database import open_database
+from exchange.hub.open_vault import VAULT, VAULT_KEY, open_vault
 from exchange.hub.pages.shell import make_shell
 from exchange.hub.pages.site import add_pages
 from exchange.hub.parts import Clock, Hub, Rules
@@ -40,14 +42,10 @@ from exchange.hub.records import Records
 from exchange.hub.settings import HubSettings
 from exchange.hub.storage.agencies import Reach
 from exchange.hub.storage.engine import HubDatabase
-from exchange.hub.storage.vault import SqliteVault, make_vault_key, read_vault_key
+from exchange.hub.storage.vault import make_vault_key
 from exchange.hub.streams import Streams
 from exchange.keyid import identity_card
 
-VAULT = "vault"
-"""Directory of the vault: a database, a key and backups of their own."""
-VAULT_FILE = "vault.sqlite"
-VAULT_KEY = "vault.key"
 TOKEN_KEY = "token.key"  # noqa: S105 - the name of a file
 BLOBS = "payloads"
 """Directory of the payloads, unless the settings name another place; never backed up."""
@@ -113,8 +111,7 @@ async def opened(
     async with AsyncExitStack() as stack:
         database = open_database(settings, on_failure=on_failure)
         stack.push_async_callback(database.close)
-        key = read_vault_key(home / VAULT / VAULT_KEY)
-        vault = SqliteVault(home / VAULT / VAULT_FILE, key, clock=clock)
+        vault = await open_vault(settings, database, clock=clock)
         stack.push_async_callback(vault.close)
         line = Line()
         hub = Hub(
@@ -241,6 +238,9 @@ async def command(hub: Hub, asked: Mapping[str, Any]) -> canonical.Json:
             return {"agency": identity.agency, "kid": identity.kid}
         case {"do": "suspend", "agency": str(agency)}:
             return {"first": await suspend(hub, agency)}
+        case {"do": "blobs", "names": list(names)}:
+            rows = await described(hub, names)
+            return {name: [row.size, row.sha256] for name, row in rows.items()}
         case {"do": "status"}:
             return {"pid": os.getpid()}
         case _:

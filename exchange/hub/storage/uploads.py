@@ -1,8 +1,9 @@
 """Resumable uploads: pieces of a sealed document that was announced; each is a blob and a row."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, union_all
+from sqlalchemy import Connection, bindparam, delete, func, insert, null, select, union_all
 
 from exchange.errors import Conflict
 from exchange.hub.storage.tables import disclosures, upload_pieces
@@ -29,6 +30,15 @@ class Piece:
     start: int
     size: int
     blob: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """What a row says of the bytes in a blob."""
+
+    size: int
+    sha256: str | None
+    """Hex; None of a piece: what it is part of is checked when the upload is complete."""
 
 
 _OFFSET = (
@@ -130,3 +140,17 @@ def named(conn: Connection, blobs: tuple[str, ...]) -> frozenset[str]:
     payloads = select(disclosures.c.blob).where(disclosures.c.blob.in_(blobs))
     uploads = select(upload_pieces.c.blob).where(upload_pieces.c.blob.in_(blobs))
     return frozenset(conn.execute(union_all(payloads, uploads)).scalars())
+
+
+def described(conn: Connection, blobs: Sequence[str]) -> dict[str, Described]:
+    """Return what rows say of those of `blobs` that they name."""
+    payloads = select(
+        disclosures.c.blob, disclosures.c.payload_size.label("size"), disclosures.c.payload_sha256
+    ).where(disclosures.c.blob.in_(blobs))
+    uploads = select(upload_pieces.c.blob, upload_pieces.c.size, null()).where(
+        upload_pieces.c.blob.in_(blobs)
+    )
+    return {
+        row.blob: Described(size=row.size, sha256=row.payload_sha256)
+        for row in conn.execute(union_all(payloads, uploads))
+    }
