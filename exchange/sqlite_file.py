@@ -44,10 +44,14 @@ READERS = 4
 """Threads that read, each with a connection of its own."""
 
 
-def lock_file(path: Path) -> int:
+def lock_file(path: Path, *, shared: bool = False) -> int:
     """Take the lock of the database at `path` for this process, and return its descriptor.
 
     Held until the descriptor is closed or the process ends, however it ends.
+
+    Args:
+        path: of the database.
+        shared: whether others that share may have it at the same time.
 
     Raises:
         Misconfigured: another process has it.
@@ -55,7 +59,7 @@ def lock_file(path: Path) -> int:
     name = path.with_name(path.name + ".lock")
     fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError:
         os.close(fd)
         raise Misconfigured(f"another process uses {path}") from None

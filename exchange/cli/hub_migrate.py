@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from exchange.cli.hub_home import Home, settings_in
+from exchange.errors import Misconfigured
 
 if TYPE_CHECKING:
     from exchange.hub.settings import HubSettings
@@ -27,18 +28,30 @@ def migrate(
     With SQLite stop the hub first. With PostgreSQL hubs of the release before may go on meanwhile;
     an empty database gets its tables.
     """
-    from exchange.hub.change_schema import change_schema, find_schema
+    from exchange.hub.change_schema import find_schema, find_vault, make_vault
     from exchange.hub.storage.schema import HEAD, require
 
     settings = settings_in(home)
     os.umask(0o077)
     found = find_schema(settings)
+    vault = find_vault(settings)
     print(f"schema of the database: {found or 'none, it is empty'}; of this program: {HEAD}")
-    if found == HEAD:
+    if found == HEAD and vault:
         print("nothing to do")
         return
     if check or (found is not None and found > HEAD):
         require(found)
+        raise Misconfigured("the vault is empty: make its table with exchange hub migrate")
+    if found != HEAD:
+        _change(settings, found, copy=copy)
+    if not vault:
+        make_vault(settings)
+        print("the table of the vault: made")
+
+
+def _change(settings: "HubSettings", found: str | None, *, copy: bool) -> None:
+    from exchange.hub.change_schema import change_schema
+
     kept = None if found is None or not copy else _copy_of(settings, found)
     change_schema(settings, lambda reached, words: print(f"{reached}: {words}"), copy=kept)
     print("done")

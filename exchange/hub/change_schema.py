@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from exchange.errors import Misconfigured
@@ -21,7 +22,7 @@ def find_schema(settings: HubSettings) -> str | None:
     """
     if settings.database_url is None:
         return migrate.find_in_file(settings.home / FILE)
-    with _server(settings) as engine:
+    with _server(settings.database_url) as engine:
         return migrate.find_on_server(engine)
 
 
@@ -39,22 +40,43 @@ def change_schema(settings: HubSettings, told: Told, *, copy: Path | None = None
     if settings.database_url is None:
         migrate.migrate_file(settings.home / FILE, told, copy=copy)
         return
-    with _server(settings) as engine:
+    with _server(settings.database_url) as engine:
         migrate.migrate_server(engine, told)
 
 
+def find_vault(settings: HubSettings) -> bool:
+    """Tell whether the vault has its table; a vault in a file makes it when it is opened.
+
+    Raises:
+        Misconfigured: the server cannot be reached, or the database is not a vault we know.
+    """
+    if settings.vault.url is None:
+        return True
+    with _server(settings.vault.url) as engine:
+        return migrate.find_vault(engine)
+
+
+def make_vault(settings: HubSettings) -> None:
+    """Make the table of a vault on PostgreSQL in an empty database.
+
+    Raises:
+        Misconfigured: the server cannot be reached, or something else is in the database.
+    """
+    if settings.vault.url is not None:
+        with _server(settings.vault.url) as engine:
+            migrate.make_vault(engine)
+
+
 @contextmanager
-def _server(settings: HubSettings) -> Iterator[Engine]:
+def _server(url: SecretStr) -> Iterator[Engine]:
     try:
         # Here and not above: the driver is installed with the extra only.
         from exchange.hub.storage.postgres_session import make_engine  # noqa: PLC0415
     except ImportError:
         raise Misconfigured(
-            "database_url needs the extra postgres: pip install 'consent-exchange[postgres]'"
+            "PostgreSQL needs the extra postgres: pip install 'consent-exchange[postgres]'"
         ) from None
-    if settings.database_url is None:
-        raise AssertionError("only where there is a server")
-    engine = make_engine(settings.database_url.get_secret_value())
+    engine = make_engine(url.get_secret_value())
     try:
         yield engine.execution_options(isolation_level="READ COMMITTED")
     finally:

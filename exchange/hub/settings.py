@@ -252,6 +252,13 @@ class Postgres(Section):
     """Who promotes a standby; `automatic` is refused without `synchronous_standby_names`."""
 
 
+class Vault(Section):
+    """The vault: the keys of the log, in a database that is never the one of the records."""
+
+    url: SecretStr | None = None
+    """`postgresql+psycopg://USER:PASSWORD@HOST/NAME`, a cluster of its own; none: in `home`."""
+
+
 class HubSettings(Configuration):
     """Settings of `exchange hub`, from TOML and from variables `EXCHANGE_HUB_…`."""
 
@@ -286,6 +293,7 @@ class HubSettings(Configuration):
     disk: Disk = Disk()
     s3: S3 = S3()
     writer: Writer = Writer()
+    vault: Vault = Vault()
     postgres: Postgres = Postgres()
 
     @model_validator(mode="after")

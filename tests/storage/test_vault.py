@@ -1,31 +1,94 @@
-"""exchange.hub.storage.vault: sealed, seen once, drawn in advance, and really forgotten."""
+"""exchange.hub.storage.vault: sealed, seen once, drawn in advance, and really forgotten.
+
+What every vault promises runs on both places for its rows.
+"""
 
 import asyncio
 import os
 import secrets
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
 
-from exchange.errors import Conflict, Misconfigured, Unavailable
+from exchange.errors import Conflict, Misconfigured, OutcomeUnknown, Unavailable
+from exchange.hub.storage import migrate, vault_server
 from exchange.hub.storage import vault as vault_module
-from exchange.hub.storage.vault import SqliteVault, make_vault_key, read_vault_key
+from exchange.hub.storage.log import Chain
+from exchange.hub.storage.postgres import Pools, PostgresDatabase
+from exchange.hub.storage.vault import Rows, SealedVault, make_vault_key, read_vault_key
+from exchange.hub.storage.vault_file import FileRows
+from exchange.hub.storage.vault_server import ServerRows
+from tests.postgres import Server
 
 NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
 VAULT_KEY = bytes(range(32))
+POOLS = Pools(connections=1, urgent=1, readers=1)
 
 
-def clock() -> datetime:
-    return NOW
+class Clock:
+    """A clock that stands."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def in_file(directory: Path, key: bytes = VAULT_KEY, **shared: bool) -> SealedVault:
+    """Open a vault in a file of `directory`, or make it."""
+    rows = FileRows(directory / "vault.sqlite", **shared)
+    return SealedVault(rows, key, clock=lambda: NOW)
 
 
 @pytest.fixture
-async def vault(tmp_path: Path) -> AsyncIterator[SqliteVault]:
-    opened = SqliteVault(tmp_path / "vault.sqlite", VAULT_KEY, clock=clock)
+def empty_url(postgres_server: Server) -> Iterator[str]:
+    with postgres_server.database() as url:
+        yield url
+
+
+@pytest.fixture
+def url(empty_url: str) -> str:
+    """URL of a vault without a key in it."""
+    engine = create_engine(empty_url, poolclass=NullPool)
+    with engine.begin() as conn:
+        vault_server.make(conn)
+    return empty_url
+
+
+@pytest.fixture(params=["file", "server"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Rows]:
+    """Where rows lie; each call opens the same place."""
+    if request.param == "file":
+        return lambda: FileRows(tmp_path / "vault.sqlite", shared=True)
+    url: str = request.getfixturevalue("url")
+    return lambda: ServerRows(PostgresDatabase(url, vault_server.check, pools=POOLS))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def either(place: Callable[[], Rows], clock: Clock) -> AsyncIterator[SealedVault]:
+    """A vault, whichever it is."""
+    opened = SealedVault(place(), VAULT_KEY, clock=clock)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def vault(tmp_path: Path) -> AsyncIterator[SealedVault]:
+    """A vault in a file."""
+    opened = in_file(tmp_path)
     yield opened
     await opened.close()
 
@@ -38,40 +101,40 @@ def found_in(directory: Path, octets: bytes) -> list[str]:
     return [path.name for path in directory.iterdir() if octets in path.read_bytes()]
 
 
-async def test_a_key_comes_back_under_its_chain(vault: SqliteVault) -> None:
+async def test_a_key_comes_back_under_its_chain(either: SealedVault) -> None:
     chain, key = chain_id(), secrets.token_bytes(32)
-    assert (await vault.add(chain, key)).key == key
-    assert (await vault.chain(chain)).key == key
-    assert (await vault.add(chain, key)).key == key  # a retry
-    assert not (await vault.chain(chain)).single
+    assert (await either.add(chain, key)).key == key
+    assert (await either.chain(chain)).key == key
+    assert (await either.add(chain, key)).key == key  # a retry
+    assert not (await either.chain(chain)).single
 
 
-async def test_a_key_that_was_seen_before_is_refused(vault: SqliteVault) -> None:
+async def test_a_key_that_was_seen_before_is_refused(either: SealedVault) -> None:
     chain, key = chain_id(), secrets.token_bytes(32)
-    await vault.add(chain, key)
+    await either.add(chain, key)
     with pytest.raises(Conflict):
-        await vault.add(chain_id(), key)
+        await either.add(chain_id(), key)
     with pytest.raises(Conflict):
-        await vault.add(chain, secrets.token_bytes(32))
-    assert (await vault.chain(chain)).key == key
+        await either.add(chain, secrets.token_bytes(32))
+    assert (await either.chain(chain)).key == key
 
 
-async def test_a_drawn_key_is_the_same_the_next_time(vault: SqliteVault) -> None:
+async def test_a_drawn_key_is_the_same_the_next_time(either: SealedVault) -> None:
     chain = chain_id()
-    first = await vault.draw(chain)
+    first = await either.draw(chain)
     assert first.key is not None
     assert len(first.key) == 32
-    assert await vault.draw(chain) == first
+    assert await either.draw(chain) == first
 
 
-async def test_an_unknown_chain_is_unavailable(vault: SqliteVault) -> None:
-    known = await vault.draw(chain_id())
+async def test_an_unknown_chain_is_unavailable(either: SealedVault) -> None:
+    known = await either.draw(chain_id())
     with pytest.raises(Unavailable):
-        await vault.chain(chain_id())
-    assert await vault.chains([known.uuid, chain_id()]) == {known.uuid: known}
+        await either.chain(chain_id())
+    assert await either.chains([known.uuid, chain_id()]) == {known.uuid: known}
 
 
-async def test_no_key_stands_in_the_file_in_clear(vault: SqliteVault, tmp_path: Path) -> None:
+async def test_no_key_stands_in_the_file_in_clear(vault: SealedVault, tmp_path: Path) -> None:
     for _ in range(20):
         key = secrets.token_bytes(32)
         await vault.add(chain_id(), key)
@@ -81,14 +144,14 @@ async def test_no_key_stands_in_the_file_in_clear(vault: SqliteVault, tmp_path: 
     assert found_in(tmp_path, single.key) == []
 
 
-async def test_the_key_of_a_chain_is_not_in_its_repr(vault: SqliteVault) -> None:
-    chain = await vault.draw(chain_id())
+async def test_the_key_of_a_chain_is_not_in_its_repr(either: SealedVault) -> None:
+    chain = await either.draw(chain_id())
     assert chain.key is not None
     assert repr(chain.key) not in repr(chain)
 
 
 async def test_forgotten_keys_are_in_no_file_even_sealed(
-    vault: SqliteVault, tmp_path: Path
+    vault: SealedVault, tmp_path: Path
 ) -> None:
     chains = [await vault.draw(chain_id()) for _ in range(40)]
     other = sqlite3.connect(tmp_path / "vault.sqlite")
@@ -105,7 +168,7 @@ async def test_forgotten_keys_are_in_no_file_even_sealed(
 
 
 async def test_a_reader_in_the_way_delays_forgetting_instead_of_faking_it(
-    vault: SqliteVault, tmp_path: Path
+    vault: SealedVault, tmp_path: Path
 ) -> None:
     chain = await vault.draw(chain_id())
     other = sqlite3.connect(tmp_path / "vault.sqlite", isolation_level=None)
@@ -120,7 +183,7 @@ async def test_a_reader_in_the_way_delays_forgetting_instead_of_faking_it(
 
 
 async def test_single_keys_are_fresh_and_made_in_advance(
-    vault: SqliteVault, tmp_path: Path
+    vault: SealedVault, tmp_path: Path
 ) -> None:
     first = await vault.single()
     changes = _writes(tmp_path)
@@ -131,47 +194,97 @@ async def test_single_keys_are_fresh_and_made_in_advance(
 
 
 async def test_the_pool_is_refilled_before_it_is_empty(
-    vault: SqliteVault, monkeypatch: pytest.MonkeyPatch
+    either: SealedVault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(vault_module, "POOL", 8)
     seen = set()
     for _ in range(40):
-        seen.add((await vault.single()).key)
+        seen.add((await either.single()).key)
         await asyncio.sleep(0.001)
     assert len(seen) == 40
 
 
-async def test_keys_of_a_pool_from_an_earlier_run_are_never_used_again(tmp_path: Path) -> None:
+async def test_keys_of_a_pool_from_an_earlier_run_are_never_used_again(
+    place: Callable[[], Rows], clock: Clock
+) -> None:
     used = set()
     for _ in range(3):
-        vault = SqliteVault(tmp_path / "vault.sqlite", VAULT_KEY, clock=clock)
+        vault = SealedVault(place(), VAULT_KEY, clock=clock)
         used.add((await vault.single()).uuid)
         await vault.close()
     assert len(used) == 3
 
 
-async def test_orphans_are_old_and_not_waiting_in_the_pool(tmp_path: Path) -> None:
-    vault = SqliteVault(tmp_path / "vault.sqlite", VAULT_KEY, clock=clock)
-    chain = await vault.draw(chain_id())
-    single = await vault.single()
+async def test_keys_that_waited_too_long_are_not_used_since_another_process_may_sweep_them(
+    either: SealedVault, place: Callable[[], Rows], clock: Clock
+) -> None:
+    await either.single()
+    clock.now += timedelta(hours=25)
+    other = SealedVault(place(), VAULT_KEY, clock=clock)
+    found = await other.orphans(before=clock.now - timedelta(hours=24), limit=1000)
+    assert len(found) == vault_module.POOL
+    await other.forget(found)
+    await other.close()
+    assert (await either.single()).uuid not in found
+
+
+async def test_orphans_are_old_in_their_order_and_not_waiting_in_the_pool(
+    either: SealedVault,
+) -> None:
+    chain = await either.draw(chain_id())
+    single = await either.single()
     later = NOW + timedelta(seconds=1)
-    assert await vault.orphans(before=NOW, limit=1000) == ()
-    assert set(await vault.orphans(before=later, limit=1000)) == {chain.uuid, single.uuid}
-    await vault.close()
+    assert await either.orphans(before=NOW, limit=1000) == ()
+    found = await either.orphans(before=later, limit=1000)
+    assert found == tuple(sorted((chain.uuid, single.uuid)))
+    assert await either.orphans(before=later, limit=1000, after=found[0]) == found[1:]
 
 
-async def test_another_vault_key_does_not_open_the_vault(tmp_path: Path) -> None:
-    vault = SqliteVault(tmp_path / "vault.sqlite", VAULT_KEY, clock=clock)
-    await vault.draw(chain_id())
-    await vault.close()
+async def test_what_one_process_keeps_another_finds_at_once(
+    either: SealedVault, place: Callable[[], Rows], clock: Clock
+) -> None:
+    other = SealedVault(place(), VAULT_KEY, clock=clock)
+    chains = [chain_id() for _ in range(20)]
+    made = await asyncio.gather(
+        *((either, other)[number % 2].draw(chain) for number, chain in enumerate(chains))
+    )
+    for vault in (either, other):
+        assert await vault.chains(chains) == {chain.uuid: chain for chain in made}
+    assert await other.forget([chains[0]])
+    with pytest.raises(Unavailable):
+        await either.chain(chains[0])
+    await other.close()
+
+
+async def test_of_two_processes_that_bring_a_chain_one_wins(
+    either: SealedVault, place: Callable[[], Rows], clock: Clock
+) -> None:
+    other = SealedVault(place(), VAULT_KEY, clock=clock)
+    chain = chain_id()
+    brought = await asyncio.gather(
+        *(vault.add(chain, secrets.token_bytes(32)) for vault in (either, other)),
+        return_exceptions=True,
+    )
+    assert sorted(type(one).__name__ for one in brought) == ["Chain", "Conflict"]
+    (kept,) = (one for one in brought if isinstance(one, Chain))
+    assert await either.chain(chain) == kept
+    await other.close()
+
+
+async def test_another_vault_key_does_not_open_the_vault(
+    either: SealedVault, place: Callable[[], Rows], clock: Clock
+) -> None:
+    await either.check_key()
+    await either.draw(chain_id())
+    await either.check_key()
+    other = SealedVault(place(), bytes(32), clock=clock)
     with pytest.raises(Misconfigured, match="vault key"):
-        SqliteVault(tmp_path / "vault.sqlite", bytes(32), clock=clock)
-    again = SqliteVault(tmp_path / "vault.sqlite", VAULT_KEY, clock=clock)
-    await again.close()
+        await other.check_key()
+    await other.close()
 
 
 async def test_a_row_moved_to_another_chain_does_not_open(
-    vault: SqliteVault, tmp_path: Path
+    vault: SealedVault, tmp_path: Path
 ) -> None:
     one, other = await vault.draw(chain_id()), await vault.draw(chain_id())
     connection = sqlite3.connect(tmp_path / "vault.sqlite")
@@ -187,22 +300,90 @@ async def test_a_row_moved_to_another_chain_does_not_open(
     assert await vault.chains([other.uuid]) == {}
 
 
-async def test_a_second_process_and_another_schema_are_refused(
-    vault: SqliteVault, tmp_path: Path
-) -> None:
-    with pytest.raises(Misconfigured):
-        SqliteVault(tmp_path / "vault.sqlite", VAULT_KEY, clock=clock)
-    other = sqlite3.connect(tmp_path / "other.sqlite")
+async def test_another_process_is_refused_unless_both_share(tmp_path: Path) -> None:
+    vault = in_file(tmp_path)
+    for shared in (False, True):
+        with pytest.raises(Misconfigured, match="another process"):
+            in_file(tmp_path, shared=shared)
+    await vault.close()
+    sharing = in_file(tmp_path, shared=True)
+    with pytest.raises(Misconfigured, match="another process"):
+        in_file(tmp_path)
+    await in_file(tmp_path, shared=True).close()
+    await sharing.close()
+
+
+def test_another_schema_is_refused(tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "vault.sqlite")
     other.execute("PRAGMA user_version=9")
     other.close()
     with pytest.raises(Misconfigured, match="schema 9"):
-        SqliteVault(tmp_path / "other.sqlite", VAULT_KEY, clock=clock)
+        FileRows(tmp_path / "vault.sqlite")
+
+
+def test_a_server_that_holds_no_vault_is_refused_and_left_as_it_is(empty_url: str) -> None:
+    engine = create_engine(empty_url, poolclass=NullPool)
+
+    def opened() -> None:
+        PostgresDatabase(empty_url, vault_server.check, pools=POOLS)
+
+    with pytest.raises(Misconfigured, match="is empty: make its table with exchange hub migrate"):
+        opened()
+    migrate.make_vault(engine)
+    migrate.make_vault(engine)
+    assert migrate.find_vault(engine)
+    with engine.begin() as conn:
+        conn.execute(vault_server.versions.update().values(version=9))
+    for refused in (opened, lambda: migrate.make_vault(engine), lambda: migrate.find_vault(engine)):
+        with pytest.raises(Misconfigured, match="schema 9"):
+            refused()
+    with engine.begin() as conn:
+        conn.exec_driver_sql("DROP TABLE vault_version")
+    with pytest.raises(Misconfigured, match="is not a vault"):
+        opened()
+
+
+async def test_a_server_that_is_away_fails_closed_and_defers_what_may_not_wait(url: str) -> None:
+    database = PostgresDatabase(url, vault_server.check, pools=POOLS)
+    vault = SealedVault(ServerRows(database), VAULT_KEY, clock=lambda: NOW)
+    chain = await vault.draw(chain_id())
+    await vault.close()
+    for asked in (
+        vault.chain(chain.uuid),
+        vault.add(chain_id(), secrets.token_bytes(32)),
+        vault.single(),
+        vault.orphans(before=NOW, limit=1),
+        vault.forget([chain.uuid]),
+    ):
+        with pytest.raises(Unavailable):
+            await asked
+    assert await vault.chains([chain.uuid]) == {}
+
+
+async def test_whether_a_key_was_kept_is_settled_by_bringing_it_again(url: str) -> None:
+    class Uncertain(PostgresDatabase):
+        """Commits, and says that it does not know."""
+
+        async def write(self, *given: Any, **named: Any) -> Any:
+            await super().write(*given, **named)
+            raise OutcomeUnknown
+
+    chain, key = chain_id(), secrets.token_bytes(32)
+    uncertain = Uncertain(url, vault_server.check, pools=POOLS)
+    vault = SealedVault(ServerRows(uncertain), VAULT_KEY, clock=lambda: NOW)
+    with pytest.raises(Unavailable):
+        await vault.add(chain, key)
+    await vault.close()
+    again = ServerRows(PostgresDatabase(url, vault_server.check, pools=POOLS))
+    settled = SealedVault(again, VAULT_KEY, clock=lambda: NOW)
+    assert (await settled.add(chain, key)).key == key
+    await settled.close()
 
 
 async def test_a_vault_that_is_away_fails_closed_and_defers_what_may_not_wait(
     tmp_path: Path,
 ) -> None:
-    vault = SqliteVault(tmp_path / "vault.sqlite", VAULT_KEY, clock=clock)
+    vault = in_file(tmp_path)
     chain = await vault.draw(chain_id())
     await vault.close()
     with pytest.raises(Unavailable):

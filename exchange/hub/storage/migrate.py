@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from exchange.durable import partial_name, sync_directory
 from exchange.errors import Misconfigured
-from exchange.hub.storage import schema
+from exchange.hub.storage import schema, vault_server
 from exchange.sqlite_file import changer_engine, erase_from_wal, lock_file, reader_engine
 
 Told = Callable[[str, str], None]
@@ -124,6 +124,33 @@ def migrate_server(engine: Engine, told: Told) -> None:
         lock(conn)
         conn.exec_driver_sql(f"SET LOCAL lock_timeout = '{PATIENCE}'")
         upgrade(conn, told)
+
+
+def find_vault(engine: Engine) -> bool:
+    """Tell whether a database on PostgreSQL is a vault of this program; False if it is empty.
+
+    Raises:
+        Misconfigured: it cannot be reached, or is something else.
+    """
+    with _changing(engine) as conn:
+        if vault_server.version(conn) is None:
+            return False
+        vault_server.check(conn)
+        return True
+
+
+def make_vault(engine: Engine) -> None:
+    """Make the table of a vault in an empty database on PostgreSQL; a repetition is no error.
+
+    Raises:
+        Misconfigured: it cannot be reached, or holds something else.
+    """
+    with _changing(engine) as conn:
+        lock(conn)
+        if vault_server.version(conn) is None:
+            vault_server.make(conn)
+        else:
+            vault_server.check(conn)
 
 
 def upgrade(conn: Connection, told: Told, *, to: str = schema.HEAD) -> None:

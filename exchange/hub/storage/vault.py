@@ -1,20 +1,18 @@
 """The vault: the keys of the log's chains, sealed, in a small database that really forgets.
 
 Once a key is erased here, the leaves made from it open to nobody. Keys are never cached, never
-logged and never written anywhere else. The key that seals them lies outside this file and outside
-its backups.
+logged and never written anywhere else. The key that seals them lies outside that database and
+outside its backups. Where the rows lie is `vault_file` or `vault_server`.
 """
 
 import asyncio
-import os
 import secrets
-import sqlite3
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 from uuid import uuid4
 
 from cryptography.exceptions import InvalidTag
@@ -22,11 +20,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from exchange.audit.leaf import KEY_SIZE, key_id
 from exchange.durable import write_bytes_durably
-from exchange.errors import Conflict, Misconfigured, Unavailable
+from exchange.errors import Misconfigured, Unavailable
 from exchange.hub.storage.log import Chain
-from exchange.sqlite_file import connect, erase_from_wal, lock_file, transaction
-
-T = TypeVar("T")
 
 VAULT_KEY_SIZE = 32
 """Bytes of the key that seals the rows: AES-256-GCM."""
@@ -34,20 +29,10 @@ NONCE_SIZE = 12
 """Bytes of a random nonce; a vault key seals far fewer than 2^32 rows before it is changed."""
 EPOCH = 1
 """Number of the vault key; another one comes with re-keying."""
-VERSION = 1
-"""Schema of the file."""
 POOL = 256
 """Keys made in advance for refusals that belong to no consent."""
-
-_TABLE = """
-CREATE TABLE chain_key (
-    chain TEXT PRIMARY KEY NOT NULL,
-    epoch INTEGER NOT NULL,
-    sealed BLOB NOT NULL,
-    key_id BLOB NOT NULL UNIQUE,
-    made_at TEXT NOT NULL
-) WITHOUT ROWID
-"""
+FRESH = timedelta(hours=12)
+"""How long keys made in advance may wait: another process takes them for orphans after a day."""
 
 
 class Vault(Protocol):
@@ -93,6 +78,50 @@ class Vault(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """The key of a chain as the vault stores it."""
+
+    chain: str
+    epoch: int
+    sealed: bytes = field(repr=False)
+    """Nonce and key, sealed under the vault key of the epoch, bound to the chain."""
+    key_id: bytes
+    made_at: datetime
+
+
+class Rows(Protocol):
+    """Where a vault keeps sealed keys. Whatever fails is `Unavailable`."""
+
+    async def find(self, chains: Sequence[str]) -> Mapping[str, bytes]:
+        """Return what is sealed for those of `chains` that are there."""
+        ...
+
+    async def some(self) -> tuple[str, bytes] | None:
+        """Return any chain with what is sealed for it; None if there is none."""
+        ...
+
+    async def keep(self, rows: Sequence[Sealed]) -> None:
+        """Keep new keys, all or none; durable when it returns. A repetition is no error.
+
+        Raises:
+            Conflict: a key was seen before, or its chain has another one.
+        """
+        ...
+
+    async def made(self, *, before: datetime, limit: int, after: str) -> Sequence[str]:
+        """Return chains behind `after` whose keys were made before a moment, in their order."""
+        ...
+
+    async def erase(self, chains: Sequence[str]) -> bool:
+        """Erase keys; True when they are in no file any more that a backup or a disk shows."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is being written and give everything up."""
+        ...
+
+
 def make_vault_key(path: Path) -> None:
     """Make a new vault key at `path`; durable when it returns, and never overwrites one."""
     write_bytes_durably(path, secrets.token_bytes(VAULT_KEY_SIZE), mode=0o600)
@@ -115,43 +144,41 @@ def read_vault_key(path: Path) -> bytes:
     return key
 
 
-class SqliteVault:
-    """`Vault` in one SQLite file, in a directory and with a lock of its own."""
+class SealedVault:
+    """`Vault` over any place for its rows, which never sees a key."""
 
-    def __init__(self, path: Path, key: bytes, *, clock: Callable[[], datetime]) -> None:
-        """Open the vault at `path`, or make it.
+    def __init__(self, rows: Rows, key: bytes, *, clock: Callable[[], datetime]) -> None:
+        """Take over `rows`, which are closed with the vault.
 
         Args:
-            path: of the file; its directory exists.
+            rows: where sealed keys lie.
             key: the vault key (`read_vault_key`).
             clock: for the age of keys.
-
-        Raises:
-            Misconfigured: another process uses it, another schema, another key, or a build of
-                SQLite that does not erase.
         """
+        self._rows = rows
         self._seal = AESGCM(key)
         self._clock = clock
-        self._lock = lock_file(path)
-        # Writes have a thread of their own. Reads are some 20 microseconds on a small file and
-        # stay in the caller's thread: a hop would cost ten times as much.
-        self._writer = connect(path)
-        self._reader = connect(path)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="vault")
         self._singles: deque[str] = deque()
+        self._stale_at: datetime | None = None
         self._refilling: asyncio.Task[None] | None = None
-        try:
-            _prepare(self._writer)
-            self._reader.execute("PRAGMA query_only=ON")
-            self._check_key()
-        except (Misconfigured, sqlite3.Error):
-            self._give_up()
-            raise
-        path.chmod(0o600)
+
+    async def check_key(self) -> None:
+        """Refuse a vault that was sealed under another key.
+
+        Raises:
+            Misconfigured: the vault key is not this vault's.
+            Unavailable: the vault is away.
+        """
+        row = await self._rows.some()
+        if row is not None:
+            try:
+                self._open(*row)
+            except Unavailable:
+                raise Misconfigured("the vault key is not the one of this vault") from None
 
     async def add(self, chain: str, key: bytes) -> Chain:
         """See `Vault.add`. Committed before the main transaction: an orphan is swept."""
-        await self._write(self._keep, ((chain, key),))
+        await self._rows.keep((self._sealed(chain, key, self._clock()),))
         return Chain(chain, key)
 
     async def draw(self, chain: str) -> Chain:
@@ -163,22 +190,20 @@ class SqliteVault:
 
     async def chain(self, chain: str) -> Chain:
         """See `Vault.chain`."""
-        key = self._read(chain)
-        if key is None:
+        found = await self._rows.find((chain,))
+        if chain not in found:
             raise Unavailable("the vault does not have this key")
-        return Chain(chain, key)
+        return Chain(chain, self._open(chain, found[chain]))
 
     async def chains(self, chains: Collection[str]) -> Mapping[str, Chain]:
         """See `Vault.chains`."""
-        found: dict[str, Chain] = {}
-        for chain in chains:
-            try:
-                key = self._read(chain)
-            except Unavailable:
-                return found
-            if key is not None:
-                found[chain] = Chain(chain, key)
-        return found
+        opened: dict[str, Chain] = {}
+        try:
+            for chain, sealed in (await self._rows.find(tuple(chains))).items():
+                opened[chain] = Chain(chain, self._open(chain, sealed))
+        except Unavailable:
+            return opened
+        return opened
 
     async def single(self) -> Chain:
         """See `Vault.single`. One read and no write, exactly as for a chain that exists.
@@ -186,6 +211,8 @@ class SqliteVault:
         Which of the keys were used is known to this process only; those left from another one
         are never used again and swept as orphans.
         """
+        if self._stale_at is not None and self._clock() >= self._stale_at:
+            self._singles.clear()
         if not self._singles:
             await self._refill()
         chain = self._singles.popleft()
@@ -197,86 +224,39 @@ class SqliteVault:
 
     async def orphans(self, *, before: datetime, limit: int, after: str = "") -> tuple[str, ...]:
         """See `Vault.orphans`."""
-        query = "SELECT chain FROM chain_key WHERE made_at < ? AND chain > ? ORDER BY chain LIMIT ?"
-        asked = (_stamp(before), after, limit)
-        try:
-            rows = self._reader.execute(query, asked).fetchall()
-        except sqlite3.Error as error:
-            raise _away(error) from None
+        found = await self._rows.made(before=before, limit=limit, after=after)
         waiting = set(self._singles)
-        return tuple(chain for (chain,) in rows if chain not in waiting)
+        return tuple(chain for chain in found if chain not in waiting)
 
     async def forget(self, chains: Collection[str]) -> bool:
-        """See `Vault.forget`. Until it was True the keys may still be read from the WAL."""
-        return await self._write(self._erase, tuple(chains))
+        """See `Vault.forget`."""
+        return await self._rows.erase(tuple(chains))
 
     async def close(self) -> None:
-        """Finish what is being written and give up the file."""
+        """Finish what is being written and give the rows up."""
         if self._refilling is not None:
             await asyncio.wait({self._refilling})
-        self._give_up()
-
-    def _give_up(self) -> None:
-        self._thread.shutdown()
-        self._reader.close()
-        self._writer.close()
-        os.close(self._lock)
+        await self._rows.close()
 
     async def _refill(self) -> None:
-        fresh = tuple((str(uuid4()), secrets.token_bytes(KEY_SIZE)) for _ in range(POOL))
-        await self._write(self._keep, fresh)
-        self._singles.extend(chain for chain, _ in fresh)
+        now = self._clock()
+        fresh = [
+            self._sealed(str(uuid4()), secrets.token_bytes(KEY_SIZE), now) for _ in range(POOL)
+        ]
+        await self._rows.keep(fresh)
+        if not self._singles:
+            self._stale_at = now + FRESH
+        self._singles.extend(row.chain for row in fresh)
 
     def _refilled(self, task: "asyncio.Task[None]") -> None:
         self._refilling = None
         if not task.cancelled():
             task.exception()  # the next refusal that finds no key tries again, and fails closed
 
-    async def _write(self, work: Callable[[T], bool], what: T) -> bool:
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work, what)
-        except (sqlite3.Error, RuntimeError) as error:
-            raise _away(error) from None
-
-    def _keep(self, keys: tuple[tuple[str, bytes], ...]) -> bool:
-        made_at = _stamp(self._clock())
-        with transaction(self._writer) as connection:
-            for chain, key in keys:
-                self._keep_one(connection, chain, key, made_at)
-        return True
-
-    def _keep_one(
-        self, connection: sqlite3.Connection, chain: str, key: bytes, made_at: str
-    ) -> None:
-        name = key_id(key)
-        seen = connection.execute(
-            "SELECT chain, key_id FROM chain_key WHERE chain = ? OR key_id = ?", (chain, name)
-        ).fetchall()
-        if seen == [(chain, name)]:
-            return
-        if seen:
-            raise Conflict("this log key was used before")
+    def _sealed(self, chain: str, key: bytes, now: datetime) -> Sealed:
         nonce = secrets.token_bytes(NONCE_SIZE)
         sealed = nonce + self._seal.encrypt(nonce, key, chain.encode("ascii"))
-        connection.execute(
-            "INSERT INTO chain_key VALUES (?, ?, ?, ?, ?)", (chain, EPOCH, sealed, name, made_at)
-        )
-
-    def _erase(self, chains: tuple[str, ...]) -> bool:
-        with transaction(self._writer) as connection:
-            connection.executemany(
-                "DELETE FROM chain_key WHERE chain = ?", [(chain,) for chain in chains]
-            )
-        return erase_from_wal(self._writer)
-
-    def _read(self, chain: str) -> bytes | None:
-        try:
-            row = self._reader.execute(
-                "SELECT sealed FROM chain_key WHERE chain = ?", (chain,)
-            ).fetchone()
-        except sqlite3.Error as error:
-            raise _away(error) from None
-        return None if row is None else self._open(chain, row[0])
+        return Sealed(chain, EPOCH, sealed, key_id(key), now)
 
     def _open(self, chain: str, sealed: bytes) -> bytes:
         nonce, rest = sealed[:NONCE_SIZE], sealed[NONCE_SIZE:]
@@ -284,30 +264,3 @@ class SqliteVault:
             return self._seal.decrypt(nonce, rest, chain.encode("ascii"))
         except (InvalidTag, ValueError):
             raise Unavailable("a key in the vault does not open") from None
-
-    def _check_key(self) -> None:
-        row = self._reader.execute("SELECT chain, sealed FROM chain_key LIMIT 1").fetchone()
-        if row is not None:
-            try:
-                self._open(*row)
-            except Unavailable:
-                raise Misconfigured("the vault key is not the one of this vault") from None
-
-
-def _prepare(connection: sqlite3.Connection) -> None:
-    with transaction(connection):
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version == VERSION:
-            return
-        if version:
-            raise Misconfigured(f"the vault has schema {version}, this program knows {VERSION}")
-        connection.execute(_TABLE)
-        connection.execute(f"PRAGMA user_version={VERSION:d}")
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat()
-
-
-def _away(error: Exception) -> Unavailable:
-    return Unavailable(f"the vault does not answer: {type(error).__qualname__}")

@@ -1,0 +1,175 @@
+"""The rows of a vault in one SQLite file, in a directory and with locks of its own.
+
+Several hubs of one machine may share the file where their records lie on a server. They take
+turns: of two that write or checkpoint at the same moment one can damage the file (fixed in SQLite
+3.51.3).
+"""
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from exchange.errors import Conflict, Misconfigured, Unavailable
+from exchange.hub.storage.vault import Sealed
+from exchange.sqlite_file import connect, erase_from_wal, lock_file, transaction
+
+T = TypeVar("T")
+
+VERSION = 1
+"""Schema of the file."""
+
+_TABLE = """
+CREATE TABLE chain_key (
+    chain TEXT PRIMARY KEY NOT NULL,
+    epoch INTEGER NOT NULL,
+    sealed BLOB NOT NULL,
+    key_id BLOB NOT NULL UNIQUE,
+    made_at TEXT NOT NULL
+) WITHOUT ROWID
+"""
+
+
+class FileRows:
+    """`Rows` in one SQLite file."""
+
+    def __init__(self, path: Path, *, shared: bool = False) -> None:
+        """Open the file at `path`, or make it.
+
+        Args:
+            path: of the file; its directory exists.
+            shared: whether other processes of this machine may use it at the same time.
+
+        Raises:
+            Misconfigured: another process has it and does not share it, another schema, or a
+                build of SQLite that does not erase.
+        """
+        self._lock = lock_file(path, shared=shared)
+        self._turns = os.open(
+            path.with_name(path.name + ".turn"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+        )
+        # Writes have a thread of their own. Reads are some 20 microseconds on a small file and
+        # stay in the caller's thread: a hop would cost ten times as much.
+        self._writer = connect(path)
+        self._reader = connect(path)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="vault")
+        try:
+            with self._turn():
+                _prepare(self._writer)
+            self._reader.execute("PRAGMA query_only=ON")
+        except (Misconfigured, sqlite3.Error):
+            self._give_up()
+            raise
+        path.chmod(0o600)
+
+    async def find(self, chains: Sequence[str]) -> Mapping[str, bytes]:
+        """See `Rows.find`."""
+        found = {}
+        for chain in chains:
+            rows = self._ask("SELECT sealed FROM chain_key WHERE chain = ?", chain)
+            if rows:
+                found[chain] = rows[0][0]
+        return found
+
+    async def some(self) -> tuple[str, bytes] | None:
+        """See `Rows.some`."""
+        rows = self._ask("SELECT chain, sealed FROM chain_key LIMIT 1")
+        return rows[0] if rows else None
+
+    async def keep(self, rows: Sequence[Sealed]) -> None:
+        """See `Rows.keep`."""
+        await self._write(self._keep, rows)
+
+    async def made(self, *, before: datetime, limit: int, after: str) -> Sequence[str]:
+        """See `Rows.made`."""
+        query = "SELECT chain FROM chain_key WHERE made_at < ? AND chain > ? ORDER BY chain LIMIT ?"
+        return [chain for (chain,) in self._ask(query, _stamp(before), after, limit)]
+
+    async def erase(self, chains: Sequence[str]) -> bool:
+        """See `Rows.erase`. Until it was True the keys may still be read from the WAL."""
+        return await self._write(self._erase, chains)
+
+    async def close(self) -> None:
+        """See `Rows.close`."""
+        self._give_up()
+
+    def _give_up(self) -> None:
+        self._thread.shutdown()
+        with self._turn():  # whoever closes last moves the WAL into the file
+            self._reader.close()
+            self._writer.close()
+        os.close(self._turns)
+        os.close(self._lock)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        fcntl.flock(self._turns, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._turns, fcntl.LOCK_UN)
+
+    def _ask(self, query: str, *given: object) -> list[Any]:
+        try:
+            return self._reader.execute(query, given).fetchall()
+        except sqlite3.Error as error:
+            raise _away(error) from None
+
+    async def _write(self, work: Callable[[Sequence[T]], bool], what: Sequence[T]) -> bool:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work, what)
+        except (sqlite3.Error, RuntimeError, OSError) as error:
+            raise _away(error) from None
+
+    def _keep(self, rows: Sequence[Sealed]) -> bool:
+        with self._turn(), transaction(self._writer) as connection:
+            for row in rows:
+                _keep_one(connection, row)
+        return True
+
+    def _erase(self, chains: Sequence[str]) -> bool:
+        with self._turn():
+            with transaction(self._writer) as connection:
+                connection.executemany(
+                    "DELETE FROM chain_key WHERE chain = ?", [(chain,) for chain in chains]
+                )
+            return erase_from_wal(self._writer)
+
+
+def _keep_one(connection: sqlite3.Connection, row: Sealed) -> None:
+    seen = connection.execute(
+        "SELECT chain, key_id FROM chain_key WHERE chain = ? OR key_id = ?", (row.chain, row.key_id)
+    ).fetchall()
+    if seen == [(row.chain, row.key_id)]:
+        return
+    if seen:
+        raise Conflict("this log key was used before")
+    connection.execute(
+        "INSERT INTO chain_key VALUES (?, ?, ?, ?, ?)",
+        (row.chain, row.epoch, row.sealed, row.key_id, _stamp(row.made_at)),
+    )
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    with transaction(connection):
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version == VERSION:
+            return
+        if version:
+            raise Misconfigured(f"the vault has schema {version}, this program knows {VERSION}")
+        connection.execute(_TABLE)
+        connection.execute(f"PRAGMA user_version={VERSION:d}")
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()
+
+
+def _away(error: Exception) -> Unavailable:
+    return Unavailable(f"the vault does not answer: {type(error).__qualname__}")
