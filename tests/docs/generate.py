@@ -1,6 +1,7 @@
 """Writes the parts of docs/ that are read from the code: settings, command line, rules.
 
-`make docs` runs it; tests/docs/test_generated.py says whether they are current.
+Also the example settings in deploy/. `make docs` runs it; tests/docs/test_generated.py and
+tests/deploy/test_settings.py say whether they are current.
 """
 
 import ast
@@ -16,6 +17,7 @@ import exchange.agency.settings
 import exchange.hub.settings
 from exchange.cli.main import root_app
 from exchange.rules import Rule, rules
+from tests.docs.examples import examples
 
 ROOT = Path(__file__).parents[2]
 FAMILIES = {
@@ -83,7 +85,7 @@ def settings_page() -> str:
 
 
 def _rows(module: ModuleType, settings: type[BaseModel], prefix: str) -> list[str]:
-    meanings = _meanings(module)
+    told = meanings(module)
     rows = []
     for name, field in settings.model_fields.items():
         kind = field.annotation
@@ -92,7 +94,7 @@ def _rows(module: ModuleType, settings: type[BaseModel], prefix: str) -> list[st
             continue
         default = field.get_default(call_default_factory=True)
         shown = "required" if field.is_required() else f"`{_plain(default)}`"
-        meaning = meanings.get((settings.__name__, name), "")
+        meaning = told.get((settings.__name__, name), "")
         rows.append(f"| `{prefix}{name}` | {shown} | {meaning} |")
     return rows
 
@@ -103,7 +105,7 @@ def _plain(default: object) -> str:
     return str(default).lower() if isinstance(default, bool) else repr(default)
 
 
-def _meanings(module: ModuleType) -> dict[tuple[str, str], str]:
+def meanings(module: ModuleType) -> dict[tuple[str, str], str]:
     """Return the text under each field, by class and field."""
     tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
     found = {}
@@ -146,3 +148,5 @@ def help_of(app: App, path: list[str]) -> str:
 if __name__ == "__main__":
     for page, text in pages().items():
         (ROOT / "docs" / page).write_text(text, encoding="utf-8")
+    for file, text in examples(meanings).items():
+        (ROOT / "deploy" / file).write_text(text, encoding="utf-8")

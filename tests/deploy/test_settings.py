@@ -1,0 +1,69 @@
+"""The example settings: current, and as the programs read them."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from exchange.agency.settings import GatewaySettings
+from exchange.configuration import Configuration, load
+from exchange.hub.settings import HubSettings
+from tests.deploy.proxies import DEPLOY
+from tests.docs.examples import examples, uncommented
+from tests.docs.generate import meanings
+
+FILES: dict[str, type[Configuration]] = {
+    "hub.example.toml": HubSettings,
+    "gateway.example.toml": GatewaySettings,
+}
+
+
+def found(name: str) -> str:
+    return (DEPLOY / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_example_is_current(name: str) -> None:
+    assert found(name) == examples(meanings)[name], "run: make docs"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_example_loads_as_it_is(name: str) -> None:
+    settings = load(FILES[name], DEPLOY / name)
+
+    assert unlike_defaults(settings) <= without_default(FILES[name])
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_example_with_every_setting_in_force_says_the_defaults(
+    name: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(uncommented(found(name)), encoding="utf-8")
+
+    settings = load(FILES[name], file)
+
+    assert unlike_defaults(settings) == without_default(FILES[name]) | {"plugins"}
+
+
+def without_default(model: type[BaseModel], prefix: str = "") -> set[str]:
+    """Return the names of settings that are required, or are nothing unless they are set."""
+    found = set[str]()
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            found |= without_default(field.annotation, f"{prefix}{name}.")
+        elif field.is_required() or field.get_default(call_default_factory=True) is None:
+            found.add(prefix + name)
+    return found
+
+
+def unlike_defaults(settings: BaseModel, prefix: str = "") -> set[str]:
+    """Return the names of settings whose value is not the default."""
+    changed = set[str]()
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            changed |= unlike_defaults(value, f"{prefix}{name}.")
+        elif value != field.get_default(call_default_factory=True):
+            changed.add(prefix + name)
+    return changed
