@@ -216,3 +216,12 @@ def test_a_drawing_is_one_shape_without_words_or_references() -> None:
         assert re.findall(r"<(\w+)", drawing) in (["svg", "path"], ["svg", "path", "path"])
         assert "hub.example" not in drawing
         assert "style=" not in drawing
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_box_to_tick_stays_with_its_word(lang: str) -> None:
+    with pypdfium2.PdfDocument(pdf(withdrawal_form(SCOPE, lang=lang), today=TODAY)) as opened:
+        lines = opened[0].get_textpage().get_text_range().splitlines()
+
+    assert sum(line.count("☐") for line in lines) == 7
+    assert [line for line in lines if line.rstrip().endswith("☐")] == []

@@ -30,17 +30,26 @@ class Read(HTMLParser):
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.text: list[str] = []
         self.inside = ""
+        self.line = False  # whether what comes belongs to one line, boxes to tick in it or not
         self.style = ""
         self.feed(page.decode("utf-8"))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
         self.inside = tag
+        if tag == "p":
+            self.line = True
+            self.text.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.line = self.line and tag != "p"
 
     def handle_data(self, data: str) -> None:
         if self.inside == "style":
             self.style += data
             self.inside = ""
+        elif self.line:
+            self.text[-1] += data
         elif data.strip():
             self.text.append(data)
 
