@@ -1,4 +1,4 @@
-"""Keeps deadlines and deletes what has had its time: a loop, in small batches.
+"""Keeps deadlines and deletes what has had its time: a loop in every replica, in small batches.
 
 Each step is idempotent and complete in itself; what a crash leaves, the next round does. Until a
 deleted header is out of the WAL as well, it is not erased: the last step repeats until it is.
@@ -7,6 +7,7 @@ deleted header is out of the WAL as well, it is not erased: the last step repeat
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import TypeAlias
 
 import structlog
 from sqlalchemy import Connection
@@ -48,6 +49,9 @@ REQUESTS_KEPT = timedelta(days=90)
 """How long the rest of a document request stays after its deadline."""
 ESCALATED = timedelta(days=30)
 """When an erasure is open for so long, every party is told (Art. 12(3) GDPR: one month)."""
+
+Found: TypeAlias = tuple[tuple[str, str, str], ...]
+"""Of each: what it is, an agency, and the digest of the consent."""
 
 
 async def sweep(hub: Hub, *, leftovers: bool) -> None:
@@ -146,32 +150,47 @@ def _end_consent(conn: Connection, hub: Hub, consent: str, chain: Chain) -> None
 
 async def remind(hub: Hub) -> None:
     """Remind recipients of what they have not collected, once."""
-    since = hub.clock() - hub.rules.reminder
-    while found := await hub.db.read(disclosures.overdue, since=since, limit=BATCH):
-        await hub.db.write(_remind, hub, found)
-
-
-def _remind(conn: Connection, hub: Hub, found: tuple[tuple[str, str, str], ...]) -> None:
     now = hub.clock()
-    for disclosure, agency, consent in found:
-        disclosures.remind(conn, disclosure, agency, at=now)
-        notices.enqueue(conn, [agency], "reminder", consent=consent, disclosure=disclosure, at=now)
+    since = now - hub.rules.reminder
+    while found := await hub.db.read(disclosures.overdue, now=now, since=since, limit=BATCH):
+        if not await hub.db.write(_remind, hub, found):
+            return  # another sweeper is at it
+
+
+def _remind(conn: Connection, hub: Hub, found: Found) -> int:
+    now, done = hub.clock(), 0
+    for disclosure, agency, consent in _free(conn, found):
+        if disclosures.remind(conn, disclosure, agency, at=now):
+            done += 1
+            notices.enqueue(
+                conn, [agency], "reminder", consent=consent, disclosure=disclosure, at=now
+            )
+    return done
+
+
+def _free(conn: Connection, found: Found) -> Found:
+    """Return what is under consents that nobody else has locked; they are locked now."""
+    free = consents.take(conn, {consent for _, _, consent in found})
+    return tuple(one for one in found if one[2] in free)
 
 
 async def remind_erasures(hub: Hub) -> None:
     """Remind recipients of erasures they have not answered, once; they stay open."""
     before = hub.clock() - hub.rules.erasure_reminder
     while found := await hub.db.read(erasures.unanswered, asked_before=before, limit=BATCH):
-        await hub.db.write(_remind_erasures, hub, found)
+        if not await hub.db.write(_remind_erasures, hub, found):
+            return
 
 
-def _remind_erasures(conn: Connection, hub: Hub, found: tuple[tuple[str, str, str], ...]) -> None:
-    now = hub.clock()
-    for erasure, recipient, consent in found:
-        erasures.remind(conn, erasure, at=now)
-        notices.enqueue(
-            conn, [recipient], "erasure-reminder", consent=consent, disclosure=None, at=now
-        )
+def _remind_erasures(conn: Connection, hub: Hub, found: Found) -> int:
+    now, done = hub.clock(), 0
+    for erasure, recipient, consent in _free(conn, found):
+        if erasures.remind(conn, erasure, at=now):
+            done += 1
+            notices.enqueue(
+                conn, [recipient], "erasure-reminder", consent=consent, disclosure=None, at=now
+            )
+    return done
 
 
 async def escalate_erasures(hub: Hub) -> None:
@@ -182,18 +201,22 @@ async def escalate_erasures(hub: Hub) -> None:
     """
     before = hub.clock() - ESCALATED
     while found := await hub.db.read(erasures.unescalated, asked_before=before, limit=BATCH):
-        await hub.db.write(_escalate, hub, found)
+        if not await hub.db.write(_escalate, hub, found):
+            return
 
 
-def _escalate(conn: Connection, hub: Hub, found: tuple[tuple[str, str, str], ...]) -> None:
-    now = hub.clock()
-    for erasure, recipient, consent in found:
-        erasures.escalate(conn, erasure, at=now)
+def _escalate(conn: Connection, hub: Hub, found: Found) -> int:
+    now, done = hub.clock(), 0
+    for erasure, recipient, consent in _free(conn, found):
+        if not erasures.escalate(conn, erasure, at=now):
+            continue
+        done += 1
         others = erasures.parties(conn, consent) - {recipient}
         notices.enqueue(
             conn, [recipient], "erasure-overdue", consent=consent, disclosure=None, at=now
         )
         notices.enqueue(conn, others, "overdue", consent=consent, disclosure=None, at=now)
+    return done
 
 
 async def close_requests(hub: Hub) -> None:

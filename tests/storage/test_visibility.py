@@ -186,13 +186,26 @@ def test_the_withdrawal_that_ended_a_consent_is_a_repetition_for_whoever_brings_
     assert who_may_end(conn, rows.withdrawal().statement) == set(EVERYBODY)
 
 
-def test_lists_go_by_id_and_continue_behind_one(conn: Connection) -> None:
-    names = sorted((rows.uuid("consent", n), n) for n in range(5))
+def test_lists_go_by_digest_and_continue_behind_one(conn: Connection) -> None:
+    names = sorted((rows.digest("consent", n), n) for n in range(5))
     for _, name in names:
         rows.add_consent(conn, name)
     first = consents.listed(conn, SENDER, after=None, limit=3)
-    rest = consents.listed(conn, SENDER, after=first[-1].id, limit=3)
-    assert [one.id for one in first + rest] == [name for name, _ in names]
+    rest = consents.listed(conn, SENDER, after=first[-1].digest, limit=3)
+    assert [one.digest for one in first + rest] == [name for name, _ in names]
+
+
+def test_a_list_goes_on_behind_any_number_of_consents_that_are_hidden(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consents, "CANDIDATES", 2)
+    names = sorted((rows.digest("consent", n), n) for n in range(7))
+    for _, name in names:
+        rows.add_consent(conn, name)
+    for _, name in (names[3], names[6]):
+        rows.store(conn, name, name)
+    found = consents.listed(conn, RECIPIENT, after=None, limit=9)
+    assert [one.digest for one in found] == [names[3][0], names[6][0]]
 
 
 def test_uses_are_counted_up_to_their_limit_and_no_further(conn: Connection) -> None:
@@ -500,10 +513,10 @@ def test_what_nobody_collected_is_reminded_of_once(conn: Connection) -> None:
     rows.store(conn, "waiting", "c")
     rows.store(conn, "collected", "c")
     collect(conn, "collected", "c")
-    found = disclosures.overdue(conn, since=NOW, limit=9)
+    found = disclosures.overdue(conn, now=NOW, since=NOW, limit=9)
     assert found == ((rows.uuid("disclosure", "waiting"), RECIPIENT, rows.digest("consent", "c")),)
     disclosures.remind(conn, found[0][0], RECIPIENT, at=NOW)
-    assert disclosures.overdue(conn, since=NOW, limit=9) == ()
+    assert disclosures.overdue(conn, now=NOW, since=NOW, limit=9) == ()
 
 
 def test_an_assertion_is_used_once_until_it_has_expired(conn: Connection) -> None:

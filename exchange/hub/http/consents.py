@@ -55,7 +55,7 @@ async def list_consents(call: Call, *, query: shapes.ConsentQuery) -> shapes.Con
     )
     return shapes.Consents(
         consents=tuple(shape(one, now) for one in page),
-        next=page[-1].id if len(page) == query.limit else None,
+        next=page[-1].digest if len(page) == query.limit else None,
     )
 
 

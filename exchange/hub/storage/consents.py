@@ -1,5 +1,6 @@
 """Consent records, who may see them, and their uses. Records never change; their standing does."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -33,6 +34,8 @@ from exchange.prepared import Prepared
 from exchange.vocabulary import Uses
 
 Role = Literal["collector", "releaser", "recipient"]
+CANDIDATES = 200
+"""Consents looked at together for a list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +142,24 @@ _GIVE_BACK = (
 )
 
 
+_NAMING = (
+    select(consent_parties.c.consent.label("digest"))
+    .where(
+        consent_parties.c.agency == bindparam("caller"),
+        consent_parties.c.consent > bindparam("behind"),
+    )
+    .union(
+        select(consents.c.digest).where(
+            consents.c.collected_by == bindparam("caller"),
+            consents.c.digest > bindparam("behind"),
+        )
+    )
+    .order_by("digest")
+    .limit(bindparam("most"))
+)
+"""The next consents that name an agency, whether or not it may see them."""
+
+
 def known(conn: Connection, id: str, digest: str) -> bool:  # noqa: A002 - the record's own word
     """Tell whether this record is stored already: a repetition.
 
@@ -188,6 +209,20 @@ def find(conn: Connection, digest: str) -> ConsentStanding | None:
     return None if row is None else _standing(row)
 
 
+def take(conn: Connection, digests: Collection[str]) -> frozenset[str]:
+    """Lock those of these consents that nobody else has locked just now, and return them.
+
+    So sweepers share their work: what another one has is left to it, and nobody waits.
+    """
+    query = (
+        select(consents.c.digest)
+        .where(consents.c.digest.in_(sorted(digests)))
+        .order_by(consents.c.digest)
+        .with_for_update(skip_locked=True)
+    )
+    return frozenset(conn.execute(query).scalars()) if digests else frozenset()
+
+
 def filed(conn: Connection, digest: str) -> Filed | None:
     """Return what never changes of a consent, or None."""
     row = _FILED.one(conn, {"of": digest})
@@ -227,23 +262,21 @@ def endable(
         caller: who hands the withdrawal in.
         statement: the withdrawal, as received.
     """
-    query = (
-        select(
-            consents.c.digest,
-            consents.c.id,
-            consents.c.chain,
-            consents.c.agreement,
-            consents.c.collected_by,
-            consents.c.used,
-            consents.c.valid_until,
-            consents.c.ended_at,
-            consents.c.ended_why,
-        )
-        .where(
-            consents.c.id == id,
-            or_(_may_read(caller), consents.c.withdrawal == statement),
-        )
-        .with_for_update()
+    # The lock is a statement of its own: after a wait, what stands in other tables is stale.
+    conn.execute(select(consents.c.digest).where(consents.c.id == id).with_for_update()).all()
+    query = select(
+        consents.c.digest,
+        consents.c.id,
+        consents.c.chain,
+        consents.c.agreement,
+        consents.c.collected_by,
+        consents.c.used,
+        consents.c.valid_until,
+        consents.c.ended_at,
+        consents.c.ended_why,
+    ).where(
+        consents.c.id == id,
+        or_(_may_read(caller), consents.c.withdrawal == statement),
     )
     row = conn.execute(query).one_or_none()
     return None if row is None else _standing(row)
@@ -290,14 +323,24 @@ def seen_by_digest(conn: Connection, digest: str, caller: str) -> ConsentSeen | 
 def listed(
     conn: Connection, caller: str, *, after: str | None, limit: int
 ) -> tuple[ConsentSeen, ...]:
-    """Return the consents `caller` may see in the order of their ids, from behind `after`.
+    """Return the consents `caller` may see in the order of their digests, from behind `after`.
 
-    Ids are random: a page's end tells nothing about consents the caller may not see.
+    Digests are random: a page's end tells nothing about consents the caller may not see.
     """
-    query = (
-        _visible(caller).where(consents.c.id > (after or "")).order_by(consents.c.id).limit(limit)
-    )
-    return tuple(_seen(row) for row in conn.execute(query))
+    found: list[ConsentSeen] = []
+    while len(found) < limit:
+        # Its own by their indexes, then what it may see of them: in one statement with a limit,
+        # the database would walk through everybody's.
+        asked = {"caller": caller, "behind": after or "", "most": CANDIDATES}
+        named = conn.execute(_NAMING, asked).scalars().all()
+        rows = conn.execute(
+            _visible(caller).where(consents.c.digest.in_(named)).order_by(consents.c.digest)
+        )
+        found += map(_seen, rows)
+        if len(named) < CANDIDATES:
+            break
+        after = named[-1]
+    return tuple(found[:limit])
 
 
 def unended_under(conn: Connection, agreement: str, *, limit: int) -> tuple[ConsentStanding, ...]:
@@ -326,13 +369,16 @@ def _visible(caller: str) -> Select[*tuple[object, ...]]:
 def _may_read(caller: str) -> ColumnElement[bool]:
     # To a recipient nothing exists before something is stored for it, and nothing is left if
     # that ended before it collected.
+    # One inside the other: joined, SQLite would begin with everything the caller ever received.
     reached = exists().where(
         disclosures.c.consent == consents.c.digest,
-        disclosure_recipients.c.disclosure == disclosures.c.id,
-        disclosure_recipients.c.agency == caller,
-        or_(
-            disclosure_recipients.c.collected_at.is_not(None),
-            disclosures.c.state.in_(("stored", "collected", "acknowledged")),
+        exists().where(
+            disclosure_recipients.c.disclosure == disclosures.c.id,
+            disclosure_recipients.c.agency == caller,
+            or_(
+                disclosure_recipients.c.collected_at.is_not(None),
+                disclosures.c.state.in_(("stored", "collected", "acknowledged")),
+            ),
         ),
     )
     return or_(

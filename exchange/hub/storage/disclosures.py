@@ -102,7 +102,7 @@ _NUMBER = Prepared(
         disclosure_recipients.c.disclosure == bindparam("of"),
         disclosure_recipients.c.agency == bindparam("to"),
     )
-    .values(number=bindparam("place"))
+    .values(number=bindparam("place"), waiting=True)
 )
 _EVERY = disclosure_recipients.alias("every")
 _OTHERS = (
@@ -152,6 +152,7 @@ _ANSWER = Prepared(
         disclosure_recipients.c.acknowledged_at.is_(None),
     )
     .values(
+        waiting=False,
         acknowledged_at=bindparam("at"),
         result=bindparam("answered"),
         reason=bindparam("because"),
@@ -276,6 +277,7 @@ def _add(
             "agency": agency,
             "fingerprint": key,
             "number": numbers.get(agency),
+            "waiting": agency in numbers,
         }
         _ADD_RECIPIENT.changed(conn, recipient)
 
@@ -390,7 +392,8 @@ def unneeded_blobs(conn: Connection, *, limit: int) -> tuple[tuple[str, str], ..
     query = (
         select(disclosures.c.id, disclosures.c.blob)
         .where(
-            disclosures.c.blob.is_not(None),
+            # Every name is greater; a range is found in the index, NOT NULL would be a scan.
+            disclosures.c.blob > "",
             or_(
                 disclosures.c.state.in_(("acknowledged", "expired", "ended")),
                 ~headers.present(disclosures.c.id),
@@ -406,10 +409,12 @@ def forget_blob(conn: Connection, id: str) -> None:  # noqa: A002
     conn.execute(update(disclosures).where(disclosures.c.id == id).values(blob=None))
 
 
-def overdue(conn: Connection, *, since: datetime, limit: int) -> tuple[tuple[str, str, str], ...]:
+def overdue(
+    conn: Connection, *, now: datetime, since: datetime, limit: int
+) -> tuple[tuple[str, str, str], ...]:
     """Return (disclosure, agency, consent) of what was stored before `since` and not collected.
 
-    Each recipient once: `remind` notes it.
+    Each recipient once: `remind` notes it. What has expired by `now` is past reminding.
     """
     query = (
         select(
@@ -420,9 +425,10 @@ def overdue(conn: Connection, *, since: datetime, limit: int) -> tuple[tuple[str
         .join_from(disclosure_recipients, disclosures)
         .where(
             disclosures.c.state.in_(("stored", "collected")),
+            disclosures.c.exp > now,
             disclosures.c.stored_at <= since,
+            disclosure_recipients.c.waiting,
             disclosure_recipients.c.collected_at.is_(None),
-            disclosure_recipients.c.acknowledged_at.is_(None),
             disclosure_recipients.c.reminded_at.is_(None),
             exists().where(agencies.c.id == disclosure_recipients.c.agency),
         )
@@ -431,12 +437,16 @@ def overdue(conn: Connection, *, since: datetime, limit: int) -> tuple[tuple[str
     return tuple((row.disclosure, row.agency, row.consent) for row in conn.execute(query))
 
 
-def remind(conn: Connection, id: str, agency: str, *, at: datetime) -> None:  # noqa: A002
-    """Note that a recipient was reminded."""
+def remind(conn: Connection, id: str, agency: str, *, at: datetime) -> bool:  # noqa: A002
+    """Note that a recipient is reminded; False if it was before, or nothing waits any more."""
     change = update(disclosure_recipients).where(
-        disclosure_recipients.c.disclosure == id, disclosure_recipients.c.agency == agency
+        disclosure_recipients.c.disclosure == id,
+        disclosure_recipients.c.agency == agency,
+        disclosure_recipients.c.waiting,
+        disclosure_recipients.c.collected_at.is_(None),
+        disclosure_recipients.c.reminded_at.is_(None),
     )
-    conn.execute(change.values(reminded_at=at))
+    return conn.execute(change.values(reminded_at=at)).rowcount == 1
 
 
 def _fate(row: Row[*tuple[object, ...]]) -> Fate:

@@ -125,6 +125,11 @@ _CLOSE = (
     .where(disclosures.c.id.in_(bindparam("ids", expanding=True)))
     .values(state=bindparam("final"), ended_at=bindparam("at"), ended_why=bindparam("because"))
 )
+_NO_LONGER_WAITING = (
+    update(disclosure_recipients)
+    .where(disclosure_recipients.c.disclosure.in_(bindparam("ids", expanding=True)))
+    .values(waiting=False)
+)
 _RETURNED = (
     update(disclosures)
     .where(disclosures.c.id.in_(bindparam("ids", expanding=True)))
@@ -217,6 +222,17 @@ def due(
     return tuple(Due(id=row.id, chain=row.chain) for row in conn.execute(query))
 
 
+def lock(conn: Connection, found: Collection[Due]) -> None:
+    """Lock the consents of these disclosures, so that nobody collects or ends them meanwhile.
+
+    In the order of their digests: two units that each lock several must not wait for each other.
+    """
+    if found:
+        under = select(disclosures.c.consent).where(disclosures.c.id.in_([one.id for one in found]))
+        query = select(consents_table.c.digest).where(consents_table.c.digest.in_(under))
+        conn.execute(query.order_by(consents_table.c.digest).with_for_update()).all()
+
+
 def expire(
     conn: Connection,
     found: Collection[Due],
@@ -227,6 +243,8 @@ def expire(
     announced_before: datetime,
 ) -> tuple[str, ...]:
     """Expire those of `found` that are still due, and return which; the use comes back.
+
+    Those whose consent somebody else has locked are left for the next round.
 
     What a recipient has collected stays `collected`; only its header goes. An upload that was
     never complete leaves no trace in the log.
@@ -239,8 +257,13 @@ def expire(
         stored_before: see `due`.
         announced_before: see `due`.
     """
+    lock(conn, found)
+    ids = [one.id for one in found]
+    under = conn.execute(select(disclosures.c.consent).where(disclosures.c.id.in_(ids))).scalars()
+    free = consents.take(conn, frozenset(under))
     query = _CUT.where(
-        disclosures.c.id.in_([one.id for one in found]),
+        disclosures.c.id.in_(ids),
+        disclosures.c.consent.in_(sorted(free)),
         _overdue(now, stored_before, announced_before),
     )
     rows = conn.execute(query).all()
@@ -266,6 +289,7 @@ def end_sealed_to(
         keys: chains by their UUID, as far as they were known before; others are deferred.
         at: hub time.
     """
+    lock(conn, sealed_to(conn, fingerprints))
     rows = conn.execute(_CUT.where(_sealed_to(fingerprints))).all()
     return _expire(conn, rows, keys, why="key-revoked", at=at)
 
@@ -329,7 +353,7 @@ def _expire(
     why: str,
     at: datetime,
 ) -> tuple[str, ...]:
-    headers.forget(conn, [row.id for row in rows if row.state == "collected"])
+    _forget(conn, [row.id for row in rows if row.state == "collected"])
     ending = [row for row in rows if row.state != "collected"]
     _close(conn, ending, keys, state="expired", why=why, at=at)
     notices.drop(conn, [row.id for row in ending])
@@ -349,7 +373,7 @@ def _close(
     ids = [row.id for row in rows]
     if not ids:
         return
-    headers.forget(conn, ids)
+    _forget(conn, ids)
     conn.execute(_CLOSE, {"ids": ids, "final": state, "because": why, "at": at})
     # An incomplete upload counted no use and was never in the log.
     stored = [row for row in rows if row.state != "announced"]
@@ -368,6 +392,13 @@ def _close(
             why=why,
         )
         log.record(conn, log.keyed(keys, row.chain), ended)
+
+
+def _forget(conn: Connection, ids: Sequence[str]) -> None:
+    """Delete headers, and with each its place among what waits in inboxes."""
+    if ids:
+        headers.forget(conn, ids)
+        conn.execute(_NO_LONGER_WAITING, {"ids": list(ids)})
 
 
 def _fates(conn: Connection, ids: Sequence[str]) -> dict[str, dict[str, Fate]]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import uuid4
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, literal_column, select, update
 
 from exchange.audit import event as events
 from exchange.audit import leaf
@@ -56,6 +56,8 @@ _DEFER = (
     .where(log_chain.c.chain == bindparam("of"))
     .values(deferred=log_chain.c.deferred + 1)
 )
+_LOCK = select(log_chain.c.chain).where(log_chain.c.chain == bindparam("of")).with_for_update()
+_LOCK = select(log_chain.c.chain).where(log_chain.c.chain == bindparam("of")).with_for_update()
 _FILLED = update(log_chain).where(log_chain.c.chain == bindparam("of")).values(deferred=0)
 _WAITING = (
     select(log_pending.c.id, log_event.c.rid, log_event.c.n, log_event.c.body, log_event.c.detail)
@@ -135,6 +137,9 @@ def fill_deferred(conn: Connection, chain: Chain) -> int:
     """
     if chain.key is None:
         raise Unavailable("the vault has not answered")
+    conn.execute(_LOCK, {"of": chain.uuid}).all()  # what is deferred meanwhile is counted anew
+    # Locked before it is read: a leaf that is deferred meanwhile would be forgotten.
+    conn.execute(_LOCK, {"of": chain.uuid})
     rows = conn.execute(_WAITING, {"of": chain.uuid}).all()
     for row in rows:
         body = row.body
@@ -150,7 +155,9 @@ def fill_deferred(conn: Connection, chain: Chain) -> int:
 
 def deferred_chains(conn: Connection, *, limit: int) -> tuple[str, ...]:
     """Return chains with leaves that wait for the vault; the sweeper fills them when it is back."""
-    query = select(log_chain.c.chain).where(log_chain.c.deferred > 0).limit(limit)
+    # The figure stands in the statement, as in the index of these few.
+    deferred = log_chain.c.deferred > literal_column("0")
+    query = select(log_chain.c.chain).where(deferred).limit(limit)
     return tuple(conn.execute(query).scalars())
 
 

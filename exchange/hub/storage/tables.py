@@ -48,6 +48,11 @@ def _one_of(name: str, column: str, words: Sequence[str]) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({listed})", name=name)
 
 
+def _partial(*columns: str, where: str) -> Index:
+    """Return an index of the few rows that a loop looks for; its condition stands in the query."""
+    return Index(None, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
 agencies = Table(
     "agencies",
     metadata,
@@ -151,8 +156,8 @@ consents = Table(
     metadata,
     Column("digest", Digest, primary_key=True),
     Column("id", Uuid, nullable=False, unique=True),
-    Column("agreement", Digest, ForeignKey("agreements.digest"), nullable=False, index=True),
-    Column("collected_by", AgencyId, nullable=False, index=True),
+    Column("agreement", Digest, ForeignKey("agreements.digest"), nullable=False),
+    Column("collected_by", AgencyId, nullable=False),
     Column("chain", Uuid, nullable=False, unique=True),
     Column("uses", Integer, nullable=False),
     Column("used", Integer, nullable=False, server_default=text("0")),
@@ -166,6 +171,9 @@ consents = Table(
     Column("withdrawal", LargeBinary),
     CheckConstraint("used >= 0 AND (uses = 0 OR used <= uses)", name="used"),
     CheckConstraint("(ended_at IS NULL) = (ended_why IS NULL)", name="ended"),
+    # Of those that an ended agreement has still to end: none of the many that are over.
+    _partial("agreement", where="ended_at IS NULL"),
+    Index(None, "collected_by", "digest"),
 )
 
 consent_findings = Table(
@@ -183,7 +191,7 @@ consent_parties = Table(
     Column("consent", Digest, ForeignKey("consents.digest"), primary_key=True),
     Column("agency", AgencyId, primary_key=True),
     Column("role", Word, nullable=False),
-    Index(None, "agency"),
+    Index(None, "agency", "consent"),
     _one_of("role", "role", ("releaser", "recipient")),
 )
 
@@ -253,6 +261,8 @@ disclosure_recipients = Table(
     Column("fingerprint", Digest, nullable=False, index=True),
     # Place in the inbox of this agency; null before it is stored.
     Column("number", BigInteger),
+    # In the inbox: stored, not over, and not answered by this agency.
+    Column("waiting", Boolean, nullable=False, server_default=false()),
     Column("collected_at", Moment),
     Column("acknowledged_at", Moment),
     Column("result", Word),
@@ -260,6 +270,13 @@ disclosure_recipients = Table(
     Column("reminded_at", Moment),
     Column("acknowledgement", LargeBinary),
     UniqueConstraint("agency", "number"),
+    Index(
+        None,
+        "agency",
+        "number",
+        sqlite_where=text("waiting = 1"),
+        postgresql_where=text("waiting"),
+    ),
     _one_of("result", "result", ("accepted", "rejected", "quarantined")),
 )
 
@@ -292,6 +309,8 @@ erasures = Table(
     Column("confirmation_digest", Digest),
     Column("confirmation", LargeBinary),
     UniqueConstraint("consent", "recipient"),
+    # Recipients and the sweeper look for what is open among ever more that is answered.
+    _partial("recipient", "id", where="answered_at IS NULL"),
     _one_of("reason", "reason", ("withdrawn", "unlawful")),
     _one_of("result", "result", ("erased", "kept")),
 )
@@ -334,6 +353,8 @@ notices = Table(
     Column("due_at", Moment, nullable=False),
     Column("done_at", Moment),
     Index(None, "state", "due_at"),
+    Index(None, "state", "done_at"),
+    Index(None, "agency", "done_at"),
     _one_of("state", "state", ("waiting", "sent", "parked")),
 )
 
@@ -363,6 +384,7 @@ log_chain = Table(
     # Leaves of this chain that wait for the vault; they come before any later one.
     Column("deferred", Integer, nullable=False, server_default=text("0")),
     _one_of("kind", "kind", ("consent", "agreement", "agency", "hub")),
+    _partial("chain", where="deferred > 0"),
 )
 
 log_event = Table(

@@ -1,0 +1,89 @@
+"""No request and no loop reads through a table that grows with the years.
+
+What SQLite would do is asked of itself: it plans by the indexes there are, whatever the tables
+hold, so that a plan in a small database is the plan in a large one.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from exchange.hub import sweep
+from exchange.hub.relay import Relay
+from exchange.hub.settings import Notices
+from exchange.wire import routes
+from tests.person import consent_with_code
+from tests.simulator import RECIPIENT, SENDER, Simulator, statements
+
+GROW = frozenset(
+    {
+        *("consents", "consent_parties", "credentials", "erasures", "notices"),
+        *("disclosures", "disclosure_recipients", "log_chain", "log_event", "log_pending"),
+    }
+)
+"""Tables that nothing is deleted from, or not for long."""
+
+
+@pytest.fixture
+async def asked(tmp_path: Path) -> list[str]:
+    """Everything that was asked of the database by a whole life of a consent and the loops."""
+    sim = Simulator(tmp_path)
+    async with sim.running():
+        await sim.arrange()
+        await sim.reach(RECIPIENT)
+        with statements() as seen:
+            await _live(sim)
+            await sweep.sweep(sim.hub, leftovers=True)
+            await Relay(Notices()).send_due(sim.hub)
+    return seen
+
+
+async def _live(sim: Simulator) -> None:
+    given, _ = await consent_with_code(sim)
+    letter = await sim.sent(given)
+    await sim.inbox()
+    await sim.payload(letter)
+    await sim.collect(letter)
+    for agency in (SENDER, RECIPIENT):
+        await sim.call(agency, routes.CONSENTS)
+        await sim.call(agency, routes.GET_CONSENT, id=given.id)
+        await sim.call(agency, routes.GET_DISCLOSURE, id=letter.id)
+    await sim.withdraw(given)
+    await sim.acknowledge(letter)
+    (erasure,) = (await sim.call(RECIPIENT, routes.ERASURES, query="?role=asked&state=open")).json[
+        "erasures"
+    ]
+    await sim.confirm(erasure)
+
+
+def _plans(database: Path, asked: list[str]) -> Iterator[tuple[str, str]]:
+    planned = {one for one in asked if one.startswith(("SELECT", "UPDATE", "DELETE"))}
+    with closing(sqlite3.connect(database)) as connection:
+        for statement in sorted(planned):
+            if "chain_key" not in statement:  # the vault's own file
+                for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}"):
+                    yield row[3], statement
+
+
+async def test_what_grows_is_never_read_through(asked: list[str], tmp_path: Path) -> None:
+    plans = list(_plans(tmp_path / "hub" / "hub.sqlite", asked))
+    assert len(plans) > 50
+    through = [
+        (step, statement)
+        for step, statement in plans
+        if step.startswith("SCAN ") and step.split()[1] in GROW and "USING INDEX" not in step
+    ]
+    assert through == []
+
+
+async def test_the_inbox_reads_only_what_waits(asked: list[str], tmp_path: Path) -> None:
+    steps = {
+        step
+        for step, statement in _plans(tmp_path / "hub" / "hub.sqlite", asked)
+        if "disclosure_recipients.waiting" in statement and "LIMIT" in statement
+    }
+    partial = "ix_disclosure_recipients_agency_disclosure_recipients_number (agency=? AND number>?)"
+    assert f"SEARCH disclosure_recipients USING INDEX {partial}" in steps
