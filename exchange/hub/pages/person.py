@@ -4,6 +4,9 @@ A code that is wrong, was never issued, was replaced or is erased, and a page th
 off, get the same bytes after the same look-ups.
 """
 
+import re
+from typing import Final
+
 from aiohttp import web
 
 from exchange.canonical import b64u
@@ -11,7 +14,7 @@ from exchange.hub.drafts import open_draft
 from exchange.hub.http import front
 from exchange.hub.http.call import FRONT
 from exchange.hub.pages.entry import Entry, nothing
-from exchange.hub.pages.shell import CLEAR, SHELL, SIGNING_POLICY, language, telling
+from exchange.hub.pages.shell import CLEAR, SHELL, SIGNING_POLICY, language
 from exchange.hub.pages.signing import draft_page
 from exchange.hub.pages.tell import Teller, shown
 from exchange.hub.view_consent import PersonView, view
@@ -22,8 +25,10 @@ from exchange.hub.withdraw_by_person import (
     withdrawal_to_sign,
 )
 
+MAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)
+"""A mail address within the contact of the settings; it becomes a link."""
 
-@telling
+
 async def start(request: web.Request) -> web.Response:
     """Ask for the code."""
     return request.app[SHELL].render("start.html", _chosen(request), missed=False)
@@ -73,17 +78,21 @@ async def prepare_withdrawal(request: web.Request, entry: Entry) -> web.Response
     return web.Response(text=to_sign or "")
 
 
-@telling
 async def end(request: web.Request) -> web.Response:
     """End the visit: an empty page, and what the browser kept of the others goes."""
     return request.app[SHELL].render("end.html", _chosen(request), headers=CLEAR)
 
 
-@telling
 async def accessibility(request: web.Request) -> web.Response:
     """Say how accessible the pages are, and where to report a barrier."""
     shell = request.app[SHELL]
-    return shell.render("accessibility.html", _chosen(request), settings=shell.settings)
+    mail = MAIL.search(shell.settings.contact)
+    return shell.render(
+        "accessibility.html",
+        _chosen(request),
+        settings=shell.settings,
+        mail=mail[0] if mail else None,
+    )
 
 
 def _chosen(request: web.Request) -> str:
@@ -107,7 +116,6 @@ def _shown(request: web.Request, entry: Entry, seen: PersonView) -> web.Response
         sensitive=True,
         code=entry.code,
         named=entry.named,
-        key="" if seen.record.person_key is None else b64u(seen.record.person_key),
         state=teller.state(seen),
         facts=teller.consent(seen.record),
         used=seen.used,

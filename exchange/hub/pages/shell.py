@@ -1,25 +1,21 @@
-"""What every page shares: templates, languages, headers, and the answer to what goes wrong.
+"""What every page shares: templates, languages and headers.
 
 A page holds nothing that an address, a title, a header or a status could tell. The code travels in
 the body of a POST and nowhere else.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import wraps
-from typing import Final, TypeAlias
+from typing import Final
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from exchange.errors import ExchangeError
 from exchange.hub.http.limits import Ticks
-from exchange.hub.http.middleware import RETRY_AFTER
 from exchange.hub.pages.assets import Asset, read_assets
 from exchange.hub.pages.pace import Pace
 from exchange.hub.pages.words import LANGUAGES, Words, preferred, read_words
 from exchange.hub.settings import Person
-from exchange.wire import problems
 
 POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; form-action 'self'; "
@@ -30,8 +26,6 @@ SIGNING_POLICY: Final = {"Content-Security-Policy": f"{POLICY}; connect-src 'sel
 """On pages where her own key signs: its script asks this host what there is to sign."""
 CLEAR: Final = {"Clear-Site-Data": '"cache"'}
 """On the page that ends a visit: what the browser kept for "back" goes too."""
-
-Page: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,31 +110,3 @@ def language(given: Mapping[str, str], request: web.Request) -> str:
     """Return the language somebody has chosen with `lang`, or the one her browser asks for."""
     chosen = given.get("lang", "")
     return chosen if chosen in LANGUAGES else preferred(request.headers.get("Accept-Language", ""))
-
-
-def telling(page: Page) -> Page:
-    """Return `page` with every refusal answered as a page: nobody reads a problem document.
-
-    Each depends on the request alone, never on what a code opens.
-    """
-
-    @wraps(page)
-    async def answer(request: web.Request) -> web.StreamResponse:
-        try:
-            return await page(request)
-        except ExchangeError as error:
-            return trouble(request, problems.to_problem(error)["status"])
-        except web.HTTPException as refused:  # of a body: 408, 415
-            return trouble(request, refused.status)
-
-    return answer
-
-
-def trouble(request: web.Request, status: int) -> web.Response:
-    """Return the page that says why there is none, the same for everybody."""
-    shell = request.app[SHELL]
-    lang = request.get(LANG) or language({}, request)
-    key = f"trouble.s{status}"
-    text = key if shell.words[lang].knows(key) else "trouble.other"
-    headers = {"Retry-After": RETRY_AFTER[status]} if status in RETRY_AFTER else {}
-    return shell.render("trouble.html", lang, status=status, headers=headers, text=text)

@@ -12,8 +12,10 @@ from aiohttp import web
 from exchange.errors import Malformed
 from exchange.hub.pages import person, signing, take_along
 from exchange.hub.pages.entry import Entry, enter
-from exchange.hub.pages.shell import SHELL, Page, Shell, telling
+from exchange.hub.pages.refusal import as_page
+from exchange.hub.pages.shell import SHELL, Shell
 
+Page: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Wish: TypeAlias = Callable[[web.Request, Entry], Awaitable[web.StreamResponse]]
 
 WISHES: Final[Mapping[str, Wish]] = {
@@ -30,7 +32,6 @@ WISHES: Final[Mapping[str, Wish]] = {
 """What the field `do` of a form may ask for."""
 
 
-@telling
 async def fulfil(request: web.Request) -> web.StreamResponse:
     """Answer a form: the one way to whatever a code opens."""
     entry = await enter(request)
@@ -52,6 +53,7 @@ PAGES: Final[tuple[tuple[str, str, Page], ...]] = (
 def add_pages(app: web.Application, shell: Shell) -> None:
     """Serve the pages, what they load, and the address without its slash."""
     app[SHELL] = shell
+    app.middlewares.insert(0, as_page)
     for method, path, page in PAGES:
         app.router.add_route(method, path, page)
     for asset in shell.assets.values():
