@@ -135,7 +135,7 @@ class Paper:
     @property
     def right_to_left(self) -> bool:
         """Whether the text is written from right to left."""
-        return self.lang.partition("-")[0] in RIGHT_TO_LEFT
+        return from_right_to_left(self.lang)
 
 
 def consent_form(consent: ConsentRecord, scope: Scope, head: Head = BLANK) -> Paper:
@@ -217,6 +217,11 @@ def receipt(scope: Scope, *, lang: str, secrets: Secrets | None) -> Paper:
         link=_link(scope, said, secrets),
         footer=_footer(said, newest(scope.notices, "receipt", lang).key, text),
     )
+
+
+def from_right_to_left(lang: str) -> bool:
+    """Tell whether a language is written from right to left, whatever its script subtag says."""
+    return lang.partition("-")[0] in RIGHT_TO_LEFT
 
 
 def blocks_of(text: str) -> tuple[Block, ...]:

@@ -1,21 +1,23 @@
 """The page to print in a real Chromium: opened from a file, as an office does, and printed."""
 
 import io
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pypdfium2  # type: ignore[import-untyped]
 import pytest
+import pytest_asyncio
 import zxingcpp
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
 from PIL import Image
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Browser, Page
 
 from exchange.forms.page import html
 from exchange.forms.paper import Head, Paper, Secrets, consent_form, receipt, withdrawal_form
 from tests import needs, samples
-from tests.pages.visitor import CHROMIUM, LANGUAGES
+from tests.pages.visitor import LANGUAGES
 
 pytestmark = needs.chromium()
 
@@ -38,23 +40,19 @@ def papers(lang: str) -> dict[str, Paper]:
     }
 
 
-@pytest.fixture
-async def opened(tmp_path: Path) -> AsyncIterator[Page]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def opened(browser: Browser) -> AsyncIterator[Page]:
     """Return a window in which nothing may be asked of another host or said on the console."""
     said: list[str] = []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=CHROMIUM
-        )
-        page = await browser.new_page(locale="de-DE", viewport={"width": 820, "height": 1100})
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on(
-            "request",
-            lambda request: None if request.url.startswith("file:") else said.append(request.url),
-        )
-        yield page
-        await browser.close()
+    page = await browser.new_page(locale="de-DE", viewport={"width": 820, "height": 1100})
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on(
+        "request",
+        lambda request: None if request.url.startswith("file:") else said.append(request.url),
+    )
+    yield page
+    await page.close()
     assert said == []
 
 
@@ -84,6 +82,24 @@ async def test_a_page_is_accessible_also_on_a_phone(
             found = await Axe().run(opened, options=options)
             assert [one["id"] for one in found.response["violations"]] == []
             assert await opened.evaluate("document.documentElement.scrollWidth") <= width
+
+
+async def test_a_box_to_tick_stays_with_its_word_on_a_narrow_screen(
+    opened: Page, tmp_path: Path
+) -> None:
+    await opened.set_viewport_size({"width": 320, "height": 900})
+    for lang in LANGUAGES:
+        paper = papers(lang)["withdrawal"]
+        await show(opened, paper, tmp_path)
+        parts = [part for block in paper.blocks for part in block.parts]
+        text = " ".join(line for part in parts for line in part.lines)
+
+        boxes = await opened.locator(".box").evaluate_all(
+            "all => all.map((one) => [one.textContent, one.getClientRects().length])"
+        )
+
+        assert [word for word, _ in boxes] == re.findall(r"☐ \S+", text)
+        assert {lines for _, lines in boxes} == {1}
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

@@ -6,11 +6,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, Playwright
 
 from tests import needs
+from tests.browser import CHROMIUM, executable
 from tests.pages.test_reading import happened
-from tests.pages.visitor import CHROMIUM, executable
 from tests.person import draft, upload
 from tests.simulator import Simulator
 
@@ -42,25 +42,24 @@ async def sends(page: Page, selector: str) -> None:
 
 @pytest.mark.parametrize("scripts", [False, True])
 async def test_after_a_visit_the_disk_holds_no_code_and_no_word(
-    sim: Simulator, tmp_path: Path, *, scripts: bool
+    sim: Simulator, playwright: Playwright, tmp_path: Path, *, scripts: bool
 ) -> None:
     code = await happened(sim)
     _, invitation = await upload(sim, draft(sim))
     profile = tmp_path / "profile"
-    async with async_playwright() as playwright:
-        context = await playwright.chromium.launch_persistent_context(
-            profile, executable_path=executable(), args=CHROMIUM, java_script_enabled=scripts
-        )
-        page = context.pages[0]
-        for typed in (invitation, code):
-            await page.goto(f"{sim.origin}/p/?lang=de")
-            await page.fill("#code", typed)
-            await sends(page, "#code")
-        await sends(page, "form:has(input[value=ask]) button")
-        await sends(page, "form:has(input[value=withdraw]) button")
-        assert "Widerruf angekommen" in await page.content()
-        await page.wait_for_timeout(3000)  # session files are written every few seconds
-        await context.close()
+    context = await playwright.chromium.launch_persistent_context(
+        profile, executable_path=executable(), args=CHROMIUM, java_script_enabled=scripts
+    )
+    page = context.pages[0]
+    for typed in (invitation, code):
+        await page.goto(f"{sim.origin}/p/?lang=de")
+        await page.fill("#code", typed)
+        await sends(page, "#code")
+    await sends(page, "form:has(input[value=ask]) button")
+    await sends(page, "form:has(input[value=withdraw]) button")
+    assert "Widerruf angekommen" in await page.content()
+    await page.wait_for_timeout(3000)  # session files are written every few seconds
+    await context.close()
 
     words = ("Einwilligung", "Widerruf", "Beratungsstelle", "Mietschulden")
     codes = (code, code.replace("-", ""), invitation, invitation.replace("-", ""))

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from exchange.forms.paper import Block, Part
 from exchange.hub.pages.shell import make_shell
 from exchange.hub.pages.tell import Contact, Fact, Said, Shown, Teller, Told
 from exchange.hub.settings import Person
@@ -20,25 +21,26 @@ SHELL = make_shell(Person(contact=CANARY, enforcement=CANARY), lambda: 0.0)
 SAID = Said(CANARY)
 FACTS = (Fact(CANARY, (SAID,)), Fact(CANARY, (SAID, SAID)))
 TOLD = [Told(text=CANARY, at=CANARY, stamp=CANARY, facts=FACTS)]
+TEXT = Shown(CANARY, (Block(CANARY, (Part(True, (CANARY,)), Part(False, (CANARY,)))),), False)
 GIVEN: dict[str, dict[str, Any]] = {
     "start.html": {"missed": True},
     "view.html": {
-        "code": CANARY, "named": True, "key": "", "state": CANARY, "facts": FACTS, "used": 1,
+        "code": CANARY, "named": True, "state": CANARY, "facts": FACTS, "used": 1,
         "may_withdraw": True, "erasures": TOLD, "events": TOLD, "next": CANARY, "later": True,
-        "contacts": [Contact(CANARY, CANARY, CANARY)], "text": Shown(CANARY, (CANARY,)),
+        "contacts": [Contact(CANARY, CANARY, CANARY)], "text": TEXT,
     },
     "confirm.html": {"code": CANARY, "key": CANARY},
     "withdrawn.html": {"code": CANARY, "at": CANARY},
     "sign.html": {
         "code": CANARY, "collector": Contact(CANARY, CANARY, CANARY), "digest": CANARY,
-        "text": Shown(CANARY, (CANARY,)), "at": CANARY, "seen": CANARY, "until": CANARY,
+        "text": TEXT, "at": CANARY, "seen": CANARY, "until": CANARY,
     },
     "signed.html": {"code": CANARY},
     "unsigned.html": {"code": CANARY},
     "taken_back.html": {"code": CANARY},
     "end.html": {},
     "trouble.html": {"text": "trouble.other"},
-    "accessibility.html": {"settings": SHELL.settings},
+    "accessibility.html": {"settings": SHELL.settings, "mail": CANARY},
 }  # fmt: skip
 """What each page is given, with a canary wherever somebody else has written."""
 PIECES = {"base.html", "parts.html"}

@@ -28,6 +28,15 @@ KEPT = """async () => {
   return { extractable: key.extractable, type: key.type, usages: key.usages };
 }"""
 """What a script finds in the browser's store."""
+LINES = """shown => {
+  const line = (one) => (one.matches("li") ? "- " : "") + one.textContent;
+  const lines = (block) => [...block.querySelectorAll("h2, h3, p, li")].map(line).join("\\n");
+  const bare = (text) => text.replaceAll(/\\s/g, "");
+  const blocks = [...shown.children].map(lines).join("\\n\\n") + "\\n";
+  const drawn = bare(shown.textContent) === bare(blocks.replaceAll(/^- /gm, ""));
+  return drawn ? blocks : "there is more on the page than headings, paragraphs and lists";
+}"""
+"""The text that headings, paragraphs and lists of the page draw, and nothing else beside them."""
 
 
 async def invited(sim: Simulator) -> tuple[str, str]:
@@ -86,7 +95,7 @@ async def test_she_reads_exactly_the_text_whose_digest_she_signs(
 ) -> None:
     id, invitation = await invited(sim)  # noqa: A001
     await scripted.enters(invitation)
-    shown = await scripted.page.locator(".shown p").all_text_contents()
+    shown = await scripted.page.locator(".shown").evaluate(LINES)
     number = await scripted.page.locator("code").inner_text()
     await scripted.page.locator("#sign").wait_for(state="visible")
     await scripted.page.get_by_label("Ich habe den Text gelesen").check()
@@ -96,8 +105,21 @@ async def test_she_reads_exactly_the_text_whose_digest_she_signs(
     given = await recorded(sim, id)
     text = await sim.call(SENDER, routes.CONSENT_NOTICE, id=given.id)
 
-    assert "\n\n".join(shown) + "\n" == text.body.decode()
+    assert shown == text.body.decode()
     assert number == sha256_hex(text.body)
+
+
+async def test_the_text_has_headings_paragraphs_and_lists(sim: Simulator, visitor: Visitor) -> None:
+    _, invitation = await invited(sim)
+    await visitor.enters(invitation)
+    shown = visitor.page.locator(".shown")
+
+    assert await shown.locator("h2").all_text_contents() == [
+        "Einwilligung in die Weitergabe von Unterlagen"
+    ]
+    assert "Wie Sie die Einwilligung widerrufen" in await shown.locator("h3").all_text_contents()
+    assert await shown.locator("ul").count() == 3
+    assert "Schreiben über Mietschulden" in await shown.locator("li").all_text_contents()
 
 
 async def test_nothing_is_ticked_and_nothing_goes_unread(sim: Simulator, scripted: Visitor) -> None:

@@ -132,7 +132,7 @@ async def test_nobody_is_locked_out_of_withdrawing_by_who_shares_her_address(
     tmp_path: Path,
 ) -> None:
     limits = {"misses_per_minute": 1, "misses_per_minute_in_all": 1, "pause_s": 30, "waiting": 1}
-    slow = Simulator(tmp_path, person=limits)
+    slow = Simulator(tmp_path, person=limits, http={"shutdown_s": 1})
     async with slow.running():
         await slow.arrange()
         _, code = await consent_with_code(slow)

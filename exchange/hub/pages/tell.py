@@ -10,6 +10,7 @@ from datetime import datetime
 
 from exchange.consent.record import ConsentRecord
 from exchange.days import day_of, last_day
+from exchange.forms.paper import Block, blocks_of, from_right_to_left
 from exchange.hub.pages.words import Words
 from exchange.hub.view_consent import DocumentSeen, ErasureSeen, EventSeen, PersonView
 from exchange.vocabulary import Scope
@@ -55,8 +56,9 @@ class Shown:
     """A text exactly as it was shown, in its own language."""
 
     lang: str
-    paragraphs: tuple[str, ...]
-    """Each with its line breaks."""
+    blocks: tuple[Block, ...]
+    """All of its lines, in order: headings, paragraphs and lists are drawn from the text itself."""
+    right_to_left: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,9 @@ class Contact:
 
 
 def shown(text: str, record: ConsentRecord) -> Shown:
-    """Return the text of `record` in paragraphs."""
-    return Shown(record.notice.lang, tuple(text.strip("\n").split("\n\n")))
+    """Return the text of `record` with its structure, the one it has on paper."""
+    lang = record.notice.lang
+    return Shown(lang, blocks_of(text), from_right_to_left(lang))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
