@@ -127,11 +127,13 @@ def complete(conn: Connection, id: str, agency: str, payload: str) -> None:  # n
 def sweep(conn: Connection, *, now: datetime, limit: int) -> int:
     """Delete drafts whose time has passed, and return how many."""
     due = select(drafts.c.id).where(drafts.c.until <= now).limit(limit)
-    return conn.execute(delete(drafts).where(drafts.c.id.in_(due))).rowcount
+    free = due.with_for_update(skip_locked=True)
+    return conn.execute(delete(drafts).where(drafts.c.id.in_(free))).rowcount
 
 
 def _one(conn: Connection, *conditions: ColumnElement[bool]) -> Draft | None:
-    row = conn.execute(select(drafts).where(*conditions)).one_or_none()
+    # Locked until the unit ends: signing, taking back and recording come one after the other.
+    row = conn.execute(select(drafts).where(*conditions).with_for_update()).one_or_none()
     return None if row is None else _draft(row)
 
 

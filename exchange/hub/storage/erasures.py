@@ -9,9 +9,11 @@ from typing import Any, Literal
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Connection,
     Row,
     Select,
+    and_,
     exists,
     insert,
     literal,
@@ -192,9 +194,10 @@ def unanswered(
     return _open_without(conn, erasures.c.reminded_at, asked_before=asked_before, limit=limit)
 
 
-def remind(conn: Connection, id: str, *, at: datetime) -> None:  # noqa: A002
-    """Note that the recipient was reminded."""
-    conn.execute(update(erasures).where(erasures.c.id == id).values(reminded_at=at))
+def remind(conn: Connection, id: str, *, at: datetime) -> bool:  # noqa: A002
+    """Note that the recipient is reminded; False if it was before, or has answered."""
+    change = update(erasures).where(_is_open(id), erasures.c.reminded_at.is_(None))
+    return conn.execute(change.values(reminded_at=at)).rowcount == 1
 
 
 def unescalated(
@@ -219,9 +222,14 @@ def _open_without(
     return tuple((row.id, row.recipient, row.consent) for row in conn.execute(query))
 
 
-def escalate(conn: Connection, id: str, *, at: datetime) -> None:  # noqa: A002
-    """Note that every party was told."""
-    conn.execute(update(erasures).where(erasures.c.id == id).values(escalated_at=at))
+def escalate(conn: Connection, id: str, *, at: datetime) -> bool:  # noqa: A002
+    """Note that every party is told; False if they were before, or it was answered."""
+    change = update(erasures).where(_is_open(id), erasures.c.escalated_at.is_(None))
+    return conn.execute(change.values(escalated_at=at)).rowcount == 1
+
+
+def _is_open(id: str) -> ColumnElement[bool]:  # noqa: A002
+    return and_(erasures.c.id == id, erasures.c.answered_at.is_(None))
 
 
 def asked_under(conn: Connection, consent: str) -> frozenset[str]:

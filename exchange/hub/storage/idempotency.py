@@ -45,6 +45,7 @@ def sweep(conn: Connection, *, now: datetime, limit: int) -> int:
         select(idempotency.c.agency, idempotency.c.key)
         .where(idempotency.c.until <= now)
         .limit(limit)
+        .with_for_update(skip_locked=True)
     )
     rows = conn.execute(old).all()
     for agency, key in rows:

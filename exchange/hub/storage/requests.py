@@ -192,6 +192,7 @@ def close(conn: Connection, *, now: datetime, limit: int) -> int:
         select(requests.c.id)
         .where(requests.c.deadline <= now, requests.c.statement.is_not(None))
         .limit(limit)
+        .with_for_update(skip_locked=True)
     )
     change = update(requests).where(requests.c.id.in_(over)).values(statement=None)
     return conn.execute(change).rowcount
@@ -204,7 +205,8 @@ def forget(conn: Connection, *, closed_before: datetime, limit: int) -> int:
     when one is gone what became of it.
     """
     old = select(requests.c.id).where(requests.c.deadline <= closed_before).limit(limit)
-    return conn.execute(delete(requests).where(requests.c.id.in_(old))).rowcount
+    free = old.with_for_update(skip_locked=True)
+    return conn.execute(delete(requests).where(requests.c.id.in_(free))).rowcount
 
 
 def _of(caller: str, role: Role | None) -> ColumnElement[bool]:
