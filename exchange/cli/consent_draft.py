@@ -11,7 +11,7 @@ from exchange.agency.record_consent import ConsentDraft
 from exchange.canonical import encode
 from exchange.cli.consent_blanks import blanks
 from exchange.cli.drafts import beside, digest_of, read_toml
-from exchange.consent.record import Evidence, ShownNotice, Signer, admitted
+from exchange.consent.record import Evidence, ShownNotice, Signer, admitted, read_uses
 from exchange.consent.subject import SubjectFacts, read_subject
 from exchange.consent.words import (
     Capacity,
@@ -270,13 +270,7 @@ def _from(value: object, collected_at: datetime) -> datetime:
 
 
 def _uses(value: object) -> Uses:
-    if value == "once":
-        return 1
-    if value == "recurring":
-        return "recurring"
-    if type(value) is int:
-        return value
-    raise Malformed('not "once", "recurring" or a number')
+    return 1 if type(value) is int and value == 1 else read_uses(value)
 
 
 def _signers(members: Members, collected_at: datetime, now: datetime) -> tuple[Signer, ...]:

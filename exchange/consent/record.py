@@ -191,7 +191,7 @@ def read_payload(signable: Mapping[str, Any], kind: Kind, *, digest: str) -> Con
         categories=members.codes("categories", 1, MOST_CATEGORIES),
         secrecy=members.take("secrecy", secrecy),
         purpose=StatedPurpose(code=purpose.code("code"), words=purpose.text("words")),
-        uses=members.take("uses", _uses),
+        uses=members.take("uses", read_uses),
         valid_from=members.time("valid_from"),
         valid_until=members.time("valid_until"),
         form=form,
@@ -229,7 +229,12 @@ def _place(signer: Signer) -> tuple[int, datetime]:
     return list(Role).index(signer.role), signer.at
 
 
-def _uses(value: object) -> Uses:
+def read_uses(value: object) -> Uses:
+    """Return how often a consent may be used, as a record or a draft says it.
+
+    Raises:
+        Malformed: not once, recurring or a number from 2.
+    """
     if value == "once":
         return 1
     if value == "recurring":
