@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from exchange import jws
 from exchange.agreement.reading import read_agreement
 from exchange.agreement.record import Agreement
+from exchange.agreement.term import Term
 from exchange.consent.record import ConsentRecord, read_consent
 from exchange.errors import ExchangeError, Unavailable
 from exchange.hub.storage import agencies
@@ -25,6 +26,8 @@ KEPT_CONSENTS = 20_000
 """Parsed consents kept; one takes about 4 kB."""
 KEPT_AGREEMENTS = 500
 """Parsed agreements kept; one takes about 100 kB."""
+KEPT_TERMS = 100_000
+"""Terms of agreements kept, of every one in a large state: the sweeper asks for each in turn."""
 _ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 """An identity that has been succeeded since still made the records it signed."""
 
@@ -38,6 +41,7 @@ class Records:
         self._now = now
         self._consents = _Kept[ConsentRecord](KEPT_CONSENTS)
         self._agreements = _Kept[tuple[Agreement, Scope]](KEPT_AGREEMENTS)
+        self._terms = _Kept[Term](KEPT_TERMS)
 
     def consent(self, conn: Connection, digest: str, statement: bytes) -> ConsentRecord:
         """Return a stored consent, verified again when it is first read by this process.
@@ -60,6 +64,14 @@ class Records:
             return found, found.scope()
 
         return self._agreements.get(digest, parse)
+
+    def term(self, conn: Connection, digest: str, statement: bytes) -> Term:
+        """Return when a stored agreement holds, of which little must be kept; see `consent`."""
+        return self._terms.get(digest, lambda: self.agreement(conn, digest, statement)[0].term)
+
+    def term_known(self, digest: str) -> Term | None:
+        """Return the term of an agreement that was parsed before."""
+        return self._terms.peek(digest)
 
     def agreement_known(self, digest: str) -> tuple[Agreement, Scope] | None:
         """Return an agreement that was parsed before, so that its bytes need not be fetched."""

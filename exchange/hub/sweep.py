@@ -5,7 +5,7 @@ deleted header is out of the WAL as well, it is not erased: the last step repeat
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import TypeAlias
 
@@ -109,21 +109,31 @@ async def end_agreements(hub: Hub) -> None:
     """
     after: str | None = None
     while page := await hub.db.read(agreements.unended, after=after, limit=BATCH):
-        for stored in page:
-            if await hub.db.read(_is_over, hub, stored):
-                chain = await hub.vault.chain(stored.chain)
-                await hub.db.write(_flag, hub, stored.digest, chain)
+        for found in await hub.db.read(_over, hub, page):
+            chain = await hub.vault.chain(found.chain)
+            await hub.db.write(_flag, hub, found.digest, chain)
         after = page[-1].id
     for digest in await hub.db.read(agreements.ended_with_consents, limit=BATCH):
         await _end_consents(hub, digest)
 
 
-def _is_over(conn: Connection, hub: Hub, stored: agreements.Agreement) -> bool:
-    agreement, _ = hub.records.agreement(conn, stored.digest, stored.statement)
-    standing = agreements.lock(conn, stored.digest)
+def _over(
+    conn: Connection, hub: Hub, page: Sequence[agreements.Unended]
+) -> list[agreements.Unended]:
+    return [found for found in page if _is_over(conn, hub, found.digest)]
+
+
+def _is_over(conn: Connection, hub: Hub, digest: str) -> bool:
+    term = hub.records.term_known(digest)
+    if term is None:
+        stored = agreements.by_digest(conn, digest)
+        if stored is None:
+            return False
+        term = hub.records.term(conn, digest, stored.statement)
+    standing = agreements.lock(conn, digest)
     if standing is None:
         return False
-    end = ends_at(agreement.term, standing.notices)
+    end = ends_at(term, standing.notices)
     return end is not None and end <= hub.clock()
 
 

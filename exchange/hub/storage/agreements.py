@@ -58,6 +58,15 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unended:
+    """An agreement that is not flagged as ended, without its statement."""
+
+    digest: str
+    id: str
+    chain: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
     """One party's signature."""
 
@@ -284,15 +293,17 @@ def lock(conn: Connection, agreement: str) -> AgreementStanding | None:
     return AgreementStanding(signed=signed, notices=tuple(given), ended_at=row.ended_at)
 
 
-def unended(conn: Connection, *, after: str | None, limit: int) -> tuple[Agreement, ...]:
+def unended(conn: Connection, *, after: str | None, limit: int) -> tuple[Unended, ...]:
     """Return agreements not flagged as ended, in the order of their ids, for the sweeper."""
     query = (
-        select(agreements)
+        select(agreements.c.digest, agreements.c.id, agreements.c.chain)
         .where(agreements.c.ended_at.is_(None), agreements.c.id > (after or ""))
         .order_by(agreements.c.id)
         .limit(limit)
     )
-    return tuple(_agreement(row) for row in conn.execute(query))
+    return tuple(
+        Unended(digest=row.digest, id=row.id, chain=row.chain) for row in conn.execute(query)
+    )
 
 
 def ended_with_consents(conn: Connection, *, limit: int) -> tuple[str, ...]:

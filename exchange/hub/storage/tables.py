@@ -116,8 +116,9 @@ agreements = Table(
     Column("chain", Uuid, nullable=False, unique=True),
     Column("recorded_at", Moment, nullable=False),
     # Set by the sweeper when it is over; `decide` denies from its term or this flag on.
-    Column("ended_at", Moment, index=True),
+    Column("ended_at", Moment),
     Column("statement", LargeBinary, nullable=False),
+    Index(None, "ended_at", "id"),
 )
 
 agreement_parties = Table(

@@ -12,6 +12,8 @@ down_revision = "0002"
 def upgrade() -> None:
     """Add a column to what recipients are sent, and exchange indexes."""
     _mark_what_waits()
+    op.drop_index("ix_agreements_ended_at", "agreements")
+    _index("ix_agreements_ended_at_agreements_id", "agreements", "ended_at", "id")
     op.drop_index("ix_consents_agreement", "consents")
     _index("ix_consents_agreement", "consents", "agreement", where="ended_at IS NULL")
     op.drop_index("ix_consents_collected_by", "consents")
