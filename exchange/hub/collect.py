@@ -10,10 +10,10 @@ from sqlalchemy import Connection
 
 from exchange.audit import event
 from exchange.canonical import b64u, labelled
-from exchange.consent.decision import Permit, Reason
+from exchange.consent.decision import Asked, Deny, Permit, Reason
 from exchange.errors import NotFound, Unavailable
 from exchange.hub import gate, repeat
-from exchange.hub.gate import Attempt, Denied
+from exchange.hub.gate import NOWHERE, Attempt, Denied, Examined
 from exchange.hub.parts import Hub
 from exchange.hub.repeat import Once
 from exchange.hub.storage import agencies, consents, disclosures, headers, log
@@ -36,8 +36,9 @@ class Released:
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """What had to be awaited before the unit of work."""
+    """What had to be looked at or awaited before the unit of work."""
 
+    asked: Asked
     chain: Chain
     vetoed: bool
 
@@ -51,10 +52,10 @@ async def collect(hub: Hub, disclosure: str, caller: str, *, once: Once | None) 
         NotFound: absent, hidden, over or denied; the caller cannot tell which.
     """
     chain, question = await hub.db.look(_seek, disclosure, caller)
-    vetoed = False
-    if question is not None and hub.vetoes:
-        vetoed = await gate.vetoes(hub, asked_by_manifest(context_of(question)))
-    ready = _Ready(await gate.chain_for(hub, chain), vetoed)
+    # Of what is absent or over nothing is parsed: that took longer than finding nothing.
+    asked = gate.nothing(caller) if question is None else asked_by_manifest(context_of(question))
+    vetoed = question is not None and await gate.vetoes(hub, asked)
+    ready = _Ready(asked, await gate.chain_for(hub, chain), vetoed)
     released = await hub.db.write(_collect, hub, disclosure, caller, ready, once)
     if released is None:
         raise NotFound
@@ -74,9 +75,11 @@ def _seek(conn: Connection, disclosure: str, caller: str) -> tuple[str | None, b
 def _collect(
     conn: Connection, hub: Hub, disclosure: str, caller: str, ready: _Ready, once: Once | None
 ) -> Released | None:
+    examined = gate.examine(conn, hub, ready.asked, vetoed=ready.vetoed, counted=1)
+    # Behind the locks: whoever held them may have ended it, or given it to this recipient.
     found = disclosures.gated(conn, disclosure, caller)
     try:
-        granted, found = _permitted(conn, hub, disclosure, caller, found, ready)
+        granted, found = _permitted(conn, caller, examined, found, ready)
     except Denied as denied:
         attempt = Attempt(
             caller=caller,
@@ -90,34 +93,19 @@ def _collect(
 
 
 def _permitted(
-    conn: Connection,
-    hub: Hub,
-    disclosure: str,
-    caller: str,
-    found: Gated | None,
-    ready: _Ready,
+    conn: Connection, caller: str, examined: Examined, found: Gated | None, ready: _Ready
 ) -> tuple[Permit, Gated]:
-    """Decide; absent, hidden and over run every statement that a denial runs.
-
-    Of what is over nothing is parsed any more: that took longer than finding nothing.
-    """
-    over = found is not None and found.state in OVER
+    """Return permit and disclosure; absent, hidden and over run every statement a denial runs."""
     active = caller in agencies.active(conn, [caller])
-    kept = headers.kept(conn, disclosure)
-    asked = (
-        gate.nothing(caller)
-        if found is None or over
-        else asked_by_manifest(context_of(found.manifest))
-    )
-    try:
-        granted = gate.permit(conn, hub, asked, vetoed=ready.vetoed, counted=1)
-    except Denied:
-        if over:
-            raise Denied((Reason.ENDED,), chain=ready.chain.uuid) from None
-        raise
+    kept = headers.kept(conn, NOWHERE if found is None else found.id)
+    if found is not None and found.state in OVER:
+        raise Denied((Reason.ENDED,), chain=ready.chain.uuid)
+    granted = examined.decision
+    if isinstance(granted, Deny):
+        raise Denied(granted.reasons, chain=examined.chain)
     if found is None or not active:
         raise Denied((Reason.NO_CONSENT,))
-    if not kept or granted.decided_at >= asked.exp:
+    if not kept or granted.decided_at >= ready.asked.exp:
         raise Denied((Reason.ENDED,), chain=ready.chain.uuid)
     return granted, found
 

@@ -257,19 +257,22 @@ def _store(
     conn: Connection, hub: Hub, manifest: Manifest, planned: Plan, sealed: Sealed, once: Once | None
 ) -> Denied | State | None:
     """Return None when it was stored, else why not; a repetition stores nothing."""
+    examined = gate.examine(conn, hub, planned.asked, vetoed=planned.vetoed)  # locks, decides
     known = disclosures.known(conn, manifest.context.id, manifest.digest)
     if known not in {None, "announced"}:  # the same document, twice at once
         return known
-    try:
-        granted = gate.permit(conn, hub, planned.asked, vetoed=planned.vetoed)  # decides
-    except Denied as denied:
+    granted = examined.decision
+    if isinstance(granted, Deny):
+        denied = Denied(granted.reasons, chain=examined.chain)
         gate.refuse(conn, hub, planned.chain, _attempt(manifest), denied)
         return denied
     at = granted.decided_at
-    _check_keys(conn, hub, manifest)
     repeat.claim(conn, once, now=at)
     consents.consume_use(conn, granted)
     disclosures.store(conn, granted, _row(manifest), sealed.header, sealed.kept, at=at)
+    # Behind the numbers in the recipients' inboxes, which locked them: a revocation that comes
+    # now waits, and then deletes the header that was just kept.
+    _check_keys(conn, hub, manifest)
     if manifest.context.request is not None:
         requests.answer(conn, manifest.context.request, at=at)
     _record(conn, manifest, planned.chain, at)
@@ -279,11 +282,12 @@ def _store(
 def _announce(
     conn: Connection, hub: Hub, manifest: Manifest, planned: Plan, once: Once | None
 ) -> Denied | None:
+    examined = gate.examine(conn, hub, planned.asked, vetoed=planned.vetoed)
     if disclosures.known(conn, manifest.context.id, manifest.digest) is not None:
         return None
-    try:
-        granted = gate.permit(conn, hub, planned.asked, vetoed=planned.vetoed)
-    except Denied as denied:
+    granted = examined.decision
+    if isinstance(granted, Deny):
+        denied = Denied(granted.reasons, chain=examined.chain)
         gate.refuse(conn, hub, planned.chain, _attempt(manifest), denied)
         return denied
     repeat.claim(conn, once, now=granted.decided_at)

@@ -1,6 +1,6 @@
 """What store, collect and decide share: one decision under locks, and one path for every no.
 
-`permit` runs inside the unit of work that acts on it. It locks agreement and consent, each in a
+`examine` runs inside the unit of work that acts on it. It locks agreement and consent, each in a
 statement of its own, reads everything else afterwards and the clock last: a withdrawal waits
 for us, or we wait for it and see it.
 """
@@ -56,14 +56,6 @@ class Examined:
     decision: Permit | Deny
     chain: str | None
     """UUID of the consent's chain, if the consent that was named exists."""
-
-
-def permit(conn: Connection, hub: Hub, asked: Asked, *, vetoed: bool, counted: int = 0) -> Permit:
-    """Return the permit for `asked` as of now, or raise `Denied`; see `examine`."""
-    examined = examine(conn, hub, asked, vetoed=vetoed, counted=counted)
-    if isinstance(examined.decision, Deny):
-        raise Denied(examined.decision.reasons, chain=examined.chain)
-    return examined.decision
 
 
 def examine(

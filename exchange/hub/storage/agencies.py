@@ -57,8 +57,11 @@ class Identity:
 _FIND = Prepared(select(agencies).where(agencies.c.id == bindparam("of")))
 _CAPABILITIES = Prepared(select(agencies.c.capabilities).where(agencies.c.id == bindparam("of")))
 _ACTIVE = Prepared(
-    select(agencies.c.id).where(agencies.c.id == bindparam("of"), agencies.c.state == "active")
+    select(agencies.c.id)
+    .where(agencies.c.id == bindparam("of"), agencies.c.state == "active")
+    .with_for_update(read=True, key_share=True)
 )
+_LOCK = Prepared(select(agencies.c.id).where(agencies.c.id == bindparam("of")).with_for_update())
 _IDENTITY = select(identities, agencies.c.state.label("agency_state")).join_from(
     identities, agencies
 )
@@ -117,8 +120,20 @@ def listed(conn: Connection, *, after: str | None, limit: int) -> tuple[Agency, 
 
 
 def active(conn: Connection, names: Collection[str]) -> frozenset[str]:
-    """Return those of `names` that are admitted and not suspended."""
+    """Return those of `names` that are admitted and not suspended; so they stay until the end.
+
+    The lock is the weakest one: it stops `suspend`, and neither another reader of this nor a new
+    number in the inbox.
+    """
     return frozenset(name for name in names if _ACTIVE.one(conn, {"of": name}))
+
+
+def lock(conn: Connection, agency: str) -> None:
+    """Lock an agency against everything that rests on its standing, its identities and its keys.
+
+    What the same unit decides about it, it reads afterwards.
+    """
+    _LOCK.one(conn, {"of": agency})
 
 
 def suspend(conn: Connection, agency: str, *, at: datetime) -> bool:
@@ -127,6 +142,7 @@ def suspend(conn: Connection, agency: str, *, at: datetime) -> bool:
     Returns:
         False when it was suspended before, or is unknown.
     """
+    lock(conn, agency)  # stronger than the UPDATE's own: releases under way end first
     change = (
         update(agencies)
         .where(agencies.c.id == agency, agencies.c.state == "active")

@@ -62,8 +62,7 @@ _REVOKE = insert_new(revoked_keys).on_conflict_do_nothing()
 def newest(conn: Connection, agency: str) -> KeyStatement | None:
     """Return the newest key statement of an agency, or None before its first.
 
-    Its row is the one that orders two statements that arrive at once: the unit that stores the
-    next one has read this one.
+    The unit that stores the next one has locked the agency (`agencies.lock`) before.
     """
     row = conn.execute(_NEWEST, {"of": agency}).one_or_none()
     if row is None:

@@ -50,6 +50,14 @@ _LIVENESS: Final = {
     "application_name": "exchange-hub",
 }
 """Of each connection unless the URL says otherwise: a server that has vanished is noticed."""
+TURNS: Final = 3
+"""How often a unit runs that loses its races."""
+RACES: Final = (
+    psycopg.errors.UniqueViolation,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+)
+"""What is raised where two transactions want the same; the one that is told is undone."""
 _FOUND: Final = """SELECT current_setting('server_version_num')::int / 10000 AS version,
  pg_is_in_recovery() AS standby, current_setting('server_encoding') AS encoding,
  current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes,
@@ -175,31 +183,42 @@ class Session:
         self._turn = threading.Lock()
 
     def run(self, unit: Unit) -> None:
-        """Run a unit in a transaction of its own and note what became of it."""
-        self._began = time.monotonic()
-        try:
-            self._run(unit)
-        finally:
-            self._began = None
+        """Run a unit in a transaction of its own and note what became of it.
 
-    def _run(self, unit: Unit) -> None:
+        A unit that loses a race, for the value of a unique column for instance, runs again: then
+        it sees the winner's row, as the one that comes second on SQLite does.
+        """
+        for _ in range(TURNS):
+            self._began = time.monotonic()
+            try:
+                if not self._lost(unit):
+                    return
+            finally:
+                self._began = None
+
+    def _lost(self, unit: Unit) -> bool:
+        """Run a unit once; True if another transaction was faster and nothing has happened."""
+        unit.error = None
         try:
             connection = self._begun()
         except Unavailable as error:
             unit.error = error
-            return
+            return False
         try:
             unit.result = unit.work(connection)
         except (SQLAlchemyError, psycopg.Error) as error:
             # Without its cause: the server's text quotes the row that it refused.
             unit.error = Unavailable(f"the database refused: {type(error).__qualname__}")
-            _tell(error)
             self._roll_back()
+            if isinstance(getattr(error, "orig", error), RACES):
+                return True
+            _tell(error)
         except Exception as error:  # noqa: BLE001 - handed to the caller as it is
             unit.error = error
             self._roll_back()
         else:
             unit.error = self._commit()
+        return False
 
     def cut(self, *, before: float) -> None:
         """End the connection if its unit began before a moment, in monotonic seconds.
