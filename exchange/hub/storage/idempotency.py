@@ -5,13 +5,12 @@ Never an answer: a header, a receipt or a salt must not lie in a second place.
 
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from exchange.errors import KeyReused
 from exchange.hub.storage.tables import idempotency
 
-_CLAIM = insert(idempotency).on_conflict_do_nothing()
+_CLAIM = insert(idempotency)
 _FIND = select(idempotency.c.request).where(
     idempotency.c.agency == bindparam("of"), idempotency.c.key == bindparam("named")
 )
@@ -30,10 +29,12 @@ def claim(conn: Connection, agency: str, key: str, request: bytes, *, until: dat
     Raises:
         KeyReused: the key was used for another request.
     """
-    row = {"agency": agency, "key": key, "request": request, "until": until}
-    if conn.execute(_CLAIM, row).rowcount == 1:
+    before = conn.execute(_FIND, {"of": agency, "named": key}).scalar_one_or_none()
+    if before is None:
+        # Twice at once: the second one fails here, runs again and finds the first.
+        row = {"agency": agency, "key": key, "request": request, "until": until}
+        conn.execute(_CLAIM, row)
         return True
-    before = conn.execute(_FIND, {"of": agency, "named": key}).scalar_one()
     if before != request:
         raise KeyReused
     return False
