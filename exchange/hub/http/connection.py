@@ -32,7 +32,10 @@ TOO_MANY_LINES = "Too many headers received"
 LINE_LIMIT = 8190
 """Bytes of one line of a request head: aiohttp's and Apache's default."""
 
-
+UNDER_WAY_S = 0.02
+"""Seconds between two looks whether the last request of a connection is answered."""
+CANCELLING_S = 0.5
+"""Seconds a handler gets to end when its time is over."""
 LINGER_S = 5.0
 """Seconds a refused body is read on and thrown away, so that its sender gets the answer."""
 
@@ -111,6 +114,24 @@ class Connection(RequestHandler):
                 self._expect_head()
         elif self._messages or self._current_request is not None:
             self._disarm()
+
+    def close_if_idle(self) -> None:
+        """Close, unless a request is under way: aiohttp drops what arrives of it from then on."""
+        if not self._under_way():
+            self.close()
+
+    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 - its name
+        """Let what is under way arrive and be answered for `timeout` seconds, then close."""
+        try:
+            async with asyncio.timeout(timeout):
+                while self._under_way():  # noqa: ASYNC110 - aiohttp tells nobody
+                    await asyncio.sleep(UNDER_WAY_S)
+        except TimeoutError:
+            timeout = CANCELLING_S
+        await super().shutdown(timeout)
+
+    def _under_way(self) -> bool:
+        return bool(self._request_in_progress or self._messages)
 
     def _expect_head(self) -> None:
         self._head_deadline = self._loop.call_later(self._http.head_s, self._head_is_late)
@@ -195,6 +216,12 @@ class HubServer(Server):
         )
         self._doorkeeper = doorkeeper
         self._http = http
+
+    def pre_shutdown(self) -> None:
+        """Close what is idle; the process is stopping."""
+        for one in tuple(self._connections):
+            if isinstance(one, Connection):
+                one.close_if_idle()
 
     def __call__(self) -> RequestHandler:
         """Return the protocol of a new connection."""
