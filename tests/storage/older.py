@@ -16,7 +16,7 @@ from exchange.hub.storage import migrate
 
 FOLDER = Path(__file__).parent / "schemas"
 SCHEMAS = ("0001", "0002")
-"""Every schema there ever was but this program's, if it is a later one."""
+"""Every schema there ever was before this program's."""
 
 
 def quiet(_reached: str, _words: str) -> None:

@@ -8,14 +8,25 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
-from sqlalchemy import Column, Connection, Engine, Integer, create_engine, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    Constraint,
+    Engine,
+    Integer,
+    MetaData,
+    Table,
+    UniqueConstraint,
+    create_engine,
+    text,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
@@ -32,6 +43,7 @@ from tests.storage import older
 from tests.storage.older import SCHEMAS, quiet
 
 ROOT = Path(__file__).parents[2]
+STEPS = (*SCHEMAS, schema.HEAD)
 
 
 class Broken(Exception):
@@ -101,7 +113,7 @@ def test_the_newest_revision_is_the_schema_of_this_program() -> None:
     assert script.get_heads() == [schema.HEAD]
     steps = [step.revision for step in script.walk_revisions()]
     assert steps == sorted(steps, reverse=True)  # `check` compares them as text
-    assert {*SCHEMAS, schema.HEAD} == set(steps)  # each has a file of its time
+    assert set(STEPS) == set(steps)  # each earlier one has a file of its time
 
 
 @pytest.mark.parametrize("revision", SCHEMAS)
@@ -134,6 +146,35 @@ def test_a_revision_makes_what_its_version_made(tmp_path: Path, revision: str) -
     assert {one for one in differences if "alembic_version" not in one} == set()
     then.dispose()
     now.dispose()
+
+
+@pytest.mark.parametrize("revision", STEPS[1:])
+def test_what_the_release_before_writes_still_fits(tmp_path: Path, revision: str) -> None:
+    """Old hubs run beside the new schema while they are restarted: it may only grow."""
+    before, after = MetaData(), MetaData()
+    engine = changer_engine(tmp_path / FILE)
+    for step in STEPS[: STEPS.index(revision)]:
+        upgrade(engine, step)
+    before.reflect(engine)
+    upgrade(engine, revision)
+    after.reflect(engine)
+    engine.dispose()
+    for table in before.sorted_tables:
+        new = after.tables[table.name]
+        assert {column.name for column in table.c} <= {column.name for column in new.c}
+        for column in new.c:
+            if column.name not in table.c:
+                assert column.nullable or column.server_default is not None
+        assert _uniques(new) == _uniques(table)
+
+
+def _uniques(table: Table) -> set[tuple[str, ...]]:
+    found = {tuple(one.columns.keys()) for one in table.constraints if _is_unique(one)}
+    return found | {tuple(one.columns.keys()) for one in table.indexes if one.unique}
+
+
+def _is_unique(constraint: Constraint) -> TypeGuard[UniqueConstraint]:
+    return isinstance(constraint, UniqueConstraint)
 
 
 @pytest.mark.parametrize("revision", SCHEMAS)
