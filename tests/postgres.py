@@ -131,6 +131,13 @@ class PrivateServer(Server):
             else:
                 return
 
+    @property
+    def pid(self) -> int:
+        """Process id of the running server, whose backends are its children."""
+        if self._running is None:
+            raise RuntimeError("PostgreSQL does not run")
+        return self._running.pid
+
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop the server and wait: SIGINT ends its sessions, SIGQUIT is a crash of it."""
         if self._running is None:

@@ -7,7 +7,7 @@ import logging
 import sys
 
 from exchange.cli import events
-from tests.bench import agency, decide, hub, person, seal
+from tests.bench import agency, capacity, decide, growth, hub, person, seal
 from tests.bench.figures import Benchmark
 
 BENCHMARKS: tuple[Benchmark, ...] = (
@@ -20,6 +20,10 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     decide.GROWTH,
     person.HISTORY,
     person.PAGE,
+    growth.GROWTH,
+    capacity.TAIL,
+    capacity.LOCKS,
+    capacity.WITHDRAW,
 )
 
 

@@ -100,6 +100,16 @@ class Travels:
         await self._post(self._sender, f"/v1/consents/{given.id}/withdrawal", statement)
         self._note("withdraw", intended)
 
+    async def sip(
+        self, letter: Letter, size: int, pause_s: float, running: asyncio.Semaphore
+    ) -> None:
+        """Download a payload in small pieces with pauses; released once it runs."""
+        async with self._recipient.get(f"/v1/disclosures/{letter.id}/payload") as answer:
+            assert answer.status == 200, await answer.read()
+            running.release()
+            async for _ in answer.content.iter_chunked(size):
+                await asyncio.sleep(pause_s)
+
     async def _send(self, sealed: Sealed, moment: float) -> float:
         if sealed.way != "tus":
             await self._one_shot(sealed.letter)

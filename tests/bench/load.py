@@ -19,6 +19,7 @@ from itertools import cycle
 from pathlib import Path
 
 from exchange.cli import events
+from exchange.hub.storage import schema
 from tests import postgres
 from tests.bench.arrivals import Histogram, Saturated, Spacing, moments, open_loop
 from tests.bench.hub import small_letters
@@ -124,7 +125,7 @@ def on_database(kind: str) -> Iterator[str | None]:
         return
     with (
         postgres.private_server(durable=True) as server,
-        server.database(server.template(postgres.make_tables)) as url,
+        server.database(server.template(schema.make)) as url,
     ):
         yield url
 

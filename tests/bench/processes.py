@@ -26,7 +26,7 @@ class Child:
 
     def cpu_s(self) -> float:
         """Return user and system time so far, in seconds, of it and of its workers."""
-        return sum(_cpu_s(pid) for pid in _family(self.pid))
+        return cpu_s(self.pid)
 
     def resident(self) -> int:
         """Return its resident memory in bytes."""
@@ -39,6 +39,11 @@ class Child:
     def forget_peak(self) -> None:
         """Start a new peak from the present memory (proc(5), clear_refs 5)."""
         Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+
+
+def cpu_s(pid: int) -> float:
+    """Return user and system time so far, in seconds, of a process and of those it has started."""
+    return sum(_cpu_s(one) for one in _family(pid))
 
 
 def _family(pid: int) -> Iterator[int]:
@@ -86,3 +91,4 @@ def running(arguments: Sequence[str], *, ready: str, cwd: Path | None = None) ->
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        process.stdout.close()
