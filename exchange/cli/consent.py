@@ -54,7 +54,7 @@ def consent_app() -> App:
         help="Record, sign, show and withdraw a person's consent.",
         help_format="plaintext",
     )
-    for command in (new, text, sign, withdraw, show):
+    for command in (new, text, sign, withdraw, show, erasures):
         app.command(command)
     add_person(app)
     add_papers(app)
@@ -308,6 +308,40 @@ def show(
         _print(known.record, await gateway.client.consent(consent_id))
 
     alone(at, work)
+
+
+def erasures(
+    *,
+    all_: Annotated[
+        bool, Parameter(name="all", negative=(), help="Also those that are answered.")
+    ] = False,
+    at: Place = HERE,
+) -> None:
+    """List what must be erased after a withdrawal: here, and at whom your documents went.
+
+    Those owed to this agency come after what it owes itself. Nothing closes a request but a signed
+    answer. Names nobody.
+    """
+
+    async def work() -> None:
+        async with beside(at) as desk:
+            found = [one async for one in desk.client.every_erasure()]
+            now = desk.clock()
+            shown = [one for one in found if all_ or one.state == "open"]
+            for one in sorted(shown, key=lambda one: one.to != desk.agency):
+                print(f"{one.id}  {one.to}: {_erasing(one, now)}, consent {one.consent_id}")
+            if not shown:
+                print("nothing has to be erased")
+
+    asyncio.run(work())
+
+
+def _erasing(asked: shapes.Erasure, now: datetime) -> str:
+    """Return where a request to erase stands, in words."""
+    if asked.state != "open":
+        return "erased" if asked.state == "erased" else "kept on a lawful ground, restricted"
+    due = day_of(asked.due)
+    return f"overdue since {due}" if now >= asked.due else f"outstanding, due {due}"
 
 
 async def _list(gateway: Gateway) -> None:

@@ -214,6 +214,31 @@ def test_a_withdrawal_ends_a_consent_whoever_took_it_down(network: Network, agre
     assert network.must("consent", "show", consent, home=B).fact("state").startswith("ended")
 
 
+def test_both_sides_see_what_must_be_erased_until_it_is_answered(
+    network: Network, agreed: str
+) -> None:
+    consent = recorded(network, agreed, "erased.toml")
+    network.write("letter.txt", "a letter")
+    network.must(
+        *("gateway", "send", "letter.txt", "--consent", consent, "--to", A),
+        *("--category", "rent-arrears-letter"),
+        home=B,
+    )
+    network.must("gateway", "fetch", home=A)
+    assert network.must("consent", "erasures", home=B).shown == "nothing has to be erased\n"
+    network.must("consent", "withdraw", consent, "--by", "subject", "--channel", "phone", home=B)
+
+    for home in (A, B):
+        asked = network.must("consent", "erasures", home=home).shown
+        assert f"  {A}: outstanding, due " in asked
+        assert asked.endswith(f", consent {consent}\n")
+    assert "erased 1;" in network.must("gateway", "fetch", home=A).shown
+    for home in (A, B):
+        assert consent not in network.must("consent", "erasures", home=home).shown
+        answered = network.must("consent", "erasures", "--all", home=home).shown
+        assert f"  {A}: erased, consent {consent}\n" in answered
+
+
 def test_a_party_that_cannot_read_the_record_passes_a_withdrawal_on(
     network: Network, agreed: str
 ) -> None:

@@ -27,7 +27,7 @@ FAMILIES = {
     "V": "Vocabularies",
     "S": "Settings of the hub",
 }
-COMMANDS = ("hub", "gateway", "keys", "agreement", "consent", "demo")
+COMMANDS = tuple(name for name in root_app() if not name.startswith("-"))
 WIDTH = 100
 
 
