@@ -2,8 +2,8 @@
 
 The retention classes (DIN 66398) that lie in a gateway's hands: D05 what proves a consent and its
 use, kept until the end of the year in which the years of its agreement are over; D15 what is set
-aside, 30 days; D17 drafts of electronic consents, 30 days. Everything is decided from what lies
-here: no word of the hub makes this agency forget its evidence.
+aside, 30 days; D17 drafts of electronic consents, 30 days. When a consent ended is told by what
+lies here: no word of the hub makes this agency forget evidence before its time.
 """
 
 import asyncio
@@ -27,7 +27,8 @@ from exchange.members import Members
 from exchange.statement import LARGEST_RECORD
 
 YEARS: Final = 3
-"""Full years that evidence is kept where the agreement can no longer be read."""
+"""Full years that evidence is kept where the hub no longer has the agreement, which may say less
+or more."""
 DRAFTS: Final = timedelta(days=30)
 """How long a draft waits for a signature here; at the hub it waits for 14 days."""
 
