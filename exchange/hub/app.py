@@ -39,7 +39,7 @@ from exchange.hub.pages.shell import make_shell
 from exchange.hub.pages.site import add_pages
 from exchange.hub.parts import Clock, Hub, Rules
 from exchange.hub.records import Records
-from exchange.hub.settings import HubSettings
+from exchange.hub.settings import HubSettings, Person
 from exchange.hub.storage.agencies import Reach
 from exchange.hub.storage.engine import HubDatabase
 from exchange.hub.storage.vault import make_vault_key
@@ -202,8 +202,21 @@ def site(
         ticks: monotonic seconds, for rates.
     """
     app = application(served_by)
-    add_pages(app, make_shell(settings.person, ticks))
+    add_pages(app, make_shell(share(settings), ticks))
     return app
+
+
+def share(settings: HubSettings) -> Person:
+    """Return the person's page with this worker's share of the wrong codes that are put up with.
+
+    New connections spread evenly over the workers of a machine; so do the attempts of somebody
+    who guesses, and together they stay within what the settings say.
+    """
+    each = settings.person.misses_per_minute, settings.person.misses_per_minute_in_all
+    here, in_all = (-(-count // settings.workers) for count in each)
+    return settings.person.model_copy(
+        update={"misses_per_minute": here, "misses_per_minute_in_all": in_all}
+    )
 
 
 def warn(settings: HubSettings) -> None:

@@ -1,7 +1,8 @@
 """What one sender may occupy: open uploads, disclosures under way, bytes of payloads, and the disk.
 
 Figures are read at intervals and counted on in between, so they may be a little high for a
-moment and never low. A quota protects the other agencies' room; nothing is decided by it.
+moment, and low only by what other replicas have taken since. A quota protects the other agencies'
+room; nothing is decided by it.
 """
 
 import shutil

@@ -17,6 +17,8 @@ from exchange.hub.serve import looping
 from exchange.hub.settings import HubSettings
 from tests.simulator import SENDER, Simulator
 
+URL: Any = "postgresql+psycopg://hub@127.0.0.1/hub"
+
 
 async def test_a_loop_that_dies_stops_the_process_with_its_error() -> None:
     stop = asyncio.Event()
@@ -154,3 +156,17 @@ def test_a_start_without_contacts_for_barriers_is_told_in_the_log(
     said = capsys.readouterr().out.splitlines()
     assert [line for line in said if "person-contact-missing" in line] == said[:1]
     assert [line for line in said if "person-enforcement-missing" in line] == said[1:]
+
+
+@pytest.mark.parametrize(("workers", "here", "in_all"), [(1, 10, 100), (2, 5, 50), (16, 1, 7)])
+def test_workers_share_the_wrong_codes_that_one_machine_puts_up_with(
+    workers: int, here: int, in_all: int
+) -> None:
+    shared = app.share(HubSettings(workers=workers, database_url=URL))
+    assert (shared.misses_per_minute, shared.misses_per_minute_in_all) == (here, in_all)
+
+
+def test_several_workers_need_postgresql() -> None:
+    with pytest.raises(ValueError, match="workers above 1 need PostgreSQL: set database_url"):
+        HubSettings(workers=2)
+    assert HubSettings(workers=2, database_url=URL).workers == 2

@@ -1,7 +1,8 @@
 """How much one caller may ask of the hub: rates, and things under way at the same time.
 
 Counted by caller alone and before anything is known about an object, so that a refusal for
-too many requests tells nothing. Kept in memory: a restart forgives.
+too many requests tells nothing. Kept in memory, by each process for itself: a restart forgives,
+and n replicas let n times as much through.
 
 Withdrawals, confirmations of erasure and key statements are never refused here: beyond their
 own budget they wait their turn.
