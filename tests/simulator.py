@@ -20,8 +20,9 @@ from typing import Any
 from uuid import uuid4
 
 import aiohttp
+import pytest
 from aiohttp import web
-from sqlalchemy import text
+from sqlalchemy import Connection, Engine, event, text
 
 from exchange import canonical
 from exchange.agreement.reading import read_agreement
@@ -36,7 +37,7 @@ from exchange.hub.http.connection import Runner
 from exchange.hub.http.tokens import Bearer
 from exchange.hub.parts import Hub
 from exchange.hub.settings import HubSettings
-from exchange.hub.storage import agencies
+from exchange.hub.storage import agencies, postgres_statements
 from exchange.hub.storage.agencies import Reach
 from exchange.hub.storage.engine import HubDatabase
 from exchange.keyring.ceremony import announce, new_document_key, new_identity
@@ -507,7 +508,8 @@ class Simulator:
 def statements() -> Iterator[list[str]]:
     """Collect every statement that any connection of this process runs, the vault's included.
 
-    The drivers are asked: prepared statements do not pass through SQLAlchemy.
+    Of SQLite the drivers are asked: prepared statements do not pass through SQLAlchemy. Of
+    PostgreSQL the two places that hand a statement to the driver.
     """
     seen: list[str] = []
     drivers = [one for one in gc.get_objects() if isinstance(one, sqlite3.Connection)]
@@ -515,11 +517,33 @@ def statements() -> Iterator[list[str]]:
         with suppress(sqlite3.ProgrammingError):  # closed
             driver.set_trace_callback(seen.append)
     try:
-        yield seen
+        with _on_postgresql(seen):
+            yield seen
     finally:
         for driver in drivers:
             with suppress(sqlite3.ProgrammingError):
                 driver.set_trace_callback(None)
+
+
+@contextmanager
+def _on_postgresql(seen: list[str]) -> Iterator[None]:
+    run = postgres_statements._Plan._run
+
+    def tapped(plan: Any, driver: Any, given: Any) -> Any:
+        seen.append(plan._text.decode())
+        return run(plan, driver, given)
+
+    def executed(conn: Connection, _cursor: object, statement: str, *_: object) -> None:
+        if conn.dialect.name == "postgresql":
+            seen.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", executed)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(postgres_statements._Plan, "_run", tapped)
+            yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", executed)
 
 
 def _free_port() -> int:

@@ -133,6 +133,8 @@ def make_engine(url: str, *, locks: bool = True) -> Engine:
     engine = create_engine(
         parsed,
         connect_args=given,
+        # Of an INSERT the library forgets how many rows it made, unless it is told to keep that.
+        execution_options={"preserve_rowcount": True},
         hide_parameters=True,
         isolation_level="AUTOCOMMIT",  # BEGIN and COMMIT are ours
         poolclass=NullPool,
