@@ -64,11 +64,12 @@ mutate: .venv/.installed ## mutation tests of the pure core
 	@$(BIN)/mutmut run
 	@$(BIN)/mutmut results
 
-lock: ## compile requirements.lock anew (needs uv)
+lock: ## compile requirements.lock and its parts in deploy/ anew (needs uv)
 	$(if $(shell command -v $(UV)),,$(error uv is missing: make lock UV=/path/to/uv))
 	@$(UV) pip compile --quiet --universal --generate-hashes --all-extras --group dev --exclude-newer P7D \
 	  --no-emit-package consent-exchange --no-header pyproject.toml $(addsuffix /pyproject.toml,$(PLUGINS)) \
 	  -o requirements.lock
+	@$(BIN)/python -m tests.deploy.lock
 
 dev: .venv/.installed ## the virtual environment .venv: everything locked, the project editable
 
