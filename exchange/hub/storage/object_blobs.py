@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import obstore
 import structlog
@@ -21,6 +22,9 @@ from obstore.store import ObjectStore, S3Store
 
 from exchange.errors import ExchangeError, NotFound, TooLarge, Unavailable
 from exchange.hub.storage.blobs import CHUNK, Kept, checked, is_name
+
+if TYPE_CHECKING:  # there is nothing behind it at run time
+    from obstore.store import S3Config
 
 # The library's runtime has threads of its own and no way to stop them: without a moment for them,
 # short programs now and then end with SIGABRT instead of their exit code.
@@ -66,10 +70,11 @@ class Bucket:
 
 def bucket_blobs(place: Bucket) -> "ObjectBlobs":
     """Return the payloads in a bucket; nothing is asked of it yet."""
+    own: S3Config = {} if place.endpoint is None else {"endpoint": place.endpoint}
     store = S3Store(
         place.bucket,
         prefix=place.prefix or None,
-        endpoint=place.endpoint,
+        config=own,
         region=place.region,
         virtual_hosted_style_request=place.endpoint is None,
         access_key_id=place.key,
