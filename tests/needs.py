@@ -25,6 +25,11 @@ def foreign(package: str) -> pytest.MarkDecorator:
     )
 
 
+def sqlite() -> pytest.MarkDecorator:
+    """Run on SQLite alone what uses the fixture `stored_in`: it is about a file."""
+    return pytest.mark.parametrize("stored_in", ["sqlite"], indirect=True)
+
+
 def chromium() -> pytest.MarkDecorator:
     """Skip unless Chromium is installed."""
     return tool("chromium", "chromium")

@@ -22,7 +22,7 @@ from uuid import uuid4
 import aiohttp
 import pytest
 from aiohttp import web
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import Connection, Engine, event, inspect, text
 
 from exchange import canonical
 from exchange.agreement.reading import read_agreement
@@ -479,6 +479,21 @@ class Simulator:
 
     async def rows(self, query: str) -> list[Any]:
         return list(await self.hub.db.read(lambda conn: conn.execute(text(query)).all()))
+
+    async def tables(self) -> list[str]:
+        """Return the names of every table of the hub's database."""
+        return await self.hub.db.read(lambda conn: inspect(conn).get_table_names())
+
+    async def dump(self) -> bytes:
+        """Return whatever lies in the databases: the files of SQLite, the rows of PostgreSQL."""
+        found = b"".join(path.read_bytes() for path in self.home.rglob("*.sqlite*"))
+        if self.settings.database_url is not None:
+            for table in await self.tables():
+                for row in await self.rows(f"SELECT * FROM {table}"):  # noqa: S608 - our tables
+                    found += b"\0".join(
+                        value if isinstance(value, bytes) else str(value).encode() for value in row
+                    )
+        return found
 
     async def count(self, table: str) -> int:
         (row,) = await self.rows("SELECT count(*) FROM " + table)  # noqa: S608 - our own tables

@@ -15,6 +15,7 @@ from exchange.hub.line import Line
 from exchange.hub.news import News
 from exchange.hub.serve import looping
 from exchange.hub.settings import HubSettings
+from tests import needs
 from tests.simulator import SENDER, Simulator
 
 URL: Any = "postgresql+psycopg://hub@127.0.0.1/hub"
@@ -121,6 +122,7 @@ async def test_a_place_without_a_hub_is_not_opened(tmp_path: Path) -> None:
             pass
 
 
+@needs.sqlite()
 async def test_a_hub_whose_database_is_closed_is_not_ready(sim: Simulator) -> None:
     from exchange.hub.ready import ready
 

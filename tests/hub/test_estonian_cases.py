@@ -198,7 +198,7 @@ async def test_approve_the_person_signs_on_her_page_and_the_consent_is_used(
 
 
 async def test_decline_leaves_nothing_behind(sim: Simulator) -> None:
-    tables = [row[0] for row in await sim.rows("SELECT name FROM sqlite_schema WHERE type='table'")]
+    tables = await sim.tables()
     before = {table: await sim.count(table) for table in tables}
 
     await declined(sim)
