@@ -116,9 +116,11 @@ class Hubs:
             dying=dying,
             clock=None if clock is None else clock.isoformat(),
         )
-        for _ in range(int(READY_S / 0.01)):
+        for turn in range(int(READY_S / 0.01)):
             if said.exists() and b"serving" in said.read_bytes():
                 return pid
+            if turn % 50 == 49 and await self._ask(wait=pid) is not None:
+                break  # it has ended and never will
             await asyncio.sleep(0.01)
         raise AssertionError(said.read_text())
 
