@@ -33,6 +33,7 @@ def test_the_exchange_brings_what_its_programs_read(tmp_path: Path) -> None:
         "exchange/forms/paper.css",
         "exchange/forms/paper.html",
         "exchange/forms/paper.typ",
+        "exchange/hub/storage/migrations/env.py",
         "exchange/wire/openapi.json",
         "exchange/hub/http/static/VENDORED.md",
     ):
@@ -40,6 +41,8 @@ def test_the_exchange_brings_what_its_programs_read(tmp_path: Path) -> None:
     for folder in ("exchange/hub/http/static", "exchange/hub/pages/static"):
         static = {f"{folder}/{file.name}" for file in (ROOT / folder).iterdir()}
         assert static <= set(names)
+    revisions = (ROOT / "exchange/hub/storage/migrations/versions").glob("*.py")
+    assert {revision.relative_to(ROOT).as_posix() for revision in revisions} <= set(names)
     texts = (ROOT / "exchange/consent/notices").rglob("*.txt")
     assert {text.relative_to(ROOT).as_posix() for text in texts} <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)

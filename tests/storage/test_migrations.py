@@ -220,6 +220,28 @@ def test_only_one_at_a_time_changes_a_server(postgres_server: Server) -> None:
                 migrate.lock(second)
 
 
+def test_a_migration_whose_connection_is_lost_leaves_the_old_schema_and_can_be_repeated(
+    postgres_server: Server,
+) -> None:
+    with postgres_server.database() as url:
+        engine = create_engine(url, poolclass=NullPool)
+        with engine.begin() as conn:
+            older.make_on_server(conn, "0001")
+
+        def lose(_reached: str, _words: str) -> None:
+            with engine.begin() as conn:
+                conn.exec_driver_sql(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+
+        with pytest.raises(Misconfigured, match="repeat the command"):
+            migrate.migrate_server(engine, lose)
+        assert migrate.find_on_server(engine) == "0001"
+        migrate.migrate_server(engine, quiet)
+        assert migrate.find_on_server(engine) == schema.HEAD
+
+
 def test_a_parent_that_is_made_anew_keeps_its_children(tmp_path: Path) -> None:
     engine = changer_engine(tmp_path / FILE)
     upgrade(engine)
@@ -394,6 +416,12 @@ def test_a_file_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
         foreign.execute("CREATE TABLE theirs (x)")
     with pytest.raises(Misconfigured, match="not one of this program"):
         migrate.migrate_file(path, quiet, copy=None)
+    path.write_bytes(b"no database at all, " * 100)
+    with pytest.raises(Misconfigured, match="cannot be read"):
+        migrate.find_in_file(path)
+    for copy in (None, tmp_path / "copy.sqlite"):
+        with pytest.raises(Misconfigured):
+            migrate.migrate_file(path, quiet, copy=copy)
 
 
 @pytest.mark.parametrize(

@@ -195,7 +195,8 @@ def _changing(engine: Engine) -> Iterator[Connection]:
             yield conn
     except SQLAlchemyError as error:
         told = str(getattr(error, "orig", error)).strip().partition("\n")[0]
-        raise Misconfigured(f"the database refused, and nothing has changed: {told}") from None
+        # Whatever became of it, all or nothing: a repetition finds out and goes on.
+        raise Misconfigured(f"the database refused: {told}; repeat the command") from None
 
 
 def _teller(told: Told) -> Callable[..., None]:
