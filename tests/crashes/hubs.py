@@ -76,16 +76,18 @@ class Faults:
 
 
 class Hubs:
-    """Starts hubs, one at a time."""
+    """Starts hubs, and tells how they ended."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self._turn = asyncio.Lock()
 
     async def _ask(self, **command: Any) -> Any:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(command).encode() + b"\n")
-        line = await self._process.stdout.readline()
+        async with self._turn:  # one question, one answer
+            self._process.stdin.write(json.dumps(command).encode() + b"\n")
+            line = await self._process.stdout.readline()
         assert line, "the process that forks hubs has died"
         return json.loads(line)
 

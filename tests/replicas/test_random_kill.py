@@ -95,7 +95,7 @@ async def killing(life: Life, dice: random.Random, until: float) -> int:
     """Kill and start again, and return how often."""
     kills = 0
     while time.monotonic() < until:
-        await asyncio.sleep(dice.uniform(0.2, 2.0))
+        await asyncio.sleep(dice.uniform(0.2, 3.0))
         os.kill(life.pid, signal.SIGKILL)
         assert await life.ended() == -signal.SIGKILL
         while True:
