@@ -213,6 +213,7 @@ def run(*, at: Place = HERE) -> None:
     from exchange.agency.hand_over import open_reception
     from exchange.agency.send import sweep_outgoing
     from exchange.cli import events
+    from exchange.cli.systemd import READY, notify
 
     async def work() -> None:
         stop = asyncio.Event()
@@ -227,6 +228,7 @@ def run(*, at: Place = HERE) -> None:
             for wall in reception.started.missing:
                 print(f"this machine cannot wall off intake plugins with {wall}", file=sys.stderr)
             print(f"the gateway of {gateway.agency} is running", flush=True)
+            notify(READY)
             await poll.run(gateway, reception, stop)
 
     events.configure(sys.stderr)

@@ -5,6 +5,7 @@ import io
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections import defaultdict
@@ -143,19 +144,22 @@ def test_the_programs_make_only_calls_that_their_units_allow(tmp_path: Path) -> 
 
 @contextmanager
 def traced(into: Path, *arguments: str) -> Iterator[None]:
-    """Run `exchange ARGUMENTS` from its first line on, and write what calls it made."""
-    process = subprocess.Popen(
-        [
-            *("strace", "-f", "-c", "-U", "name", "-o", str(into)),
-            *(sys.executable, "-m", "exchange.cli.main", *arguments),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        bufsize=0,
-    )
+    """Run `exchange ARGUMENTS` until it is ready as systemd is told; write what calls it made."""
+    told = into.with_suffix(".told")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(told))
+        systemd.settimeout(PATIENCE_S)
+        process = subprocess.Popen(
+            [
+                *("strace", "-f", "-c", "-U", "name", "-o", str(into)),
+                *(sys.executable, "-m", "exchange.cli.main", *arguments),
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "NOTIFY_SOCKET": str(told)},
+        )
+        assert systemd.recv(64) == b"READY=1"
     with process:
-        assert process.stdout is not None
-        assert process.stdout.readline()
         (program,) = map(
             int, Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         )
