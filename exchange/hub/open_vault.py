@@ -1,9 +1,12 @@
 """Open the vault that the settings name; the library for PostgreSQL only where it is one."""
 
+from functools import partial
+
 from exchange.database import Database
 from exchange.errors import Misconfigured
 from exchange.hub.parts import Clock
 from exchange.hub.settings import HubSettings
+from exchange.hub.storage.agencies import listed
 from exchange.hub.storage.vault import Rows, SealedVault, read_vault_key
 from exchange.hub.storage.vault_file import FileRows
 
@@ -23,7 +26,8 @@ async def open_vault(settings: HubSettings, database: Database, *, clock: Clock)
 
     Raises:
         Misconfigured: its key is missing, readable by others or another one; it is used by
-            another process, in the cluster of the records, of another schema, or away.
+            another process, in the cluster of the records, of another schema, without the keys
+            of these records, or away.
     """
     key = read_vault_key(settings.home / VAULT / VAULT_KEY)
     rows: Rows
@@ -36,10 +40,26 @@ async def open_vault(settings: HubSettings, database: Database, *, clock: Clock)
     vault = SealedVault(rows, key, clock=clock)
     try:
         await vault.check_key()
+        if settings.database_url is not None:
+            await _refuse_another(vault, database)
     except BaseException:
         await vault.close()
         raise
     return vault
+
+
+async def _refuse_another(vault: SealedVault, records: Database) -> None:
+    """Refuse a vault without the keys of records that several hubs share.
+
+    Otherwise one of two machines, each with a file of its own, would make keys that the other
+    never finds. A hub alone starts also after its vault was lost, so that persons can withdraw.
+    """
+    for agency in await records.read(partial(listed, after=None, limit=1)):
+        if agency.chain not in await vault.chains((agency.chain,)):
+            raise Misconfigured(
+                "the vault does not have the keys of these records: name the one they were made "
+                "with in vault.url, or bring its file back from its backup"
+            )
 
 
 async def _on_server(settings: HubSettings, url: str, records: Database) -> Rows:

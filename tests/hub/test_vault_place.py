@@ -89,6 +89,37 @@ async def test_hubs_of_one_machine_share_the_file_where_the_records_are_on_a_ser
                 raise AssertionError("a file in use was taken")
 
 
+async def test_a_second_machine_with_a_vault_of_its_own_is_refused(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    sim = Simulator(tmp_path, database_url=postgres_url)
+    async with sim.running():
+        await sim.arrange()
+    app.make_home(tmp_path / "second")
+    elsewhere = sim.settings.model_copy(update={"home": tmp_path / "second"})
+    for _ in range(2):
+        with pytest.raises(Misconfigured, match="does not have the keys of these records"):
+            async with opened(elsewhere):
+                raise AssertionError("it was taken")
+    async with sim.running():
+        await sim.consent()
+
+
+async def test_a_hub_alone_starts_without_its_lost_vault_so_that_persons_can_withdraw(
+    tmp_path: Path,
+) -> None:
+    sim = Simulator(tmp_path)
+    async with sim.running():
+        await sim.arrange()
+        consent = await sim.consent()
+        letter = sim.letter(consent.digest)
+    for file in (sim.home / "vault").glob("vault.sqlite*"):
+        file.unlink()
+    async with sim.running():
+        assert (await sim.send(letter)).status == 503
+        assert (await sim.withdraw(consent)).status == 200
+
+
 async def test_a_vault_that_cannot_be_reached_is_named_at_the_start(tmp_path: Path) -> None:
     app.make_home(tmp_path / "hub")
     url = f"postgresql+psycopg://vault:secret@/vault?host={tmp_path}"
