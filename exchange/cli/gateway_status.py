@@ -1,9 +1,10 @@
 """`exchange gateway status`: what a gateway remembers, in plain words, asking nobody."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from os import environ
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -20,6 +21,9 @@ from exchange.cli.advice import ADVICE, ASIDE, UNKNOWN
 from exchange.days import day_of, last_day
 from exchange.keyring.fingerprint import spoken
 from exchange.sqlite_file import reader_engine
+
+TAKEN: Final = timedelta(days=7)
+"""After so long a back office should have taken a document out of the spool (class D14)."""
 
 
 def show(root: Path, unlock: Unlock | None) -> None:
@@ -90,38 +94,50 @@ def _show_documents(
         said = ", ".join(note for note in notes if note)
         print(f"  {one.id} for {one.recipients}: {one.state.value}{said and f' ({said})'}")
     print(f"received: {_counts(received)}")
-    for waiting in arrivals.list_received(connection, (Receiving.COLLECTED, Receiving.OPENED)):
-        print(f"  {waiting.id} from {waiting.sender}: interrupted, goes on at the next round")
-    for aside in arrivals.list_aside(connection, now):
-        why = spool.why_aside(home, aside.id) or aside.reason or ""
-        until = last_day(aside.seen_at + arrivals.KEPT_ASIDE)
-        print(f"  {aside.id} from {aside.sender}: in quarantine until {until} ({why})")
-        print(f"    {ASIDE.get(why, UNKNOWN)}")
+    _show_received(connection, home, now)
     for disclosure_id, reason, since in state.list_held(connection):
         advice = ADVICE.get(reason, UNKNOWN)
         print(f"  held at the hub since {since:%Y-%m-%d %H:%M}: {disclosure_id} ({reason})")
         print(f"    {advice}")
     for asked in state.list_erasures(connection, Erasing.ASKED):
-        _show_erasure(connection, asked)
+        _show_erasure(connection, home, asked)
     for majority in majorities.list_ahead(connection, now):
         print(f"  consent {majority.consent}: its guardians speak until {last_day(majority.ends)};")
         print("    ask the young adult to consent herself, or nothing can be disclosed afterwards")
 
 
-def _show_erasure(connection: Connection, asked: Erasure) -> None:
+def _show_received(connection: Connection, home: homes.Home, now: datetime) -> None:
+    """Say which received documents somebody has to look at."""
+    for waiting in arrivals.list_received(connection, (Receiving.COLLECTED, Receiving.OPENED)):
+        print(f"  {waiting.id} from {waiting.sender}: interrupted, goes on at the next round")
+    for done in arrivals.list_received(connection, (Receiving.DONE,)):
+        if done.folder and now - done.seen_at >= TAKEN and (home.spool / done.folder).is_dir():
+            print(f"  {done.id} from {done.sender}: lies in spool/{done.folder};")
+            print(f"    nobody has taken it out since {day_of(done.seen_at)}")
+    for aside in arrivals.list_aside(connection, now):
+        why = spool.why_aside(home, aside.id) or aside.reason or ""
+        until = last_day(aside.seen_at + arrivals.KEPT_ASIDE)
+        print(f"  {aside.id} from {aside.sender}: in quarantine until {until} ({why})")
+        print(f"    {ASIDE.get(why, UNKNOWN)}")
+
+
+def _show_erasure(connection: Connection, home: homes.Home, asked: Erasure) -> None:
     """Say what the back office must erase: which documents, under which consent, until when."""
+    due = day_of(asked.due)
     concerned = arrivals.list_received(connection, consent=asked.consent)
-    if not concerned:  # passed on to this agency: that consent is hidden from it
-        print(
-            f"  erase until {day_of(asked.due)} what a partner passed on to you, and has told you;"
-        )
-    else:
-        consent = concerned[0].consent_id
-        print(f"  erase until {day_of(asked.due)} what came under consent {consent}:")
+    if concerned:
+        print(f"  erase until {due} what came under consent {concerned[0].consent_id}:")
+    else:  # passed on to this agency: that consent is hidden from it
+        print(f"  erase until {due} what a partner passed on to you of another agency:")
     for one in concerned:
-        taken = f", taken out of spool/{one.folder}" if one.folder else ""
-        print(f"    {one.id} from {one.sender}, received {day_of(one.seen_at)}{taken}")
+        where = f", {_place(home, one.folder)}" if one.folder else ""
+        print(f"    {one.id} from {one.sender}, received {day_of(one.seen_at)}{where}")
     print(f"    then run: exchange gateway erased {asked.id}")
+
+
+def _place(home: homes.Home, folder: str) -> str:
+    """Say where a delivered document is, as far as that is known here."""
+    return f"{'in' if (home.spool / folder).is_dir() else 'taken out of'} spool/{folder}"
 
 
 def _counts(states: Mapping[str, int]) -> str:

@@ -7,13 +7,14 @@ import sqlite3
 import sys
 from collections.abc import AsyncIterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
+from exchange.agency import arrivals
 from exchange.agency.home import at
 from exchange.agency.tables import schema
 from exchange.days import day_of
@@ -385,6 +386,28 @@ async def test_what_is_set_aside_is_listed_with_its_last_day_and_who_has_to_know
     )
     assert f"in quarantine until {until} (onward)\n" in chain.out
     assert "tell your privacy officer" in chain.out
+
+
+async def test_what_nobody_takes_out_of_the_spool_is_told_after_a_week(
+    today: Network, letter: Path
+) -> None:
+    await exchange(*sending(today, letter), "--category", "rent-arrears-letter")
+    home = today.offices[RECIPIENT].home
+    await exchange("fetch", "--home", home.root)
+    (folder,) = home.spool.iterdir()
+
+    fresh = await exchange("status", "--home", home.root)
+    long_ago = today.now - timedelta(days=8)
+    async with today.gateway(RECIPIENT) as gateway:
+        (received,) = await gateway.state.read(arrivals.list_received)
+        older = replace(received, seen_at=long_ago)
+        await gateway.state.write(arrivals.put_received, older)
+    lying = await exchange("status", "--home", home.root)
+    folder.rename(home.root.parent / folder.name)
+    taken = await exchange("status", "--home", home.root)
+
+    told = f"lies in spool/{folder.name};\n    nobody has taken it out since {day_of(long_ago)}\n"
+    assert [told in said.out for said in (fresh, lying, taken)] == [False, True, False]
 
 
 async def test_a_document_is_recalled(today: Network, letter: Path) -> None:
