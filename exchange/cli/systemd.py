@@ -5,7 +5,6 @@ import socket
 from contextlib import suppress
 
 READY = "READY=1"
-STOPPING = "STOPPING=1"
 
 
 def notify(state: str) -> None:

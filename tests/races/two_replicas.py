@@ -240,7 +240,7 @@ def judge(race: Race, told: list[list[Any]]) -> Outcome:
 def _recorded(url: str) -> tuple[Counter[tuple[str, str]], int, int]:
     """Return what the log has of each chain, how much of it is late, and the headers left."""
     with psycopg.connect(url.replace("postgresql+psycopg://", "postgresql://")) as conn:
-        ended = dict(
+        ended: dict[str, int] = dict(
             conn.execute("SELECT chain, n FROM log_event WHERE kind = 'consent-withdrawn'")
         )
         logged, late = Counter[tuple[str, str]](), 0

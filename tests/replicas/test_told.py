@@ -51,6 +51,11 @@ async def test_a_lost_listener_listens_again_and_a_strange_hint_is_passed_over(t
         assert len(await polling) == 1
 
 
+def lost(two: Pair, kind: str) -> None:
+    """Lose the hints of one kind that the first replica gives, as a broken connection does."""
+    setattr(two.hub.line, kind, lambda *_given: None)
+
+
 async def test_what_no_hint_told_of_is_found_by_the_look_at_the_inboxes(two: Pair) -> None:
     hub = two.beside.hub
     known = await listen.wake_changed(hub, {})
@@ -62,7 +67,7 @@ async def test_what_no_hint_told_of_is_found_by_the_look_at_the_inboxes(two: Pai
     known = await listen.wake_changed(hub, known)
     assert not woken.is_set()
 
-    two.hub.line.inboxes = lambda _agencies: None  # type: ignore[method-assign]  # lost
+    lost(two, "inboxes")
     await two.sent()
     await listen.wake_changed(hub, known)
 
@@ -98,8 +103,8 @@ async def test_a_withdrawal_at_one_cuts_the_download_at_the_other(two: Pair) -> 
 async def test_the_end_of_a_consent_is_seen_without_any_hint(two: Pair) -> None:
     consent = await two.consent()
     transport = Cut()
-    two.hub.line.ends = lambda: None  # type: ignore[method-assign]  # lost
-    with two.beside.hub.streams.running(consent.digest, transport):  # type: ignore[arg-type]
+    lost(two, "ends")
+    with two.beside.hub.streams.running(consent.digest, transport):
         await two.withdraw(consent, COLLECTOR)
         await until(lambda: transport.aborted)
 
@@ -125,7 +130,7 @@ async def test_an_agency_suspended_at_one_can_no_longer_call_the_other(two: Pair
 
 
 async def test_an_agency_admitted_at_one_can_call_the_other_also_without_a_hint(two: Pair) -> None:
-    two.hub.line.agencies = lambda: None  # type: ignore[method-assign]  # lost
+    lost(two, "agencies")
     new = Office("clinic-e", new_identity("clinic-e"), new_document_key())
     two.offices[new.agency] = new
 
