@@ -114,7 +114,7 @@ def _faulty(fault: Fault) -> Iterator[None]:
     if fault != "unlocked":
         yield
         return
-    locking = consents._FIND._statement
+    locking: Any = consents._FIND._statement
     unlocked = locking._generate()
     unlocked._for_update_arg = None
     with mock.patch.object(consents, "_FIND", Prepared(unlocked)):
