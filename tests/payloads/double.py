@@ -6,6 +6,7 @@ digest of each body, the ETag of each part, and that nothing is overwritten that
 
 import asyncio
 import hashlib
+import re
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -63,8 +64,8 @@ class Double:
     script: Script = well
     hidden_s: float = 0
     """Seconds a new object is not yet seen by anybody who reads it."""
-    objects: dict[str, bytes] = field(default_factory=dict)
-    uploads: dict[str, dict[int, bytes]] = field(default_factory=dict)
+    objects: dict[str, bytes] = field(default_factory=dict, repr=False)
+    uploads: dict[str, dict[int, bytes]] = field(default_factory=dict, repr=False)
     asked: list[Asked] = field(default_factory=list)
     """Every request so far."""
     put_at: dict[str, float] = field(default_factory=dict)
@@ -117,6 +118,7 @@ class Double:
         body = await request.read()
         if fault.wait_s == float("inf"):
             await self._over.wait()
+            return _refused(500)
         await asyncio.sleep(fault.wait_s)
         if fault.before is not None:
             return _refused(fault.before)
@@ -134,9 +136,12 @@ class Double:
             return self._listed() if "list-type" in asked.query else self._got(request, asked)
         if asked.query.keys() & {"uploads", "uploadId"}:
             return self._in_parts(asked, body, fault)
-        if asked.method == "DELETE":
-            self.objects.pop(asked.name, None)
-            return web.Response(status=204)
+        if "delete" in asked.query:
+            paths = re.findall("<Key>([^<]*)</Key>", body.decode())
+            for path in paths:
+                self.objects.pop(path.rpartition("/")[2], None)
+            told = "".join(f"<Deleted><Key>{path}</Key></Deleted>" for path in paths)
+            return _xml(f"<DeleteResult>{told}</DeleteResult>")
         if asked.name in self.objects and request.headers.get("If-None-Match") == "*":
             return _refused(412)
         self._keep(asked.name, body)
