@@ -34,7 +34,8 @@ class Page:
     network: Network
 
     def post(self, **fields: str) -> str:
-        form = urllib.parse.urlencode({"lang": "de", **fields}).encode()
+        # In the order of the page: of a signature the hub looks at the first field.
+        form = urllib.parse.urlencode({**fields, "lang": "de"}).encode()
         asked = urllib.request.Request(  # noqa: S310 - the hub of this test
             f"{self.network.origin}/p/",
             data=form,
