@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import cycle
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
@@ -21,14 +20,14 @@ from exchange.envelope.age.hybrid import HybridRecipient
 from exchange.hub.storage import schema
 from tests import postgres
 from tests.bench.arrivals import Histogram, closed_loop, moments, open_loop
+from tests.bench.crowd import Crowd
 from tests.bench.figures import Benchmark, Figure, Report
-from tests.bench.hub import small_letters
 from tests.bench.journey import travelling
-from tests.bench.place import RECIPIENT, Place
+from tests.bench.place import RECIPIENT
 from tests.bench.processes import MIB, cpu_s
 from tests.simulator import Given, Letter, office
 
-CONSENTS = 50
+CONSENTS = 48
 ROUNDS = 3
 CALLERS = 8
 """Who ask without a pause when the capacity is measured."""
@@ -53,12 +52,6 @@ WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND state <> '
 """
 
 
-def letters_under(place: Place, given: Sequence[Given], count: int) -> list[Letter]:
-    """Return sealed 50 KiB documents under consents in turn."""
-    every = cycle(given)
-    return [letter for _ in range(count) for letter in small_letters(place, next(every), 1)]
-
-
 # The tail of the latency
 
 
@@ -68,7 +61,7 @@ def _tail(report: Report) -> list[Figure]:
 
 
 async def _tail_in(folder: Path, report: Report) -> list[Figure]:
-    place = Place(folder)
+    place = Crowd(folder)
     given = await place.stocked(CONSENTS)
     ratios = []
     with place.served():
@@ -92,10 +85,10 @@ async def _tail_in(folder: Path, report: Report) -> list[Figure]:
     ]
 
 
-async def _loaded(place: Place, given: Sequence[Given], rate: float) -> Histogram:
+async def _loaded(place: Crowd, given: list[Given], rate: float) -> Histogram:
     """Return how long disclosures take that arrive by chance, so many a second."""
     due = list(moments(rate, max(LOADED_S, LEAST / rate), "poisson"))
-    waiting = iter(letters_under(place, given, len(due)))
+    waiting = iter(list(place.letters(given, len(due))))
     async with travelling(place) as travels:
 
         async def one(intended: float) -> None:
@@ -105,9 +98,9 @@ async def _loaded(place: Place, given: Sequence[Given], rate: float) -> Histogra
     return travels.took["disclose"]
 
 
-async def _capacity(place: Place, given: Sequence[Given], callers: int, seconds: float) -> float:
+async def _capacity(place: Crowd, given: list[Given], callers: int, seconds: float) -> float:
     """Return how many disclosures a second the hub takes from so many callers."""
-    waiting = iter(letters_under(place, given, int(MOST * seconds)))
+    waiting = iter(list(place.letters(given, int(MOST * seconds))))
     async with travelling(place) as travels:
 
         async def one() -> None:
@@ -125,7 +118,7 @@ def _locks(report: Report) -> list[Figure]:
         postgres.private_server() as server,
         server.database(server.template(schema.make)) as url,
     ):
-        place = Place(Path(name), database_url=url, workers=WORKERS)
+        place = Crowd(Path(name), database_url=url, workers=WORKERS)
         given = asyncio.run(place.stocked(CONSENTS))
         with place.served() as hub, _sampled(server) as seen:
             before = hub.cpu_s(), cpu_s(server.pid), time.process_time()
@@ -182,11 +175,11 @@ def _withdrawals(report: Report) -> list[Figure]:
         postgres.private_server(durable=True) as server,
         server.database(server.template(schema.make)) as url,
     ):
-        place = Place(Path(name), database_url=url, workers=WORKERS)
+        place = Crowd(Path(name), database_url=url, workers=WORKERS)
         given = asyncio.run(place.stocked(CONSENTS + 3 * WITHDRAWALS))
         shared, own = given[:CONSENTS], iter(given[CONSENTS:])
         large = _large(place, shared[0])
-        small = letters_under(place, shared, int(MOST * LASTS_S))
+        small = list(place.letters(shared, int(MOST * LASTS_S)))
         with place.served():
             before = asyncio.run(_withdrawn(place, own))
             with _noise(place, large, small):
@@ -208,13 +201,13 @@ def _withdrawals(report: Report) -> list[Figure]:
     ]
 
 
-def _large(place: Place, given: Given) -> Letter:
+def _large(place: Crowd, given: Given) -> Letter:
     encryptor = Encryptor([HybridRecipient(office(RECIPIENT).key.recipient)])
     sealed = encryptor.update(bytes(DOWNLOAD)) + encryptor.finalize()
     return place.letter(given.digest, sealed=sealed)
 
 
-async def _withdrawn(place: Place, own: Iterator[Given]) -> list[float]:
+async def _withdrawn(place: Crowd, own: Iterator[Given]) -> list[float]:
     """Withdraw so many consents, one after the other, and return how long each took."""
     found = []
     async with travelling(place) as travels:
@@ -229,7 +222,7 @@ async def _withdrawn(place: Place, own: Iterator[Given]) -> list[float]:
 
 
 @contextmanager
-def _noise(place: Place, large: Letter, small: Sequence[Letter]) -> Iterator[None]:
+def _noise(place: Crowd, large: Letter, small: Sequence[Letter]) -> Iterator[None]:
     """Keep downloads and uploads going from another process while the block runs."""
     # Forked: it has the letters without sending them, and this process runs no loop just now.
     context = multiprocessing.get_context("fork")
@@ -249,7 +242,7 @@ def _noise(place: Place, large: Letter, small: Sequence[Letter]) -> Iterator[Non
         process.join()
 
 
-async def _make_noise(place: Place, large: Letter, small: Sequence[Letter], ready: Event) -> None:
+async def _make_noise(place: Crowd, large: Letter, small: Sequence[Letter], ready: Event) -> None:
     waiting = iter(small)
     async with travelling(place) as travels, asyncio.TaskGroup() as group:
         await travels.disclose(large, time.perf_counter())

@@ -203,4 +203,4 @@ def main() -> None:
 GROWTH = Benchmark(names=tuple(f"growth_{name}" for name in GATE), run=_growth)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -135,18 +135,35 @@ def made(folder: Path, database_url: str | None, *, workers: int = 1) -> Place:
     return Place(folder, database_url=database_url, workers=workers)
 
 
-def _cost(child: Child, before: float, wall_s: float, count: int) -> str:
-    cpu = child.cpu_s() - before
-    return json.dumps(
-        {
-            "name": "cost",
-            "documents": count,
-            "wall_s": round(wall_s, 1),
-            "hub_cpu_s": round(cpu, 2),
-            "hub_cpu_ms_per_document": round(cpu / count * 1e3, 2),
-            "hub_resident_mib": child.resident() >> 20,
-        }
-    )
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a hub has used up to a moment."""
+
+    wall_s: float
+    cpu_s: float
+    written: int
+    """Bytes handed to the disk; of PostgreSQL only what the hub itself writes: payloads."""
+
+    @classmethod
+    def by(cls, child: Child) -> "Spent":
+        """Return what it has used up to now."""
+        return cls(time.monotonic(), child.cpu_s(), child.written())
+
+    def line(self, after: "Spent", count: int) -> str:
+        """Return what it has used since, in all and for each of `count` documents."""
+        cpu = after.cpu_s - self.cpu_s
+        return json.dumps(
+            {
+                "name": "cost",
+                "documents": count,
+                "wall_s": round(after.wall_s - self.wall_s, 1),
+                "hub_cpu_s": round(cpu, 2),
+                "hub_cpu_ms_per_document": round(cpu / count * 1e3, 2),
+                "hub_written_kib_per_document": round(
+                    (after.written - self.written) / count / 1024
+                ),
+            }
+        )
 
 
 def run(folder: Path, given: argparse.Namespace, tell: Tell, progress: Tell) -> int:
@@ -160,13 +177,13 @@ def run(folder: Path, given: argparse.Namespace, tell: Tell, progress: Tell) -> 
         planned = asyncio.run(plan(place, load))
         with place.served() as child:
             progress(f"{len(planned)} documents in {load.seconds:g} s, {load.spacing} arrivals")
-            before, start = child.cpu_s(), time.monotonic()
+            before = Spent.by(child)
             took: Mapping[str, Histogram] = {}
             try:
                 took = asyncio.run(drive(place, planned, url=given.url, progress=progress))
             except* Saturated:
                 progress("too many documents under way: the hub cannot keep up with this rate")
-            progress(_cost(child, before, time.monotonic() - start, len(planned)))
+            progress(before.line(Spent.by(child), len(planned)))
     for name, histogram in took.items():
         tell(histogram.line(name))
     return 0 if took else 1

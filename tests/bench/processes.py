@@ -28,6 +28,10 @@ class Child:
         """Return user and system time so far, in seconds, of it and of its workers."""
         return cpu_s(self.pid)
 
+    def written(self) -> int:
+        """Return bytes handed to the disk so far, by it and by its workers."""
+        return sum(_written(pid) for pid in _family(self.pid))
+
     def resident(self) -> int:
         """Return its resident memory in bytes."""
         return _status(self.pid, "VmRSS")
@@ -57,6 +61,13 @@ def _family(pid: int) -> Iterator[int]:
 def _cpu_s(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def _written(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/io").read_text().splitlines():
+        if line.startswith("write_bytes:"):
+            return int(line.split()[1])
+    raise LookupError("write_bytes")
 
 
 def _status(pid: int, name: str) -> int:

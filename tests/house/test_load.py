@@ -64,7 +64,7 @@ async def test_what_fails_ends_the_run() -> None:
     async def fails(_intended: float) -> None:
         raise LookupError
 
-    with pytest.RaisesGroup(LookupError, allow_unwrapped=False):
+    with pytest.RaisesGroup(LookupError):
         await open_loop(iter([0.0]), fails)
 
 
