@@ -7,11 +7,12 @@ import logging
 import sys
 
 from exchange.cli import events
-from tests.bench import agency, capacity, decide, growth, hub, person, seal
+from tests.bench import agency, capacity, databases, decide, growth, hub, person, seal
 from tests.bench.figures import Benchmark
 
 BENCHMARKS: tuple[Benchmark, ...] = (
     hub.CPU,
+    databases.DATABASES,
     agency.SEND,
     agency.RECEIVE,
     seal.SEAL,

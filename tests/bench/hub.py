@@ -71,11 +71,11 @@ async def _cpu_in(folder: Path, report: Report) -> list[Figure]:
                 await send()
                 await put()
             for number in range(ROUNDS):
-                spent = await _spent(hub, send)
-                least = await _spent(floor, put)
-                ratios.append(spent / least)
+                took = await spent(hub, send)
+                least = await spent(floor, put)
+                ratios.append(took / least)
                 report(
-                    f"round {number + 1}: hub {spent * 1e3:.2f} ms CPU per disclosure, "
+                    f"round {number + 1}: hub {took * 1e3:.2f} ms CPU per disclosure, "
                     f"floor {least * 1e3:.2f} ms"
                 )
     return [
@@ -89,7 +89,8 @@ async def _cpu_in(folder: Path, report: Report) -> list[Figure]:
     ]
 
 
-async def _spent(child: Child, one: Callable[[], Awaitable[None]]) -> float:
+async def spent(child: Child, one: Callable[[], Awaitable[None]]) -> float:
+    """Return the CPU seconds of a process for one of `PER_ROUND` calls."""
     before = child.cpu_s()
     for _ in range(PER_ROUND):
         await one()
