@@ -6,18 +6,10 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from tests.deploy.deployed import Deployed
-from tests.deploy.proxies import proxy
-from tests.needs import tool
-
-PROXIES = (
-    pytest.param("caddy", marks=pytest.mark.xdist_group("behind-caddy")),
-    pytest.param(
-        "nginx", marks=[pytest.mark.xdist_group("behind-nginx"), tool("nginx", "nginx-light")]
-    ),
-)
+from tests.deploy.proxies import CADDY, NGINX, proxy
 
 
-@pytest.fixture(scope="session", params=PROXIES)
+@pytest.fixture(scope="session", params=[CADDY, NGINX])
 def kind(request: pytest.FixtureRequest) -> str:
     """Return which proxy stands in front."""
     return str(request.param)

@@ -18,14 +18,20 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import trustme
 
 from tests.bench.processes import _status
+from tests.needs import tool
 from tests.simulator import _free_port
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 HOST = "hub.example"
 """Name of the hub in every example."""
+CADDY = pytest.param("caddy", marks=pytest.mark.xdist_group("behind-caddy"))
+NGINX = pytest.param(
+    "nginx", marks=[pytest.mark.xdist_group("behind-nginx"), tool("nginx", "nginx-light")]
+)
 START_S = 30.0
 STOP_S = 5.0
 

@@ -13,7 +13,7 @@ import pytest
 from exchange.wire import routes
 from tests.bench.processes import MIB
 from tests.deploy.deployed import Deployed, visitor
-from tests.deploy.proxies import HOST, Proxy, proxy
+from tests.deploy.proxies import HOST, NGINX, Proxy, proxy
 from tests.deploy.test_journeys import sealed
 from tests.needs import tool
 from tests.simulator import RECIPIENT, SENDER, _free_port
@@ -212,9 +212,8 @@ async def test_a_body_that_stalls_does_not_occupy_the_hub(kind: str, tmp_path: P
                     assert await rest(client) == b""
 
 
-async def test_one_address_holds_only_so_many_requests_at_nginx(net: Deployed, kind: str) -> None:
-    if kind != "nginx":
-        return  # Caddy has no such limit: docs/deployment.md says so
+@pytest.mark.parametrize("kind", [NGINX], indirect=True)  # Caddy has no such limit
+async def test_one_address_holds_only_so_many_requests_at_nginx(net: Deployed) -> None:
     head = (
         f"POST {TOKEN_PATH} HTTP/1.1\nHost: {HOST}:{net.proxy.port}\n"
         f"Content-Type: {routes.FORM}\nContent-Length: 100\n\n0"
