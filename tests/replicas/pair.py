@@ -27,8 +27,8 @@ from tests.several import Several
 from tests.simulator import GENEROUS, Answer, _free_port
 
 Found = TypeVar("Found")
-SOON_S = 10.0
-"""What a hint brings must have come by then, even on a busy machine; a look takes longer."""
+SOON_S = 20.0
+"""Within which a busy machine has done what is to come; a stalled stream is cut after thirty."""
 
 
 class Beside(Several):
