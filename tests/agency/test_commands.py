@@ -410,6 +410,20 @@ async def test_what_nobody_takes_out_of_the_spool_is_told_after_a_week(
     assert [told in said.out for said in (fresh, lying, taken)] == [False, True, False]
 
 
+async def test_fetch_forgets_what_its_time_is_over(today: Network) -> None:
+    home = today.offices[SENDER].home
+    now, today.now = today.now, datetime(2020, 5, 4, tzinfo=UTC)
+    old = today.withdrawal(today.double.consents[CONSENT_ID])
+    today.now = now
+    kept = home.statements / f"withdrawal-{CONSENT_ID}.jws"
+    kept.write_bytes(old)
+
+    said = await exchange("fetch", "--home", home.root)
+
+    assert (said.code, said.err) == (0, "")
+    assert not kept.exists()
+
+
 async def test_a_document_is_recalled(today: Network, letter: Path) -> None:
     home = today.offices[SENDER].home.root
     sent = await exchange(*sending(today, letter), "--category", "rent-arrears-letter")

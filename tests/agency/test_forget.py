@@ -1,5 +1,6 @@
 """exchange.agency.forget: evidence goes with its year, drafts and what is set aside in 30 days."""
 
+import asyncio
 from datetime import date, timedelta
 from uuid import uuid4
 
@@ -211,3 +212,19 @@ async def test_what_is_set_aside_lies_here_for_thirty_days(network: Network) -> 
             await poll.fetch(gateway, reception)
             assert len(await gateway.state.read(arrivals.quarantined, network.now)) == left
         assert len(list(home.quarantine.glob("[0-9a-f]*"))) == left
+
+
+async def test_a_running_gateway_forgets_by_itself(network: Network) -> None:
+    home = network.offices[RECIPIENT].home
+    given = drafted()
+    signed.keep(home, f"draft-{given.id}.json", draft_of(given))
+    network.now = given.collected_at + timedelta(days=31)
+
+    async with network.receiving() as (gateway, reception):
+        stop = asyncio.Event()
+        running = asyncio.create_task(poll.run(gateway, reception, stop))
+        async with asyncio.timeout(60):
+            while statements(home):  # noqa: ASYNC110  # a file tells nobody that it is gone
+                await asyncio.sleep(0.05)
+        stop.set()
+        await running
