@@ -306,6 +306,8 @@ async def scene(sim: Simulator) -> Scene:
 async def goes_on(sim: Simulator, known: Scene) -> None:
     """Decide, collect, acknowledge, disclose, confirm and withdraw, as if nothing had been."""
     assert (await sim.ask(SENDER, known.given.digest)).status == 200
+    waiting = {entry["disclosure"]["id"] for entry in await sim.inbox()}
+    assert waiting == {known.waiting.id, known.collected.id}
     assert (await sim.collect(known.waiting)).status == 200
     assert (await sim.acknowledge(known.collected)).status < 300
     later = await sim.sent(known.given)

@@ -1,7 +1,7 @@
 """Lead a hub's database to the schema of this program: what `exchange hub migrate` does.
 
 Everything happens in one transaction, on both databases: a crash at any moment leaves the old
-schema or the new one. Nothing else imports this module: only here is alembic needed.
+schema or the new one. No hub that serves imports this module: alembic is needed here only.
 """
 
 import os
