@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, exists, insert, or_, select, update
-from sqlalchemy.dialects.sqlite import insert as insert_new
 
 from exchange.errors import Conflict
 from exchange.hub.storage.tables import agencies, key_statements, revoked_keys
@@ -56,7 +55,6 @@ _ACCEPTED = Prepared(
         ),
     )
 )
-_REVOKE = insert_new(revoked_keys).on_conflict_do_nothing()
 
 
 def newest(conn: Connection, agency: str) -> KeyStatement | None:
@@ -111,16 +109,14 @@ def revoke(
 ) -> tuple[str, ...]:
     """Remember for ever that these keys of an agency are revoked; return those that are new.
 
-    Headers sealed to them are deleted in the same unit (`ending.end_sealed_to`).
+    Headers sealed to them are deleted in the same unit (`ending.end_sealed_to`), which has locked
+    the agency.
     """
-    return tuple(
-        fingerprint
-        for fingerprint in sorted(fingerprints)
-        if conn.execute(
-            _REVOKE, {"fingerprint": fingerprint, "agency": agency, "revoked_at": at}
-        ).rowcount
-        == 1
-    )
+    new = sorted(set(fingerprints) - revoked(conn, agency))
+    for fingerprint in new:
+        row = {"fingerprint": fingerprint, "agency": agency, "revoked_at": at}
+        conn.execute(insert(revoked_keys), row)
+    return tuple(new)
 
 
 def revoked(conn: Connection, agency: str) -> frozenset[str]:
