@@ -7,7 +7,7 @@ import logging
 import sys
 
 from exchange.cli import events
-from tests.bench import agency, capacity, databases, decide, growth, hub, person, seal
+from tests.bench import agency, blobs, capacity, databases, decide, growth, hub, person, seal
 from tests.bench.figures import Benchmark
 
 BENCHMARKS: tuple[Benchmark, ...] = (
@@ -17,6 +17,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     agency.RECEIVE,
     seal.SEAL,
     hub.UPLOAD,
+    blobs.LARGE,
     agency.MEMORY,
     decide.GROWTH,
     person.HISTORY,
