@@ -4,6 +4,7 @@ What every vault promises runs on both places for its rows.
 """
 
 import asyncio
+import fcntl
 import os
 import secrets
 import sqlite3
@@ -18,7 +19,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from exchange.errors import Conflict, Misconfigured, OutcomeUnknown, Unavailable
-from exchange.hub.storage import migrate, vault_server
+from exchange.hub.storage import migrate, vault_file, vault_server
 from exchange.hub.storage import vault as vault_module
 from exchange.hub.storage.log import Chain
 from exchange.hub.storage.postgres import Pools, PostgresDatabase
@@ -311,6 +312,28 @@ async def test_another_process_is_refused_unless_both_share(tmp_path: Path) -> N
         in_file(tmp_path)
     await in_file(tmp_path, shared=True).close()
     await sharing.close()
+
+
+async def test_a_process_that_does_not_let_go_stops_writing_and_not_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault = in_file(tmp_path, shared=True)
+    chain = await vault.draw(chain_id())
+    monkeypatch.setattr(vault_file, "PATIENCE_S", 0.05)
+    with (tmp_path / "vault.sqlite.turn").open() as stopped:
+        fcntl.flock(stopped, fcntl.LOCK_EX)
+        with pytest.raises(Unavailable):
+            await vault.draw(chain_id())
+        with pytest.raises(Unavailable):
+            await vault.forget([chain.uuid])
+        assert await vault.chain(chain.uuid) == chain
+        with pytest.raises(Misconfigured, match="does not let go"):
+            in_file(tmp_path, shared=True)
+    await vault.draw(chain_id())
+    with (tmp_path / "vault.sqlite.turn").open() as stopped:
+        fcntl.flock(stopped, fcntl.LOCK_EX)
+        await vault.close()
+    await in_file(tmp_path).close()
 
 
 def test_another_schema_is_refused(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ import asyncio
 import fcntl
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +25,8 @@ T = TypeVar("T")
 
 VERSION = 1
 """Schema of the file."""
+PATIENCE_S = 5.0
+"""Seconds a turn is waited for: a process that was stopped in its own must not stop the others."""
 
 _TABLE = """
 CREATE TABLE chain_key (
@@ -63,6 +66,9 @@ class FileRows:
             with self._turn():
                 _prepare(self._writer)
             self._reader.execute("PRAGMA query_only=ON")
+        except TimeoutError:
+            self._give_up()
+            raise Misconfigured(f"another process does not let go of {path}") from None
         except (Misconfigured, sqlite3.Error):
             self._give_up()
             raise
@@ -101,19 +107,35 @@ class FileRows:
 
     def _give_up(self) -> None:
         self._thread.shutdown()
-        with self._turn():  # whoever closes last moves the WAL into the file
-            self._reader.close()
-            self._writer.close()
+        # Whoever closes last moves the WAL into the file. Without a turn somebody else is there.
+        with suppress(TimeoutError), self._turn():
+            self._close()
+        self._close()
         os.close(self._turns)
         os.close(self._lock)
 
+    def _close(self) -> None:
+        self._reader.close()
+        self._writer.close()
+
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        fcntl.flock(self._turns, fcntl.LOCK_EX)
+        end = time.monotonic() + PATIENCE_S
+        while not self._took_turn():
+            if time.monotonic() > end:
+                raise TimeoutError
+            time.sleep(0.002)
         try:
             yield
         finally:
             fcntl.flock(self._turns, fcntl.LOCK_UN)
+
+    def _took_turn(self) -> bool:
+        try:
+            fcntl.flock(self._turns, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
     def _ask(self, query: str, *given: object) -> list[Any]:
         try:
