@@ -10,12 +10,12 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from exchange.members import write_time
-from tests.bench.place import GENEROUS, Place
+from tests.bench.place import GENEROUS, LIFE_S, Place
 from tests.bench.processes import Child, running
 from tests.deploy.proxies import Proxy
 from tests.simulator import Given
 
-ADDRESSES_PER_SECOND = 1
+TOKENS_PER_SECOND = 1
 """Requests for tokens that one address may make."""
 
 
@@ -34,6 +34,8 @@ class Deployed(Place):
         return self._public or super().origin
 
     def token(self, agency: str) -> str:
+        if not self._public:
+            return super().token(agency)
         self.now = datetime.now(UTC).replace(microsecond=0)
         return self.bearer(agency)["Authorization"].removeprefix("Bearer ")
 
@@ -50,7 +52,7 @@ class Deployed(Place):
             f'origin = "{self.origin}"',
             f'[listen]\nhost = "127.0.0.1"\nport = {self.port}',
             '[http]\ntrusted_proxies = ["127.0.0.1"]',
-            f"[token]\nper_address = {ADDRESSES_PER_SECOND}",
+            f"[token]\nlife_s = {LIFE_S}\nper_address = {TOKENS_PER_SECOND}",
             "[agency]",
             *(f"{name} = {value}" for name, value in GENEROUS.items()),
         ]
