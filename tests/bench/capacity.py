@@ -254,7 +254,8 @@ async def _make_noise(place: Crowd, large: Letter, small: Sequence[Letter], read
         ready.set()
 
         async def one() -> None:
-            await travels.disclose(next(waiting), time.perf_counter())
+            if not await travels.offer(next(waiting)):
+                await asyncio.sleep(PAUSE_S)  # at capacity a hub sheds what it cannot take
 
         await closed_loop(2 * CALLERS, LASTS_S, one)
 

@@ -23,6 +23,7 @@ from tests.simulator import Given, Letter
 Way: TypeAlias = Literal["one-shot", "tus", "withdraw"]
 WAYS: tuple[Way, ...] = ("one-shot", "tus", "withdraw")
 TUS = {"Tus-Resumable": "1.0.0"}
+SHED = 503
 WAIT_S = 20
 """Of the recipient's long poll."""
 ARRIVES_S = 60.0
@@ -94,6 +95,15 @@ class Travels:
         """Send one document in one shot and leave it there."""
         await self._one_shot(letter)
         self._note("disclose", intended)
+
+    async def offer(self, letter: Letter) -> bool:
+        """Send one document in one shot; False if the hub is too busy to take it."""
+        headers = {"Content-Type": routes.DISCLOSURE}
+        sending = self._sender.post("/v1/disclosures", data=letter.one_shot, headers=headers)
+        async with sending as answer:
+            if answer.status != SHED:
+                await _read(answer, 201)
+            return answer.status != SHED
 
     async def withdraw(self, given: Given, statement: bytes, intended: float) -> None:
         """End a consent."""
