@@ -7,6 +7,7 @@ import pytest
 
 from exchange.hub import sweep
 from exchange.wire import routes
+from tests import needs
 from tests.simulator import RECIPIENT, SENDER, Simulator
 
 
@@ -146,6 +147,7 @@ async def test_a_blob_and_a_log_key_without_a_row_go_after_a_day(sim: Simulator)
     assert await sim.hub.vault.chains(["00000000-0000-4000-8000-00000000000a"]) == {}
 
 
+@needs.sqlite()
 async def test_a_header_is_in_no_file_after_withdrawal_and_one_round(sim: Simulator) -> None:
     consent = await sim.consent()
     letter = await sim.sent(consent)
