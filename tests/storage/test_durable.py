@@ -239,3 +239,17 @@ def test_a_new_directory_is_synced_in_its_parent(tmp_path: Path, steps: Steps) -
     assert steps.seen == ["open directory", "fsync directory"] * 2
     durable.make_directory(tmp_path / "a" / "b")
     assert len(steps.seen) == 4
+
+
+def test_a_written_file_gets_its_name_once_and_durably(tmp_path: Path, steps: Steps) -> None:
+    for name in ("first", "second"):
+        (tmp_path / name).write_bytes(name.encode())
+    steps.seen.clear()
+
+    durable.name_durably(tmp_path / "first", tmp_path / "target")
+    with pytest.raises(FileExistsError):
+        durable.name_durably(tmp_path / "second", tmp_path / "target")
+
+    once = ["link", "unlink", "open directory", "fsync directory"]
+    assert steps.seen == [*once, "link", "unlink"]
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("target", b"first")]
