@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -12,7 +13,7 @@ from exchange.hookspecs import Notice
 from exchange.hub import sweep
 from exchange.hub.relay import Relay
 from exchange.hub.settings import Notices
-from exchange.hub.storage import notices
+from exchange.hub.storage import notices, tokens
 from exchange.statement import seconds
 from tests.attacks.parties import COLLECTOR, PARTY
 from tests.replicas.pair import Pair
@@ -46,6 +47,17 @@ async def test_a_repetition_at_the_other_replica_changes_nothing(two: Pair) -> N
 
     assert (first.status, again.status, other.status) == (201, 201, 422)
     assert len(await two.log("disclosure-stored")) == 1
+
+
+async def test_an_assertion_is_good_for_one_token_at_either_replica(two: Pair) -> None:
+    databases = (two.hub.db, two.beside.hub.db)
+    until = two.now + timedelta(minutes=2)
+
+    first = await asyncio.gather(
+        *(databases[n % 2].write(tokens.first_use, SENDER, "jti", until=until) for n in range(20))
+    )
+
+    assert Counter(first) == {True: 1, False: 19}
 
 
 class Post:

@@ -257,7 +257,6 @@ def expire(
         stored_before: see `due`.
         announced_before: see `due`.
     """
-    lock(conn, found)
     ids = [one.id for one in found]
     under = conn.execute(select(disclosures.c.consent).where(disclosures.c.id.in_(ids))).scalars()
     free = consents.take(conn, frozenset(under))

@@ -57,7 +57,6 @@ _DEFER = (
     .values(deferred=log_chain.c.deferred + 1)
 )
 _LOCK = select(log_chain.c.chain).where(log_chain.c.chain == bindparam("of")).with_for_update()
-_LOCK = select(log_chain.c.chain).where(log_chain.c.chain == bindparam("of")).with_for_update()
 _FILLED = update(log_chain).where(log_chain.c.chain == bindparam("of")).values(deferred=0)
 _WAITING = (
     select(log_pending.c.id, log_event.c.rid, log_event.c.n, log_event.c.body, log_event.c.detail)
@@ -137,9 +136,8 @@ def fill_deferred(conn: Connection, chain: Chain) -> int:
     """
     if chain.key is None:
         raise Unavailable("the vault has not answered")
-    conn.execute(_LOCK, {"of": chain.uuid}).all()  # what is deferred meanwhile is counted anew
     # Locked before it is read: a leaf that is deferred meanwhile would be forgotten.
-    conn.execute(_LOCK, {"of": chain.uuid})
+    conn.execute(_LOCK, {"of": chain.uuid}).all()
     rows = conn.execute(_WAITING, {"of": chain.uuid}).all()
     for row in rows:
         body = row.body
