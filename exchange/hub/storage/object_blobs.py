@@ -34,9 +34,9 @@ PART = 5 * 1024 * 1024
 """Bytes of one part of a large object, the least that S3 takes; what is smaller is one request."""
 PARTS_AT_ONCE = 1
 """Parts on their way to the store while the next one is gathered: two parts of memory."""
-RANGE = 2 * 1024 * 1024
+RANGE = 4 * 1024 * 1024
 """Bytes asked of the store at once; the next range is fetched while this one is sent."""
-PIECE = 1024 * 1024
+PIECE = 512 * 1024
 """Bytes handed to the library, and hashed in a thread, at once."""
 AT_ONCE = 64 * 1024
 """Bytes that are hashed in the event loop: less than the way to a thread and back costs."""
