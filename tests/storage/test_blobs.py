@@ -196,6 +196,8 @@ class TestOnDisk(BlobsContract):
         with pytest.raises(Unavailable):
             await blobs.check()
         with pytest.raises(Unavailable):
+            blobs.free()
+        with pytest.raises(Unavailable):
             await names(blobs)
         with pytest.raises(Unavailable):
             await blobs.put(new_name(), arriving(b"content"), limit=100)

@@ -80,7 +80,11 @@ class Blobs(Protocol):
         ...
 
     def free(self) -> int | None:
-        """Return how many bytes there is room for; None where the store does not say."""
+        """Return how many bytes there is room for; None where the store does not say.
+
+        Raises:
+            Unavailable: the disk fails.
+        """
         ...
 
     async def check(self) -> None:

@@ -85,7 +85,10 @@ class FileBlobs:
 
     def free(self) -> int:
         """See `Blobs.free`."""
-        found = os.statvfs(self._directory)
+        try:
+            found = os.statvfs(self._directory)
+        except OSError as error:
+            raise _failed(error) from None
         return found.f_bavail * found.f_frsize
 
     async def check(self) -> None:
