@@ -215,16 +215,25 @@ async def test_a_body_that_stalls_does_not_occupy_the_hub(kind: str, tmp_path: P
 @pytest.mark.parametrize("kind", [NGINX], indirect=True)  # Caddy has no such limit
 async def test_one_address_holds_only_so_many_requests_at_nginx(net: Deployed) -> None:
     head = (
-        f"POST {TOKEN_PATH} HTTP/1.1\nHost: {HOST}:{net.proxy.port}\n"
-        f"Content-Type: {routes.FORM}\nContent-Length: 100\n\n0"
+        f"POST /v1/decisions HTTP/1.1\nHost: {HOST}:{net.proxy.port}\n"
+        f"Authorization: Bearer {net.token(SENDER)}\n"
+        f"Content-Type: {routes.JSON}\nContent-Length: 100\n\n{{"
     )
     async with AsyncExitStack() as held:
-        for _ in range(LIMIT):
-            await held.enter_async_context(connected(net.proxy, head))
-        one_more = await held.enter_async_context(connected(net.proxy, head))
-        status = await asyncio.wait_for(one_more.readline(), PATIENCE_S)
+        connections = [
+            await held.enter_async_context(connected(net.proxy, head)) for _ in range(LIMIT + 1)
+        ]
+        reading = [asyncio.create_task(one.readuntil(b"\r\n\r\n")) for one in connections]
+        done, waiting = await asyncio.wait(
+            reading, timeout=PATIENCE_S, return_when=asyncio.FIRST_COMPLETED
+        )
+        for one in waiting:
+            one.cancel()
+        await asyncio.wait(reading)
+        answer = done.pop().result()
 
-    assert status.split()[1] == b"429"
+    assert answer.split()[1] == b"429"
+    assert b"text/html" in answer  # by the proxy: the hub would have described its problem
 
 
 async def test_a_dead_process_costs_nobody_an_answer(
