@@ -24,6 +24,7 @@ BROAD_EXCEPTS = {
     "exchange/hub/gate.py": "a veto that fails is a no",
     "exchange/hub/http/middleware.py": "the outermost middleware",
     "exchange/hub/relay.py": "the boundary to a channel",
+    "exchange/hub/storage/postgres_session.py": "a session answers whoever waits",
     "exchange/keyring/selftest.py": "whatever a broken library raises, nothing starts",
     "exchange/registry.py": "the boundary to a plugin",
     "exchange/sqlite.py": "the writer answers whoever waits",

@@ -147,8 +147,9 @@ class PostgresDatabase:
         except (SQLAlchemyError, Misconfigured) as error:
             if not self._away:
                 self._away = True
-                why = str(error) if isinstance(error, Misconfigured) else type(error).__qualname__
-                log.error("database-away", why=why)
+                # Misconfigured: it answers, and can forget what it acknowledges. Starting a hub
+                # says in words what is wrong.
+                log.error("database-away", code=type(error).__qualname__)
             raise Unavailable("the database does not answer") from None
         if self._away:
             self._away = False

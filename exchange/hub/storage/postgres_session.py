@@ -295,11 +295,10 @@ class Session:
 
 
 def _tell(error: SQLAlchemyError | psycopg.Error) -> None:
-    """Log what the database refused, and where: its class and state, never its text."""
+    """Log what the database refused, and where: its class, never its text."""
     cause = getattr(error, "orig", error)
     structlog.get_logger("exchange.hub.database").warning(
         "database-refused",
-        state=getattr(cause, "sqlstate", None),
-        kind=type(cause).__qualname__,
+        code=type(cause).__qualname__,
         positions=positions(error),
     )
