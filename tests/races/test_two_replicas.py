@@ -20,7 +20,7 @@ from tests.races.two_replicas import Race, judge, load, race_all, stopped
 PAIRS = int(os.environ.get("EXCHANGE_RACE_PAIRS", "4000"))
 PER_CONSENT = 4
 """Three collections and one new disclosure against a withdrawal."""
-CONTROL = 96
+CONTROL = 64
 """Consents of a race that must show a fault."""
 
 pytestmark = [pytest.mark.xdist_group("races"), pytest.mark.timeout(600 + PAIRS // 100)]

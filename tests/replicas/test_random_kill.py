@@ -27,7 +27,7 @@ from tests.crashes.test_hub_random_kill import Told, working
 from tests.invariants import check
 from tests.simulator import Answer, _free_port
 
-SECONDS = float(os.environ.get("EXCHANGE_KILLS_SECONDS", "15"))
+SECONDS = float(os.environ.get("EXCHANGE_KILLS_SECONDS", "12"))
 CLIENTS = 6
 
 pytestmark = [pytest.mark.xdist_group("replicas"), pytest.mark.timeout(200 + 2 * SECONDS)]
