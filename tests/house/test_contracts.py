@@ -56,6 +56,7 @@ BREAKS = [
     ("templates", "exchange/consent/render.py", "markupsafe", DIRECT),
     ("paper", "exchange/hub/pages/take_along.py", "typst", LAZY),
     ("paper", "exchange/cli/consent_paper.py", "segno", DIRECT),
+    ("psycopg", "exchange/hub/storage/engine.py", "psycopg", LAZY),
     ("obstore", "exchange/hub/storage/file_blobs.py", "obstore", LAZY),
     ("s3-on-demand", "exchange/hub/app.py", "exchange.hub.storage.object_blobs", LAZY),
     ("no-cycles", "exchange/errors.py", "exchange.canonical", TYPES),
