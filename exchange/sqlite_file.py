@@ -28,6 +28,12 @@ PRAGMAS = (
     "temp_store=MEMORY",
 )
 """Of every connection that may write. `secure_delete` is per connection; its default varies."""
+SELDOM = "wal_autocheckpoint=10000"
+"""Pages, 40 MB, after which a COMMIT itself writes the log back into the file.
+
+At SQLite's 1,000 one disclosure in forty waited for that. A loop does it long before
+(`erase_from_wal`), between two commits.
+"""
 _MUST_READ_BACK = {
     "journal_mode": "wal",
     "synchronous": 2,
@@ -140,7 +146,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 def writer_engine(path: Path) -> Engine:
     """Return an engine whose transactions begin with the lock of the whole file."""
     engine = create_engine(_url(path), hide_parameters=True, pool_size=1, max_overflow=0)
-    tune(engine, begin="BEGIN IMMEDIATE")
+    tune(engine, begin="BEGIN IMMEDIATE", pragmas=(*PRAGMAS, SELDOM))
     return engine
 
 
