@@ -33,7 +33,7 @@ from tests.bench.work import GATE, REST, ROUNDS, Prepared, Work, prepare
 from tests.simulator import statements
 
 SMALL = Size(agencies=60, consents=10_000, disclosures=10_000)
-LARGE = Size(agencies=10_000, consents=1_000_000, disclosures=1_000_000)
+LARGE = Size(agencies=10_000, consents=1_000_000, disclosures=300_000)
 """What `make bench` fills in, in a few minutes; other sizes by the options of this module."""
 BOUND = 1.5
 LITERAL = re.compile(r"'(?:[^']|'')*'|\b\d+\b|x'[0-9a-f]*'")
