@@ -107,7 +107,13 @@ def load(model: type[S], file: Path | None) -> S:
 
 def _faults(error: ValidationError) -> str:
     found = error.errors(include_input=False, include_url=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(str, each['loc'])) or '-'}: {each['msg']}" for each in found)
+    return "; ".join(_fault(each["loc"], each["msg"]) for each in found)
+
+
+def _fault(place: tuple[int | str, ...], message: str) -> str:
+    """Return where and what; a rule between settings stands at no place of its own."""
+    said = message.removeprefix("Value error, ")
+    return f"{'.'.join(map(str, place))}: {said}" if place else said
 
 
 def _credentials(prefix: str) -> list[Path]:
