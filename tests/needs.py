@@ -30,6 +30,11 @@ def sqlite() -> pytest.MarkDecorator:
     return pytest.mark.parametrize("stored_in", ["sqlite"], indirect=True)
 
 
+def both_databases() -> pytest.MarkDecorator:
+    """Run on SQLite and on PostgreSQL, where the fixture `stored_in` means SQLite alone."""
+    return pytest.mark.parametrize("stored_in", ["sqlite", "postgresql"], indirect=True)
+
+
 def chromium() -> pytest.MarkDecorator:
     """Skip unless Chromium is installed."""
     return tool("chromium", "chromium")

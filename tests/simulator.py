@@ -480,7 +480,7 @@ class Simulator:
     async def rows(self, query: str) -> list[Any]:
         return list(await self.hub.db.read(lambda conn: conn.execute(text(query)).all()))
 
-    async def tables(self) -> list[str]:
+    async def table_names(self) -> list[str]:
         """Return the names of every table of the hub's database."""
         return await self.hub.db.read(lambda conn: inspect(conn).get_table_names())
 
@@ -488,7 +488,7 @@ class Simulator:
         """Return whatever lies in the databases: the files of SQLite, the rows of PostgreSQL."""
         found = b"".join(path.read_bytes() for path in self.home.rglob("*.sqlite*"))
         if self.settings.database_url is not None:
-            for table in await self.tables():
+            for table in await self.table_names():
                 for row in await self.rows(f"SELECT * FROM {table}"):  # noqa: S608 - our tables
                     found += b"\0".join(
                         value if isinstance(value, bytes) else str(value).encode() for value in row

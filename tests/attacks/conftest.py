@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,10 +27,19 @@ def hub(serving: Served) -> Iterator[Served]:
 
 
 @pytest.fixture
-async def parties(tmp_path: Path) -> AsyncIterator[Parties]:
+def stored_in(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """On SQLite; what races for locks asks for both, with `needs.both_databases`."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return {}
+    return {"database_url": request.getfixturevalue("postgres_url")}
+
+
+@pytest.fixture
+async def parties(tmp_path: Path, stored_in: dict[str, Any]) -> AsyncIterator[Parties]:
     """Return a running hub with a party for every relation, that have agreed."""
     simulator = Parties(
         tmp_path,
+        **stored_in,
         agency={**GENEROUS, "decisions": 10_000, "parallel": 64, "streams": 64},
         person={"misses_per_minute": 1_000_000, "misses_per_minute_in_all": 1_000_000},
     )

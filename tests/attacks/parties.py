@@ -293,8 +293,7 @@ class Parties(Simulator):
 
     async def tables(self) -> dict[str, int]:
         """Return the number of rows of every table that has some."""
-        names = await self.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")
-        found = {name: await self.count(name) for (name,) in names if name != "sqlite_sequence"}
+        found = {name: await self.count(name) for name in await self.table_names()}
         return {name: count for name, count in found.items() if count}
 
 

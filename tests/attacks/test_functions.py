@@ -13,10 +13,11 @@ from exchange.keyring.ceremony import new_identity
 from exchange.statement import seconds
 from exchange.wire import routes
 from exchange.wire.routes import OPERATIONS, Operation
+from tests import needs
 from tests.attacks.parties import Parties
 from tests.simulator import SENDER, Simulator
 
-pytestmark = pytest.mark.authz
+pytestmark = [pytest.mark.authz, needs.both_databases()]
 
 OPEN = {("POST", "/oauth2/token"), ("GET", "/healthz"), ("GET", "/readyz")}
 """Routes without a bearer token: the first authenticates by assertion, the others tell nothing."""

@@ -198,7 +198,7 @@ async def test_approve_the_person_signs_on_her_page_and_the_consent_is_used(
 
 
 async def test_decline_leaves_nothing_behind(sim: Simulator) -> None:
-    tables = await sim.tables()
+    tables = await sim.table_names()
     before = {table: await sim.count(table) for table in tables}
 
     await declined(sim)

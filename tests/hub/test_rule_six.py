@@ -240,7 +240,7 @@ async def test_a_question_is_refused_like_any_other_and_leaves_nothing(sim: Simu
 
 async def test_a_refusal_leaves_one_leaf_and_nothing_else(sim: Simulator) -> None:
     letter = sim.letter("A" * 43)
-    tables = await sim.tables()
+    tables = await sim.table_names()
     before = {table: await sim.count(table) for table in tables}
 
     await sim.send(letter, headers={"Idempotency-Key": "again"})
