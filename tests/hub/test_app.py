@@ -15,6 +15,7 @@ from exchange.hub.line import Line
 from exchange.hub.news import News
 from exchange.hub.serve import looping
 from exchange.hub.settings import HubSettings
+from exchange.sqlite import SqliteDatabase
 from tests import needs
 from tests.simulator import SENDER, Simulator
 
@@ -127,6 +128,7 @@ async def test_a_hub_whose_database_is_closed_is_not_ready(sim: Simulator) -> No
     from exchange.hub.ready import ready
 
     await ready(sim.hub)
+    assert isinstance(sim.database, SqliteDatabase)
     sim.database.failed = True
 
     with pytest.raises(Unavailable):

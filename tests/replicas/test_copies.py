@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 
 from exchange import canonical
+from exchange.canonical import Json
 from exchange.consent.credential import Purpose
 from exchange.hub.drafts import open_draft, sign_draft, take_back
 from exchange.keyring.ceremony import announce as state_keys
@@ -69,7 +70,7 @@ async def test_one_agreement_is_proposed_and_signed_once(both: Pair) -> None:
     )
     assert await both.count("agreements") == before + 1
 
-    said = {
+    said: dict[str, Json] = {
         "id": str(uuid4()),
         "iat": seconds(both.now),
         "agency": SENDER,

@@ -114,7 +114,7 @@ class Held:
         assert await asyncio.to_thread(self._begun.acquire, timeout=30)
 
 
-def add(conn: Connection, name: str, **other: Any) -> None:
+def add(conn: Connection, name: str, /, **other: Any) -> None:
     blank = {"octets": None, "at": None, "count": None, "size": None, "is_so": None}
     ADD.changed(conn, {"id": name, **blank, **other})
 
