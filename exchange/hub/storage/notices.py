@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import uuid4
 
-from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, delete, insert, or_, select, update
 
 from exchange.hub.storage.agencies import Reach
 from exchange.hub.storage.tables import agencies, notices
@@ -53,7 +53,9 @@ _OF_AGENCY = (
     .where(_IS_DUE, notices.c.agency == bindparam("of"))
     .order_by(notices.c.due_at, notices.c.id)
     .limit(MERGED)
+    .with_for_update(skip_locked=True)
 )
+"""Without those that the end of a consent, not yet committed, is about to delete."""
 _LAST = (
     select(notices.c.done_at)
     .where(
@@ -139,7 +141,7 @@ def take(
 
     Returns:
         What to send, the oldest first; nothing where the agency has to wait; None if nothing is
-        due.
+        due that is free.
     """
     # The agency's row is the lock: two relays would each find some of its notices. Nobody waits
     # for it here, so the order of locks is no matter.
@@ -147,6 +149,8 @@ def take(
     if chosen is None:
         return None
     found = conn.execute(_OF_AGENCY, {"of": chosen.id, "now": now}).all()
+    if not found:  # taken, or ending, since it was chosen
+        return None
     ids = [row.id for row in found]
     last: datetime | None = conn.execute(_LAST, {"of": chosen.id, "now": now}).scalar_one_or_none()
     if last is not None and last <= now < last + quiet:
@@ -184,7 +188,7 @@ def postpone(conn: Connection, ids: Collection[str], *, until: datetime, failed:
     """
     change = (
         update(notices)
-        .where(notices.c.id.in_(ids), notices.c.state == "waiting")
+        .where(notices.c.id.in_(_left(ids)))
         .values(due_at=until, done_at=None, attempts=notices.c.attempts + int(failed))
     )
     conn.execute(change)
@@ -213,9 +217,14 @@ def sweep(conn: Connection, *, sent_before: datetime, parked_before: datetime) -
 
 
 def _finish(conn: Connection, ids: Collection[str], state: str, at: datetime) -> None:
-    change = (
-        update(notices)
-        .where(notices.c.id.in_(ids), notices.c.state == "waiting")
-        .values(state=state, done_at=at)
-    )
+    change = update(notices).where(notices.c.id.in_(_left(ids))).values(state=state, done_at=at)
     conn.execute(change)
+
+
+def _left(ids: Collection[str]) -> Select[tuple[str]]:
+    """Select those that still wait; what an end is about to delete is left to it.
+
+    A relay that waited for it, with locks on others, could make a withdrawal wait for the relay.
+    """
+    still = select(notices.c.id).where(notices.c.id.in_(ids), notices.c.state == "waiting")
+    return still.with_for_update(skip_locked=True)
