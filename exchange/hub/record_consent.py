@@ -127,9 +127,9 @@ def agreed(conn: Connection, hub: Hub, consent: ConsentRecord) -> tuple[Scope, b
     Raises:
         LintRefused: it is unknown, or one of others: the two look the same.
     """
-    now = hub.clock()
     stored = agreements.by_digest(conn, consent.agreement)
     standing = agreements.lock(conn, consent.agreement)
+    now = hub.clock()  # behind the lock: whoever held it may have ended the agreement
     if stored is None or standing is None:
         raise _no_agreement()
     terms, scope = hub.records.agreement(conn, stored.digest, stored.statement)

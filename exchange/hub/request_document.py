@@ -53,12 +53,13 @@ async def request_document(
 
 def _check(conn: Connection, hub: Hub, request: DocumentRequest) -> str | None:
     """Refuse what could never be answered; return the UUID of the chain of the consent named."""
-    now = hub.clock()
-    if now >= request.deadline or not agencies.active(conn, [request.to]):
-        raise StatementNotAcceptable
-    consent, chain = _consent(conn, hub, request)
     stored = agreements.by_digest(conn, request.agreement)
     agreed = agreements.lock(conn, request.agreement)
+    active = agencies.active(conn, [request.to])
+    now = hub.clock()  # behind the locks: whoever held one may have ended the agreement
+    if now >= request.deadline or not active:
+        raise StatementNotAcceptable
+    consent, chain = _consent(conn, hub, request)
     if stored is None or agreed is None:
         raise refused("L10", "agreement")
     terms, scope = hub.records.agreement(conn, stored.digest, stored.statement)
