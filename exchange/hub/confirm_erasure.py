@@ -15,7 +15,7 @@ from exchange.errors import Malformed, NotFound, StatementNotAcceptable
 from exchange.hub import repeat
 from exchange.hub.parts import Hub
 from exchange.hub.repeat import Once
-from exchange.hub.storage import erasures, log, notices
+from exchange.hub.storage import consents, erasures, log, notices
 from exchange.hub.storage.log import Chain
 from exchange.statement import Kind, Verified, verify
 from exchange.wire.erasure import Erasure, Ground, Kept, read_erasure
@@ -76,6 +76,8 @@ def _confirm(
     once: Once | None,
 ) -> erasures.Erasure:
     verified, answer, chain = given
+    # First the consent, as everybody: a sweeper that has it waits for the erasure next.
+    consents.find(conn, asked.consent)
     found = erasures.find(conn, asked.id, asked.recipient)
     if found is None:
         raise NotFound

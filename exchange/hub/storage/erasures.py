@@ -109,9 +109,12 @@ def ask(  # noqa: PLR0913 - the parts of one row
 
 
 def find(conn: Connection, id: str, recipient: str) -> Erasure | None:  # noqa: A002
-    """Return an erasure request to the recipient it was made to, or None."""
+    """Return an erasure request to the recipient it was made to, or None.
+
+    The unit that answers it has locked the consent before: so whom others ask is settled too.
+    """
     query = _all().where(erasures.c.id == id, erasures.c.recipient == recipient)
-    row = conn.execute(query.with_for_update()).one_or_none()
+    row = conn.execute(query.with_for_update(of=erasures)).one_or_none()
     return None if row is None else _erasure(conn, row, recipient)
 
 
