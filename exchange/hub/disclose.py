@@ -39,7 +39,7 @@ from exchange.hub.publish_capabilities import largest_accepted
 from exchange.hub.repeat import Once
 from exchange.hub.storage import agencies, consents, disclosures, keys, log, notices, requests
 from exchange.hub.storage.blobs import Kept, discard, new_name
-from exchange.hub.storage.disclosures import NewDisclosure, State
+from exchange.hub.storage.disclosures import OVER, NewDisclosure, State
 from exchange.hub.storage.log import Chain
 from exchange.statement import Kind, verify
 from exchange.wire.asked import asked_by_manifest
@@ -220,8 +220,8 @@ async def conclude(
         raise
     if done is not None:
         await discard(hub.blobs, sealed.kept.blob)
-    if isinstance(done, Denied):
-        raise NotPermitted
+    if isinstance(done, Denied) or (planned.known == "announced" and done in OVER):
+        raise NotPermitted  # of an upload: it ended while its last piece was on the way
     # Committed: it has happened, whatever becomes of our answer. A sender who missed the
     # answer sends the same manifest again and is told the same.
     hub.news.tell(addressee.agency for addressee in manifest.context.recipients)

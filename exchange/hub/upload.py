@@ -127,9 +127,11 @@ async def _give_up(hub: Hub, upload: Upload, caller: str) -> None:
 
 def _end(conn: Connection, hub: Hub, disclosure: str, caller: str, chain: Chain) -> None:
     found = ending.recallable(conn, disclosure, caller)
-    if found is None or uploads.find(conn, disclosure, caller) is None:
+    if found is None:
         return
     consents.find(conn, found.consent)
+    if uploads.find(conn, disclosure, caller) is None:  # stored or over while we waited
+        return
     ending.recall(conn, found, chain, at=hub.clock())
 
 
