@@ -4,7 +4,7 @@ A revocation takes effect in the unit of work that stores it: no header sealed t
 is left when it commits.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection
@@ -13,7 +13,6 @@ from exchange.errors import Conflict, Malformed, StatementNotAcceptable
 from exchange.hub.mirror import refresh
 from exchange.hub.parts import Hub
 from exchange.hub.storage import agencies, ending, keys, log
-from exchange.hub.storage.ending import Due
 from exchange.hub.storage.log import Chain
 from exchange.keyring.directory import (
     LONGEST_LIFE_S,
@@ -49,7 +48,7 @@ async def publish_key_statement(hub: Hub, caller: str, statement: bytes) -> KeyS
     due = await hub.db.read(ending.sealed_to, stated.revoked)
     chains = await hub.vault.chains({one.chain for one in due})
     # First in the queue: it may take back a stolen key.
-    await hub.db.write_first(_publish, hub, stated, recipient.fingerprint, (due, chains))
+    await hub.db.write_first(_publish, hub, stated, recipient.fingerprint, chains)
     return stated
 
 
@@ -58,12 +57,11 @@ def _publish(
     hub: Hub,
     stated: KeyStatement,
     fingerprint: str,
-    concerned: tuple[Collection[Due], Mapping[str, Chain]],
+    chains: Mapping[str, Chain],
 ) -> None:
-    due, chains = concerned
     # First the consents, then the agency, as a disclosure does. It reads which keys count after
     # it has raised the number of our inbox: so either it sees this revocation, or we see it.
-    ending.lock(conn, due)
+    ending.lock(conn, ending.sealed_to(conn, stated.revoked))
     agencies.lock(conn, stated.agency)
     newest = keys.newest(conn, stated.agency)
     if newest is not None and newest.digest == stated.digest:
