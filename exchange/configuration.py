@@ -110,9 +110,9 @@ def _faults(error: ValidationError) -> str:
     return "; ".join(_fault(each["loc"], each["msg"]) for each in found)
 
 
-def _fault(place: tuple[int | str, ...], message: str) -> str:
+def _fault(place: tuple[int | str, ...], words: str) -> str:
     """Return where and what; a rule between settings stands at no place of its own."""
-    said = message.removeprefix("Value error, ")
+    said = words.removeprefix("Value error, ")
     return f"{'.'.join(map(str, place))}: {said}" if place else said
 
 

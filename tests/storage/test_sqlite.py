@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import OperationalError, StatementError
 
-from exchange import database, sqlite, sqlite_file
+from exchange import database, sqlite_file
 from exchange.database import Moment
 from exchange.errors import Misconfigured, OutcomeUnknown, Unavailable
 from exchange.sqlite import Schema, SqliteDatabase
