@@ -140,7 +140,7 @@ def test_an_assertion_re_shaped_to_a_statement_is_refused() -> None:
 def test_nothing_that_ships_imports_jwcrypto() -> None:
     for file in [*ROOT.glob("exchange/**/*.py"), *ROOT.glob("plugins/*/src/**/*.py")]:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            names = [alias.name for alias in getattr(node, "names", [])]
-            module = getattr(node, "module", None) or ""
             if isinstance(node, ast.Import | ast.ImportFrom):
+                names = [alias.name for alias in node.names]
+                module = getattr(node, "module", None) or ""
                 assert not any(name.startswith("jwcrypto") for name in [module, *names]), file
