@@ -55,6 +55,8 @@ def _check(conn: Connection, hub: Hub, request: DocumentRequest) -> str | None:
     """Refuse what could never be answered; return the UUID of the chain of the consent named."""
     stored = agreements.by_digest(conn, request.agreement)
     agreed = agreements.lock(conn, request.agreement)
+    if request.consent is not None:
+        consents.find(conn, request.consent)  # locks it: the request is logged on its chain
     active = agencies.active(conn, [request.to])
     now = hub.clock()  # behind the locks: whoever held one may have ended the agreement
     if now >= request.deadline or not active:

@@ -13,12 +13,13 @@ import pytest
 from sqlalchemy import Connection
 
 from exchange.hub.parts import Hub
-from exchange.hub.storage import agreements, consents, erasures, notices
+from exchange.hub.storage import agreements, consents, disclosures, erasures, notices
 from exchange.hub.storage.notices import Waiting
+from tests.asking import ask
 from tests.hub.test_uploads import announce, patch
 from tests.replicas.pair import SOON_S, Pair, until_found
 from tests.several import Several
-from tests.simulator import RECIPIENT
+from tests.simulator import RECIPIENT, SENDER
 
 pytestmark = pytest.mark.xdist_group("replicas")
 
@@ -127,6 +128,21 @@ async def test_a_reminder_and_an_answer_to_an_erasure_lock_in_one_order(two: Pai
         await queued(two)
 
     assert (await answering).status == 200
+
+
+async def test_a_request_locks_the_consent_it_names_before_the_inbox_it_goes_to(two: Pair) -> None:
+    consent = await two.consent()
+    await two.sent(consent)
+
+    def number(conn: Connection) -> None:
+        conn.exec_driver_sql("SET LOCAL lock_timeout = '500ms'")  # nobody has what it needs
+        disclosures.next_number(conn, SENDER)
+
+    async with held(two.beside.hub, lambda conn: consents.find(conn, consent.digest), number):
+        asking = asyncio.create_task(ask(two, consent=consent.digest))
+        await queued(two)
+
+    assert (await asking)["consent"] == consent.digest
 
 
 async def test_an_upload_whose_consent_ends_at_its_last_piece_is_not_said_to_be_stored(
