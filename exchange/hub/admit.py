@@ -50,4 +50,5 @@ async def suspend(hub: Hub, agency: str) -> bool:
 def _suspend(conn: Connection, hub: Hub, agency: str) -> bool:
     if agencies.find(conn, agency) is None:
         raise NotFound("this hub has admitted no such agency")
+    agencies.lock(conn, agency)  # releases under way end first; the clock is asked behind them
     return agencies.suspend(conn, agency, at=hub.clock())

@@ -12,8 +12,16 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection
 
+from exchange.hub.admit import suspend
 from exchange.hub.parts import Hub
-from exchange.hub.storage import agreements, consents, disclosures, erasures, notices
+from exchange.hub.storage import (
+    agencies,
+    agreements,
+    consents,
+    disclosures,
+    erasures,
+    notices,
+)
 from exchange.hub.storage.notices import Waiting
 from tests.asking import ask
 from tests.hub.test_uploads import announce, patch
@@ -143,6 +151,18 @@ async def test_a_request_locks_the_consent_it_names_before_the_inbox_it_goes_to(
         await queued(two)
 
     assert (await asking)["consent"] == consent.digest
+
+
+async def test_a_suspension_is_as_of_the_end_of_what_it_waited_for(two: Pair) -> None:
+    async with held(two.hub, lambda conn: agencies.active(conn, [SENDER])):
+        suspending = asyncio.create_task(suspend(two.beside.hub, SENDER))
+        await queued(two)
+        two.later(seconds=10)  # decided meanwhile: it must not look as if it came afterwards
+
+    assert await suspending
+    found = await two.hub.db.read(agencies.find, SENDER)
+    assert found is not None
+    assert found.suspended_at == two.now
 
 
 async def test_an_upload_whose_consent_ends_at_its_last_piece_is_not_said_to_be_stored(

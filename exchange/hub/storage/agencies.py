@@ -139,10 +139,11 @@ def lock(conn: Connection, agency: str) -> None:
 def suspend(conn: Connection, agency: str, *, at: datetime) -> bool:
     """Suspend an agency: from the commit on nothing is taken from it or released to it.
 
+    The caller has locked it: that lock is stronger than the UPDATE's own.
+
     Returns:
         False when it was suspended before, or is unknown.
     """
-    lock(conn, agency)  # stronger than the UPDATE's own: releases under way end first
     change = (
         update(agencies)
         .where(agencies.c.id == agency, agencies.c.state == "active")
