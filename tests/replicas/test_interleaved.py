@@ -12,6 +12,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection
 
+from exchange.errors import Unavailable
 from exchange.hub.admit import suspend
 from exchange.hub.parts import Hub
 from exchange.hub.storage import (
@@ -25,7 +26,7 @@ from exchange.hub.storage import (
 from exchange.hub.storage.notices import Waiting
 from tests.asking import ask
 from tests.hub.test_uploads import announce, patch
-from tests.replicas.pair import SOON_S, Pair, until_found
+from tests.replicas.pair import SOON_S, Pair, until, until_found
 from tests.several import Several
 from tests.simulator import RECIPIENT, SENDER
 
@@ -151,6 +152,30 @@ async def test_a_request_locks_the_consent_it_names_before_the_inbox_it_goes_to(
         await queued(two)
 
     assert (await asking)["consent"] == consent.digest
+
+
+@pytest.mark.parametrize("urgent", [True, False])
+async def test_only_what_is_urgent_waits_once_more_for_a_lock(two: Pair, urgent: bool) -> None:
+    consent = await two.consent()
+    turns: list[int] = []
+
+    def unit(conn: Connection) -> None:
+        turns.append(1)
+        if len(turns) == 1:
+            conn.exec_driver_sql("SET LOCAL lock_timeout = '50ms'")
+        consents.find(conn, consent.digest)
+
+    database = two.beside.hub.db
+    async with held(two.hub, lambda conn: consents.find(conn, consent.digest)):
+        locking = asyncio.create_task((database.write_first if urgent else database.write)(unit))
+        await until(lambda: len(turns) == 2 or locking.done())
+
+    if urgent:
+        await locking
+    else:
+        with pytest.raises(Unavailable):
+            await locking
+    assert len(turns) == 1 + urgent
 
 
 async def test_a_suspension_is_as_of_the_end_of_what_it_waited_for(two: Pair) -> None:

@@ -21,6 +21,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from exchange.database import Unit, fail, tell
 from exchange.errors import Misconfigured, Unavailable
 from exchange.hub.storage.postgres_session import (
+    PATIENT,
+    RACES,
     READ,
     WRITE,
     Failover,
@@ -175,7 +177,8 @@ class _Lane:
             connect: returns a fresh connection.
             begin: the command that begins each transaction.
             size: threads, and so connections.
-            bounds: how many may wait, and how long; None: whoever comes is served.
+            bounds: how many may wait, and how long; None: whoever comes is served, if it takes
+                several turns.
         """
         self._bounds = bounds
         self._units: deque[tuple[float, Unit]] = deque()
@@ -183,7 +186,8 @@ class _Lane:
         self._turn = threading.Lock()
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._closing = False
-        self._sessions = [Session(connect, begin) for _ in range(size)]
+        races = PATIENT if bounds is None else RACES
+        self._sessions = [Session(connect, begin, races) for _ in range(size)]
         self._threads = [
             _thread(f"{name}-{at}", self._serve, session)
             for at, session in enumerate(self._sessions)

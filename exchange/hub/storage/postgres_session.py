@@ -58,6 +58,9 @@ RACES: Final = (
     psycopg.errors.SerializationFailure,
 )
 """What is raised where two transactions want the same; the one that is told is undone."""
+PATIENT: Final = (*RACES, psycopg.errors.LockNotAvailable)
+"""The same for what is never refused. Several units of one stopped process can have queued up for a
+lock: each of them loses it after 3 s only, and a withdrawal behind them waits for all of them."""
 _FOUND: Final = """SELECT current_setting('server_version_num')::int / 10000 AS version,
  pg_is_in_recovery() AS standby, current_setting('server_encoding') AS encoding,
  current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes,
@@ -170,13 +173,20 @@ def connect(engine: Engine, *, failover: Failover) -> Connection:
 class Session:
     """One connection, used by one thread, made anew after it was lost."""
 
-    def __init__(self, connect: Callable[[], Connection], begin: bytes) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        begin: bytes,
+        races: tuple[type[psycopg.Error], ...] = RACES,
+    ) -> None:
         """Connect at the first unit.
 
         Args:
             connect: returns a fresh connection, or raises Unavailable.
             begin: the command that begins each transaction.
+            races: errors after which a unit runs again.
         """
+        self._races = races
         self._connect = connect
         self._begin = begin
         self._connection: Connection | None = None
@@ -212,7 +222,7 @@ class Session:
             # Without its cause: the server's text quotes the row that it refused.
             unit.error = Unavailable(f"the database refused: {type(error).__qualname__}")
             self._roll_back()
-            if isinstance(getattr(error, "orig", error), RACES):
+            if isinstance(getattr(error, "orig", error), self._races):
                 return True
             _tell(error)
         except Exception as error:  # noqa: BLE001 - handed to the caller as it is
