@@ -8,13 +8,13 @@ from typing import Any
 from exchange.canonical import encode
 from exchange.errors import Malformed, Misconfigured
 from exchange.forms import qr
-from exchange.forms.paper import Paper
+from exchange.forms.sheet import Sheet
 
 STANDARDS = ("a-2a", "ua-1")
 """Readable in twenty years, and readable aloud; typst refuses what breaks one of them."""
 
 
-def pdf(paper: Paper, *, today: date) -> bytes:
+def pdf(paper: Sheet, *, today: date) -> bytes:
     """Return the document; the same paper on the same day has the same bytes.
 
     Takes tens of milliseconds of one processor: never on an event loop.
@@ -24,13 +24,16 @@ def pdf(paper: Paper, *, today: date) -> bytes:
         Malformed: the text has letters that the font of the PDF lacks; the page shows them.
     """
     typst = _typst()
-    given = {**asdict(paper), "words": dict(paper.words), "today": _numbers(today)}
-    given["easy"] = paper.easy
-    given["lang"], given["labels_lang"] = _spoken(paper.lang), _spoken(paper.labels_lang)
+    given = {
+        **asdict(paper),
+        "words": dict(paper.words),
+        "easy": paper.easy,
+        "today": _numbers(today),
+    }
     inputs = {"given": encode(given).decode("utf-8"), "code": qr.drawing(paper.link.target)}
     try:
         made: bytes = typst.compile(
-            files("exchange.forms").joinpath("paper.typ").read_bytes(),
+            b"".join(_file(f"{name}.typ") for name in ("sheet", paper.drawn_by)),
             format="pdf",
             pdf_standards=list(STANDARDS),
             ignore_system_fonts=True,
@@ -61,6 +64,5 @@ def _numbers(day: date) -> list[int]:
     return [day.year, day.month, day.day]
 
 
-def _spoken(lang: str) -> str:
-    """Return the language as PDF knows it: its first subtag, which `de-simple` shares with `de`."""
-    return lang.partition("-")[0]
+def _file(name: str) -> bytes:
+    return files("exchange.forms").joinpath(name).read_bytes()

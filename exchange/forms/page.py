@@ -4,11 +4,11 @@ import base64
 import hashlib
 from importlib.resources import files
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from exchange.forms import qr
-from exchange.forms.paper import Paper
+from exchange.forms.sheet import Sheet
 
 FOOTER = "{footer}"
 """Stands in the style for what is printed at the foot of each page on the left."""
@@ -16,10 +16,10 @@ NUMBER = "{page}"
 """The same before the number of the page."""
 
 
-def html(paper: Paper) -> bytes:
+def html(paper: Sheet) -> bytes:
     """Return the page in UTF-8. Every text on it is content, never markup."""
     style = _style(paper)
-    template = _environment().from_string(_file("paper.html"))
+    template = _environment().get_template(f"{paper.drawn_by}.html")
     page = template.render(
         paper=paper,
         words=paper.words,
@@ -37,10 +37,12 @@ def policy(style: str) -> str:
 
 
 def _environment() -> Environment:
-    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    return Environment(
+        loader=FunctionLoader(_file), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
 
 
-def _style(paper: Paper) -> str:
+def _style(paper: Sheet) -> str:
     """Return the style with what stands at the foot of each printed page."""
     page = _escaped(f"{paper.words['page']} ")
     return _file("paper.css").replace(FOOTER, _escaped(paper.footer)).replace(NUMBER, page)

@@ -6,8 +6,8 @@ every page. Everything else on a paper (name, boxes, signatures, codes) lies out
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
-from itertools import groupby
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 from exchange.canonical import sha256_hex
 from exchange.consent import render
@@ -15,14 +15,11 @@ from exchange.consent.record import ConsentRecord
 from exchange.consent.texts import newest
 from exchange.consent.words import Interpreter
 from exchange.forms.labels import labels, spoken
+from exchange.forms.sheet import Block, Line, Link, Sheet, blocks_of, link_to_page
 from exchange.vocabulary import Scope
 
 DIGEST_SHOWN = 10
 """Characters of the text's digest in the footer: enough to match a scan and a record by eye."""
-ENTRY = "- "
-"""How a line of a rendered text begins that is one entry of a list."""
-RIGHT_TO_LEFT = frozenset({"ar", "ckb", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"})
-"""Languages written from right to left, by their first subtag."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,31 +52,6 @@ class Secrets:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A name and what stands behind it; an empty value is a line to write on."""
-
-    label: str
-    value: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Lines of a text that belong together: entries of one list, or one paragraph each."""
-
-    entries: bool
-    lines: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """One block of a text."""
-
-    heading: str | None
-    """Its first line, where that is no sentence."""
-    parts: tuple[Part, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Choice:
     """A question with boxes to tick; none is ticked."""
 
@@ -87,28 +59,14 @@ class Choice:
     options: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A QR code, and what is printed beside it."""
-
-    target: str = field(repr=False)
-    """What a scanner reads."""
-    caption: str
-    """Says what it is; also the alternative text."""
-    address: Line
-    """The address of the page, to be typed."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Paper:
-    """One paper; `exchange.forms.page.html` and `exchange.forms.document.pdf` render it."""
+class Paper(Sheet):
+    """One paper about one text; `lang` is that of the text, `title` its first line.
 
-    lang: str
-    """BCP 47, of the text."""
-    labels_lang: str
-    """BCP 47, of everything around the text."""
-    title: str
-    """First line of the text."""
+    Its footer says which text it is, and how its digest begins.
+    """
+
+    drawn_by: ClassVar[str] = "paper"
     head: tuple[Line, ...]
     blocks: tuple[Block, ...]
     """The text, whole and in order; the first block begins with the title."""
@@ -118,24 +76,6 @@ class Paper:
     secrets: tuple[Line, ...] = field(default=(), repr=False)
     remark: str = ""
     """Stands under the secrets."""
-    link: Link
-    footer: str
-    """Which text it is, and how its digest begins; at the foot of every page."""
-
-    @property
-    def words(self) -> Mapping[str, str]:
-        """The labels."""
-        return labels()[self.labels_lang]
-
-    @property
-    def easy(self) -> bool:
-        """Whether the text is in easy language, which is printed larger."""
-        return "simple" in self.lang.split("-")
-
-    @property
-    def right_to_left(self) -> bool:
-        """Whether the text is written from right to left."""
-        return from_right_to_left(self.lang)
 
 
 def consent_form(consent: ConsentRecord, scope: Scope, head: Head = BLANK) -> Paper:
@@ -171,7 +111,7 @@ def consent_form(consent: ConsentRecord, scope: Scope, head: Head = BLANK) -> Pa
             ),
         ),
         signers=tuple(said[signer.role.value] for signer in consent.signers),
-        link=_link(scope, said),
+        link=link_to_page(scope, said),
         footer=_footer(said, (consent.notice.id, consent.notice.version, lang), text),
     )
 
@@ -191,7 +131,7 @@ def withdrawal_form(scope: Scope, *, lang: str, head: Head = BLANK) -> Paper:
         head=_head(said, head),
         blocks=blocks_of(text),
         signers=(said["withdrawing"],),
-        link=_link(scope, said),
+        link=link_to_page(scope, said),
         footer=_footer(said, newest(scope.notices, "withdrawal-form", lang).key, text),
     )
 
@@ -214,34 +154,9 @@ def receipt(scope: Scope, *, lang: str, secrets: Secrets | None) -> Paper:
         blocks=blocks_of(text),
         secrets=_secrets(said, secrets),
         remark=said["log_key_use"] if secrets and secrets.log_key else "",
-        link=_link(scope, said, secrets),
+        link=_secret_link(scope, said, secrets),
         footer=_footer(said, newest(scope.notices, "receipt", lang).key, text),
     )
-
-
-def from_right_to_left(lang: str) -> bool:
-    """Tell whether a language is written from right to left, whatever its script subtag says."""
-    return lang.partition("-")[0] in RIGHT_TO_LEFT
-
-
-def blocks_of(text: str) -> tuple[Block, ...]:
-    """Return the blocks of a rendered text; joined again they are the text, line by line.
-
-    A text has no mark-up. The first line of a block is its heading unless it is a sentence or
-    introduces what follows; how it looks is no part of what is hashed.
-    """
-    return tuple(_block(block.split("\n")) for block in text.removesuffix("\n").split("\n\n"))
-
-
-def _block(lines: list[str]) -> Block:
-    sentence = lines[0].endswith((".", ":", ",")) or ": " in lines[0]
-    headed = not sentence and not lines[0].startswith(ENTRY)
-    rest = lines[1:] if headed else lines
-    parts = tuple(
-        Part(entries, tuple(line.removeprefix(ENTRY) if entries else line for line in grouped))
-        for entries, grouped in groupby(rest, key=lambda line: line.startswith(ENTRY))
-    )
-    return Block(lines[0] if headed else None, parts)
 
 
 def _title(text: str) -> str:
@@ -272,14 +187,13 @@ def _secrets(said: Mapping[str, str], secrets: Secrets | None) -> tuple[Line, ..
     return (Line(said["code"], secrets.code), *key)
 
 
-def _link(scope: Scope, said: Mapping[str, str], secrets: Secrets | None = None) -> Link:
+def _secret_link(scope: Scope, said: Mapping[str, str], secrets: Secrets | None) -> Link:
     """Return the QR code: it ends at the page's address unless the person wished otherwise."""
-    page = scope.texts.page
-    target = page if "://" in page else f"https://{page}"
+    plain = link_to_page(scope, said)
     if secrets is None or not secrets.in_qr:
-        return Link(target, said["qr"], Line(said["address"], page))
+        return plain
     carried = ".".join(filter(None, (secrets.code, secrets.log_key)))
-    return Link(f"{target}#{carried}", said["qr_secret"], Line(said["address"], page))
+    return replace(plain, target=f"{plain.target}#{carried}", caption=said["qr_secret"])
 
 
 def _footer(said: Mapping[str, str], key: tuple[str, str, str], text: str) -> str:

@@ -15,8 +15,10 @@ from PIL import Image
 from playwright.async_api import Browser, Page
 
 from exchange.forms.page import html
-from exchange.forms.paper import Head, Paper, Secrets, consent_form, receipt, withdrawal_form
+from exchange.forms.paper import Head, Secrets, consent_form, receipt, withdrawal_form
+from exchange.forms.sheet import Sheet
 from tests import needs, samples
+from tests.accounts import account
 from tests.pages.visitor import LANGUAGES
 
 pytestmark = needs.chromium()
@@ -30,13 +32,14 @@ HOSTILE = (
 )
 
 
-def papers(lang: str) -> dict[str, Paper]:
+def papers(lang: str) -> dict[str, Sheet]:
     shown = replace(CONSENT, notice=replace(CONSENT.notice, lang=lang))
     return {
         "form": consent_form(shown, SCOPE),
         "withdrawal": withdrawal_form(SCOPE, lang=lang),
         "receipt": receipt(SCOPE, lang=lang, secrets=Secrets(code=CODE, log_key=KEY)),
         "no-code": receipt(SCOPE, lang=lang, secrets=None),
+        "everything": account(lang),
     }
 
 
@@ -56,7 +59,7 @@ async def opened(browser: Browser) -> AsyncIterator[Page]:
     assert said == []
 
 
-async def show(page: Page, paper: Paper, folder: Path) -> None:
+async def show(page: Page, paper: Sheet, folder: Path) -> None:
     file = folder / "paper.html"
     file.write_bytes(html(paper))
     await page.goto(file.as_uri())
@@ -89,7 +92,7 @@ async def test_a_box_to_tick_stays_with_its_word_on_a_narrow_screen(
 ) -> None:
     await opened.set_viewport_size({"width": 320, "height": 900})
     for lang in LANGUAGES:
-        paper = papers(lang)["withdrawal"]
+        paper = withdrawal_form(SCOPE, lang=lang)
         await show(opened, paper, tmp_path)
         parts = [part for block in paper.blocks for part in block.parts]
         text = " ".join(line for part in parts for line in part.lines)

@@ -33,6 +33,8 @@ def test_the_exchange_brings_what_its_programs_read(tmp_path: Path) -> None:
         "exchange/forms/paper.css",
         "exchange/forms/paper.html",
         "exchange/forms/paper.typ",
+        "exchange/forms/sheet.html",
+        "exchange/forms/sheet.typ",
         "exchange/hub/storage/migrations/env.py",
         "exchange/wire/openapi.json",
         "exchange/hub/http/static/VENDORED.md",

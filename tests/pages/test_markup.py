@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from exchange.forms.paper import Block, Part
+from exchange.forms.account import Fact, Said, Shown, Told
+from exchange.forms.sheet import Block, Part
 from exchange.hub.pages.shell import make_shell
-from exchange.hub.pages.tell import Contact, Fact, Said, Shown, Teller, Told
+from exchange.hub.pages.tell import Contact, Teller
 from exchange.hub.settings import Person
 from exchange.hub.storage.person import Receipt
 from exchange.hub.view_consent import DocumentSeen, ErasureSeen, EventSeen, PersonView

@@ -10,7 +10,8 @@ from datetime import datetime
 
 from exchange.consent.record import ConsentRecord
 from exchange.days import day_of, last_day
-from exchange.forms.paper import Block, blocks_of, from_right_to_left
+from exchange.forms.account import Fact, Said, Shown, Told
+from exchange.forms.sheet import blocks_of, from_right_to_left
 from exchange.hub.pages.words import Words
 from exchange.hub.view_consent import DocumentSeen, ErasureSeen, EventSeen, PersonView
 from exchange.vocabulary import Scope
@@ -21,44 +22,6 @@ STORED = "disclosure-stored"
 """The event at which a document's whole fate is told."""
 _ONESELF = {"hub", "person"}
 """What `by` says where it is no agency."""
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """Some words on the page."""
-
-    text: str
-    lang: str | None = None
-    """Their language, where it is not that of the page."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A question and its answers, such as "From: counselling centre 3"."""
-
-    label: str
-    values: tuple[Said, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """One thing that happened, or stands open."""
-
-    text: str
-    at: str
-    stamp: str
-    """The same moment for machines."""
-    facts: tuple[Fact, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A text exactly as it was shown, in its own language."""
-
-    lang: str
-    blocks: tuple[Block, ...]
-    """All of its lines, in order: headings, paragraphs and lists are drawn from the text itself."""
-    right_to_left: bool
 
 
 @dataclass(frozen=True, slots=True)

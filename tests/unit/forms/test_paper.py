@@ -15,16 +15,14 @@ from exchange.errors import Malformed
 from exchange.forms.labels import labels, spoken
 from exchange.forms.paper import (
     DIGEST_SHOWN,
-    Block,
     Head,
-    Line,
     Paper,
     Secrets,
-    blocks_of,
     consent_form,
     receipt,
     withdrawal_form,
 )
+from exchange.forms.sheet import Block, Line, blocks_of
 from exchange.vocabulary import Scope
 from tests import samples
 
