@@ -4,7 +4,7 @@ Nothing here is written, counted by code or logged: looking leaves no trace.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -29,6 +29,8 @@ from exchange.vocabulary import Scope
 
 PAGE = 50
 """Events on one page."""
+MOST = 2_000
+"""Events on one paper: some 300 pages, and 200 MB of memory while they are set."""
 CURSOR_SIZE = 6
 """Bytes of the number of an event; the database counts to 63 bits."""
 
@@ -118,7 +120,7 @@ class PersonView:
     erasures: tuple[ErasureSeen, ...]
     """In the order in which they were asked for, then by agency."""
     events: tuple[EventSeen, ...] = field(repr=False)
-    """Newest first, at most `PAGE`."""
+    """Newest first: at most `PAGE`, or `MOST` of `view_whole`."""
     next: str | None
     """Cursor of the page with older events; None: there are none."""
 
@@ -134,6 +136,26 @@ async def view(hub: Hub, code_text: str, *, cursor: str | None = None) -> Person
         cursor: `next` of the page before; one that is none of ours shows the first page.
     """
     return await hub.db.read(_view, hub, code_text, _number(cursor))
+
+
+async def view_whole(hub: Hub, code_text: str, *, most: int = MOST) -> PersonView | None:
+    """Return the consent that a code opens with all of its events, or None as `view` does.
+
+    Reads page by page, so that nobody waits behind a long history. What happens meanwhile is not
+    in it; a code that is replaced meanwhile opens nothing.
+
+    Args:
+        hub: the parts.
+        code_text: as typed, of any length.
+        most: events, after which `next` says that there are older ones.
+    """
+    seen = await view(hub, code_text)
+    while seen is not None and seen.next is not None and len(seen.events) < most:
+        older = await view(hub, code_text, cursor=seen.next)
+        if older is None:
+            return None
+        seen = replace(seen, events=seen.events + older.events, next=older.next)
+    return seen
 
 
 def _view(conn: Connection, hub: Hub, code_text: str, before: int | None) -> PersonView | None:

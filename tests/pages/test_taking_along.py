@@ -1,19 +1,55 @@
-"""What a person may take along: the export says how her consent ended, in its own words."""
+"""What a person may take along: the export says how her consent ended, in its own words.
 
-from typing import Any
+Everything about it is on paper as well: with all that happened, in the words of the page.
+"""
+
+import io
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from pypdf import PdfReader
 
 from exchange.canonical import loads
 from exchange.consent import export
+from exchange.database import Database
 from exchange.errors import Misconfigured
+from exchange.hub.pages.recount import recount
+from exchange.hub.pages.words import read_words
+from exchange.hub.view_consent import PAGE, PersonView, view_whole
+from tests import needs
 from tests.pages.sent import post
-from tests.person import consent_with_code
+from tests.pages.test_reading import happened
+from tests.pages.visitor import LANGUAGES, Visitor
+from tests.person import consent_with_code, fresh, reissue
 from tests.samples import AGREEMENT
-from tests.simulator import Simulator
+from tests.simulator import Answer, Given, Simulator
 
 SCHEMA = loads(export.schema(), limit=10**5, depth=20)
+
+
+HOSTILE = '#panic("x") </style><script>alert(1)</script> {{ 7 * 7 }} <b>'
+
+
+def read(made: bytes) -> str:
+    """Return the text of a PDF, in single spaces."""
+    return " ".join(
+        " ".join(page.extract_text() for page in PdfReader(io.BytesIO(made)).pages).split()
+    )
+
+
+async def everything(sim: Simulator, code: str, lang: str = "de") -> Answer:
+    answer = await post(sim, "/p/", {"do": "everything", "lang": lang, "code": code})
+    assert answer.status == 200
+    return answer
+
+
+async def refused(sim: Simulator, given: Given, times: int) -> None:
+    for _ in range(times):
+        await sim.send(sim.letter(given.digest, category="energy-bill"))
 
 
 async def taken(sim: Simulator, code: str) -> dict[str, Any]:
@@ -64,3 +100,153 @@ async def test_she_gets_her_receipt_also_where_the_agreement_lacks_the_language_
 
 def _without_forms(_paper: object, *, today: object) -> bytes:
     raise Misconfigured("the extra `forms` is not here")
+
+
+@needs.chromium()
+@pytest.mark.parametrize("lang", LANGUAGES)
+async def test_she_takes_everything_along_as_paper_without_a_script(
+    sim: Simulator, visitor: Visitor, lang: str
+) -> None:
+    code = await happened(sim)
+    await visitor.enters(code, lang)
+    shown = [" ".join(text.split()) for text in await visitor.page.locator("h3").all_inner_texts()]
+    state = " ".join((await visitor.page.locator(".note").inner_text()).split())
+
+    await visitor.reaches(visitor.button("everything"))
+    async with visitor.page.expect_download() as arriving:
+        await visitor.page.keyboard.press("Enter")
+    found = await arriving.value
+    made = (await found.path()).read_bytes()
+
+    assert found.suggested_filename == "auskunft.pdf"
+    text, at = read(made), 0
+    for line in (state, *shown, "Einwilligung in die Weitergabe von Unterlagen", "Meine Erklärung"):
+        at = text.index(line, at)
+    assert len(shown) == 6
+    assert code not in text
+    root: Any = PdfReader(io.BytesIO(made)).root_object
+    described = root["/Metadata"].get_data().decode()
+    assert "<pdfaid:conformance>A</pdfaid:conformance>" in described
+    assert "<pdfuaid:part>1</pdfuaid:part>" in described
+
+
+async def test_more_than_a_page_of_events_is_all_on_the_paper(sim: Simulator) -> None:
+    given, code = await consent_with_code(sim)
+    await refused(sim, given, PAGE * 2 + 3)
+
+    text = read((await everything(sim, code)).body)
+
+    assert text.count("Eine Weitergabe ist abgelehnt worden.") == PAGE * 2 + 3
+    assert text.count("Ihre Einwilligung ist eingetragen worden.") == 1
+    assert "Älteres zeigt die Seite" not in text
+    last = text.index("Ihre Einwilligung ist eingetragen worden.")
+    assert text.rindex("Eine Weitergabe ist abgelehnt worden.") < last, "the newest comes first"
+
+
+async def test_a_paper_that_leaves_something_out_says_so(sim: Simulator) -> None:
+    given, code = await consent_with_code(sim)
+    await refused(sim, given, PAGE)
+
+    seen = await view_whole(sim.hub, code, most=PAGE)
+    whole = await view_whole(sim.hub, code, most=PAGE + 1)
+
+    assert seen is not None
+    assert whole is not None
+    assert (len(seen.events), len(whole.events)) == (PAGE, PAGE + 1)
+    closing = [said_under(one, "Was geschehen ist") for one in (seen, whole)]
+    assert closing == [("Das sind die 50 neuesten. Älteres zeigt die Seite.",), ()]
+
+
+def said_under(seen: PersonView, heading: str) -> tuple[str, ...]:
+    paper = recount(seen, read_words("de"), at=seen.recorded_at)
+    (chapter,) = [one for one in paper.chapters if one.heading == heading]
+    return chapter.closing
+
+
+async def test_a_consent_that_nobody_has_withdrawn_tells_of_no_erasure(sim: Simulator) -> None:
+    _, code = await consent_with_code(sim)
+    seen = await view_whole(sim.hub, code)
+    assert seen is not None
+
+    headings = [one.heading for one in recount(seen, read_words("de"), at=sim.now).chapters]
+
+    assert headings == [
+        "Was erlaubt ist",
+        "Was geschehen ist",
+        "Wer ist gemeint?",
+        "Der genaue Text",
+    ]
+
+
+async def test_the_paper_says_who_was_asked_to_erase_and_what_came_of_it(sim: Simulator) -> None:
+    given, code = await consent_with_code(sim)
+    letter = await sim.sent(given)
+    await sim.collect(letter)
+    await sim.withdraw(given)
+
+    text = read((await everything(sim, code)).body)
+    seen = await view_whole(sim.hub, code)
+
+    assert seen is not None
+    assert "Die Einwilligung ist widerrufen, seit 03.03.2026" in text
+    assert "Löschung bei den Empfängern" in text
+    assert "Die Antwort steht aus." in text
+    assert "Wer: Jobcenter Kreis A" in text
+    assert f"(SHA-256): {seen.record.notice.sha256}" in text
+
+
+async def test_what_others_have_written_is_on_the_paper_as_it_is(sim: Simulator) -> None:
+    parties = [{**AGREEMENT["parties"][0], "name": HOSTILE}, *AGREEMENT["parties"][1:]]
+    await sim.agree(parties=parties)
+    _, code = await consent_with_code(sim)
+
+    text = read((await everything(sim, code)).body)
+
+    assert "".join(HOSTILE.split()) in "".join(text.split())
+
+
+async def test_without_the_extra_everything_is_a_page_to_print(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "typst", None)  # as if the extra were not installed
+    code = await happened(sim)
+
+    answer = await everything(sim, code)
+
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="auskunft.html"'
+    assert "Eine Weitergabe ist abgelehnt worden." in answer.body.decode()
+    assert "<title>Auskunft</title>" in answer.body.decode()
+
+
+@dataclass
+class Meanwhile:
+    """The hub's database, with something else that happens after each read."""
+
+    db: Database
+    happens: Callable[[], Awaitable[object]]
+
+    async def read(self, work: Callable[..., Any], *args: Any) -> Any:
+        found = await self.db.read(work, *args)
+        await self.happens()
+        return found
+
+
+async def test_a_code_that_is_replaced_while_the_events_are_read_opens_nothing(
+    sim: Simulator,
+) -> None:
+    given, code = await consent_with_code(sim)
+    await refused(sim, given, PAGE)
+    meanwhile = Meanwhile(sim.hub.db, lambda: reissue(sim, given, credential=fresh().digest))
+    hub = replace(sim.hub, db=cast("Database", meanwhile))
+
+    assert await view_whole(hub, code) is None
+
+
+async def test_looking_at_everything_leaves_nothing_behind(sim: Simulator) -> None:
+    code = await happened(sim)
+    before = await sim.log()
+
+    await everything(sim, code)
+
+    assert await sim.log() == before

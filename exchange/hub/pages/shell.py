@@ -4,6 +4,7 @@ A page holds nothing that an address, a title, a header or a status could tell. 
 the body of a POST and nowhere else.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -39,6 +40,8 @@ class Shell:
     assets: Mapping[str, Asset]
     """By file name."""
     templates: Environment = field(repr=False)
+    press: asyncio.Semaphore = field(repr=False)
+    """Held while everything about a consent becomes paper: a long one needs a lot of memory."""
 
     def render(
         self,
@@ -103,6 +106,7 @@ def make_shell(settings: Person, ticks: Ticks) -> Shell:
         words={lang: read_words(lang) for lang in LANGUAGES},
         assets=read_assets(),
         templates=templates,
+        press=asyncio.Semaphore(1),
     )
 
 

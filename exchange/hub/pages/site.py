@@ -27,6 +27,7 @@ WISHES: Final[Mapping[str, Wish]] = {
     "sign": signing.sign,
     "take-back": signing.unsign,
     "receipt": take_along.receipt,
+    "everything": take_along.everything,
     "records": take_along.records,
 }
 """What the field `do` of a form may ask for."""

@@ -1,9 +1,10 @@
-"""What a person may take along: her receipt as paper, her record for a machine.
+"""What a person may take along: her receipt and everything she sees on paper, her record as data.
 
-Both are made from what the page shows anyway, are kept nowhere, and have names that say nothing.
+All are made from what the page shows anyway, are kept nowhere, and have names that say nothing.
 """
 
 import asyncio
+from datetime import date
 from typing import Final
 
 from aiohttp import web
@@ -18,10 +19,13 @@ from exchange.errors import Malformed, Misconfigured
 from exchange.forms import document, page
 from exchange.forms.paper import Secrets
 from exchange.forms.paper import receipt as receipt_paper
+from exchange.forms.sheet import Sheet
 from exchange.hub.http.call import FRONT
 from exchange.hub.pages.entry import Entry, nothing
+from exchange.hub.pages.recount import recount
+from exchange.hub.pages.shell import SHELL
 from exchange.hub.pages.tell import GERMAN
-from exchange.hub.view_consent import PersonView, view
+from exchange.hub.view_consent import PersonView, view, view_whole
 
 NAME: Final = "auskunft"
 """Name of the files, whatever is in them."""
@@ -38,11 +42,19 @@ async def receipt(request: web.Request, entry: Entry) -> web.Response:
         return await nothing(request, entry)
     lang = _language(seen, entry.lang)
     paper = receipt_paper(seen.scope, lang=lang, secrets=Secrets(code=typed.text))
-    try:
-        content = await asyncio.to_thread(document.pdf, paper, today=day_of(hub.clock()))
-    except (Misconfigured, Malformed):  # the extra `forms` is not here, or its font lacks a letter
-        return _file(page.html(paper), "html", "text/html")
-    return _file(content, "pdf", "application/pdf")
+    return await _printed(paper, today=day_of(hub.clock()))
+
+
+async def everything(request: web.Request, entry: Entry) -> web.Response:
+    """Give what she allowed, the text she was shown and everything that happened, as paper."""
+    hub, shell = request.app[FRONT].hub, request.app[SHELL]
+    seen = await view_whole(hub, entry.code)
+    if seen is None:
+        return await nothing(request, entry)
+    now = hub.clock()
+    account = recount(seen, shell.words[entry.lang], at=now)
+    async with shell.press:
+        return await _printed(account, today=day_of(now))
 
 
 async def records(request: web.Request, entry: Entry) -> web.Response:
@@ -54,6 +66,15 @@ async def records(request: web.Request, entry: Entry) -> web.Response:
         ended=seen.state == "ended", why=seen.reason, reason=seen.end_reason, at=seen.ended_at
     )
     return _file(encode(export_record(seen.record, seen.scope, since)), "jsonld", MEDIA_TYPE)
+
+
+async def _printed(paper: Sheet, *, today: date) -> web.Response:
+    """Return `paper` as PDF where this hub can make one, else as a page to print."""
+    try:
+        content = await asyncio.to_thread(document.pdf, paper, today=today)
+    except (Misconfigured, Malformed):  # the extra `forms` is not here, or its font lacks a letter
+        return _file(await asyncio.to_thread(page.html, paper), "html", "text/html")
+    return _file(content, "pdf", "application/pdf")
 
 
 def _language(seen: PersonView, wanted: str) -> str:
