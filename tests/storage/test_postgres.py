@@ -51,6 +51,7 @@ SOUND = Found(
     synchronous_commit="on",
     synchronous_standby_names="",
     data_sync_retry="off",
+    default_transaction_read_only="off",
 )
 things = Table(
     "things",
@@ -337,6 +338,22 @@ async def test_a_session_that_is_ended_during_a_unit_leaves_nothing_of_it(
     assert await db.read(names) == []
 
 
+async def test_a_unit_that_goes_on_after_its_connection_was_lost_does_not_happen(
+    empty: str,
+) -> None:
+    def swallow(conn: Connection) -> None:
+        add(conn, "lost")
+        terminate(empty, pid(conn))
+        with pytest.raises(DBAPIError):
+            add(conn, "lost too")
+
+    async with opened(empty, replace(TWO, connections=1)) as db:
+        with pytest.raises(Unavailable):
+            await db.write(swallow)
+        await db.write(add, "after")
+        assert await db.read(names) == ["after"]
+
+
 async def test_a_commit_without_an_answer_is_an_unknown_outcome(
     db: PostgresDatabase, empty: str
 ) -> None:
@@ -426,6 +443,7 @@ async def test_units_that_wait_when_the_database_is_closed_are_still_done(empty:
             "synchronous_commit",
         ),
         ({"data_sync_retry": "on"}, "manual", "data_sync_retry"),
+        ({"default_transaction_read_only": "on"}, "manual", "closed for writing"),
         ({}, "automatic", "synchronous_standby_names"),
     ],
 )

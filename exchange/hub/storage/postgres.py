@@ -26,6 +26,7 @@ from exchange.hub.storage.postgres_session import (
     READ,
     WRITE,
     Failover,
+    Met,
     Session,
     connect,
     make_engine,
@@ -85,9 +86,12 @@ class PostgresDatabase:
         self._engine, self._reading = make_engine(url), make_engine(url, locks=False)
         self._failover: Failover = failover
         self._away = False
+        self._turn = threading.Lock()
         try:
-            with connect(self._engine, failover=failover) as connection:
-                check(connection)
+            # Both: the library asks the server more over the first connection of each.
+            for engine in (self._engine, self._reading):
+                with connect(engine, failover=failover) as connection:
+                    check(connection)
         except SQLAlchemyError as error:
             told = str(getattr(error, "orig", "")).strip().partition("\n")[0]
             raise Misconfigured(f"the database cannot be reached: {told}") from None
@@ -141,22 +145,26 @@ class PostgresDatabase:
             for lane in self._lanes:
                 lane.look_after(time.monotonic())
 
-    def _connected(self, engine: Engine) -> Connection:
+    def _connected(self, engine: Engine, met: Met) -> Connection:
         """Return a fresh connection, and log when the database goes and when it comes back."""
         log = structlog.get_logger("exchange.hub.database")
         try:
-            connection = connect(engine, failover=self._failover)
+            connection = connect(engine, failover=self._failover, met=met)
         except (SQLAlchemyError, Misconfigured) as error:
-            if not self._away:
-                self._away = True
+            if self._changed(away=True):
                 # Misconfigured: it answers, and can forget what it acknowledges. Starting a hub
                 # says in words what is wrong.
                 log.error("database-away", code=type(error).__qualname__)
             raise Unavailable("the database does not answer") from None
-        if self._away:
-            self._away = False
+        if self._changed(away=False):
             log.warning("database-back")
         return connection
+
+    def _changed(self, *, away: bool) -> bool:
+        """Note whether the server is away; True to the one thread that found it changed."""
+        with self._turn:
+            before, self._away = self._away, away
+        return before is not away
 
 
 class _Lane:
@@ -165,7 +173,7 @@ class _Lane:
     def __init__(
         self,
         name: str,
-        connect: Callable[[], Connection],
+        connect: Callable[[Met], Connection],
         begin: bytes,
         size: int,
         bounds: Pools | None,

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from os import dup
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, TypeAlias, cast
 
 import psycopg
 import structlog
@@ -26,6 +26,8 @@ from exchange.errors import Misconfigured, OutcomeUnknown, Unavailable, position
 from exchange.hub.storage.postgres_statements import DONE, PostgresDriver, Unlocked
 
 Failover = Literal["manual", "automatic"]
+Met: TypeAlias = Callable[[pq.abc.PGconn | None], None]
+"""Is told of a connection before the server is asked anything over it; None: it is given up."""
 
 SCHEME: Final = "postgresql+psycopg"
 OLDEST: Final = 15
@@ -66,7 +68,8 @@ _FOUND: Final = """SELECT current_setting('server_version_num')::int / 10000 AS 
  current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes,
  current_setting('synchronous_commit') AS synchronous_commit,
  current_setting('synchronous_standby_names') AS synchronous_standby_names,
- current_setting('data_sync_retry') AS data_sync_retry"""
+ current_setting('data_sync_retry') AS data_sync_retry,
+ current_setting('default_transaction_read_only') AS default_transaction_read_only"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +84,7 @@ class Found:
     synchronous_commit: str
     synchronous_standby_names: str
     data_sync_retry: str
+    default_transaction_read_only: str
 
 
 def check_server(found: Found, *, failover: Failover) -> None:
@@ -105,6 +109,10 @@ def check_server(found: Found, *, failover: Failover) -> None:
         "an acknowledged withdrawal could be forgotten": found.synchronous_commit in weak,
         "data_sync_retry is on: a failed fsync would be taken for a good one": (
             found.data_sync_retry == "on"
+        ),
+        # A unit of work could write all the same, and would go round whoever fenced it off.
+        "default_transaction_read_only is on: the server was closed for writing": (
+            found.default_transaction_read_only == "on"
         ),
         "postgres.failover is automatic and synchronous_standby_names is empty: "
         "a fail-over would forget acknowledged withdrawals": (
@@ -148,10 +156,15 @@ def make_engine(url: str, *, locks: bool = True) -> Engine:
     return engine
 
 
-def connect(engine: Engine, *, failover: Failover) -> Connection:
+def connect(engine: Engine, *, failover: Failover, met: Met = lambda _pgconn: None) -> Connection:
     """Return a connection that is in a transaction as far as the library knows.
 
     Each real one is begun and ended by `Session`: the library takes ten times as long for both.
+
+    Args:
+        engine: from `make_engine`.
+        failover: who promotes a standby.
+        met: see `Met`; whoever is told can cut a connection to a server that fell silent.
 
     Raises:
         Misconfigured: what `check_server` refuses.
@@ -160,10 +173,12 @@ def connect(engine: Engine, *, failover: Failover) -> Connection:
     connection = engine.connect()
     try:
         driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
-        driver.execute(_SETTINGS)
+        met(driver.pgconn)
+        connection.exec_driver_sql(_SETTINGS)
         row = connection.exec_driver_sql(_FOUND).one()
         check_server(Found(**row._mapping), failover=failover)  # noqa: SLF001 - its public name
     except BaseException:
+        met(None)
         connection.close()
         raise
     locks = engine.dialect.statement_compiler is not Unlocked
@@ -175,7 +190,7 @@ class Session:
 
     def __init__(
         self,
-        connect: Callable[[], Connection],
+        connect: Callable[[Met], Connection],
         begin: bytes,
         races: tuple[type[psycopg.Error], ...] = RACES,
     ) -> None:
@@ -190,6 +205,8 @@ class Session:
         self._connect = connect
         self._begin = begin
         self._connection: Connection | None = None
+        self._pgconn: pq.abc.PGconn | None = None
+        """What can be cut: known before `_connection` is, and closed only when it is not here."""
         self._warned = False
         self._began: float | None = None
         self._turn = threading.Lock()
@@ -238,20 +255,24 @@ class Session:
         Called in another thread. What waits for the server then fails at once, as if the server
         had gone.
         """
-        with self._turn, suppress(OSError):
-            if self._began is not None and self._began < before and self._connection is not None:
+        with self._turn, suppress(OSError, psycopg.Error):
+            if self._began is not None and self._began < before and self._pgconn is not None:
                 # A duplicate: closing it leaves the number of the original to its owner.
-                with socket.socket(fileno=dup(self._driver().pgconn.socket)) as line:
+                with socket.socket(fileno=dup(self._pgconn.socket)) as line:
                     line.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Give the connection up."""
+        self._meet(None)
+        if self._connection is not None:
+            with suppress(SQLAlchemyError, psycopg.Error):
+                self._connection.invalidate()
+                self._connection.close()
+        self._connection = None
+
+    def _meet(self, pgconn: pq.abc.PGconn | None) -> None:
         with self._turn:
-            if self._connection is not None:
-                with suppress(SQLAlchemyError, psycopg.Error):
-                    self._connection.invalidate()
-                    self._connection.close()
-            self._connection = None
+            self._pgconn = pgconn
 
     def _driver(self) -> PostgresDriver:
         if self._connection is None:
@@ -264,13 +285,13 @@ class Session:
         Nothing has happened before BEGIN was answered, so beginning again is no repetition.
         """
         if self._connection is not None:
-            if self._driver().run(self._begin).status in DONE:
+            if self._done(self._begin):
                 return self._connection
             self.close()
-        self._connection = connection = self._connect()
+        self._connection = connection = self._connect(self._meet)
         driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
         driver.add_notice_handler(self._notice)
-        if self._driver().run(self._begin).status not in DONE:
+        if not self._done(self._begin):
             self.close()
             raise Unavailable("the database does not answer")
         return connection
@@ -279,7 +300,11 @@ class Session:
         """Commit; None if it is certain that the server keeps it."""
         pgconn = self._driver().pgconn
         self._warned = False
-        result = self._driver().run(b"COMMIT")
+        try:
+            result = self._driver().run(b"COMMIT")
+        except psycopg.Error:  # not even sent: the connection was lost, and the work went on
+            self.close()
+            return Unavailable("the database is gone")
         if pgconn.status != pq.ConnStatus.OK:
             # Lost before the answer: a crash here may have happened on either side of the COMMIT.
             self.close()
@@ -297,8 +322,14 @@ class Session:
 
     def _roll_back(self) -> None:
         driver = self._driver()
-        if driver.pgconn.status != pq.ConnStatus.OK or driver.run(b"ROLLBACK").status not in DONE:
+        if driver.pgconn.status != pq.ConnStatus.OK or not self._done(b"ROLLBACK"):
             self.close()
+
+    def _done(self, command: bytes) -> bool:
+        try:
+            return self._driver().run(command).status in DONE
+        except psycopg.Error:  # not even sent: the connection was lost before
+            return False
 
     def _notice(self, _diagnostic: object) -> None:
         self._warned = True
