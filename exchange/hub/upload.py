@@ -10,7 +10,15 @@ from contextlib import aclosing, suppress
 from sqlalchemy import Connection
 
 from exchange.consent.decision import Permit
-from exchange.errors import Conflict, Malformed, NotFound, NotPermitted, Tampered, Unavailable
+from exchange.errors import (
+    Conflict,
+    Malformed,
+    NotFound,
+    NotPermitted,
+    OutcomeUnknown,
+    Tampered,
+    Unavailable,
+)
 from exchange.hub import disclose, gate
 from exchange.hub.parts import Hub
 from exchange.hub.storage import consents, ending, inbox, uploads
@@ -60,7 +68,9 @@ async def add_piece(
     try:
         # A crash before the commit leaves a blob that no row names; the sweeper removes it.
         return await hub.db.write(_add, upload.id, caller, piece)
-    except (Conflict, NotFound):
+    except OutcomeUnknown:
+        raise  # the row may name the piece: it must not go
+    except Exception:
         await discard(hub.blobs, kept.blob)
         raise
 
