@@ -119,6 +119,14 @@ class Directory:
         found = self._of.get(agency, ())
         return {known.keys.kid: known.keys for known in found if known.counts(moment)}
 
+    def check(self) -> None:
+        """Return if the mirror may be used.
+
+        Raises:
+            Unavailable: it could not be compared for too long.
+        """
+        self._trusted()
+
     def _trusted(self) -> dict[str, _Known]:
         if self._trusted_until is not None and self.ticks() > self._trusted_until:
             raise Unavailable("who may call was not compared with the database for too long")

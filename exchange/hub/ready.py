@@ -1,4 +1,4 @@
-"""Whether the hub can do its work now: database, vault and payloads answer."""
+"""Whether the hub can do its work now: database, vault and payloads answer, callers are known."""
 
 from sqlalchemy import Connection, text
 
@@ -16,6 +16,7 @@ async def ready(hub: Hub) -> None:
     await hub.db.write(_answers)
     await hub.vault.orphans(before=hub.clock(), limit=1, after=_NOBODY)
     await hub.blobs.check()
+    hub.directory.check()  # last: the others can take longer than it is trusted
 
 
 def _answers(conn: Connection) -> None:
