@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, JsonValue, SecretStr, model_validator
+from pydantic import AfterValidator, Field, JsonValue, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from exchange.configuration import Configuration, Section
@@ -36,6 +36,16 @@ Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Bytes = Annotated[int, Field(ge=1024, le=2**50)]
 Seconds = Annotated[float, Field(gt=0, le=366 * 86_400)]
 PerSecond = Annotated[float, Field(gt=0, le=100_000)]
+
+
+def _named(url: SecretStr) -> SecretStr:
+    """Refuse an empty address: a variable without its value must not mean the file in `home`."""
+    if not url.get_secret_value().strip():
+        raise ValueError("is empty: name a database, or leave it out to use a file in home")
+    return url
+
+
+Address = Annotated[SecretStr, AfterValidator(_named)]
 
 
 class Listen(Section):
@@ -255,7 +265,7 @@ class Postgres(Section):
 class Vault(Section):
     """The vault: the keys of the log, in a database that is never the one of the records."""
 
-    url: SecretStr | None = None
+    url: Address | None = None
     """`postgresql+psycopg://USER:PASSWORD@HOST/NAME`, a cluster of its own; none: in `home`."""
 
 
@@ -268,7 +278,7 @@ class HubSettings(Configuration):
     """Directory of the databases, the payloads, the keys and the control socket; mode 0700."""
     origin: str = "http://127.0.0.1:8700"
     """Public scheme, host and port, without a path; issuer and audience of tokens."""
-    database_url: SecretStr | None = None
+    database_url: Address | None = None
     """`postgresql+psycopg://USER:PASSWORD@HOST/NAME`; none: SQLite in `home`."""
     plugins: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
     """Plugins to load, by name, each with its own settings; installed is not enabled."""

@@ -89,6 +89,17 @@ def test_a_misspelt_variable_does_not_start(
         load(HubSettings, file)
 
 
+@pytest.mark.parametrize("name", ["DATABASE_URL", "VAULT__URL"])
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_address_of_a_database_does_not_start_on_a_file_instead(
+    monkeypatch: pytest.MonkeyPatch, name: str, empty: str
+) -> None:
+    monkeypatch.setenv(f"EXCHANGE_HUB_{name}", empty)
+
+    with pytest.raises(Misconfigured, match=r"(database_|vault\.)url: is empty"):
+        load(HubSettings, None)
+
+
 def test_what_is_wrong_is_named_and_its_value_is_not(tmp_path: Path) -> None:
     file = tmp_path / "hub.toml"
     file.write_text(f"[http]\nhead_s = '{CANARY}'\n", encoding="utf-8")
