@@ -3,6 +3,7 @@
 Everything about it is on paper as well: with all that happened, in the words of the page.
 """
 
+import asyncio
 import io
 import sys
 from collections.abc import Awaitable, Callable
@@ -18,6 +19,7 @@ from exchange.consent import export
 from exchange.database import Database
 from exchange.errors import Misconfigured
 from exchange.hub.pages.recount import recount
+from exchange.hub.pages.shell import SHELL
 from exchange.hub.pages.words import read_words
 from exchange.hub.view_consent import PAGE, PersonView, view_whole
 from tests import needs
@@ -241,6 +243,20 @@ async def test_a_code_that_is_replaced_while_the_events_are_read_opens_nothing(
     hub = replace(sim.hub, db=cast("Database", meanwhile))
 
     assert await view_whole(hub, code) is None
+
+
+async def test_one_such_paper_is_made_at_a_time_and_the_receipt_does_not_wait(
+    sim: Simulator,
+) -> None:
+    _, code = await consent_with_code(sim)
+    async with sim.runner.app[SHELL].press:
+        waiting = asyncio.create_task(everything(sim, code))
+        receipt = await post(sim, "/p/", {"do": "receipt", "lang": "de", "code": code})
+        done, _ = await asyncio.wait([waiting], timeout=1)
+
+        assert receipt.status == 200
+        assert not done
+    assert read((await waiting).body)
 
 
 async def test_looking_at_everything_leaves_nothing_behind(sim: Simulator) -> None:
