@@ -52,6 +52,8 @@ async def test_every_wrong_credential_gets_one_answer_on_every_route(parties: Pa
     good = parties.token(SENDER)
     now = seconds(parties.now)
     elsewhere = Bearer(SENDER, stranger.kid)
+    # In the middle: the last characters of base64url say little, and might be these by chance.
+    forged = f"{good[:-9]}{'A' if good[-9] != 'A' else 'B'}{good[-8:]}"
     wrong = [
         "",
         "Basic d29tZW4tYjp4",
@@ -60,7 +62,7 @@ async def test_every_wrong_credential_gets_one_answer_on_every_route(parties: Pa
         "Bearer x.y.z",
         f"bearer {good}",
         f"Bearer  {good}",
-        f"Bearer {good[:-2]}AA",
+        f"Bearer {forged}",
         f"Bearer {good}, Bearer {good}",
         "Bearer " + parties.front.tokens.make(elsewhere, now=now),
         "Bearer " + parties.front.tokens.make(Bearer("nobody-here", stranger.kid), now=now),

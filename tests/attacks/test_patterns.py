@@ -23,7 +23,11 @@ pytestmark = pytest.mark.injection
 SIZE = 100_000
 LONGEST_S = 0.05
 SHAPES = ("Id", "AgencyId", "Digest", "Code", "Sha256", "Cursor", "LogKey", "Statement")
-APART = {"exchange.agency.worker", "exchange.testing"}
+APART = {
+    "exchange.agency.worker",
+    "exchange.hub.storage.migrations.env",
+    "exchange.testing",
+}
 """Modules that start something, or belong to tests alone, when they are imported."""
 
 USE = re.compile(

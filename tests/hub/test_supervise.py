@@ -26,8 +26,8 @@ sys.exit(code)
 """
 GOOD = """
 import os, signal, sys
-print(os.getpid(), flush=True)
 print(os.getpid(), file=sys.stderr, flush=True)
+print(os.getpid(), flush=True)
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 sys.stdin.read()
 sys.exit(0)

@@ -30,7 +30,7 @@ from exchange.hub.stored import manifest_of
 from exchange.members import write_time
 from exchange.wire import routes
 from exchange.wire.asked import asked_by_manifest
-from tests.bench.place import Place
+from tests.bench.place import LIFE_S, Place
 from tests.simulator import RECIPIENT, SENDER, Given, Letter
 
 CONSENTS = 320
@@ -87,6 +87,7 @@ class Arena(Place):
         limits = "\n".join(f"{name} = {value}" for name, value in GENEROUS.items())
         (self.home / "hub.toml").write_text(
             f'origin = "{self.origin}"\n[listen]\nport = {self.port}\n[agency]\n{limits}\n'
+            f"[token]\nlife_s = {LIFE_S}\n"
         )
         command = [sys.executable, "-m", "exchange.cli.main", "hub", "serve"]
         with (

@@ -26,7 +26,7 @@ from exchange.hub.withdraw_by_person import (
 )
 
 MAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)
-"""A mail address within the contact of the settings; it becomes a link."""
+"""A mail address, one word of the contact in the settings; it becomes a link."""
 
 
 async def start(request: web.Request) -> web.Response:
@@ -86,12 +86,12 @@ async def end(request: web.Request) -> web.Response:
 async def accessibility(request: web.Request) -> web.Response:
     """Say how accessible the pages are, and where to report a barrier."""
     shell = request.app[SHELL]
-    mail = MAIL.search(shell.settings.contact)
+    words = (word.strip(",;:()<>") for word in shell.settings.contact.split())
     return shell.render(
         "accessibility.html",
         _chosen(request),
         settings=shell.settings,
-        mail=mail[0] if mail else None,
+        mail=next((word for word in words if MAIL.fullmatch(word)), None),
     )
 
 

@@ -333,9 +333,9 @@ def listed(
         # the database would walk through everybody's.
         asked = {"caller": caller, "behind": after or "", "most": CANDIDATES}
         named = conn.execute(_NAMING, asked).scalars().all()
-        rows = conn.execute(
-            _visible(caller).where(consents.c.digest.in_(named)).order_by(consents.c.digest)
-        )
+        # Named once more inside: a list of them would show in the statement how many there are.
+        query = _visible(caller).where(consents.c.digest.in_(_NAMING.scalar_subquery()))
+        rows = conn.execute(query.order_by(consents.c.digest), asked)
         found += map(_seen, rows)
         if len(named) < CANDIDATES:
             break

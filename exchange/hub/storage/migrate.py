@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from exchange.durable import partial_name, sync_directory
@@ -184,7 +184,7 @@ def upgrade(conn: Connection, told: Told, *, to: str = schema.HEAD) -> None:
 
 def lock(conn: Connection) -> None:
     """Let one process at a time change the tables, until its transaction ends."""
-    conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({schema.LOCK:d})")
+    conn.execute(select(func.pg_advisory_xact_lock(schema.LOCK)))
 
 
 @contextmanager
