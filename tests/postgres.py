@@ -146,6 +146,20 @@ class PrivateServer(Server):
         self._running.wait(STOP_S)
         self._running = None
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop the processes of the server while the block runs; who connects is not greeted."""
+        os.kill(self.pid, signal.SIGSTOP)  # first: then it starts no others
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        backends = [int(child) for child in children]
+        try:
+            for backend in backends:
+                os.kill(backend, signal.SIGSTOP)
+            yield
+        finally:
+            for backend in (*backends, self.pid):
+                os.kill(backend, signal.SIGCONT)
+
     def _run(self, *command: object) -> subprocess.Popen[bytes]:
         with (self.base / "log").open("ab") as log:
             return subprocess.Popen(
