@@ -28,7 +28,8 @@ async def test_pages_are_made_of_what_their_reader_may_see(parties: Parties) -> 
         after = f"&after={page.json['next']}"
     last = await parties.call(RECIPIENT, routes.CONSENTS, query=f"?limit=1{after}")
 
-    assert found == [name for _, name in sorted(visible)]  # digests are random: the order tells nothing
+    # In the order of their digests, which are random and tell nothing.
+    assert found == [name for _, name in sorted(visible)]
     assert (last.json["consents"], last.json["next"]) == ([], None)
     assert set(last.json) == {"consents", "next"}
 
