@@ -1,5 +1,6 @@
 """Skips are told plainly, and in CI only those of `allowed_skips.txt` pass."""
 
+import logging
 import os
 from collections import defaultdict
 from collections.abc import Iterator
@@ -34,6 +35,8 @@ def usual_umask() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def usual_log() -> Iterator[None]:
     """Leave the log as it was: commands decide for their process what is written, and how."""
+    if not structlog.get_logger().is_enabled_for(logging.INFO):
+        structlog.reset_defaults()  # a command that a shared fixture ran has silenced it
     before = structlog.get_config()
     yield
     structlog.configure(**before)
