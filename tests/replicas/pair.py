@@ -97,7 +97,12 @@ class Pair(Several):
 async def pair(root: Path, url: str, **settings: Any) -> AsyncIterator[Pair]:
     """Yield two replicas with two parties and their agreement."""
     most = dict.fromkeys(("decisions", "parallel", "streams", "polls"), 10_000)
-    given = {"agency": {**GENEROUS, **most}, "database_url": url, **settings}
+    given = {
+        "agency": {**GENEROUS, **most},
+        "database_url": url,
+        "postgres": {"wait_s": 30},
+        **settings,
+    }
     found = Pair(root, **given)
     async with found.both():
         await found.arrange()
