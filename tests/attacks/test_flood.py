@@ -19,7 +19,7 @@ pytestmark = pytest.mark.http
 PIPELINED = 2001
 PER_ADDRESS = 20
 CONNECTIONS = 30
-PROMPT_S = 10.0
+PROMPT_S = 1.0
 
 
 @pytest.fixture

@@ -199,12 +199,14 @@ def pin(network: Network, home: str, agency: str, kid: str) -> None:
     )
 
 
-def draft(network: Network, agreement: str, name: str, *options: str) -> None:
+def draft(
+    network: Network, agreement: str, name: str, *options: str, uses: str = "recurring"
+) -> None:
     """Write the draft of a consent that B gives to disclose to A."""
     network.must(
         *("consent", "new", name, "--agreement", agreement),
         *("--releaser", B, "--recipient", A, "--category", "rent-arrears-letter"),
-        *("--purpose", "housing-loss", "--until", "2027-01-31", "--uses", "recurring"),
+        *("--purpose", "housing-loss", "--until", "2027-01-31", "--uses", uses),
         *("--evidence", "scan.pdf", "--subject", "subject.toml"),
         *options,
         home=B,

@@ -46,10 +46,11 @@ def signed_agreement(network: Network) -> str:
 
 
 def test_a_draft_that_keeps_the_rules_has_no_finding(network: Network, agreed: str) -> None:
-    done = network.must("consent", "lint", changed(network, agreed), home=B)
+    # Seven uses: another test may have signed what is equal but for them, and that would warn.
+    draft(network, agreed, "seven.toml", uses="7")
+    done = network.must("consent", "lint", "seven.toml", home=B)
 
-    # Another test may have signed an equal consent: then there is a warning, and nothing else.
-    assert done.shown == "no finding\n" or found(done) == [["L40", "warn", "subject"]]
+    assert done.shown == "no finding\n"
 
 
 def test_every_finding_is_said_at_once_and_nothing_is_signed(network: Network, agreed: str) -> None:

@@ -16,8 +16,6 @@ from exchange.errors import ClockWrong, HubMisbehaves, Unavailable
 from tests.agency.network import NOW
 
 DEADLINE_S = 1.0
-FOREVER_S = 30.0
-"""What never ends is still going on then; a busy machine takes some seconds over a deadline."""
 BODY = b'{"status":"ok"}'
 Speak = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
@@ -137,13 +135,16 @@ async def hub(speak: Speak) -> AsyncIterator[HubClient]:
 async def test_h27_h28_h29_what_no_hub_answers_is_used_for_nothing_and_ends_in_time(
     name: str,
 ) -> None:
-    began = time.monotonic()
+    # The flood keeps a processor busy, sent and read in this process, as long as it lasts: of it
+    # the processor's time is taken. All others wait, and are measured by the clock.
+    clock = time.process_time if name == "1xx flood" else time.monotonic
+    began = clock()
 
     async with hub(MISBEHAVIOUR[name]) as client:
         with pytest.raises(HubMisbehaves):
             await client.healthz()
 
-    assert time.monotonic() - began < FOREVER_S
+    assert clock() - began < DEADLINE_S + 1
 
 
 async def test_an_honest_answer_is_believed() -> None:

@@ -39,7 +39,7 @@ async def test_a_long_poll_wakes_when_something_is_stored(sim: Simulator) -> Non
 
     letter = await sim.sent(consent)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(5):
         (entry,) = await poll
     assert entry["disclosure"]["id"] == letter.id
 
@@ -74,5 +74,5 @@ async def test_long_polls_end_at_once_when_the_hub_stops(sim: Simulator) -> None
 
     sim.hub.news.end()
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(2):
         assert await poll == []

@@ -110,7 +110,7 @@ async def test_signing_with_a_wrong_code_is_refused_as_with_a_wrong_signature(
 async def test_too_many_wrong_codes_slow_the_address_and_never_the_right_one(
     tmp_path: Path,
 ) -> None:
-    slow = Simulator(tmp_path, person={"misses_per_minute": 3, "pause_s": 4})
+    slow = Simulator(tmp_path, person={"misses_per_minute": 3, "pause_s": 1})
     async with slow.running():
         await slow.arrange()
         _, code = await consent_with_code(slow)
@@ -123,8 +123,8 @@ async def test_too_many_wrong_codes_slow_the_address_and_never_the_right_one(
         begun = clock()
         right = await nothing(slow, "show", code)
 
-        assert max(taken[:3]) < 4 <= taken[3]
-        assert clock() - begun < 4
+        assert max(taken[:3]) < 1 <= taken[3]
+        assert clock() - begun < 1
         assert "Ihre Einwilligung" in right.body.decode()
 
 
@@ -141,7 +141,7 @@ async def test_nobody_is_locked_out_of_withdrawing_by_who_shares_her_address(
         await asyncio.sleep(0.2)
         assert (await nothing(slow, "show", WRONG)).status == 429
 
-        async with asyncio.timeout(25):
+        async with asyncio.timeout(10):
             withdrawn = await nothing(slow, "withdraw", code)
 
         assert "Widerruf angekommen" in withdrawn.body.decode()
@@ -153,7 +153,7 @@ async def test_right_codes_are_never_counted(tmp_path: Path) -> None:
     async with slow.running():
         await slow.arrange()
         _, code = await consent_with_code(slow)
-        async with asyncio.timeout(25):
+        async with asyncio.timeout(10):
             for _ in range(5):
                 assert (await nothing(slow, "show", code)).status == 200
 

@@ -212,7 +212,7 @@ async def test_cancelled_callers_do_not_stop_their_units_nor_the_next_one(
         tasks[secrets.randbelow(len(tasks))].cancel()
     begun = time.monotonic()
     last = await db.write(add_next)
-    assert time.monotonic() - begun < 5  # 50 ms on a quiet machine; a locked file takes 5 to 20 s
+    assert time.monotonic() - begun < 2  # 50 ms on a quiet machine
     await asyncio.gather(*tasks, return_exceptions=True)
     # Every unit that was begun happened, cancelled or not, and each exactly once.
     assert last + 1 == await db.read(count)
@@ -262,7 +262,7 @@ async def test_deleted_bytes_leave_file_and_wal_once_no_reader_holds_a_snapshot(
     await db.write(clear)
     before = time.monotonic()
     assert await db.erase_from_wal() is False
-    assert time.monotonic() - before < 8  # it does not wait for the reader, who waits for us
+    assert time.monotonic() - before < 2  # it does not wait for the reader
     free.set()
     await reading
     assert await db.erase_from_wal() is True
