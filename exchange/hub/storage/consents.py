@@ -105,21 +105,19 @@ class ConsentSeen:
     """The withdrawal; None also for a caller who may not know."""
 
 
-_FIND = Prepared(
-    select(
-        consents.c.digest,
-        consents.c.id,
-        consents.c.chain,
-        consents.c.agreement,
-        consents.c.collected_by,
-        consents.c.used,
-        consents.c.valid_until,
-        consents.c.ended_at,
-        consents.c.ended_why,
-    )
-    .where(consents.c.digest == bindparam("of"))
-    .with_for_update()
+_STANDING = (
+    consents.c.digest,
+    consents.c.id,
+    consents.c.chain,
+    consents.c.agreement,
+    consents.c.collected_by,
+    consents.c.used,
+    consents.c.valid_until,
+    consents.c.ended_at,
+    consents.c.ended_why,
 )
+"""Columns of a `ConsentStanding`: none of the kilobytes that were signed."""
+_FIND = Prepared(select(*_STANDING).where(consents.c.digest == bindparam("of")).with_for_update())
 _FILED = Prepared(
     select(
         consents.c.statement, consents.c.chain, consents.c.agreement, consents.c.recorded_at
@@ -264,17 +262,7 @@ def endable(
     """
     # The lock is a statement of its own: after a wait, what stands in other tables is stale.
     conn.execute(select(consents.c.digest).where(consents.c.id == id).with_for_update()).all()
-    query = select(
-        consents.c.digest,
-        consents.c.id,
-        consents.c.chain,
-        consents.c.agreement,
-        consents.c.collected_by,
-        consents.c.used,
-        consents.c.valid_until,
-        consents.c.ended_at,
-        consents.c.ended_why,
-    ).where(
+    query = select(*_STANDING).where(
         consents.c.id == id,
         or_(_may_read(caller), consents.c.withdrawal == statement),
     )
@@ -284,7 +272,7 @@ def endable(
 
 def collected(conn: Connection, id: str, caller: str) -> ConsentStanding | None:  # noqa: A002
     """Return the standing of a consent to the agency that collected it, or None."""
-    query = select(consents).where(consents.c.id == id, consents.c.collected_by == caller)
+    query = select(*_STANDING).where(consents.c.id == id, consents.c.collected_by == caller)
     row = conn.execute(query).one_or_none()
     return None if row is None else _standing(row)
 
@@ -346,7 +334,7 @@ def listed(
 def unended_under(conn: Connection, agreement: str, *, limit: int) -> tuple[ConsentStanding, ...]:
     """Return consents under an agreement that have not ended, for the sweeper's next batch."""
     query = (
-        select(consents)
+        select(*_STANDING)
         .where(consents.c.agreement == agreement, consents.c.ended_at.is_(None))
         .limit(limit)
     )
