@@ -88,6 +88,7 @@ def _commands() -> dict[str, tuple[Callable[[], App], str]]:
         "agreement": (_agreement, "Propose, sign and show agreements between agencies."),
         "consent": (_consent, "Record, sign, show and withdraw a person's consent."),
         "requests": (_requests, "Ask a partner for documents, and see what partners ask for."),
+        "log": (_log, "Check the transparency log, and take proof along."),
         "demo": (_demo, "Show the whole journey of a document on this machine."),
     }
 
@@ -126,6 +127,12 @@ def _requests() -> App:
     from exchange.cli.requests import requests_app
 
     return requests_app()
+
+
+def _log() -> App:
+    from exchange.cli.log import log_app
+
+    return log_app()
 
 
 def _demo() -> App:

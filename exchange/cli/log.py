@@ -1,0 +1,17 @@
+"""`exchange log`: check the transparency log, take proof along, and help to keep it honest.
+
+What a command needs it loads when it is run: the hub's side and an agency's never share a process.
+"""
+
+from cyclopts import App
+
+
+def log_app() -> App:
+    """Return the commands of `exchange log`."""
+    return App(
+        name="log",
+        help="Check the transparency log, and take proof along.\n\n"
+        "`verify`, `coverage` and `scan` need no hub and believe nobody: give them the policy "
+        "file of your agency, a log or an export of one, and what you kept.",
+        help_format="plaintext",
+    )

@@ -1,0 +1,107 @@
+"""Where the files of a log are read from: a folder, an archive (`archive`) or the web (`web`).
+
+Nothing here is trusted: a file is bytes under a path, and whoever wrote them may lie. A path is
+one of ours, never one that was read.
+"""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final, Protocol
+
+from exchange.errors import NotFound, TooLarge
+
+PIECE: Final = 256 * 1024
+"""Bytes read at a time."""
+
+
+class Files(Protocol):
+    """Files under relative paths, such as `tile/0/x001/067.p/8`."""
+
+    @property
+    def told(self) -> str:
+        """What a person calls this place."""
+        ...
+
+    def chunks(self, path: str) -> AsyncIterator[bytes]:
+        """Yield the content of one file.
+
+        Raises:
+            NotFound: no such file.
+            Unavailable: the place cannot be reached.
+            OSError: it cannot be read.
+        """
+        ...
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        """Return the sorted names of the files right in a folder; none where it is unknown."""
+        ...
+
+
+async def read(files: Files, path: str, *, limit: int) -> bytes:
+    """Return the whole content of one file.
+
+    Raises:
+        NotFound: no such file.
+        TooLarge: more than `limit` bytes.
+        Unavailable: the place cannot be reached.
+    """
+    found = bytearray()
+    async for chunk in files.chunks(path):
+        found += chunk
+        if len(found) > limit:
+            raise TooLarge(f"{path} has more than {limit} bytes")
+    return bytes(found)
+
+
+async def lines(files: Files, path: str, *, limit: int) -> AsyncIterator[bytes]:
+    """Yield the lines of one file without their line feeds.
+
+    Raises:
+        NotFound: no such file.
+        TooLarge: a line has more than `limit` bytes.
+    """
+    rest = b""
+    async for chunk in files.chunks(path):
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            yield _bounded(line, path, limit)
+        _bounded(rest, path, limit)
+    if rest:
+        yield rest
+
+
+def _bounded(line: bytes, path: str, limit: int) -> bytes:
+    if len(line) > limit:
+        raise TooLarge(f"{path} has a line of more than {limit} bytes")
+    return line
+
+
+class FolderFiles:
+    """Files in a folder of this machine."""
+
+    def __init__(self, root: Path) -> None:
+        """Take the folder; nothing is read yet."""
+        self._root = root
+
+    @property
+    def told(self) -> str:
+        """The folder."""
+        return str(self._root)
+
+    async def chunks(self, path: str) -> AsyncIterator[bytes]:
+        """Yield the content of one file."""
+        try:
+            opened = (self._root / path).open("rb")
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            raise NotFound(f"{path} is missing") from None
+        with opened:
+            while chunk := opened.read(PIECE):
+                yield chunk
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        """Return the names of the files right in a folder."""
+        try:
+            found = sorted((self._root / folder).iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+        return tuple(one.name for one in found if one.is_file())
