@@ -136,6 +136,8 @@ agreement_signatures = Table(
     Column("agency", AgencyId, primary_key=True),
     Column("digest", Digest, nullable=False),
     Column("signed_at", Moment, nullable=False),
+    # Names of receipts, here and below: the events that record what the row says.
+    Column("receipt", Uuid),
     Column("statement", LargeBinary, nullable=False),
 )
 
@@ -149,6 +151,7 @@ agreement_notices = Table(
     Column("agency", AgencyId, nullable=False),
     Column("ends", Moment, nullable=False),
     Column("recorded_at", Moment, nullable=False),
+    Column("receipt", Uuid),
     Column("statement", LargeBinary, nullable=False),
 )
 
@@ -167,6 +170,10 @@ consents = Table(
     Column("recorded_at", Moment, nullable=False),
     Column("ended_at", Moment),
     Column("ended_why", Word),
+    Column("receipt", Uuid),
+    Column("withdrawal_receipt", Uuid),
+    # Of the last time the person's code was replaced.
+    Column("reissued_receipt", Uuid),
     Column("statement", LargeBinary, nullable=False),
     # The signed withdrawal, or the hub's own record of one by code.
     Column("withdrawal", LargeBinary),
@@ -242,6 +249,8 @@ disclosures = Table(
     Column("blob", Word, unique=True),
     Column("payload_size", BigInteger),
     Column("payload_sha256", Word),
+    Column("receipt", Uuid),
+    Column("ended_receipt", Uuid),
     Column("manifest", LargeBinary, nullable=False),
     # With the digest: the person's page asks for a few of the many under one consent.
     Index(None, "consent", "digest"),
@@ -269,6 +278,8 @@ disclosure_recipients = Table(
     Column("result", Word),
     Column("reason", Word),
     Column("reminded_at", Moment),
+    Column("collected_receipt", Uuid),
+    Column("acknowledged_receipt", Uuid),
     Column("acknowledgement", LargeBinary),
     UniqueConstraint("agency", "number"),
     Index(
@@ -308,6 +319,7 @@ erasures = Table(
     Column("result", Word),
     Column("ground", Word),
     Column("confirmation_digest", Digest),
+    Column("confirmation_receipt", Uuid),
     Column("confirmation", LargeBinary),
     UniqueConstraint("consent", "recipient"),
     # Recipients and the sweeper look for what is open among ever more that is answered.
@@ -333,6 +345,7 @@ requests = Table(
     Column("number", BigInteger, nullable=False),
     # When the first disclosure that names it was stored. The asker never learns it from here.
     Column("answered_at", Moment),
+    Column("receipt", Uuid),
     # With the sealed part; null once it is answered or its deadline has passed.
     Column("statement", LargeBinary),
     Index(None, "agency", "deadline"),
@@ -397,10 +410,13 @@ log_event = Table(
     # Kind of the event, or the topic of a public document.
     Column("kind", Word, nullable=False),
     Column("at", Moment, nullable=False),
+    # Digest of a public document, which anybody may fetch by it. Null for an event.
+    Column("document", Digest),
     Column("body", LargeBinary, nullable=False),
     # What stands behind the member `detail`, for those who may know it.
     Column("detail", LargeBinary),
     UniqueConstraint("chain", "n"),
+    _partial("document", where="document IS NOT NULL"),
 )
 
 log_pending = Table(
@@ -448,6 +464,8 @@ log_checkpoint = Table(
     Column("signed_at", Moment, nullable=False),
     Column("candidate_at", Moment),
     Column("published_at", Moment),
+    # When the quorum of the policy had cosigned it.
+    Column("witnessed_at", Moment),
 )
 
 log_cosignature = Table(
