@@ -101,10 +101,10 @@ def _add(name: str, before: str, columns: tuple[str, ...]) -> None:
         for added in columns:
             op.add_column(name, Column(added, WORD))
         return
-    checks = [
+    checks = tuple(
         CheckConstraint(words, name=op.f(f"ck_{name}_{check}"))
         for check, words in CHECKS.get(name, {}).items()
-    ]
+    )
     with op.batch_alter_table(name, recreate="always", table_args=checks) as batch:
         for added in columns:
             batch.add_column(Column(added, WORD), insert_before=before)
