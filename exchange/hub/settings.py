@@ -29,6 +29,8 @@ EEA = frozenset(
 """Countries of the European Economic Area, which includes the Union."""
 BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_-]+)*", re.ASCII)
 """A place for payloads that is a bucket, perhaps with a prefix."""
+ORIGIN = r"^([A-Za-z0-9.:\[\]-]+/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?$"
+"""A name of the log: a URL without its scheme; empty stands for the usual one."""
 MOST_DAYS = 30
 """Outer limit of every deadline for a person (Art. 12(3) GDPR)."""
 
@@ -269,6 +271,35 @@ class Vault(Section):
     """`postgresql+psycopg://USER:PASSWORD@HOST/NAME`, a cluster of its own; none: in `home`."""
 
 
+class Log(Section):
+    """The transparency log under `/log/`; see docs/transparency-log.md."""
+
+    origin: Annotated[str, Field(pattern=ORIGIN)] = ""
+    """Name of the log, never changed later; empty: host and port of `origin`, and `/log`."""
+    policy: Path | None = None
+    """Policy file with the witnesses, from `home` on; none: this log's key and no witness."""
+    entries: Literal["parties", "open"] = "parties"
+    """Who may read bundles of entries: whoever has a token or a page, or everybody."""
+    mldsa: bool = False
+    """Whether heads named to witnesses are signed with ML-DSA-44 as well (3.3 kB each)."""
+    tick_ms: Annotated[int, Field(ge=1, le=10_000)] = 100
+    """Milliseconds between two batches while leaves wait."""
+    tick_idle_ms: Annotated[int, Field(ge=1, le=60_000)] = 1000
+    """Milliseconds between two looks while none is known to wait."""
+    batch: Annotated[int, Field(ge=1, le=4096)] = 4096
+    """Leaves in one batch at most."""
+    pending_limit: Count = 20_000
+    """Leaves that may wait; beyond it new disclosures are refused until there are fewer."""
+    witness_interval_s: Annotated[float, Field(gt=0, le=3600)] = 10
+    """Seconds between two heads that are named to witnesses and published."""
+    witness_timeout_s: Annotated[float, Field(gt=0, le=30)] = 1
+    """Seconds a witness has to answer."""
+    alarm_after_s: Seconds = 300
+    """Seconds without a quorum after which there is an alarm."""
+    stop_after_s: Seconds = 4 * 3600
+    """Seconds without a quorum after which nothing new is disclosed."""
+
+
 class HubSettings(Configuration):
     """Settings of `exchange hub`, from TOML and from variables `EXCHANGE_HUB_…`."""
 
@@ -304,7 +335,13 @@ class HubSettings(Configuration):
     s3: S3 = S3()
     writer: Writer = Writer()
     vault: Vault = Vault()
+    log: Log = Log()
     postgres: Postgres = Postgres()
+
+    @property
+    def log_origin(self) -> str:
+        """Name of the log: the public address without its scheme, and `/log`."""
+        return self.log.origin or f"{self.origin.partition('://')[2].lower()}/log"
 
     @model_validator(mode="after")
     def _origin_is_safe(self) -> Self:
@@ -360,6 +397,8 @@ class HubSettings(Configuration):
             raise ValueError("disclosure.reminder_s must come before disclosure.expiry_s")
         if self.erasure.reminder_days >= self.erasure.due_days:
             raise ValueError("erasure.reminder_days must come before erasure.due_days")
+        if self.log.alarm_after_s >= self.log.stop_after_s:
+            raise ValueError("log.alarm_after_s must come before log.stop_after_s")
         if self.notices.first_retry_s > self.notices.longest_retry_s:
             raise ValueError("notices.first_retry_s must not exceed notices.longest_retry_s")
         return self
