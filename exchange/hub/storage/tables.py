@@ -182,6 +182,9 @@ consents = Table(
     # Of those that an ended agreement has still to end: none of the many that are over.
     _partial("agreement", where="ended_at IS NULL"),
     Index(None, "collected_by", "digest"),
+    # Of those whose time of retention is over: by their last day, or when they ended before it.
+    Index(None, "agreement", "valid_until"),
+    _partial("agreement", "ended_at", where="ended_at IS NOT NULL"),
 )
 
 consent_findings = Table(
@@ -349,6 +352,7 @@ requests = Table(
     # With the sealed part; null once it is answered or its deadline has passed.
     Column("statement", LargeBinary),
     Index(None, "agency", "deadline"),
+    _partial("consent", where="consent IS NOT NULL"),
     UniqueConstraint("asked", "number"),
 )
 
@@ -478,11 +482,46 @@ log_cosignature = Table(
     Column("line", LargeBinary, nullable=False),
 )
 
+# Entries whose event is gone. Nothing tells which of them were of one chain.
 log_erased = Table(
     "log_erased",
     metadata,
     Column("idx", Number, primary_key=True, autoincrement=False),
-    Column("tombstone", Uuid),
+    # Digest of the document that names it; null before there is one.
+    Column("tombstone", Digest),
+    _partial("idx", where="tombstone IS NULL"),
+)
+
+# Chains whose key the vault has to forget, until a tombstone has told that they are gone.
+log_erasing = Table(
+    "log_erasing",
+    metadata,
+    Column("chain", Uuid, primary_key=True),
+    Column("queued_at", Moment, nullable=False),
+    # When the key was in no file of the vault any more.
+    Column("erased_at", Moment),
+)
+
+log_tombstone = Table(
+    "log_tombstone",
+    metadata,
+    Column("digest", Digest, primary_key=True),
+    Column("made_at", Moment, nullable=False),
+    # With a salt and the indexes: for agencies and auditors, never public.
+    Column("document", LargeBinary, nullable=False),
+    Index(None, "made_at"),
+)
+
+# Proof that something was deleted when its time was over; says of nobody that it was hers.
+deletions = Table(
+    "deletions",
+    metadata,
+    Column("run", Uuid, primary_key=True),
+    # A class of retention, such as D05, and its period in words.
+    Column("class", Word, primary_key=True),
+    Column("period", Word, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("at", Moment, nullable=False),
 )
 
 EXTRA = {
