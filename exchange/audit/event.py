@@ -19,12 +19,16 @@ from exchange.keyid import agency_id
 
 LARGEST_EVENT = 4096
 """Bytes of an event. The largest kind names 32 recipients in about 2.4 kB."""
+LARGEST_NUMBER = 2**53 - 1
+"""Of a count or of an entry of the log: exact wherever JSON is read."""
 LARGEST_RECIPIENTS = 32
 """Recipients of one disclosure; the same bound as in a manifest."""
 HUB = "hub"
 """`by` of what the hub does on its own."""
 PERSON = "person"
 """`by` of what the person does herself."""
+GATEWAY = "gateway"
+"""`officer` of an export that the agency's own program makes, for no login of a person."""
 
 _DIGEST = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _CODE = re.compile(r"([a-z0-9][a-z0-9-]{1,62}/)?[a-z][a-z0-9]*(-[a-z0-9]+)*", re.ASCII)
@@ -48,11 +52,15 @@ MEMBERS: Mapping[str, frozenset[str]] = MappingProxyType(
         "disclosure-ended": frozenset({"manifest", "to", "detail"}),
         "erasure-asked": frozenset({"consent", "erasure", "to"}),
         "erasure-confirmed": frozenset({"erasure", "statement", "result"}),
+        "officer-read": frozenset({"consent", "officer"}),
+        "officer-export": frozenset({"officer", "from", "until", "count"}),
+        "erased": frozenset({"count", "list"}),
     }
 )
 """Members of each kind beside `v`, `kind`, `id`, `at` and `by`."""
 
 _TO_ONE = frozenset({"request-made", "erasure-asked"})
+_NUMBERS = frozenset({"count", "from", "until"})
 _DETAILED = frozenset(kind for kind, members in MEMBERS.items() if "detail" in members)
 _WORDS: Mapping[tuple[str, str], frozenset[str]] = MappingProxyType(
     {
@@ -170,6 +178,8 @@ def _valid(kind: str, name: str, value: Any) -> bool:
         return value is not True and value == 1
     if name == "to" and kind not in _TO_ONE:
         return _is_recipients(value)
+    if name in _NUMBERS:
+        return type(value) is int and 0 <= value <= LARGEST_NUMBER
     if not isinstance(value, str):
         return False
     words = _WORDS.get((kind, name))
@@ -187,6 +197,10 @@ def _is_recipients(value: Any) -> bool:
     )
 
 
+def _is_officer(value: str) -> bool:
+    return value == GATEWAY or is_uuid4(value)
+
+
 def _is_agency(value: object) -> bool:
     try:
         agency_id(value)
@@ -200,6 +214,7 @@ _FORMS: Mapping[str, Callable[[str], object]] = MappingProxyType(
         "kind": bool,  # was looked up
         "id": is_uuid4,
         "erasure": is_uuid4,
+        "officer": _is_officer,
         "at": _AT.fullmatch,
         "ends": _DATE.fullmatch,
         "purpose": _CODE.fullmatch,
@@ -372,3 +387,43 @@ def erasure_confirmed(*, at: datetime, by: str, erasure: str, statement: str, re
         by=by,
         members={"erasure": erasure, "statement": statement, "result": result},
     )
+
+
+def officer_read(*, at: datetime, by: str, consent: str, officer: str) -> Event:
+    """A privacy officer has looked at a consent.
+
+    Args:
+        at: hub time.
+        by: the officer's agency.
+        consent: digest of the consent statement.
+        officer: UUID of the account; never a name.
+    """
+    return Event(
+        kind="officer-read", at=at, by=by, members={"consent": consent, "officer": officer}
+    )
+
+
+def officer_export(
+    *, at: datetime, by: str, officer: str, entries: tuple[int, int], count: int
+) -> Event:
+    """An agency has taken what it may open. Names no consent: it would outlive its erasure.
+
+    Args:
+        at: hub time.
+        by: the agency; the event is on its chain.
+        officer: UUID of the account, or `gateway`.
+        entries: the first entry that was asked for, and the one behind the last.
+        count: how many of them were opened.
+    """
+    first, behind = entries
+    return Event(
+        kind="officer-export",
+        at=at,
+        by=by,
+        members={"officer": officer, "from": first, "until": behind, "count": count},
+    )
+
+
+def erased(*, at: datetime, count: int, document: str) -> Event:
+    """Entries open to nobody any more; `document` is the digest of the list of their `count`."""
+    return Event(kind="erased", at=at, by=HUB, members={"count": count, "list": document})

@@ -54,6 +54,11 @@ EVENTS: dict[str, Event] = {
         event.erasure_confirmed(
             at=AT, by="women-b", erasure=ERASURE, statement=REQUEST, result="kept"
         ),
+        event.officer_read(at=AT, by="women-b", consent=CONSENT, officer=ERASURE),
+        event.officer_export(
+            at=AT, by="women-b", officer=event.GATEWAY, entries=(0, 70_000), count=512
+        ),
+        event.erased(at=AT, count=286, document=REQUEST),
     )
 }
 
@@ -214,6 +219,13 @@ def test_a_missing_member_is_refused(kind: str) -> None:
         ("erasure-asked", "to", "Women B"),
         ("erasure-asked", "to", ["women-b"]),
         ("erasure-asked", "erasure", CONSENT),
+        ("officer-read", "officer", "A. Officer"),
+        ("officer-export", "count", "512"),
+        ("officer-export", "from", -1),
+        ("officer-export", "until", True),
+        ("erased", "count", event.LARGEST_NUMBER + 1),
+        ("erased", "count", [1]),
+        ("erased", "list", 7),
     ],
 )
 def test_another_word_is_refused(kind: str, member: str, word: Any) -> None:
