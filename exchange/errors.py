@@ -21,11 +21,14 @@
   x Unavailable               a key, the log, the clock or the database is missing: try again
     - OutcomeUnknown          inside only: a commit failed, it may have happened
     - ClockWrong              gateway only: its clock and the hub's are minutes apart
+    x LogNotWitnessed         no quorum has cosigned the log for too long: nothing is disclosed
   x StorageFull               there is no room for another document
   - NotCovered                gateway only: the records it may read say no, and why
   - HubMisbehaves             gateway only: an answer no honest hub would give
   - Held                      gateway only: a check failed, somebody has to look
   - Quarantined               gateway only: a document could not be converted, and why
+  - LogInvalid                inside only: the log does not verify, and where
+    - SplitView               inside only: two signed heads that cannot both be true
   - Undeliverable             hub only: a channel will never deliver this notice
   - Misconfigured             settings or plugins do not allow a start
 
@@ -210,6 +213,12 @@ class ClockWrong(Unavailable):
     reason: ClassVar[str] = "clock"
 
 
+class LogNotWitnessed(Unavailable):
+    """The log has not been witnessed for too long; nothing new is disclosed until it is."""
+
+    code = "log-not-witnessed"
+
+
 class StorageFull(ExchangeError):
     """There is no room for another document."""
 
@@ -247,6 +256,26 @@ class Quarantined(ExchangeError):
         super().__init__(f"not converted: {reason}")
         self.reason = reason
         """Code of what went wrong, such as `timeout`; never words of the plugin."""
+
+
+class LogInvalid(ExchangeError):
+    """A note, tile, proof or receipt of the log does not verify."""
+
+    def __init__(self, text: str = "", *, what: str, span: tuple[int, int] | None = None) -> None:
+        super().__init__(text)
+        self.what = what
+        """Short code of the check that failed, such as `note-signature`; docs/log-formats.md."""
+        self.span = span
+        """First and last entry among which the fault lies, where that is known."""
+
+
+class SplitView(LogInvalid):
+    """Two heads of one log are signed that cannot both be true."""
+
+    def __init__(self, text: str = "", *, notes: tuple[bytes, bytes]) -> None:
+        super().__init__(text, what="split-view")
+        self.notes = notes
+        """The two signed notes, verbatim: the evidence."""
 
 
 class Undeliverable(ExchangeError):

@@ -105,7 +105,12 @@ def person_key(ed25519: bytes) -> bytes:
     """
     if len(ed25519) != ED25519_SIZE:
         raise Malformed("a person's key has another size")
-    masked = ed25519[:31] + bytes([ed25519[31] & 0x7F])
-    if int.from_bytes(masked, "little") >= _P or masked in _SMALL_ORDER:
+    if is_weak(ed25519):
         raise Malformed("a person's key is weak")
     return ed25519
+
+
+def is_weak(ed25519: bytes) -> bool:
+    """Tell whether 32 bytes are y >= p or a point of small order: no key to trust signatures of."""
+    masked = ed25519[:31] + bytes([ed25519[31] & 0x7F])
+    return int.from_bytes(masked, "little") >= _P or masked in _SMALL_ORDER

@@ -7,8 +7,8 @@ old <size the witness is believed to hold>
 
 <checkpoint, a signed note>
 ```
-The order of the checks is the protocol's: which refusal is answered tells the asker what to do.
-Whoever keeps what `assess` accepts must do both as one step: two requests at once would otherwise
+Pure. The order of the checks is the protocol's: which refusal is answered tells the asker what to
+do. Whoever keeps what `assess` accepts does both as one step: two requests at once would otherwise
 roll the witness back.
 """
 
@@ -17,13 +17,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from exchange.audit.checkpoint import Checkpoint
-from exchange.audit.note import VerifyingKey
+from exchange.audit.checkpoint import Checkpoint, read_checkpoint
+from exchange.audit.merkle import EMPTY_ROOT, HASH_SIZE, LONGEST_PATH, verify_consistency
+from exchange.audit.note import Note, VerifyingKey, read_note, verified
+from exchange.audit.spelling import read_base64, read_number, write_base64
+from exchange.errors import LogInvalid, Malformed, TooLarge
 
 MOST_BYTES: Final = 128 * 1024
 """Of one request."""
-MOST_HASHES: Final = 63
-"""Of one proof: sizes are below 2^63."""
+
+_OLD: Final = b"old "
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +36,35 @@ class Submission:
     old: int
     """Size the witness is believed to hold; 0 if none."""
     proof: tuple[bytes, ...]
+    """Of consistency from `old` on; empty where nothing is to be proven."""
     note: bytes
     """The signed checkpoint, verbatim."""
 
 
-class Refusal(StrEnum):
-    """Why a witness does not cosign."""
+class Reason(StrEnum):
+    """Why a witness does not cosign, in the order of the checks."""
 
     MALFORMED = "malformed"
     """Not a request, or older than what it claims to continue."""
     UNKNOWN_LOG = "unknown-log"
+    """Of a log that this witness does not watch."""
     UNSIGNED = "unsigned"
     """No signature of a key of that log, or a known one that is false."""
     STALE = "stale"
-    """The witness holds another size than the asker believes; the answer says which."""
+    """The witness holds another size than the asker believes."""
     INCONSISTENT = "inconsistent"
     """It does not continue what the witness holds: perhaps evidence, to be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A head that is not cosigned."""
+
+    reason: Reason
+    origin: str = ""
+    """Of a log that is watched; empty where the refusal came before that was known."""
+    held: int = 0
+    """Size the witness holds of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +72,34 @@ class Acceptable:
     """A head that continues what the witness holds; nothing is kept and nothing signed yet."""
 
     checkpoint: Checkpoint
-    text: bytes
-    """What a cosignature signs."""
+    note: Note
+    """Its text and the signatures by the log; whatever else was below it is left out."""
 
 
-def read_submission(data: bytes) -> Submission:
+def read_submission(raw: bytes) -> Submission:
     """Return the parts of a request; nothing in them is verified.
 
     Raises:
         Malformed: anything else than the form above.
         TooLarge: more than `MOST_BYTES`.
     """
-    raise NotImplementedError
+    if len(raw) > MOST_BYTES:
+        raise TooLarge(f"more than {MOST_BYTES} bytes")
+    head, blank, note = raw.partition(b"\n\n")
+    first, *hashes = head.split(b"\n")
+    if not blank or not first.startswith(_OLD) or len(hashes) > LONGEST_PATH:
+        raise Malformed("not a request to a witness")
+    return Submission(
+        old=read_number(_ascii(first.removeprefix(_OLD))),
+        proof=tuple(read_base64(_ascii(one), size=HASH_SIZE) for one in hashes),
+        note=note,
+    )
 
 
 def write_submission(submission: Submission) -> bytes:
     """Return the bytes of a request."""
-    raise NotImplementedError
+    lines = [f"old {submission.old}", *(write_base64(one) for one in submission.proof)]
+    return "".join(f"{line}\n" for line in lines).encode("ascii") + b"\n" + submission.note
 
 
 def assess(
@@ -84,7 +111,50 @@ def assess(
 
     Args:
         submission: as it came.
-        logs: keys by the origin of each log that is witnessed.
+        logs: keys by the origin of each log that is watched.
         held: returns the checkpoint last cosigned of a log, or None.
     """
-    raise NotImplementedError
+    try:
+        note = read_note(submission.note)
+        offered = read_checkpoint(note.text)
+    except (Malformed, TooLarge, LogInvalid):
+        return Refusal(Reason.MALFORMED)
+    keys = logs.get(offered.origin)
+    if keys is None:
+        return Refusal(Reason.UNKNOWN_LOG)
+    try:
+        lines = tuple(line for _, line in verified(note, keys))
+    except LogInvalid:
+        return Refusal(Reason.UNSIGNED)
+    last = held(offered.origin) or Checkpoint(offered.origin, 0, EMPTY_ROOT)
+    if reason := _objection(submission, offered, last):
+        return Refusal(reason, offered.origin, last.size)
+    return Acceptable(offered, Note(note.text, lines))
+
+
+def _objection(submission: Submission, offered: Checkpoint, last: Checkpoint) -> Reason | None:
+    """Return what speaks against a signed head, given the last one cosigned."""
+    if submission.old > offered.size:
+        return Reason.MALFORMED
+    if submission.old != last.size:
+        return Reason.STALE
+    return None if _continues(submission.proof, offered, last) else Reason.INCONSISTENT
+
+
+def _continues(proof: Sequence[bytes], offered: Checkpoint, last: Checkpoint) -> bool:
+    if offered.size == 0 and offered.root != EMPTY_ROOT:
+        return False
+    if last.size == 0:  # everything continues the empty tree; there is nothing to prove
+        return not proof
+    try:
+        verify_consistency(last.size, offered.size, proof, last.root, offered.root)
+    except LogInvalid:
+        return False
+    return True
+
+
+def _ascii(line: bytes) -> str:
+    try:
+        return line.decode("ascii")
+    except UnicodeDecodeError:
+        raise Malformed("not a request to a witness") from None
