@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from exchange.wire.shapes import Digest, Id, LogKey, Moment, Shape
+from exchange.wire.shapes import Digest, Id, LogKey, Moment, ReceiptPath, Shape
 
 
 class CredentialGiven(Shape):
@@ -21,6 +21,7 @@ class CredentialStored(Shape):
 
     id: Id
     consent: Digest
+    receipt: ReceiptPath | None = None
     log_key: LogKey | None = None
     """The key, if it was asked for; stored nowhere but in the vault and on the receipt."""
 

@@ -13,6 +13,7 @@ from exchange.errors import (
     ExchangeError,
     KeyReused,
     LintRefused,
+    LogNotWitnessed,
     Malformed,
     NotFound,
     NotPermitted,
@@ -46,6 +47,7 @@ STATUS: Mapping[type[ExchangeError], HTTPStatus] = {
     Unreadable: HTTPStatus.UNPROCESSABLE_ENTITY,
     TooMany: HTTPStatus.TOO_MANY_REQUESTS,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    LogNotWitnessed: HTTPStatus.SERVICE_UNAVAILABLE,
     StorageFull: HTTPStatus.INSUFFICIENT_STORAGE,
 }
 

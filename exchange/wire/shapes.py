@@ -35,6 +35,10 @@ Moment = Annotated[AwareDatetime, PlainSerializer(_in_utc, return_type=str)]
 """RFC 3339, UTC."""
 Statement = Annotated[str, Field(min_length=1, max_length=262_144)]
 """Exact text of a signed statement (JWS General JSON, one line, ASCII)."""
+ReceiptPath = Annotated[
+    str, Field(pattern=UUID_PATTERN.replace("^", "^/log/receipts/"), max_length=50)
+]
+"""Where the receipt of a log entry is; there it is a C2SP tlog-proof, once a head covers it."""
 LogKey = Annotated[str, Field(pattern=DIGEST_PATTERN)]
 """32 random bytes in base64url: the key of the consent's log entries."""
 
@@ -135,8 +139,11 @@ class Agency(Shape):
     """The old identity card while a succession still accepts both."""
     succession: Statement | None = None
     """The key succession that leads from `previous` to `card`."""
+    succession_receipt: ReceiptPath | None = None
     key_statement: Statement | None = None
     """Newest key statement; null before the first."""
+    key_statement_receipt: ReceiptPath | None = None
+    """Of the key statement, a public document of the log: it takes effect only with it."""
     capabilities: Capabilities | None = None
 
 
@@ -153,6 +160,7 @@ class KeyStatementStored(Shape):
     agency: AgencyId
     seq: int
     digest: Digest
+    receipt: ReceiptPath | None = None
 
 
 class SuccessionStored(Shape):
@@ -161,6 +169,7 @@ class SuccessionStored(Shape):
     agency: AgencyId
     kid: Digest
     until: Moment
+    receipt: ReceiptPath | None = None
 
 
 class Signature(Shape):
@@ -169,6 +178,7 @@ class Signature(Shape):
     agency: AgencyId
     statement: Statement
     signed_at: Moment
+    receipt: ReceiptPath | None = None
 
 
 class TerminationNotice(Shape):
@@ -177,6 +187,7 @@ class TerminationNotice(Shape):
     agency: AgencyId
     statement: Statement
     ends: Moment
+    receipt: ReceiptPath | None = None
 
 
 class Agreement(Shape):
@@ -214,6 +225,7 @@ class ConsentRecorded(Shape):
     id: Id
     consent: Digest
     recorded_at: Moment
+    receipt: ReceiptPath | None = None
 
 
 class Words(Shape):
@@ -242,6 +254,8 @@ class Consent(Shape):
     id: Id
     consent: Digest
     statement: Statement
+    receipt: ReceiptPath | None = None
+    """Of its recording."""
     state: Literal["valid", "not-yet", "ended"]
     """`ended` without a reason for everybody who may not know why."""
     reason: Literal["withdrawn", "agreement", "expired", "agency", "used-up"] | None = None
@@ -249,6 +263,7 @@ class Consent(Shape):
     ended_at: Moment | None = None
     withdrawal: Statement | None = None
     """The signed withdrawal, or the hub's record of one by code, for who may know the reason."""
+    withdrawal_receipt: ReceiptPath | None = None
     used: int | None = None
     """Uses counted; for the collecting agency and the releasers."""
     findings: tuple[Finding, ...] = ()
@@ -284,6 +299,8 @@ class Withdrawn(Shape):
     consent: Digest
     state: Literal["ended"]
     ended_at: Moment
+    receipt: ReceiptPath | None = None
+    """Null where no withdrawal has ended it."""
 
 
 class Asked(Shape):
@@ -313,6 +330,8 @@ class DisclosureStored(Shape):
     state: Literal["announced", "stored"]
     upload: str | None = None
     """Absolute URL of the resumable upload (tus 1.0.0), when only announced."""
+    receipt: ReceiptPath | None = None
+    """Null while it is only announced."""
 
 
 DisclosureState = Literal["announced", "stored", "collected", "acknowledged", "expired", "ended"]
@@ -323,9 +342,11 @@ class RecipientState(Shape):
 
     agency: AgencyId
     collected_at: Moment | None
+    collected_receipt: ReceiptPath | None = None
     result: Literal["accepted", "rejected", "quarantined"] | None
     acknowledgement: Statement | None
     """The recipient's signed acknowledgement."""
+    acknowledged_receipt: ReceiptPath | None = None
 
 
 class Disclosure(Shape):
@@ -337,6 +358,12 @@ class Disclosure(Shape):
     """The signed manifest."""
     consent_id: Id
     """Id of the consent record it names, for `GET /v1/consents/{id}`."""
+    consent_receipt: ReceiptPath | None = None
+    """Of the recording of that consent."""
+    receipt: ReceiptPath | None = None
+    """Of its being stored; null before."""
+    ended_receipt: ReceiptPath | None = None
+    """Of its end, where it has ended before everybody answered."""
     state: DisclosureState
     stored_at: Moment | None
     payload_size: int
@@ -366,6 +393,7 @@ class DocumentRequest(Shape):
     """`open` until the deadline and `closed` from then on, whatever has happened."""
     statement: Statement | None = None
     """The signed request, for the asked agency until it has answered or the deadline has passed."""
+    receipt: ReceiptPath | None = None
 
 
 class RequestsQuery(Page):
@@ -408,6 +436,7 @@ class Collected(Shape):
     header: Annotated[str, Field(max_length=90_000)]
     """base64url of the age header."""
     collected_at: Moment
+    receipt: ReceiptPath | None = None
 
 
 class Acknowledged(Shape):
@@ -416,6 +445,7 @@ class Acknowledged(Shape):
     id: Id
     state: DisclosureState
     result: Literal["accepted", "rejected", "quarantined"]
+    receipt: ReceiptPath | None = None
 
 
 class Recalled(Shape):
@@ -423,6 +453,7 @@ class Recalled(Shape):
 
     id: Id
     state: Literal["ended"]
+    receipt: ReceiptPath | None = None
 
 
 class Erasure(Shape):
@@ -443,6 +474,8 @@ class Erasure(Shape):
     due: Moment
     state: Literal["open", "erased", "kept"]
     confirmation: Statement | None
+    receipt: ReceiptPath | None = None
+    """Of the confirmation."""
 
 
 class ErasuresQuery(Page):
