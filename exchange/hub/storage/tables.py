@@ -524,6 +524,19 @@ deletions = Table(
     Column("at", Moment, nullable=False),
 )
 
+# Each time this database came from a backup: nobody forgets that it forgot.
+restorations = Table(
+    "restorations",
+    metadata,
+    Column("at", Moment, primary_key=True),
+    # When the backup was made; null where another program brought the database back.
+    Column("made_at", Moment),
+    # Entries of the log in it.
+    Column("size", BigInteger, nullable=False),
+    # When everything that had lost its payload was ended; before that nothing is served.
+    Column("ready_at", Moment),
+)
+
 EXTRA = {
     "sqlite": (
         "CREATE TRIGGER log_entry_stays BEFORE DELETE ON log_entry "
