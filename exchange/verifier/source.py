@@ -10,18 +10,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from exchange.audit.tiles import Bundle, Tile, bundle_path, read_bundle, tile_path
-from exchange.errors import LogInvalid, Malformed, NotFound, TooLarge
+from exchange.audit.merkle import HASH_SIZE, TILE_WIDTH
+from exchange.audit.tiles import Bundle, Tile, bundle_path, cut, tile_path
+from exchange.errors import LogInvalid, NotFound, TooLarge
 from exchange.verifier.archive import read_archive
 from exchange.verifier.files import Files, FolderFiles, read
 from exchange.verifier.web import open_web
 
-WIDTH: Final = 256
-"""Hashes of a full tile, entries of a full bundle."""
-HASH: Final = 32
 LARGEST_NOTE: Final = 128 * 1024
-LARGEST_BUNDLE: Final = WIDTH * (2 + 65535)
+"""Bytes of a signed note."""
 LARGEST_DOCUMENT: Final = 1024 * 1024
+"""Bytes of a public document."""
+LARGEST_BUNDLE: Final = TILE_WIDTH * (2 + 0xFFFF)
+"""Bytes of a bundle in any log of this format; one of ours has 13,056."""
 
 
 class Source:
@@ -43,15 +44,8 @@ class Source:
             NotFound: it is missing.
             Unavailable: the place cannot be reached.
         """
-        wanted = tile.width * HASH
-        try:
-            data = await self._read(tile_path(tile), wanted)
-        except NotFound:
-            if tile.width == WIDTH:
-                raise
-            data = await self._read(tile_path(replace(tile, width=WIDTH)), WIDTH * HASH)
-            data = data[:wanted]
-        if len(data) != wanted:
+        data = await self._part(tile, TILE_WIDTH * HASH_SIZE)
+        if len(data) != tile.width * HASH_SIZE:
             raise LogInvalid(f"{tile_path(tile)} has another size", what="tile")
         return data
 
@@ -59,37 +53,35 @@ class Source:
         """Return the bytes of an entry bundle, cut out of the full one where only that is kept.
 
         Raises:
+            LogInvalid: too large, or a full one that cannot be cut.
             NotFound: it is missing.
-            Malformed: a full one, in place of a partial one, cannot be cut.
             Unavailable: the place cannot be reached.
         """
-        try:
-            return await self._read(bundle_path(bundle), LARGEST_BUNDLE)
-        except NotFound:
-            if bundle.width == WIDTH:
-                raise
-            data = await self._read(bundle_path(replace(bundle, width=WIDTH)), LARGEST_BUNDLE)
-            return _cut(data, bundle.width)
+        return await self._part(bundle, LARGEST_BUNDLE)
 
     async def document(self, sha256: str) -> bytes:
         """Return a public document by the SHA-256 of its bytes, lowercase hex."""
         return await read(self.files, f"documents/{sha256}", limit=LARGEST_DOCUMENT)
 
+    async def _part(self, part: Tile | Bundle, limit: int) -> bytes:
+        try:
+            return await self._read(_path(part), limit)
+        except NotFound:
+            if part.width == TILE_WIDTH:
+                raise
+            # A growing log may have given up the partial one since it became full.
+            full = await self._read(_path(replace(part, width=TILE_WIDTH)), limit)
+            return cut(part, full)
+
     async def _read(self, path: str, limit: int) -> bytes:
         try:
             return await read(self.files, path, limit=limit)
         except TooLarge:
-            raise LogInvalid(f"{path} has another size", what="tile") from None
+            raise LogInvalid(f"{path} is too large", what="tile") from None
 
 
-def _cut(data: bytes, count: int) -> bytes:
-    """Return the first `count` entries of a bundle, each with its length before it."""
-    at = 0
-    for _ in range(count):
-        if len(data) < at + 2:
-            raise Malformed("an entry bundle is too short")
-        at += 2 + int.from_bytes(data[at : at + 2], "big")
-    return data[:at]
+def _path(part: Tile | Bundle) -> str:
+    return tile_path(part) if isinstance(part, Tile) else bundle_path(part)
 
 
 @asynccontextmanager
@@ -109,10 +101,12 @@ async def open_source(target: str, token: str | None = None) -> AsyncIterator[So
         async with open_web(target, token) as files:
             yield Source(files)
         return
-    path = Path(target)
+    yield Source(_here(Path(target)))
+
+
+def _here(path: Path) -> Files:
     if path.is_dir():
-        yield Source(FolderFiles(path))
-    elif path.is_file():
-        yield Source(read_archive(path))
-    else:
-        raise NotFound(f"{target} is neither a folder, nor a tar, nor an address")
+        return FolderFiles(path)
+    if path.is_file():
+        return read_archive(path)
+    raise NotFound(f"{path} is neither a folder, nor a tar, nor an address")
