@@ -50,7 +50,12 @@ def _one_of(name: str, column: str, words: Sequence[str]) -> CheckConstraint:
 
 def _partial(*columns: str, where: str) -> Index:
     """Return an index of the few rows that a loop looks for; its condition stands in the query."""
-    return Index(None, *columns, sqlite_where=text(where), postgresql_where=text(where))
+    return _few(None, *columns, where=where)
+
+
+def _few(name: str | None, *columns: str, where: str) -> Index:
+    """Do the same under a name of its own, where one column has several such indexes."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 agencies = Table(
@@ -470,6 +475,10 @@ log_checkpoint = Table(
     Column("published_at", Moment),
     # When the quorum of the policy had cosigned it.
     Column("witnessed_at", Moment),
+    # The few among very many: each question is about the largest or smallest of them.
+    _few("log_checkpoint_candidates", "size", where="candidate_at IS NOT NULL"),
+    _few("log_checkpoint_published", "size", where="published_at IS NOT NULL"),
+    _few("log_checkpoint_witnessed", "size", where="witnessed_at IS NOT NULL"),
 )
 
 log_cosignature = Table(
@@ -483,6 +492,15 @@ log_cosignature = Table(
 )
 
 # Entries whose event is gone. Nothing tells which of them were of one chain.
+# Heads with our own valid signature that the tree contradicts: nobody signs while one is here.
+log_evidence = Table(
+    "log_evidence",
+    metadata,
+    Column("digest", Digest, primary_key=True),
+    Column("found_at", Moment, nullable=False),
+    Column("note", LargeBinary, nullable=False),
+)
+
 log_erased = Table(
     "log_erased",
     metadata,
