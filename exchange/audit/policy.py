@@ -196,8 +196,9 @@ def _check_keys(policy: Policy) -> None:
     if any(one.key.type not in (COSIGNATURE, ML_DSA_COSIGNATURE) for one in policy.witnesses):
         raise Malformed("a witness signs with a key of type 4 or 6")
     # An Ed25519 cosignature does not cover its name: one key under two names counts twice.
-    raw = [one.key.public for one in (*policy.logs, *policy.witnesses)]
-    if len(set(raw)) != len(raw):
+    keys = [*(log.key for log in policy.logs), *(witness.key for witness in policy.witnesses)]
+    raw = {key.public for key in keys}
+    if len(raw) != len(keys):
         raise Malformed("a policy holds a key twice")
 
 
@@ -256,9 +257,7 @@ def _key(vkey: str) -> VerifyingKey:
 
 
 def _group(fields: Sequence[str]) -> Group:
-    if len(fields) < 3:
-        raise Malformed("a group has a name, a threshold and members")
-    name, threshold, *members = fields
+    name, threshold, *members = _counted(fields, 3, 2 + 2 * MOST)
     fixed = {"any": 1, "all": len(members)}
     return Group(name, fixed.get(threshold) or read_number(threshold), tuple(members))
 

@@ -86,12 +86,13 @@ def read_receipt(raw: bytes) -> Receipt:
         lines = proof.decode("ascii").split("\n")
     except UnicodeDecodeError:
         raise Malformed("a receipt is text") from None
-    if not empty or len(lines) < 3 or lines[0] != _FIRST:
-        raise Malformed("a receipt has a first line, extra, index, hashes and a checkpoint")
+    if not empty or lines[0] != _FIRST:
+        raise Malformed("a receipt begins with its format and has a checkpoint")
+    extra, index, *path = [*lines[1:], "", ""]
     return Receipt(
-        read_base64(_after("extra ", lines[1])),
-        read_number(_after("index ", lines[2])),
-        _path(lines[3:]),
+        read_base64(_after("extra ", extra)),
+        read_number(_after("index ", index)),
+        _path(path[:-2]),
         note,
     )
 
@@ -117,7 +118,7 @@ def prove(receipt: Receipt, policy: Policy) -> Proven:
 
 def _after(word: str, line: str) -> str:
     if not line.startswith(word):
-        raise Malformed("a receipt has a first line, extra, index, hashes and a checkpoint")
+        raise Malformed("a receipt has a line of the opening, then one of the index")
     return line.removeprefix(word)
 
 

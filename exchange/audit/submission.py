@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from exchange.audit.checkpoint import Checkpoint, read_checkpoint
+from exchange.audit.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from exchange.audit.merkle import EMPTY_ROOT, HASH_SIZE, LONGEST_PATH, verify_consistency
 from exchange.audit.note import Note, VerifyingKey, read_note, verified
 from exchange.audit.spelling import read_base64, read_number, write_base64
@@ -116,8 +116,8 @@ def assess(
     """
     try:
         note = read_note(submission.note)
-        offered = read_checkpoint(note.text)
-    except (Malformed, TooLarge, LogInvalid):
+        offered = _read(note.text)
+    except Malformed:
         return Refusal(Reason.MALFORMED)
     keys = logs.get(offered.origin)
     if keys is None:
@@ -129,7 +129,22 @@ def assess(
     last = held(offered.origin) or Checkpoint(offered.origin, 0, EMPTY_ROOT)
     if reason := _objection(submission, offered, last):
         return Refusal(reason, offered.origin, last.size)
+    if note.text != write_checkpoint(offered):  # a log without entries, with a root of some
+        return Refusal(Reason.INCONSISTENT, offered.origin, last.size)
     return Acceptable(offered, Note(note.text, lines))
+
+
+def _read(text: bytes) -> Checkpoint:
+    """Return the checkpoint in a text; of an empty log whatever root it states.
+
+    A signed empty log with another root is not unreadable, it is evidence.
+    """
+    origin, _, rest = text.partition(b"\n")
+    size, _, root = rest.partition(b"\n")
+    if size != b"0":
+        return read_checkpoint(text)
+    read_base64(_ascii(root.removesuffix(b"\n")), size=HASH_SIZE)
+    return read_checkpoint(origin + b"\n0\n" + write_base64(EMPTY_ROOT).encode("ascii") + b"\n")
 
 
 def _objection(submission: Submission, offered: Checkpoint, last: Checkpoint) -> Reason | None:
@@ -142,8 +157,6 @@ def _objection(submission: Submission, offered: Checkpoint, last: Checkpoint) ->
 
 
 def _continues(proof: Sequence[bytes], offered: Checkpoint, last: Checkpoint) -> bool:
-    if offered.size == 0 and offered.root != EMPTY_ROOT:
-        return False
     if last.size == 0:  # everything continues the empty tree; there is nothing to prove
         return not proof
     try:

@@ -123,7 +123,7 @@ def read_bundle(raw: bytes, count: int, *, any_length: bool = False) -> list[byt
     if any_length:
         entries, rest = _entries(raw, count)
         if rest:
-            raise LogInvalid("a bundle holds more than its entries", what="bundle")
+            raise LogInvalid("a bundle is too long", what="bundle", span=(count - 1, count - 1))
         return entries
     return _leaves(raw, count)
 
@@ -151,7 +151,7 @@ def _leaves(raw: bytes, count: int) -> list[bytes]:
         at = wrong[0] if wrong else whole
         raise LogInvalid("an entry has not 49 bytes", what="bundle", span=(at, at))
     if len(raw) != count * BUNDLED_SIZE:
-        at = min(whole, count)
+        at = min(whole, count - 1)
         raise LogInvalid("a bundle is cut or too long", what="bundle", span=(at, at))
     return [raw[at : at + LEAF_SIZE] for at in range(2, len(raw), BUNDLED_SIZE)]
 
