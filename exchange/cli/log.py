@@ -5,13 +5,18 @@ What a command needs it loads when it is run: the hub's side and an agency's nev
 
 from cyclopts import App
 
+from exchange.cli.log_witness import witness
+
 
 def log_app() -> App:
     """Return the commands of `exchange log`."""
-    return App(
+    app = App(
         name="log",
         help="Check the transparency log, and take proof along.\n\n"
         "`verify`, `coverage` and `scan` need no hub and believe nobody: give them the policy "
         "file of your agency, a log or an export of one, and what you kept.",
         help_format="plaintext",
     )
+    for command in (witness,):
+        app.command(command)
+    return app
