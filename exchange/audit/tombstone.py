@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from exchange.audit.spans import Span, check_spans, spans_of
-from exchange.canonical import LARGEST_INTEGER, b64u, digest, encode, loads
+from exchange.canonical import b64u, encode, loads
 from exchange.errors import Malformed
 from exchange.members import Members
 
@@ -70,11 +70,6 @@ def read_tombstone(raw: bytes) -> Tombstone:
     return Tombstone(salt, spans)
 
 
-def list_digest(raw: bytes) -> str:
-    """Return the member `list` of the `erased` event for this document, 43 characters."""
-    return digest(raw)
-
-
 def _spans(value: object) -> tuple[Span, ...]:
     if not isinstance(value, list):
         raise Malformed("not a list of spans")
@@ -82,7 +77,7 @@ def _spans(value: object) -> tuple[Span, ...]:
 
 
 def _span(value: object) -> Span:
-    match value:
-        case [int() as first, int() as last] if not isinstance(first | last, bool):
-            return first, last
-    raise Malformed("a span has a first and a last entry")
+    if not isinstance(value, list) or [type(one) for one in value] != [int, int]:
+        raise Malformed("a span has a first and a last entry")
+    first, last = value
+    return first, last

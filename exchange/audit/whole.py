@@ -58,7 +58,7 @@ class Audit:
         self._size = size
         self._any_length = any_length
         self._wanted = sorted({*at, size})
-        if not 0 <= self._wanted[0] or self._wanted[-1] > size:
+        if self._wanted[0] < 0 or self._wanted[-1] > size:
             raise Malformed("an older checkpoint is not larger than the log")
         self._parts = parts_of(size)
         self._roots: dict[int, bytes] = {}
