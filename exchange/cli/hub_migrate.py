@@ -41,12 +41,12 @@ def migrate(
         return
     if check or (found is not None and found > HEAD):
         require(found)
-        raise Misconfigured("the vault is empty: make its table with exchange hub migrate")
+        raise Misconfigured("the vault is not at its schema: lead it on with exchange hub migrate")
     if found != HEAD:
         _change(settings, found, copy=copy)
     if not vault:
         make_vault(settings)
-        print("the table of the vault: made")
+        print("the tables of the vault: made")
 
 
 def _change(settings: "HubSettings", found: str | None, *, copy: bool) -> None:

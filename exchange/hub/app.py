@@ -42,7 +42,7 @@ from exchange.hub.records import Records
 from exchange.hub.settings import HubSettings, Person
 from exchange.hub.storage.agencies import Reach
 from exchange.hub.storage.engine import HubDatabase
-from exchange.hub.storage.vault import make_vault_key
+from exchange.hub.storage.vault_keys import make_vault_key
 from exchange.hub.streams import Streams
 from exchange.keyid import identity_card
 

@@ -45,7 +45,7 @@ def change_schema(settings: HubSettings, told: Told, *, copy: Path | None = None
 
 
 def find_vault(settings: HubSettings) -> bool:
-    """Tell whether the vault has its table; a vault in a file makes it when it is opened.
+    """Tell whether the vault has its tables; a vault in a file makes them when it is opened.
 
     Raises:
         Misconfigured: the server cannot be reached, or the database is not a vault we know.
@@ -57,7 +57,7 @@ def find_vault(settings: HubSettings) -> bool:
 
 
 def make_vault(settings: HubSettings) -> None:
-    """Make the table of a vault on PostgreSQL in an empty database.
+    """Make the tables of a vault on PostgreSQL, or lead those of an earlier program on.
 
     Raises:
         Misconfigured: the server cannot be reached, or something else is in the database.

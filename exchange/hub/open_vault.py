@@ -7,8 +7,9 @@ from exchange.errors import Misconfigured
 from exchange.hub.parts import Clock
 from exchange.hub.settings import HubSettings
 from exchange.hub.storage.agencies import listed
-from exchange.hub.storage.vault import Rows, SealedVault, read_vault_key
+from exchange.hub.storage.vault import Rows, SealedVault
 from exchange.hub.storage.vault_file import FileRows
+from exchange.hub.storage.vault_keys import KeyFiles
 
 VAULT = "vault"
 """Directory of the vault: a database, a key and backups of their own."""
@@ -29,7 +30,8 @@ async def open_vault(settings: HubSettings, database: Database, *, clock: Clock)
             another process, in the cluster of the records, of another schema, without the keys
             of these records, or away.
     """
-    key = read_vault_key(settings.home / VAULT / VAULT_KEY)
+    keys = KeyFiles(settings.home / VAULT / VAULT_KEY)
+    keys.read()  # before anything is opened: without its key a vault is nothing
     rows: Rows
     if settings.vault.url is None:
         # Where the records lie on a server, other hubs of this machine use the file as well.
@@ -37,7 +39,7 @@ async def open_vault(settings: HubSettings, database: Database, *, clock: Clock)
         rows = FileRows(settings.home / VAULT / VAULT_FILE, shared=shared)
     else:
         rows = await _on_server(settings, settings.vault.url.get_secret_value(), database)
-    vault = SealedVault(rows, key, clock=clock)
+    vault = SealedVault(rows, keys, clock=clock)
     try:
         await vault.check_key()
         if settings.database_url is not None:

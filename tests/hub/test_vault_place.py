@@ -157,10 +157,10 @@ def test_the_operator_makes_the_table_of_a_vault(
     with postgres_server.database() as url:
         monkeypatch.setenv("EXCHANGE_HUB_VAULT__URL", url)
         assert main(["hub", "migrate", "--home", home]) == 0
-        assert "the table of the vault: made" in capsys.readouterr().out
+        assert "the tables of the vault: made" in capsys.readouterr().out
         assert main(["hub", "migrate", "--check", "--home", home]) == 0
         assert "nothing to do" in capsys.readouterr().out
     with postgres_server.database() as url:
         monkeypatch.setenv("EXCHANGE_HUB_VAULT__URL", url)
         assert main(["hub", "migrate", "--check", "--home", home]) == 1
-        assert "the vault is empty" in capsys.readouterr().err
+        assert "the vault is not at its schema" in capsys.readouterr().err

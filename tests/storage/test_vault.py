@@ -23,8 +23,9 @@ from exchange.hub.storage import migrate, vault_file, vault_server
 from exchange.hub.storage import vault as vault_module
 from exchange.hub.storage.log import Chain
 from exchange.hub.storage.postgres import Pools, PostgresDatabase
-from exchange.hub.storage.vault import Rows, SealedVault, make_vault_key, read_vault_key
+from exchange.hub.storage.vault import Rows, SealedVault
 from exchange.hub.storage.vault_file import FileRows
+from exchange.hub.storage.vault_keys import KeyFiles, make_vault_key, read_vault_key
 from exchange.hub.storage.vault_server import ServerRows
 from tests.postgres import Server
 
@@ -43,10 +44,20 @@ class Clock:
         return self.now
 
 
-def in_file(directory: Path, key: bytes = VAULT_KEY, **shared: bool) -> SealedVault:
+def keys_in(directory: Path, key: bytes = VAULT_KEY) -> KeyFiles:
+    """Return the key files in `directory`, with `key` in use if there is none."""
+    path = directory / "vault.key"
+    if not path.exists():
+        directory.mkdir(exist_ok=True)
+        path.touch(0o600)
+        path.write_bytes(key)
+    return KeyFiles(path)
+
+
+def in_file(directory: Path, **shared: bool) -> SealedVault:
     """Open a vault in a file of `directory`, or make it."""
     rows = FileRows(directory / "vault.sqlite", **shared)
-    return SealedVault(rows, key, clock=lambda: NOW)
+    return SealedVault(rows, keys_in(directory), clock=lambda: NOW)
 
 
 @pytest.fixture
@@ -79,9 +90,16 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def either(place: Callable[[], Rows], clock: Clock) -> AsyncIterator[SealedVault]:
+def keys(tmp_path: Path) -> KeyFiles:
+    return keys_in(tmp_path)
+
+
+@pytest.fixture
+async def either(
+    place: Callable[[], Rows], keys: KeyFiles, clock: Clock
+) -> AsyncIterator[SealedVault]:
     """A vault, whichever it is."""
-    opened = SealedVault(place(), VAULT_KEY, clock=clock)
+    opened = SealedVault(place(), keys, clock=clock)
     yield opened
     await opened.close()
 
@@ -206,22 +224,22 @@ async def test_the_pool_is_refilled_before_it_is_empty(
 
 
 async def test_keys_of_a_pool_from_an_earlier_run_are_never_used_again(
-    place: Callable[[], Rows], clock: Clock
+    place: Callable[[], Rows], clock: Clock, keys: KeyFiles
 ) -> None:
     used = set()
     for _ in range(3):
-        vault = SealedVault(place(), VAULT_KEY, clock=clock)
+        vault = SealedVault(place(), keys, clock=clock)
         used.add((await vault.single()).uuid)
         await vault.close()
     assert len(used) == 3
 
 
 async def test_keys_that_waited_too_long_are_not_used_since_another_process_may_sweep_them(
-    either: SealedVault, place: Callable[[], Rows], clock: Clock
+    either: SealedVault, place: Callable[[], Rows], clock: Clock, keys: KeyFiles
 ) -> None:
     await either.single()
     clock.now += timedelta(hours=25)
-    other = SealedVault(place(), VAULT_KEY, clock=clock)
+    other = SealedVault(place(), keys, clock=clock)
     found = await other.orphans(before=clock.now - timedelta(hours=24), limit=1000)
     assert len(found) == vault_module.POOL
     await other.forget(found)
@@ -242,9 +260,9 @@ async def test_orphans_are_old_in_their_order_and_not_waiting_in_the_pool(
 
 
 async def test_what_one_process_keeps_another_finds_at_once(
-    either: SealedVault, place: Callable[[], Rows], clock: Clock
+    either: SealedVault, place: Callable[[], Rows], clock: Clock, keys: KeyFiles
 ) -> None:
-    other = SealedVault(place(), VAULT_KEY, clock=clock)
+    other = SealedVault(place(), keys, clock=clock)
     chains = [chain_id() for _ in range(20)]
     made = await asyncio.gather(
         *((either, other)[number % 2].draw(chain) for number, chain in enumerate(chains))
@@ -258,9 +276,9 @@ async def test_what_one_process_keeps_another_finds_at_once(
 
 
 async def test_of_two_processes_that_bring_a_chain_one_wins(
-    either: SealedVault, place: Callable[[], Rows], clock: Clock
+    either: SealedVault, place: Callable[[], Rows], clock: Clock, keys: KeyFiles
 ) -> None:
-    other = SealedVault(place(), VAULT_KEY, clock=clock)
+    other = SealedVault(place(), keys, clock=clock)
     chain = chain_id()
     brought = await asyncio.gather(
         *(vault.add(chain, secrets.token_bytes(32)) for vault in (either, other)),
@@ -273,12 +291,12 @@ async def test_of_two_processes_that_bring_a_chain_one_wins(
 
 
 async def test_another_vault_key_does_not_open_the_vault(
-    either: SealedVault, place: Callable[[], Rows], clock: Clock
+    either: SealedVault, place: Callable[[], Rows], clock: Clock, tmp_path: Path
 ) -> None:
     await either.check_key()
     await either.draw(chain_id())
     await either.check_key()
-    other = SealedVault(place(), bytes(32), clock=clock)
+    other = SealedVault(place(), keys_in(tmp_path / "other", bytes(32)), clock=clock)
     with pytest.raises(Misconfigured, match="vault key"):
         await other.check_key()
     await other.close()
@@ -366,9 +384,11 @@ def test_a_server_that_holds_no_vault_is_refused_and_left_as_it_is(empty_url: st
         opened()
 
 
-async def test_a_server_that_is_away_fails_closed_and_defers_what_may_not_wait(url: str) -> None:
+async def test_a_server_that_is_away_fails_closed_and_defers_what_may_not_wait(
+    url: str, keys: KeyFiles
+) -> None:
     database = PostgresDatabase(url, vault_server.check, pools=POOLS)
-    vault = SealedVault(ServerRows(database), VAULT_KEY, clock=lambda: NOW)
+    vault = SealedVault(ServerRows(database), keys, clock=lambda: NOW)
     chain = await vault.draw(chain_id())
     await vault.close()
     for asked in (
@@ -383,7 +403,9 @@ async def test_a_server_that_is_away_fails_closed_and_defers_what_may_not_wait(u
     assert await vault.chains([chain.uuid]) == {}
 
 
-async def test_whether_a_key_was_kept_is_settled_by_bringing_it_again(url: str) -> None:
+async def test_whether_a_key_was_kept_is_settled_by_bringing_it_again(
+    url: str, keys: KeyFiles
+) -> None:
     class Uncertain(PostgresDatabase):
         """Commits, and says that it does not know."""
 
@@ -393,12 +415,12 @@ async def test_whether_a_key_was_kept_is_settled_by_bringing_it_again(url: str) 
 
     chain, key = chain_id(), secrets.token_bytes(32)
     uncertain = Uncertain(url, vault_server.check, pools=POOLS)
-    vault = SealedVault(ServerRows(uncertain), VAULT_KEY, clock=lambda: NOW)
+    vault = SealedVault(ServerRows(uncertain), keys, clock=lambda: NOW)
     with pytest.raises(Unavailable):
         await vault.add(chain, key)
     await vault.close()
     again = ServerRows(PostgresDatabase(url, vault_server.check, pools=POOLS))
-    settled = SealedVault(again, VAULT_KEY, clock=lambda: NOW)
+    settled = SealedVault(again, keys, clock=lambda: NOW)
     assert (await settled.add(chain, key)).key == key
     await settled.close()
 

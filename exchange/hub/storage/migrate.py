@@ -127,28 +127,36 @@ def migrate_server(engine: Engine, told: Told) -> None:
 
 
 def find_vault(engine: Engine) -> bool:
-    """Tell whether a database on PostgreSQL is a vault of this program; False if it is empty.
+    """Tell whether a database on PostgreSQL is a vault of this program's schema.
+
+    False if it is empty, or of an earlier one: `make_vault` leads it on.
 
     Raises:
         Misconfigured: it cannot be reached, or is something else.
     """
     with _changing(engine) as conn:
-        if vault_server.version(conn) is None:
+        found = vault_server.version(conn)
+        if found is None or found < vault_server.VERSION:
             return False
         vault_server.check(conn)
         return True
 
 
 def make_vault(engine: Engine) -> None:
-    """Make the table of a vault in an empty database on PostgreSQL; a repetition is no error.
+    """Make the tables of a vault in an empty database on PostgreSQL, or lead an earlier one on.
+
+    A repetition is no error.
 
     Raises:
         Misconfigured: it cannot be reached, or holds something else.
     """
     with _changing(engine) as conn:
         lock(conn)
-        if vault_server.version(conn) is None:
+        found = vault_server.version(conn)
+        if found is None:
             vault_server.make(conn)
+        elif found < vault_server.VERSION:
+            vault_server.upgrade(conn)
         else:
             vault_server.check(conn)
 

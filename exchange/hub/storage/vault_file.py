@@ -18,16 +18,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from exchange.errors import Conflict, Misconfigured, Unavailable
-from exchange.hub.storage.vault import Sealed
+from exchange.hub.storage.vault import Epoch, Made, Sealed
 from exchange.sqlite_file import connect, erase_from_wal, lock_file, transaction
 
 T = TypeVar("T")
 
-VERSION = 1
+VERSION = 2
 """Schema of the file."""
 PATIENCE_S = 5.0
 """Seconds a turn is waited for: a process that was stopped in its own must not stop the others."""
 
+_SELECT = "SELECT chain, epoch, sealed FROM chain_key"
 _TABLE = """
 CREATE TABLE chain_key (
     chain TEXT PRIMARY KEY NOT NULL,
@@ -36,6 +37,13 @@ CREATE TABLE chain_key (
     key_id BLOB NOT NULL UNIQUE,
     made_at TEXT NOT NULL
 ) WITHOUT ROWID
+"""
+_EPOCHS = """
+CREATE TABLE vault_epoch (
+    epoch INTEGER PRIMARY KEY NOT NULL,
+    mark BLOB NOT NULL,
+    began_at TEXT NOT NULL
+)
 """
 
 
@@ -74,23 +82,22 @@ class FileRows:
             raise
         path.chmod(0o600)
 
-    async def find(self, chains: Sequence[str]) -> Mapping[str, bytes]:
+    async def find(self, chains: Sequence[str]) -> Mapping[str, Sealed]:
         """See `Rows.find`."""
         found = {}
         for chain in chains:
-            rows = self._ask("SELECT sealed FROM chain_key WHERE chain = ?", chain)
-            if rows:
-                found[chain] = rows[0][0]
+            for row in self._ask(f"{_SELECT} WHERE chain = ?", chain):
+                found[chain] = Sealed(*row)
         return found
 
-    async def some(self) -> tuple[str, bytes] | None:
+    async def some(self) -> Sealed | None:
         """See `Rows.some`."""
-        rows = self._ask("SELECT chain, sealed FROM chain_key LIMIT 1")
-        return rows[0] if rows else None
+        rows = self._ask(f"{_SELECT} LIMIT 1")
+        return Sealed(*rows[0]) if rows else None
 
-    async def keep(self, rows: Sequence[Sealed]) -> None:
+    async def keep(self, made: Sequence[Made]) -> bool:
         """See `Rows.keep`."""
-        await self._write(self._keep, rows)
+        return await self._write(self._keep, made)
 
     async def made(self, *, before: datetime, limit: int, after: str) -> Sequence[str]:
         """See `Rows.made`."""
@@ -100,6 +107,35 @@ class FileRows:
     async def erase(self, chains: Sequence[str]) -> bool:
         """See `Rows.erase`. Until it was True the keys may still be read from the WAL."""
         return await self._write(self._erase, chains)
+
+    async def epochs(self) -> Mapping[int, Epoch]:
+        """See `Rows.epochs`."""
+        rows = self._ask("SELECT epoch, mark, began_at FROM vault_epoch")
+        return {
+            number: Epoch(mark, datetime.fromisoformat(began_at)) for number, mark, began_at in rows
+        }
+
+    async def begin(self, number: int, epoch: Epoch) -> None:
+        """See `Rows.begin`."""
+        await self._write(self._begin, [(number, epoch)])
+
+    async def count_older(self, epoch: int) -> int:
+        """See `Rows.count_older`."""
+        ((count,),) = self._ask("SELECT count(*) FROM chain_key WHERE epoch < ?", epoch)
+        return int(count)
+
+    async def older(self, epoch: int, *, after: str, limit: int) -> Sequence[Sealed]:
+        """See `Rows.older`."""
+        query = f"{_SELECT} WHERE chain > ? AND epoch < ? ORDER BY chain LIMIT ?"
+        return [Sealed(*row) for row in self._ask(query, after, epoch, limit)]
+
+    async def reseal(self, rows: Sequence[tuple[Sealed, Sealed]]) -> None:
+        """See `Rows.reseal`."""
+        await self._write(self._reseal, rows)
+
+    async def settled(self, epoch: int) -> bool:
+        """See `Rows.settled`."""
+        return await self._write(self._settled, [epoch])
 
     async def close(self) -> None:
         """See `Rows.close`."""
@@ -149,11 +185,44 @@ class FileRows:
         except (sqlite3.Error, RuntimeError, OSError) as error:
             raise _away(error) from None
 
-    def _keep(self, rows: Sequence[Sealed]) -> bool:
+    def _keep(self, made: Sequence[Made]) -> bool:
         with self._turn(), transaction(self._writer) as connection:
-            for row in rows:
-                _keep_one(connection, row)
+            # Asked inside: beside us somebody may begin another epoch.
+            (newest,) = connection.execute("SELECT max(epoch) FROM vault_epoch").fetchone()
+            if any(one.row.epoch != newest for one in made):
+                return False
+            for one in made:
+                _keep_one(connection, one)
         return True
+
+    def _begin(self, begun: Sequence[tuple[int, Epoch]]) -> bool:
+        with self._turn(), transaction(self._writer) as connection:
+            for number, epoch in begun:
+                connection.execute(
+                    "INSERT INTO vault_epoch VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                    (number, epoch.mark, _stamp(epoch.began_at)),
+                )
+                query = "SELECT mark FROM vault_epoch WHERE epoch = ?"
+                if connection.execute(query, (number,)).fetchone() != (epoch.mark,):
+                    raise Conflict("another vault key has begun")
+        return True
+
+    def _reseal(self, rows: Sequence[tuple[Sealed, Sealed]]) -> bool:
+        with self._turn(), transaction(self._writer) as connection:
+            connection.executemany(
+                "UPDATE chain_key SET epoch = ?, sealed = ? WHERE chain = ? AND epoch = ?",
+                [(new.epoch, new.sealed, old.chain, old.epoch) for old, new in rows],
+            )
+        return True
+
+    def _settled(self, epochs: Sequence[int]) -> bool:
+        with self._turn():
+            with transaction(self._writer) as connection:
+                query = "SELECT 1 FROM chain_key WHERE epoch < ? LIMIT 1"
+                if connection.execute(query, epochs).fetchone():
+                    return False
+                connection.execute("DELETE FROM vault_epoch WHERE epoch < ?", epochs)
+            return erase_from_wal(self._writer)
 
     def _erase(self, chains: Sequence[str]) -> bool:
         with self._turn():
@@ -164,17 +233,19 @@ class FileRows:
             return erase_from_wal(self._writer)
 
 
-def _keep_one(connection: sqlite3.Connection, row: Sealed) -> None:
+def _keep_one(connection: sqlite3.Connection, made: Made) -> None:
+    row = made.row
     seen = connection.execute(
-        "SELECT chain, key_id FROM chain_key WHERE chain = ? OR key_id = ?", (row.chain, row.key_id)
+        "SELECT chain, key_id FROM chain_key WHERE chain = ? OR key_id = ?",
+        (row.chain, made.key_id),
     ).fetchall()
-    if seen == [(row.chain, row.key_id)]:
+    if seen == [(row.chain, made.key_id)]:
         return
     if seen:
         raise Conflict("this log key was used before")
     connection.execute(
         "INSERT INTO chain_key VALUES (?, ?, ?, ?, ?)",
-        (row.chain, row.epoch, row.sealed, row.key_id, _stamp(row.made_at)),
+        (row.chain, row.epoch, row.sealed, made.key_id, _stamp(made.made_at)),
     )
 
 
@@ -183,9 +254,11 @@ def _prepare(connection: sqlite3.Connection) -> None:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version == VERSION:
             return
-        if version:
+        if version > VERSION:
             raise Misconfigured(f"the vault has schema {version}, this program knows {VERSION}")
-        connection.execute(_TABLE)
+        if version == 0:
+            connection.execute(_TABLE)
+        connection.execute(_EPOCHS)
         connection.execute(f"PRAGMA user_version={VERSION:d}")
 
 

@@ -18,19 +18,21 @@ from sqlalchemy import (
     Table,
     Text,
     delete,
+    func,
     inspect,
     or_,
     select,
+    update,
 )
 from sqlalchemy.dialects.postgresql import insert
 
 from exchange.database import NAMES, Database, Moment
 from exchange.errors import Conflict, Misconfigured, OutcomeUnknown, Unavailable
-from exchange.hub.storage.vault import Sealed
+from exchange.hub.storage.vault import Epoch, Made, Sealed
 
 T = TypeVar("T")
 
-VERSION = 1
+VERSION = 2
 """Schema of the database."""
 
 metadata = MetaData(naming_convention=NAMES)
@@ -44,7 +46,15 @@ chain_key = Table(
     Column("key_id", LargeBinary, nullable=False, unique=True),
     Column("made_at", Moment, nullable=False),
 )
+vault_epoch = Table(
+    "vault_epoch",
+    metadata,
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    Column("mark", LargeBinary, nullable=False),
+    Column("began_at", Moment, nullable=False),
+)
 versions = Table("vault_version", metadata, Column("version", Integer, nullable=False))
+_SEALED = (chain_key.c.chain, chain_key.c.epoch, chain_key.c.sealed)
 _FORGETS = (
     "ALTER TABLE chain_key SET "
     "(autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 50)"
@@ -65,6 +75,16 @@ def make(conn: Connection) -> None:
     metadata.create_all(conn, checkfirst=False)
     conn.exec_driver_sql(_FORGETS)
     conn.execute(versions.insert(), {"version": VERSION})
+
+
+def upgrade(conn: Connection) -> None:
+    """Lead a vault from before there were epochs to this program's schema.
+
+    Hubs of the release before may go on meanwhile: what they keep is of the first epoch. Before
+    the vault changes its key they must be gone.
+    """
+    vault_epoch.create(conn, checkfirst=False)
+    conn.execute(versions.update(), {"version": VERSION})
 
 
 def version(conn: Connection) -> int | None:
@@ -90,6 +110,10 @@ def check(conn: Connection) -> None:
     found = version(conn)
     if found is None:
         raise Misconfigured("the vault is empty: make its table with exchange hub migrate")
+    if found < VERSION:
+        raise Misconfigured(
+            f"the vault has schema {found}, this program needs {VERSION}: run exchange hub migrate"
+        )
     if found != VERSION:
         raise Misconfigured(f"the vault has schema {found}, this program knows {VERSION}")
 
@@ -107,17 +131,17 @@ class ServerRows:
         """Take over a database that `check` has accepted; it is closed with the vault."""
         self._database = database
 
-    async def find(self, chains: Sequence[str]) -> Mapping[str, bytes]:
+    async def find(self, chains: Sequence[str]) -> Mapping[str, Sealed]:
         """See `Rows.find`."""
         return await self._database.look(_find, chains)
 
-    async def some(self) -> tuple[str, bytes] | None:
+    async def some(self) -> Sealed | None:
         """See `Rows.some`."""
         return await self._database.look(_some)
 
-    async def keep(self, rows: Sequence[Sealed]) -> None:
+    async def keep(self, made: Sequence[Made]) -> bool:
         """See `Rows.keep`."""
-        await _certain(self._database.write(_keep, rows))
+        return await _certain(self._database.write(_keep, made))
 
     async def made(self, *, before: datetime, limit: int, after: str) -> Sequence[str]:
         """See `Rows.made`."""
@@ -127,6 +151,30 @@ class ServerRows:
         """See `Rows.erase`. The rest is up to the vault key and to how the cluster is kept."""
         await _certain(self._database.write(_erase, chains))
         return True
+
+    async def epochs(self) -> Mapping[int, Epoch]:
+        """See `Rows.epochs`."""
+        return await self._database.look(_epochs)
+
+    async def begin(self, number: int, epoch: Epoch) -> None:
+        """See `Rows.begin`."""
+        await _certain(self._database.write(_begin, number, epoch))
+
+    async def count_older(self, epoch: int) -> int:
+        """See `Rows.count_older`."""
+        return await self._database.read(_count_older, epoch)
+
+    async def older(self, epoch: int, *, after: str, limit: int) -> Sequence[Sealed]:
+        """See `Rows.older`."""
+        return await self._database.read(_older, epoch, after, limit)
+
+    async def reseal(self, rows: Sequence[tuple[Sealed, Sealed]]) -> None:
+        """See `Rows.reseal`."""
+        await _certain(self._database.write(_reseal, rows))
+
+    async def settled(self, epoch: int) -> bool:
+        """See `Rows.settled`. Dead rows stay a while: noise once the old key is destroyed."""
+        return await _certain(self._database.write(_settled, epoch))
 
     async def close(self) -> None:
         """See `Rows.close`."""
@@ -141,39 +189,85 @@ async def _certain(writing: Awaitable[T]) -> T:
         raise Unavailable("the vault does not answer: OutcomeUnknown") from None
 
 
-def _find(conn: Connection, chains: Sequence[str]) -> Mapping[str, bytes]:
-    asked = chain_key.c.chain.in_(list(chains))
-    query = select(chain_key.c.chain, chain_key.c.sealed).where(asked)
-    return {row.chain: row.sealed for row in conn.execute(query)}
+def _find(conn: Connection, chains: Sequence[str]) -> Mapping[str, Sealed]:
+    query = select(*_SEALED).where(chain_key.c.chain.in_(list(chains)))
+    return {row.chain: Sealed(*row) for row in conn.execute(query)}
 
 
-def _some(conn: Connection) -> tuple[str, bytes] | None:
-    row = conn.execute(select(chain_key.c.chain, chain_key.c.sealed).limit(1)).one_or_none()
-    return None if row is None else (row.chain, row.sealed)
+def _some(conn: Connection) -> Sealed | None:
+    row = conn.execute(select(*_SEALED).limit(1)).one_or_none()
+    return None if row is None else Sealed(*row)
 
 
-def _keep(conn: Connection, rows: Sequence[Sealed]) -> None:
+def _keep(conn: Connection, made: Sequence[Made]) -> bool:
+    # Before the newest epoch is asked for: `_settled` waits for whoever still keeps under an
+    # older one, and whoever comes behind it sees the new one.
+    conn.exec_driver_sql("LOCK TABLE chain_key IN ROW EXCLUSIVE MODE")
+    newest = conn.execute(select(func.max(vault_epoch.c.epoch))).scalar()
+    if any(one.row.epoch != newest for one in made):
+        return False
     written = [
         {
-            "chain": row.chain,
-            "epoch": row.epoch,
-            "sealed": row.sealed,
-            "key_id": row.key_id,
-            "made_at": row.made_at,
+            "chain": one.row.chain,
+            "epoch": one.row.epoch,
+            "sealed": one.row.sealed,
+            "key_id": one.key_id,
+            "made_at": one.made_at,
         }
-        for row in rows
+        for one in made
     ]
     # What is there already stays; a row of another hub that is not yet committed is waited for.
     conn.execute(insert(chain_key).on_conflict_do_nothing(), written)
     query = select(chain_key.c.chain, chain_key.c.key_id).where(
         or_(
-            chain_key.c.chain.in_([row.chain for row in rows]),
-            chain_key.c.key_id.in_([row.key_id for row in rows]),
+            chain_key.c.chain.in_([one.row.chain for one in made]),
+            chain_key.c.key_id.in_([one.key_id for one in made]),
         )
     )
     found = {(row.chain, row.key_id) for row in conn.execute(query)}
-    if found != {(row.chain, row.key_id) for row in rows}:
+    if found != {(one.row.chain, one.key_id) for one in made}:
         raise Conflict("this log key was used before")
+    return True
+
+
+def _epochs(conn: Connection) -> Mapping[int, Epoch]:
+    rows = conn.execute(select(vault_epoch))
+    return {row.epoch: Epoch(row.mark, row.began_at) for row in rows}
+
+
+def _begin(conn: Connection, number: int, epoch: Epoch) -> None:
+    row = {"epoch": number, "mark": epoch.mark, "began_at": epoch.began_at}
+    conn.execute(insert(vault_epoch).on_conflict_do_nothing(), row)
+    query = select(vault_epoch.c.mark).where(vault_epoch.c.epoch == number)
+    if conn.execute(query).scalar() != epoch.mark:
+        raise Conflict("another vault key has begun")
+
+
+def _count_older(conn: Connection, epoch: int) -> int:
+    query = select(func.count()).select_from(chain_key).where(chain_key.c.epoch < epoch)
+    return conn.execute(query).scalar_one()
+
+
+def _older(conn: Connection, epoch: int, after: str, limit: int) -> Sequence[Sealed]:
+    query = select(*_SEALED).where(chain_key.c.chain > after, chain_key.c.epoch < epoch)
+    rows = conn.execute(query.order_by(chain_key.c.chain).limit(limit))
+    return [Sealed(*row) for row in rows]
+
+
+def _reseal(conn: Connection, rows: Sequence[tuple[Sealed, Sealed]]) -> None:
+    # In the order of their chains, as `older` gave them: two that reseal do not lock each other.
+    for old, new in rows:
+        lies = (chain_key.c.chain == old.chain) & (chain_key.c.epoch == old.epoch)
+        conn.execute(update(chain_key).where(lies).values(epoch=new.epoch, sealed=new.sealed))
+
+
+def _settled(conn: Connection, epoch: int) -> bool:
+    conn.exec_driver_sql("LOCK TABLE chain_key IN EXCLUSIVE MODE")
+    query = select(chain_key.c.chain).where(chain_key.c.epoch < epoch).limit(1)
+    if conn.execute(query).first() is not None:
+        return False
+    conn.execute(delete(vault_epoch).where(vault_epoch.c.epoch < epoch))
+    return True
 
 
 def _made(conn: Connection, before: datetime, limit: int, after: str) -> Sequence[str]:
