@@ -42,8 +42,6 @@ class Last:
 
     head: Checkpoint | None = None
     at: datetime | None = None
-    note: bytes | None = None
-    """The candidate as it came last; the log need not send it twice."""
 
 
 async def pull(cosigner: Cosigner, road: Road, origin: str, last: Last, *, now: datetime) -> Pulled:
@@ -64,11 +62,8 @@ async def pull(cosigner: Cosigner, road: Road, origin: str, last: Last, *, now: 
             the log was shown its own signature.
         OSError: our own disk; nothing was signed.
     """
-    if (fresh := await road.candidate()) is not None:
-        last.note = fresh
-    if last.note is None:
-        raise Unavailable("the log cannot be reached")
-    offered = read_checkpoint(read_note(last.note).text)
+    candidate = await road.candidate()
+    offered = read_checkpoint(read_note(candidate).text)
     if offered.origin != origin:
         raise LogInvalid("the log shows the head of another log", what="origin")
     if last.head == offered and last.at is not None and now < last.at + AGAIN:
@@ -77,7 +72,7 @@ async def pull(cosigner: Cosigner, road: Road, origin: str, last: Last, *, now: 
     if held is not None and held.size > offered.size:
         await _remind(cosigner, road, origin)
         return Pulled.BEHIND
-    cosigned = await _cosign(cosigner, road, origin, Offer(last.note, offered, held))
+    cosigned = await _cosign(cosigner, road, origin, Offer(candidate, offered, held))
     # A crash here: remembered, and the log does not have it; the next look hands it in.
     status = await road.hand_in(write_note(Note(cosigned.note.text, (cosigned.line,))))
     if status not in {HTTPStatus.OK, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:

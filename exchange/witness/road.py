@@ -55,25 +55,21 @@ class Road:
         self._session = session
         self._way = way
         self._prefix = way.prefix.rstrip("/")
-        self._etag: str | None = None
+        self._candidate = _Answer(HTTPStatus.OK, b"", None)
 
-    async def candidate(self) -> bytes | None:
-        """Return the head that witnesses are asked to cosign; None if it has not changed.
+    async def candidate(self) -> bytes:
+        """Return the head that witnesses are asked to cosign; it travels only if it is new.
 
         Raises:
             NotFound: the log has none yet.
             Unavailable: it cannot be reached.
         """
-        headers = {} if self._etag is None else {"If-None-Match": self._etag}
+        etag = self._candidate.etag
+        headers = {} if etag is None else {"If-None-Match": etag}
         answer = await self._fetch("candidate", MOST_BYTES, headers)
-        if answer.status == HTTPStatus.NOT_MODIFIED:
-            return None
-        self._etag = answer.etag
-        return answer.body
-
-    def forget(self) -> None:
-        """Ask for the whole candidate next time: what came last was not done with."""
-        self._etag = None
+        if answer.status != HTTPStatus.NOT_MODIFIED:
+            self._candidate = answer
+        return self._candidate.body
 
     async def tile(self, tile: Tile) -> bytes:
         """Return the bytes of a tile, as they came.

@@ -157,7 +157,6 @@ async def look_on(look: Look, clock: Callable[[], datetime], stop: asyncio.Event
             await look_once(look, last, clock())
             pause_s = LOOK_S
         except (ExchangeError, OSError) as error:
-            look.road.forget()
             log.error("look_failed", code=_code(error), positions=positions(error))
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
         with contextlib.suppress(TimeoutError):
