@@ -77,8 +77,17 @@ def detail_commitment(key: bytes, n: int, detail: bytes) -> str:
         n: number of the event.
         detail: canonical JSON, such as `{"why":"withdrawn"}`.
     """
-    committed = hmac.digest(detail_salt(key, n), b"consent-log/v1 detail commit" + detail, "sha256")
-    return b64u(committed)
+    return committed_detail(detail_salt(key, n), detail)
+
+
+def committed_detail(salt: bytes, detail: bytes) -> str:
+    """Return the member `detail` that this detail has under the salt that opens it.
+
+    Args:
+        salt: `detail_salt` of the event, as who may know the detail was given it.
+        detail: canonical JSON.
+    """
+    return b64u(hmac.digest(salt, b"consent-log/v1 detail commit" + detail, "sha256"))
 
 
 def key_id(key: bytes) -> bytes:

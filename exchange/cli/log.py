@@ -5,6 +5,8 @@ What a command needs it loads when it is run: the hub's side and an agency's nev
 
 from cyclopts import App
 
+from exchange.cli.log_rekey_vault import rekey_vault
+from exchange.cli.log_verify import verify
 from exchange.cli.log_witness import witness
 
 
@@ -17,6 +19,6 @@ def log_app() -> App:
         "file of your agency, a log or an export of one, and what you kept.",
         help_format="plaintext",
     )
-    for command in (witness,):
+    for command in (verify, witness, rekey_vault):
         app.command(command)
     return app

@@ -4,7 +4,7 @@ Nothing here is trusted: a file is bytes under a path, and whoever wrote them ma
 one of ours, never one that was read.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -53,7 +53,7 @@ async def read(files: Files, path: str, *, limit: int) -> bytes:
     return bytes(found)
 
 
-async def lines(files: Files, path: str, *, limit: int) -> AsyncIterator[bytes]:
+async def lines(files: Files, path: str, *, limit: int) -> AsyncGenerator[bytes, None]:
     """Yield the lines of one file without their line feeds.
 
     Raises:

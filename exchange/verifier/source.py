@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from exchange.audit.merkle import HASH_SIZE, TILE_WIDTH
+from exchange.audit.merkle import HASH_SIZE, TILE_HEIGHT, TILE_WIDTH
 from exchange.audit.tiles import Bundle, Tile, bundle_path, cut, tile_path
 from exchange.errors import LogInvalid, NotFound, TooLarge
 from exchange.verifier.archive import read_archive
@@ -28,9 +28,16 @@ LARGEST_BUNDLE: Final = TILE_WIDTH * (2 + 0xFFFF)
 class Source:
     """A log, wherever its files are."""
 
-    def __init__(self, files: Files) -> None:
-        """Take the place of the files: the folder of `checkpoint` and `tile/`."""
+    def __init__(self, files: Files, *, size: int | None = None) -> None:
+        """Take the place of the files: the folder of `checkpoint` and `tile/`.
+
+        Args:
+            files: where they are.
+            size: of the log as it is kept there, for who asks for a smaller one: a copy has only
+                the partial tiles of its own size.
+        """
         self.files = files
+        self._size = size
 
     async def checkpoint(self) -> bytes:
         """Return the signed note of the newest head that is published here."""
@@ -67,11 +74,21 @@ class Source:
         try:
             return await self._read(_path(part), limit)
         except NotFound:
-            if part.width == TILE_WIDTH:
-                raise
-            # A growing log may have given up the partial one since it became full.
-            full = await self._read(_path(replace(part, width=TILE_WIDTH)), limit)
-            return cut(part, full)
+            for width in self._wider(part):
+                try:
+                    wider = await self._read(_path(replace(part, width=width)), limit)
+                except NotFound:
+                    continue
+                return cut(part, wider)
+            raise
+
+    def _wider(self, part: Tile | Bundle) -> list[int]:
+        """Return the widths under which more than a part of a growing log may be kept."""
+        level = part.level if isinstance(part, Tile) else 0
+        kept = (
+            0 if self._size is None else (self._size >> TILE_HEIGHT * level) - part.n * TILE_WIDTH
+        )
+        return [width for width in (min(kept, TILE_WIDTH), TILE_WIDTH) if width > part.width]
 
     async def _read(self, path: str, limit: int) -> bytes:
         try:

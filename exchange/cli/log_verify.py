@@ -1,0 +1,255 @@
+"""`exchange log verify`: a log, an export of one, or a receipt, checked by nobody's word.
+
+Needs no hub, and no network for files. Keys come from `--policy` or `--log` alone.
+"""
+
+import asyncio
+import re
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+from cyclopts import Parameter
+
+from exchange.cli.progress import Bar, bars
+from exchange.errors import ExchangeError, Malformed
+
+if TYPE_CHECKING:
+    from exchange.audit.policy import Policy
+    from exchange.verifier.report import Check
+    from exchange.verifier.source import Source
+    from exchange.verifier.verify import Wanted
+
+PATIENCE_S: Final = 2.0
+"""Seconds after which a person wants to see that something happens."""
+LIVE_AGE: Final = timedelta(hours=1)
+"""How old the newest cosignature of a log in the web may be, if nothing else is asked for."""
+LARGEST_TOKEN: Final = 16 * 1024
+
+_DURATION: Final = re.compile(r"([1-9][0-9]{0,5})([smhd])", re.ASCII)
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_COULD_NOT: Final = 2
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whom to believe; never read from the log that is checked."""
+
+    policy: Annotated[
+        Path | None, Parameter(help="Policy file of your agency: log keys, witnesses, quorum.")
+    ] = None
+    log: Annotated[
+        str | None, Parameter(help="Key of the log, name+id+base64, where there is no policy.")
+    ] = None
+
+    def read(self) -> "Policy":
+        """Return the policy.
+
+        Raises:
+            Malformed: neither or both were given, or what was given is none.
+            OSError: the file cannot be read.
+        """
+        from exchange.audit.policy import read_policy
+        from exchange.verifier.heads import policy_of_key
+
+        if self.policy is not None and self.log is None:
+            return read_policy(self.policy.read_bytes())
+        if self.log is not None and self.policy is None:
+            return policy_of_key(self.log)
+        raise Malformed("say whom to believe: --policy FILE, or --log KEY; never the log itself")
+
+
+NOBODY: Final = Trust()
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A file that is said to have been sent, and what binds it to a receipt."""
+
+    manifest: Annotated[Path | None, Parameter(help="Signed manifest of the disclosure.")] = None
+    contents: Annotated[Path | None, Parameter(help="Its contents.json.")] = None
+    file: Annotated[Path | None, Parameter(help="The file that was in it.")] = None
+
+
+NOTHING: Final = Proof()
+
+
+def verify(  # noqa: PLR0913  # each is an option of its own
+    target: str | None = None,
+    /,
+    *,
+    trust: Trust = NOBODY,
+    old: Annotated[tuple[Path, ...], Parameter(negative=())] = (),
+    receipt: Annotated[tuple[Path, ...], Parameter(negative=())] = (),
+    against: str | None = None,
+    max_age: str | None = None,
+    token: Path | None = None,
+    proof: Proof = NOTHING,
+    json: Annotated[bool, Parameter(negative=(), help="Print the checks as JSON.")] = False,
+) -> int:
+    """Check a log, an export of one, or receipts; name what is broken.
+
+    One line per check, in seven steps: policy, checkpoint, append-only, every entry, public
+    documents, openings and coverage, receipts. Ends with 0 if all is good, 1 if a check failed,
+    2 if something could not be checked.
+
+    Example: exchange log verify export.tar --policy log-policy --old last-year.note
+
+    Parameters
+    ----------
+    target
+        A folder, a tar made by `exchange log export`, or an address such as
+        https://hub.example/log. Receipts alone need none.
+    old
+        A signed head you kept: the log must continue it. Repeat the option for several.
+    receipt
+        A receipt you hold, *.tlog-proof. Repeat the option for several.
+    against
+        Another copy of the log, to be compared entry by entry.
+    max_age
+        How old the newest cosignature may be, such as 30m, 1h, 2d. 1h for an address; nothing is
+        asked of files.
+    token
+        File with an access token, where entries are not open to everybody.
+    """
+    from exchange.verifier.report import exit_code
+
+    checks = list["Check"]()
+    try:
+        wanted = _wanted(trust, old, receipt, proof, _age(max_age, target))
+        if target is None and not receipt:
+            raise Malformed("say what to check: a log, an export of one, or --receipt FILE")
+        asyncio.run(_run(target, against, token, wanted, checks, silent=json))
+    except ExchangeError as error:
+        return _refused(str(error))
+    except OSError as error:
+        return _refused(f"{error.strerror or 'it cannot be read'}: {error.filename}")
+    ended = exit_code(checks)
+    if json:
+        _print_json(checks, ended)
+    else:
+        print(_verdict(checks, ended))
+    return ended
+
+
+def _wanted(
+    trust: Trust,
+    old: tuple[Path, ...],
+    receipt: tuple[Path, ...],
+    proof: Proof,
+    max_age: timedelta | None,
+) -> "Wanted":
+    from exchange.verifier.heads import Kept
+    from exchange.verifier.receipts import Held, Sent
+    from exchange.verifier.verify import Wanted
+
+    sent = None
+    if proof != NOTHING:
+        if not (proof.manifest and proof.contents and proof.file and len(receipt) == 1):
+            raise Malformed("a file is proven with --manifest, --contents, --file, one --receipt")
+        sent = Sent(proof.manifest.read_bytes(), proof.contents.read_bytes(), proof.file)
+    return Wanted(
+        policy=trust.read(),
+        now=datetime.now(UTC),  # noqa: TID251  # a command owns the clock
+        max_age=max_age,
+        olds=tuple(Kept(path.name, path.read_bytes()) for path in old),
+        receipts=tuple(Held(path.name, path.read_bytes()) for path in receipt),
+        sent=sent,
+    )
+
+
+async def _run(
+    target: str | None,
+    against: str | None,
+    token: Path | None,
+    wanted: "Wanted",
+    checks: "list[Check]",
+    *,
+    silent: bool,
+) -> None:
+    from dataclasses import replace
+
+    from exchange.verifier.source import open_source
+
+    secret = None if token is None else read_token(token)
+    async with AsyncExitStack() as stack:
+        source = (
+            None if target is None else await stack.enter_async_context(open_source(target, secret))
+        )
+        if against is not None:
+            other = await stack.enter_async_context(open_source(against, secret))
+            wanted = replace(wanted, against=other)
+        with bars() as bar:
+            async for check in _checked(source, wanted, late(bar("entries"))):
+                checks.append(check)
+                if not silent:
+                    print(f"{check.step} {check.name:12} {check.outcome.value:10} {check.said}")
+
+
+def _checked(source: "Source | None", wanted: "Wanted", progress: Bar) -> "AsyncIterator[Check]":
+    from exchange.verifier.verify import verify as verify_now
+
+    return verify_now(source, wanted, progress)
+
+
+def late(bar: Bar) -> Bar:
+    """Return a bar that is shown only when the work takes longer than `PATIENCE_S`."""
+    begun = time.monotonic()
+
+    def show(done: int, total: int) -> None:
+        if time.monotonic() - begun > PATIENCE_S:
+            bar(done, total)
+
+    return show
+
+
+def read_token(file: Path) -> str:
+    """Return the access token in a file.
+
+    Raises:
+        Malformed: it holds something else.
+        OSError: it cannot be read.
+    """
+    text = file.read_bytes()[:LARGEST_TOKEN].strip()
+    if not text.isascii() or not text.decode("ascii").isprintable() or b" " in text:
+        raise Malformed(f"{file.name} is no access token")
+    return text.decode("ascii")
+
+
+def _age(text: str | None, target: str | None) -> timedelta | None:
+    if text is None:
+        live = target is not None and target.startswith(("http://", "https://"))
+        return LIVE_AGE if live else None
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise Malformed("an age is written 30s, 30m, 1h or 2d")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def _verdict(checks: "list[Check]", ended: int) -> str:
+    from exchange.verifier.report import BROKEN, GOOD, Outcome
+
+    if ended == GOOD:
+        return "all good"
+    outcome = Outcome.BROKEN if ended == BROKEN else Outcome.UNCHECKED
+    names = ", ".join(dict.fromkeys(one.name for one in checks if one.outcome is outcome))
+    return f"NOT GOOD: {names}" if ended == BROKEN else f"not everything was checked: {names}"
+
+
+def _print_json(checks: "list[Check]", ended: int) -> None:
+    from exchange.canonical import encode
+
+    found = [check.payload() for check in checks]
+    print(encode({"checks": found, "exit": ended}).decode("utf-8"))
+
+
+def _refused(why: str) -> int:
+    print(f"exchange: {' '.join(why.split())}", file=sys.stderr)
+    return _COULD_NOT
