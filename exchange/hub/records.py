@@ -42,6 +42,7 @@ class Records:
         self._consents = _Kept[ConsentRecord](KEPT_CONSENTS)
         self._agreements = _Kept[tuple[Agreement, Scope]](KEPT_AGREEMENTS)
         self._terms = _Kept[Term](KEPT_TERMS)
+        self._years = _Kept[int](KEPT_TERMS)
 
     def consent(self, conn: Connection, digest: str, statement: bytes) -> ConsentRecord:
         """Return a stored consent, verified again when it is first read by this process.
@@ -72,6 +73,20 @@ class Records:
     def term_known(self, digest: str) -> Term | None:
         """Return the term of an agreement that was parsed before."""
         return self._terms.peek(digest)
+
+    def years(self, conn: Connection, digest: str, statement: bytes) -> int:
+        """Return how many years evidence is kept under a stored agreement; see `term`."""
+        return self._years.get(
+            digest, lambda: self.agreement(conn, digest, statement)[0].retention.years
+        )
+
+    def years_known(self, digest: str) -> int | None:
+        """Return the years of an agreement that was parsed before."""
+        return self._years.peek(digest)
+
+    def forget(self, digest: str) -> None:
+        """Forget a consent that was erased."""
+        self._consents.drop(digest)
 
     def agreement_known(self, digest: str) -> tuple[Agreement, Scope] | None:
         """Return an agreement that was parsed before, so that its bytes need not be fetched."""
@@ -110,6 +125,10 @@ class _Kept(Generic[T]):
             if found is not None:
                 self._values.move_to_end(name)
             return found
+
+    def drop(self, name: str) -> None:
+        with self._lock:
+            self._values.pop(name, None)
 
     def get(self, name: str, parse: Callable[[], T]) -> T:
         found = self.peek(name)

@@ -269,6 +269,8 @@ class Vault(Section):
 
     url: Address | None = None
     """`postgresql+psycopg://USER:PASSWORD@HOST/NAME`, a cluster of its own; none: in `home`."""
+    rekey_days: Annotated[int, Field(ge=1, le=31)] = 31
+    """Days after which the operator is reminded to change the vault's key."""
 
 
 class Log(Section):

@@ -15,6 +15,9 @@ from sqlalchemy import Connection
 from exchange.agreement.term import ends_at
 from exchange.audit import event
 from exchange.errors import ExchangeError
+from exchange.hub.end_lost import end_lost
+from exchange.hub.erase_consents import erase_consents, forget_chains, make_tombstones
+from exchange.hub.look_after_vault import look_after_vault
 from exchange.hub.parts import Hub
 from exchange.hub.relay import pause
 from exchange.hub.storage import (
@@ -71,9 +74,20 @@ async def sweep(hub: Hub, *, leftovers: bool) -> None:
         close_requests,
         forget_rows,
         remove_blobs,
+        end_lost,
+        forget_chains,
+    )
+    # Headers and payloads before consents: what is erased last names them.
+    seldom: tuple[Callable[[Hub], Awaitable[None]], ...] = (
+        remove_leftovers,
+        erase_consents,
+        forget_chains,
+        make_tombstones,
+        forget_keys,
+        look_after_vault,
     )
     events = structlog.get_logger("exchange.hub.sweep")
-    for step in (*steps, remove_leftovers, forget_keys) if leftovers else steps:
+    for step in (*steps, *seldom) if leftovers else steps:
         try:
             await step(hub)
         except (ExchangeError, OSError) as error:
@@ -155,7 +169,7 @@ async def _end_consents(hub: Hub, agreement: str) -> None:
 def _end_consent(conn: Connection, hub: Hub, consent: str, chain: Chain) -> None:
     locked = consents.find(conn, consent)
     if locked is not None:
-        ending.end_by_agreement(conn, locked, chain, at=hub.clock())
+        ending.end_wordless(conn, locked, chain, why=ending.AGREEMENT, at=hub.clock())
 
 
 async def remind(hub: Hub) -> None:
@@ -276,7 +290,13 @@ async def remove_leftovers(hub: Hub) -> None:
 
 
 async def forget_keys(hub: Hub) -> None:
-    """Erase log keys that a crash left without a chain."""
+    """Erase log keys that a crash left without a chain.
+
+    Not while the log is in doubt: a database that came from a backup does not know the chains
+    that were begun since, and their keys are what their entries can be found with.
+    """
+    if hub.heads.stopped is not None:
+        return
     after = ""
     before = hub.clock() - LEFTOVER
     while found := await hub.vault.orphans(before=before, limit=BATCH, after=after):
