@@ -33,6 +33,8 @@ NONE = "none"
 """The quorum that asks for no witness."""
 
 _ADMITTED = re.compile(rb"[\t\n\x20-\x7e\x80-\xff]*")
+_FIELD = re.compile(r"[\x21-\x7e\x80-\xff]+")
+"""Octets, one character each, that stand between two spaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ class Policy:
             raise Malformed(f"a policy names 1 to {MOST} logs, and {MOST} witnesses and groups")
         _check_keys(self)
         _check_names(self)
+        _check_fields(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +135,9 @@ def read_policy(raw: bytes) -> Policy:
 def write_policy(policy: Policy) -> bytes:
     """Return the file of a policy, which `read_policy` reads back."""
     lines = [
-        *(_joined("log", write_vkey(log.key), log.url) for log in policy.logs),
+        *(_joined("log", _octets(log.key), log.url) for log in policy.logs),
         *(
-            _joined("witness", witness.name, write_vkey(witness.key), witness.url)
+            _joined("witness", witness.name, _octets(witness.key), witness.url)
             for witness in policy.witnesses
         ),
         *(
@@ -212,16 +215,19 @@ def _check_names(policy: Policy) -> None:
             raise Malformed("the threshold of a group is from 1 to the number of its members")
         defined.append(group.name)
         members += group.members
-    if len(set(defined)) != len(defined) or not all(map(_is_name, defined)):
-        raise Malformed("a policy defines a name twice, or one that is none")
+    if len({*defined, NONE}) != len(defined) + 1:
+        raise Malformed("a policy defines a name twice, or the one that is reserved")
     if len(set(members)) != len(members):
         raise Malformed("a name is a member twice")
     if policy.quorum != NONE and policy.quorum not in defined:
         raise Malformed("the quorum is not defined")
 
 
-def _is_name(name: str) -> bool:
-    return bool(name) and name != NONE and not re.search(r"[ \t\n]", name)
+def _check_fields(policy: Policy) -> None:
+    names = [*(witness.name for witness in policy.witnesses), *(one.name for one in policy.groups)]
+    urls = [one.url for one in (*policy.logs, *policy.witnesses) if one.url is not None]
+    if any(_FIELD.fullmatch(field) is None for field in (*names, *urls)):
+        raise Malformed("names and addresses in a policy are single words of octets")
 
 
 def _check_defined(keyword: str, rest: Sequence[str], defined: set[str]) -> None:
@@ -254,6 +260,11 @@ def _key(vkey: str) -> VerifyingKey:
         return read_vkey(vkey.encode("latin-1").decode("utf-8"))
     except UnicodeDecodeError:
         raise Malformed("the name of a key is text in UTF-8") from None
+
+
+def _octets(key: VerifyingKey) -> str:
+    """Return a key as it stands in the file: one character for each octet."""
+    return write_vkey(key).encode("utf-8").decode("latin-1")
 
 
 def _group(fields: Sequence[str]) -> Group:
