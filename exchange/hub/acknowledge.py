@@ -21,6 +21,17 @@ from exchange.wire.asked import asked_by_manifest
 
 
 @dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """A recipient's answer that is stored."""
+
+    state: State
+    """Of the disclosure."""
+    answer: Acknowledgement
+    receipt: str | None
+    """Name of the entry that records it."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Known:
     """A disclosure that exists for the caller, with what never changes about it."""
 
@@ -32,8 +43,8 @@ class _Known:
 
 async def acknowledge(
     hub: Hub, disclosure: str, caller: str, statement: bytes, *, once: Once | None
-) -> tuple[State, Acknowledgement]:
-    """Store `caller`'s answer to `disclosure`; return the state of the disclosure and the answer.
+) -> Acknowledged:
+    """Store `caller`'s answer to `disclosure`; a repetition gets the first receipt.
 
     When the last recipient has answered, the header goes. An answer to what has ended since the
     caller collected it is stored as well: it is evidence.
@@ -54,9 +65,10 @@ async def acknowledge(
     answer = read_answer(verified, found)
     _check_binding(answer, known, caller)
     held = await gate.chain_for(hub, known.chain)
-    state = await hub.db.write(_acknowledge, hub, found.id, caller, (verified, answer, held), once)
+    given = (verified, answer, held)
+    stored = await hub.db.write(_acknowledge, hub, found.id, caller, given, once)
     hub.news.tell([found.sender])
-    return state, answer
+    return stored
 
 
 def read_answer(verified: Verified, found: Gated) -> Acknowledgement:
@@ -108,7 +120,7 @@ def _acknowledge(
     caller: str,
     given: tuple[Verified, Acknowledgement, Chain],
     once: Once | None,
-) -> State:
+) -> Acknowledged:
     verified, answer, chain = given
     found = _known(conn, disclosure, caller)
     if found is None:
@@ -118,9 +130,11 @@ def _acknowledge(
     if found is None:
         raise NotFound
     if found.acknowledgement == verified.statement:
-        return found.state  # a repetition after a lost answer
+        # A repetition after a lost answer.
+        return Acknowledged(found.state, answer, found.acknowledged_receipt)
     now = hub.clock()
     repeat.claim(conn, once, now=now)
+    rid = log.name()
     state = disclosures.acknowledge(
         conn,
         found,
@@ -129,6 +143,7 @@ def _acknowledge(
             statement=verified.statement,
             result=answer.result.value,
             reason=None if answer.reason is None else answer.reason.value,
+            receipt=rid,
         ),
         at=now,
     )
@@ -139,5 +154,5 @@ def _acknowledge(
         statement=verified.digest,
         result=answer.result.value,
     )
-    log.record(conn, chain, acknowledged)
-    return state
+    log.record(conn, chain, acknowledged, rid=rid)
+    return Acknowledged(state, answer, rid)

@@ -32,6 +32,8 @@ class Released:
     """When this recipient was first given it."""
     decided_at: datetime
     """When this release was decided, just before its commit."""
+    receipt: str | None
+    """Name of the entry that records the first one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +116,19 @@ def _release(
     conn: Connection, granted: Permit, found: Gated, caller: str, chain: Chain
 ) -> Released:
     """Log the first release to `caller` and read the header, in the unit that has decided."""
-    if disclosures.collect(conn, granted, found.id, caller):
+    rid = log.name()
+    first = disclosures.collect(conn, granted, found.id, caller, receipt=rid)
+    if first:
         collected = event.disclosure_collected(
             at=granted.decided_at, by=caller, manifest=found.digest
         )
-        log.record(conn, chain, collected)
+        log.record(conn, chain, collected, rid=rid)
     header = headers.release(conn, granted, found.id)
     if header is None:
         raise Unavailable("a header is there and cannot be released")
-    return Released(header, found.collected_at or granted.decided_at, granted.decided_at)
+    return Released(
+        header,
+        found.collected_at or granted.decided_at,
+        granted.decided_at,
+        rid if first else found.collected_receipt,
+    )

@@ -88,6 +88,7 @@ def _confirm(
         digest=verified.digest,
         result=answer.result.value,
         ground=None if answer.kept is None else answer.kept.ground.value,
+        receipt=log.name(),
     )
     if erasures.confirm(conn, found, confirmation, at=now):
         confirmed = event.erasure_confirmed(
@@ -97,7 +98,7 @@ def _confirm(
             statement=verified.digest,
             result=answer.result.value,
         )
-        log.record(conn, chain, confirmed)
+        log.record(conn, chain, confirmed, rid=confirmation.receipt)
         _pass_on(conn, hub, found, answer, chain, at=now)
     return erasures.find(conn, asked.id, asked.recipient) or found
 

@@ -64,6 +64,15 @@ class Plan:
     """State of the disclosure if this very manifest announced or stored it before."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A disclosure that is there, and whether it was there before."""
+
+    before: State | None
+    """Its state if this very manifest was stored before; None when it is stored now."""
+    receipt: str | None
+
+
 def verified_manifest(hub: Hub, line: bytes, caller: str) -> Manifest:
     """Return the manifest in `line`, if `caller` signed it and may have signed it now.
 
@@ -102,7 +111,7 @@ async def plan(hub: Hub, manifest: Manifest) -> Plan:
 
 async def disclose(
     hub: Hub, manifest: Manifest, planned: Plan, sealed: AsyncIterator[bytes], *, once: Once | None
-) -> None:
+) -> str | None:
     """Store `sealed`, record the disclosure and queue the notices; or refuse, and record that.
 
     Args:
@@ -112,18 +121,22 @@ async def disclose(
         sealed: header and payload, as they arrive.
         once: the caller's Idempotency-Key.
 
+    Returns:
+        Name of the entry that records it; a repetition gets the first.
+
     Raises:
         NotPermitted: the consent ended while the document arrived; the denial is recorded.
         Conflict: the identifier was used for another manifest.
         Tampered, TooLarge, Malformed: `sealed` is not what the manifest describes.
     """
     if planned.known not in {None, "announced"}:
-        return  # a repetition after a lost answer
+        # A repetition after a lost answer.
+        return await hub.db.read(disclosures.receipt, manifest.context.id)
     await quota.check(hub, manifest.context.sender, manifest.sealed_size)
     # A crash from here to the commit leaves a payload that no row names; the sweeper removes
     # it. The reverse, a row without its payload, cannot happen.
     received = await receive(hub, manifest, sealed)  # 9
-    await conclude(hub, manifest, planned, received, once=once)  # 10
+    return await conclude(hub, manifest, planned, received, once=once)  # 10
 
 
 async def announce(hub: Hub, manifest: Manifest, planned: Plan, *, once: Once | None) -> State:
@@ -205,8 +218,11 @@ class _Arrival:
 
 async def conclude(
     hub: Hub, manifest: Manifest, planned: Plan, sealed: Sealed, *, once: Once | None
-) -> None:
+) -> str | None:
     """Decide again and record everything in one unit of work; then wake whoever waits for it.
+
+    Returns:
+        Name of the entry that records it.
 
     Raises:
         NotPermitted: the consent no longer covers it; the denial is recorded.
@@ -218,13 +234,15 @@ async def conclude(
     except Exception:
         await discard(hub.blobs, sealed.kept.blob)
         raise
-    if done is not None:
+    if isinstance(done, Denied) or done.before is not None:
         await discard(hub.blobs, sealed.kept.blob)
-    if isinstance(done, Denied) or (planned.known == "announced" and done in OVER):
+    if isinstance(done, Denied) or (planned.known == "announced" and done.before in OVER):
         raise NotPermitted  # of an upload: it ended while its last piece was on the way
     # Committed: it has happened, whatever becomes of our answer. A sender who missed the
     # answer sends the same manifest again and is told the same.
+    # Recipients are shown it once a signed head of the log covers its entry.
     hub.news.tell(addressee.agency for addressee in manifest.context.recipients)
+    return done.receipt
 
 
 def _look(
@@ -255,12 +273,12 @@ def _look(
 
 def _store(
     conn: Connection, hub: Hub, manifest: Manifest, planned: Plan, sealed: Sealed, once: Once | None
-) -> Denied | State | None:
-    """Return None when it was stored, else why not; a repetition stores nothing."""
+) -> Denied | _Stored:
+    """Store it, or say why not; a repetition stores nothing."""
     examined = gate.examine(conn, hub, planned.asked, vetoed=planned.vetoed)  # locks, decides
     known = disclosures.known(conn, manifest.context.id, manifest.digest)
     if known not in {None, "announced"}:  # the same document, twice at once
-        return known
+        return _Stored(known, disclosures.receipt(conn, manifest.context.id))
     granted = examined.decision
     if isinstance(granted, Deny):
         denied = Denied(granted.reasons, chain=examined.chain)
@@ -269,14 +287,15 @@ def _store(
     at = granted.decided_at
     repeat.claim(conn, once, now=at)
     consents.consume_use(conn, granted)
-    disclosures.store(conn, granted, _row(manifest), sealed.header, sealed.kept, at=at)
+    rid = log.name()
+    disclosures.store(conn, granted, _row(manifest, rid), sealed.header, sealed.kept, at=at)
     # Behind the numbers in the recipients' inboxes, which locked them: a revocation that comes
     # now waits, and then deletes the header that was just kept.
     _check_keys(conn, hub, manifest)
     if manifest.context.request is not None:
         requests.answer(conn, manifest.context.request, at=at)
-    _record(conn, manifest, planned.chain, at)
-    return None
+    _record(conn, manifest, planned.chain, at, rid)
+    return _Stored(None, rid)
 
 
 def _announce(
@@ -291,11 +310,11 @@ def _announce(
         gate.refuse(conn, hub, planned.chain, _attempt(manifest), denied)
         return denied
     repeat.claim(conn, once, now=granted.decided_at)
-    disclosures.announce(conn, granted, _row(manifest), at=granted.decided_at)
+    disclosures.announce(conn, granted, _row(manifest, None), at=granted.decided_at)
     return None
 
 
-def _record(conn: Connection, manifest: Manifest, chain: Chain, at: datetime) -> None:
+def _record(conn: Connection, manifest: Manifest, chain: Chain, at: datetime, rid: str) -> None:
     context = manifest.context
     recipients = [addressee.agency for addressee in context.recipients]
     stored = event.disclosure_stored(
@@ -306,7 +325,7 @@ def _record(conn: Connection, manifest: Manifest, chain: Chain, at: datetime) ->
         to=recipients,
         subject=(context.purpose, context.category),
     )
-    log.record(conn, chain, stored)
+    log.record(conn, chain, stored, rid=rid)
     notices.enqueue(
         conn, recipients, "disclosure", consent=context.consent, disclosure=context.id, at=at
     )
@@ -356,7 +375,7 @@ async def _refuse(hub: Hub, manifest: Manifest, denied: Denied) -> None:
     await hub.db.write(gate.refuse, hub, chain, _attempt(manifest), denied)
 
 
-def _row(manifest: Manifest) -> NewDisclosure:
+def _row(manifest: Manifest, receipt: str | None) -> NewDisclosure:
     context = manifest.context
     return NewDisclosure(
         id=context.id,
@@ -367,4 +386,5 @@ def _row(manifest: Manifest) -> NewDisclosure:
         recipients={addressee.agency: addressee.key for addressee in context.recipients},
         sealed_size=manifest.sealed_size,
         exp=datetime.fromtimestamp(context.exp, UTC),
+        receipt=receipt,
     )

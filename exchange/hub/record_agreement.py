@@ -22,7 +22,7 @@ from exchange.hub import repeat
 from exchange.hub.parts import Hub
 from exchange.hub.repeat import Once
 from exchange.hub.storage import agencies, agreements, log
-from exchange.hub.storage.agreements import NewAgreement
+from exchange.hub.storage.agreements import NewAgreement, Signed
 from exchange.hub.storage.log import Chain
 from exchange.rules import refuse
 from exchange.statement import Kind, Verified, verify
@@ -143,12 +143,13 @@ def _record(
         drafted_by=agreement.drafted_by,
         parties=agreement.agencies,
         chain=chain.uuid,
+        receipt=log.name(),
     )
     agreements.add(conn, new, at=now)
     signed = event.agreement_signed(
         at=now, by=agreement.drafted_by, agreement=agreement.digest, statement=agreement.digest
     )
-    log.record(conn, chain, signed)
+    log.record(conn, chain, signed, rid=new.receipt)
 
 
 def _check_parties(conn: Connection, agreement: Agreement) -> None:
@@ -168,22 +169,15 @@ def _sign(
     agreements.lock(conn, signature.agreement)
     now = hub.clock()
     repeat.claim(conn, once, now=now)
-    first = agreements.sign(
-        conn,
-        signature.agreement,
-        signature.agency,
-        digest=verified.digest,
-        statement=verified.statement,
-        at=now,
-    )
-    if first:
+    given = Signed(verified.digest, verified.statement, log.name())
+    if agreements.sign(conn, signature.agreement, signature.agency, given, at=now):
         signed = event.agreement_signed(
             at=now,
             by=signature.agency,
             agreement=signature.agreement,
             statement=verified.digest,
         )
-        log.record(conn, chain, signed)
+        log.record(conn, chain, signed, rid=given.receipt)
 
 
 def _give_notice(
@@ -197,7 +191,9 @@ def _give_notice(
     agreements.lock(conn, notice.agreement)
     now = hub.clock()
     repeat.claim(conn, once, now=now)
-    if agreements.give_notice(conn, notice, statement=verified.statement, at=now):
+    rid = log.name()
+    statement = verified.statement
+    if agreements.give_notice(conn, notice, statement=statement, at=now, receipt=rid):
         given = event.agreement_notice(
             at=now,
             by=notice.agency,
@@ -205,4 +201,4 @@ def _give_notice(
             statement=verified.digest,
             ends=last_day(notice.ends).isoformat(),
         )
-        log.record(conn, chain, given)
+        log.record(conn, chain, given, rid=rid)

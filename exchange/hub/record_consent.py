@@ -34,6 +34,8 @@ class Recorded:
     id: str
     digest: str
     recorded_at: datetime
+    receipt: str | None
+    """Name of its entry in the log; None for one that an earlier version has recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,9 @@ def _recorded(conn: Connection, consent: ConsentRecord) -> Recorded | None:
     if not consents.known(conn, consent.id, consent.digest):
         return None
     filed = consents.filed(conn, consent.digest)
-    return None if filed is None else Recorded(consent.id, consent.digest, filed.recorded_at)
+    if filed is None:
+        return None
+    return Recorded(consent.id, consent.digest, filed.recorded_at, filed.receipt)
 
 
 def check(conn: Connection, hub: Hub, consent: ConsentRecord) -> tuple[Finding, ...]:
@@ -160,6 +164,7 @@ def _record(
     warned = check(conn, hub, consent)
     now = hub.clock()
     repeat.claim(conn, once, now=now)
+    rid = log.name()
     consents.add(
         conn,
         NewConsent(
@@ -174,6 +179,7 @@ def _record(
             valid_until=consent.valid_until,
             releasers=consent.releasers,
             recipients=consent.recipients,
+            receipt=rid,
         ),
         at=now,
     )
@@ -187,5 +193,5 @@ def _record(
     recorded = event.consent_recorded(
         at=now, by=consent.collected_by, agreement=consent.agreement, consent=consent.digest
     )
-    log.record(conn, chain, recorded)
-    return Recorded(consent.id, consent.digest, now)
+    log.record(conn, chain, recorded, rid=rid)
+    return Recorded(consent.id, consent.digest, now, rid)

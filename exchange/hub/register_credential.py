@@ -22,6 +22,8 @@ class Registered:
     """Digest."""
     log_key: bytes | None = field(repr=False)
     """Key of the consent's log entries if it was asked for; never stored with an answer."""
+    receipt: str | None
+    """Name of the entry that records the last change of the code."""
 
 
 async def register_credential(
@@ -60,20 +62,23 @@ async def register_credential(
     if log_key and chain.key is None:
         raise Unavailable("the vault has not answered")
     digest = credential or credentials.nobodys()
-    await hub.db.write(_register, hub, (found.digest, caller, digest), chain, once)
-    return Registered(found.digest, chain.key if log_key else None)
+    receipt = await hub.db.write(_register, hub, (found.digest, caller, digest), chain, once)
+    return Registered(found.digest, chain.key if log_key else None, receipt)
 
 
 def _register(
     conn: Connection, hub: Hub, given: tuple[str, str, str], chain: Chain, once: Once | None
-) -> None:
+) -> str | None:
     consent, caller, digest = given
-    if consents.find(conn, consent) is None:  # locks it; it may have been erased meanwhile
+    found = consents.find(conn, consent)
+    if found is None:  # now it is locked; it may have been erased meanwhile
         raise NotFound
     now = hub.clock()
     # An answer that was lost is asked for again, perhaps late: it must not bring back a code that
     # was replaced or revoked since.
-    if not repeat.claim(conn, once, now=now):
-        return
-    if credentials.replace(conn, consent, digest):
-        log.record(conn, chain, event.receipt_reissued(at=now, by=caller, consent=consent))
+    if not repeat.claim(conn, once, now=now) or not credentials.replace(conn, consent, digest):
+        return found.reissued_receipt
+    reissued = event.receipt_reissued(at=now, by=caller, consent=consent)
+    rid = log.record(conn, chain, reissued).rid
+    consents.note_reissue(conn, consent, rid)
+    return rid

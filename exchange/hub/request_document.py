@@ -103,9 +103,10 @@ def _request(
     if requests.open_of(conn, request.agency, now=now) >= hub.rules.open_requests:
         raise TooMany
     repeat.claim(conn, once, now=now)
-    made = requests.add(conn, request, verified.statement, verified.digest, at=now)
+    rid = log.name()
+    made = requests.add(conn, request, verified, at=now, receipt=rid)
     asked = event.request_made(at=now, by=request.agency, request=verified.digest, to=request.to)
-    log.record(conn, chain, asked)
+    log.record(conn, chain, asked, rid=rid)
     # About no consent: the end of one takes its notices along, a request stays until its deadline.
     notices.enqueue(conn, [request.to], "request", consent=None, disclosure=None, at=now)
     return made

@@ -37,6 +37,8 @@ class Withdrawn:
     consent: str
     """Digest."""
     ended_at: datetime
+    receipt: str | None
+    """Name of the entry that records the withdrawal; None for one that somebody else told first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ def withdrawn(hub: Hub, consent: ConsentRecord, ended: ending.Ended) -> Withdraw
     # Committed: that was the guarantee. The rest is hygiene.
     hub.streams.end(consent.digest)
     hub.news.tell(consent.recipients | consent.releasers)
-    return Withdrawn(consent.digest, ended.ended_at)
+    return Withdrawn(consent.digest, ended.ended_at, ended.receipt)
 
 
 def _withdraw(

@@ -533,6 +533,12 @@ READYZ = Operation(
     authenticated=False,
 )
 
+
+def receipt_at(rid: str | None) -> str | None:
+    """Return where the receipt with this name is; None for what has none (yet)."""
+    return None if rid is None else LOG_RECEIPT.path.replace("{id}", rid)
+
+
 OPERATIONS: tuple[Operation, ...] = (
     TOKEN,
     AGENCIES,

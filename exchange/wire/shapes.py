@@ -258,7 +258,9 @@ class Consent(Shape):
     """Of its recording."""
     state: Literal["valid", "not-yet", "ended"]
     """`ended` without a reason for everybody who may not know why."""
-    reason: Literal["withdrawn", "agreement", "expired", "agency", "used-up"] | None = None
+    reason: Literal["withdrawn", "agreement", "expired", "agency", "used-up", "restored"] | None = (
+        None
+    )
     """Why it ended: for the collecting agency, and for recipients that must erase."""
     ended_at: Moment | None = None
     withdrawal: Statement | None = None

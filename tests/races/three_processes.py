@@ -175,11 +175,12 @@ def collect(conn: Connection, unit: int) -> bool:
 
 def record_collection(conn: Connection, unit: int, allowed: Permit) -> None:
     """Note and log that the recipient has collected, if it is the first time."""
-    if disclosures.collect(conn, allowed, rows.uuid("disclosure", unit), rows.RECIPIENT):
+    disclosure, rid = rows.uuid("disclosure", unit), log.name()
+    if disclosures.collect(conn, allowed, disclosure, rows.RECIPIENT, receipt=rid):
         collected = event.disclosure_collected(
             at=rows.NOW, by=rows.RECIPIENT, manifest=rows.digest("manifest", unit)
         )
-        log.record(conn, chain(unit // EACH), collected)
+        log.record(conn, chain(unit // EACH), collected, rid=rid)
 
 
 def store(conn: Connection, number: int) -> bool:

@@ -84,6 +84,7 @@ def add_agreement(conn: Connection) -> None:
         drafted_by=RECIPIENT,
         parties=frozenset({SENDER, RECIPIENT, OTHER}),
         chain=uuid("chain", "agreement"),
+        receipt=uuid("receipt", "agreement"),
     )
     agreements.add(conn, new, at=NOW)
 
@@ -109,6 +110,7 @@ def add_consent(
         valid_until=NOW + 100 * DAY,
         releasers=frozenset({SENDER}),
         recipients=recipients,
+        receipt=uuid("receipt", name),
     )
     consents.add(conn, new, at=NOW)
     return new

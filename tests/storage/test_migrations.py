@@ -1,6 +1,7 @@
 """exchange.hub.storage.migrate: from every schema there ever was, all of it or nothing."""
 
 import os
+import secrets
 import sqlite3
 import subprocess
 import sys
@@ -22,14 +23,17 @@ from sqlalchemy import (
     Engine,
     Integer,
     MetaData,
+    Select,
     Table,
     UniqueConstraint,
     create_engine,
+    select,
     text,
 )
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from exchange.canonical import b64u
 from exchange.errors import Misconfigured
 from exchange.hub.change_schema import change_schema, find_schema
 from exchange.hub.settings import HubSettings
@@ -37,7 +41,10 @@ from exchange.hub.storage import migrate, schema, tables
 from exchange.hub.storage.engine import FILE
 from exchange.sqlite_file import changer_engine, lock_file
 from exchange.wire import routes
+from tests import asking
+from tests.attacks.parties import COLLECTOR
 from tests.postgres import Server
+from tests.several import Several
 from tests.simulator import RECIPIENT, SENDER, Given, Letter, Simulator
 from tests.storage import older
 from tests.storage.older import SCHEMAS, quiet
@@ -326,6 +333,32 @@ async def goes_on(sim: Simulator, known: Scene) -> None:
     assert held[0] == 0  # nobody's code, but a code that can be replaced
 
 
+RECEIPTS = {
+    "agreement_notices": ("digest", "receipt"),
+    "agreement_signatures": ("agreement", "agency", "receipt"),
+    "consents": ("digest", "withdrawal_receipt", "reissued_receipt", "receipt"),
+    "disclosures": ("id", "ended_receipt", "receipt"),
+    "disclosure_recipients": ("disclosure", "agency", "acknowledged_receipt", "collected_receipt"),
+    "erasures": ("id", "confirmation_receipt"),
+    "requests": ("id", "receipt"),
+    "log_event": ("rid", "document"),
+}
+"""Columns of schema 0004, behind the keys of their rows."""
+
+
+def _columns(name: str, *columns: str) -> Select[*tuple[object, ...]]:
+    table = tables.metadata.tables[name]
+    return select(*(table.c[column] for column in columns))
+
+
+def named(conn: Connection) -> dict[str, set[tuple[object, ...]]]:
+    """Return what every row says about its receipts."""
+    return {
+        name: {tuple(row) for row in conn.execute(_columns(name, *columns))}
+        for name, columns in RECEIPTS.items()
+    }
+
+
 @pytest.mark.parametrize("revision", SCHEMAS)
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 async def test_a_hub_goes_on_with_what_an_earlier_version_stored(
@@ -349,6 +382,40 @@ async def test_a_hub_goes_on_with_what_an_earlier_version_stored(
         assert {name: after[name] for name in before} == before
         async with sim.running():
             await goes_on(sim, known)
+
+
+async def test_rows_from_before_name_the_receipts_that_the_log_has_for_them(
+    tmp_path: Path, place: Place
+) -> None:
+    sim = Several(tmp_path)
+    async with sim.running():
+        await everything_with_a_receipt(sim)
+    written = create_engine(f"sqlite:///{sim.home / FILE}", poolclass=NullPool)
+    with written.begin() as conn:
+        expected = named(conn)
+    assert all(any(row[-1] for row in rows) for rows in expected.values())
+    place.make("0003")
+    with place.engine.begin() as conn:
+        older.carry(sim.home / FILE, conn)
+    upgrade(place.engine)
+    with place.engine.begin() as conn:
+        assert named(conn) == expected
+
+
+async def everything_with_a_receipt(sim: Several) -> None:
+    """Do each thing that is recorded for a row, some of it twice."""
+    known = await scene(sim)
+    recalled = await sim.sent(known.given)
+    assert (await sim.call(SENDER, routes.RECALL, id=recalled.id)).status == 200
+    assert (await sim.acknowledge(known.collected)).status == 200
+    (asked,) = (await sim.call(RECIPIENT, routes.ERASURES)).json["erasures"]
+    assert (await sim.confirm(asked)).status == 200
+    await asking.ask(sim)
+    assert (await sim.give_notice("2026-12-31T23:00:00Z")).status == 201
+    for _ in range(2):
+        body = {"credential": b64u(secrets.token_bytes(32))}
+        replaced = await sim.call(COLLECTOR, routes.POST_CREDENTIAL, id=known.given.id, json=body)
+        assert replaced.status == 200
 
 
 @contextmanager

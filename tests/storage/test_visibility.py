@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from exchange.hub.storage import (
     uploads,
 )
 from exchange.hub.storage.agencies import Reach
+from exchange.hub.storage.agreements import Signed
 from exchange.hub.storage.keys import KeyStatement
 from exchange.hub.storage.notices import Waiting
 from exchange.hub.storage.tables import log_chain, log_entry, log_event, log_pending
@@ -61,8 +63,9 @@ def waiting(conn: Connection, who: str, after: str | None = None) -> list[str]:
 
 def collect(conn: Connection, name: object, consent: object) -> None:
     allowed = rows.granted(conn, consent, counted=1)
-    assert disclosures.collect(conn, allowed, rows.uuid("disclosure", name), RECIPIENT)
-    assert not disclosures.collect(conn, allowed, rows.uuid("disclosure", name), RECIPIENT)
+    id_, rid = rows.uuid("disclosure", name), rows.uuid("collected", name)
+    assert disclosures.collect(conn, allowed, id_, RECIPIENT, receipt=rid)
+    assert not disclosures.collect(conn, allowed, id_, RECIPIENT, receipt=rows.uuid("another"))
 
 
 def withdraw(conn: Connection, name: object) -> None:
@@ -429,11 +432,11 @@ def test_an_agreement_is_seen_by_its_parties_only(conn: Connection) -> None:
 def test_the_standing_of_an_agreement_is_its_signatures_notices_and_end(conn: Connection) -> None:
     digest = samples.AGREEMENT_DIGEST
     assert agreements.lock(conn, rows.digest("unknown")) is None
-    signed = rows.digest("signature")
-    assert agreements.sign(conn, digest, SENDER, digest=signed, statement=b"s", at=NOW + HOUR)
-    assert not agreements.sign(conn, digest, SENDER, digest=signed, statement=b"s", at=NOW + DAY)
+    signed = Signed(rows.digest("signature"), b"s", rows.uuid("signature"))
+    assert agreements.sign(conn, digest, SENDER, signed, at=NOW + HOUR)
+    assert not agreements.sign(conn, digest, SENDER, signed, at=NOW + DAY)
     with pytest.raises(Conflict):
-        agreements.sign(conn, digest, SENDER, digest=rows.digest("other"), statement=b"s", at=NOW)
+        agreements.sign(conn, digest, SENDER, replace(signed, digest=rows.digest("other")), at=NOW)
     notice = AgreementNotice(
         digest=rows.digest("notice"),
         id=rows.uuid("notice"),
@@ -442,8 +445,8 @@ def test_the_standing_of_an_agreement_is_its_signatures_notices_and_end(conn: Co
         agreement=digest,
         ends=NOW + 200 * DAY,
     )
-    assert agreements.give_notice(conn, notice, statement=b"n", at=NOW)
-    assert not agreements.give_notice(conn, notice, statement=b"n", at=NOW)
+    assert agreements.give_notice(conn, notice, statement=b"n", at=NOW, receipt=rows.uuid("r"))
+    assert not agreements.give_notice(conn, notice, statement=b"n", at=NOW, receipt=rows.uuid("r"))
     standing = agreements.lock(conn, digest)
     assert standing is not None
     assert standing.signed == {RECIPIENT: NOW, SENDER: NOW + HOUR}

@@ -1,5 +1,6 @@
 """exchange.hub.storage.ending: what a withdrawal and the other ends do, in one transaction."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -65,7 +66,8 @@ def collect(conn: Connection, name: object, consent: object, by: str = RECIPIENT
     allowed = rows.permit(conn, consent, recipients=everybody, counted=1, now=LATER)
     if allowed is None:
         return None
-    disclosures.collect(conn, allowed, rows.uuid("disclosure", name), by)
+    rid = rows.uuid("collected", name, by)
+    disclosures.collect(conn, allowed, rows.uuid("disclosure", name), by, receipt=rid)
     return headers.release(conn, allowed, rows.uuid("disclosure", name))
 
 
@@ -74,7 +76,7 @@ def acknowledge(
 ) -> str:
     found = disclosures.gated(conn, rows.uuid("disclosure", name), RECIPIENT)
     assert found is not None
-    answer = Answer(statement=b"answer", result=result, reason=reason)
+    answer = Answer(statement=b"answer", result=result, reason=reason, receipt=rows.uuid("answer"))
     return disclosures.acknowledge(conn, found, RECIPIENT, answer, at=LATER)
 
 
@@ -155,7 +157,9 @@ def test_withdrawal_asks_exactly_those_who_collected_to_erase(conn: Connection) 
     rows.add_consent(conn, "c", recipients=both)
     rows.store(conn, "d", "c", recipients=both)
     allowed = rows.granted(conn, "c", recipients=both)
-    disclosures.collect(conn, allowed, rows.uuid("disclosure", "d"), RECIPIENT)
+    disclosures.collect(
+        conn, allowed, rows.uuid("disclosure", "d"), RECIPIENT, receipt=rows.uuid("collected")
+    )
     ended = withdraw(conn, "c")
     assert ended.asked == (RECIPIENT,)
     (erasure,) = erasures.listed(conn, RECIPIENT, after=None, limit=10)
@@ -226,13 +230,26 @@ def test_a_repeated_withdrawal_changes_nothing_and_tells_the_first_moment(
 ) -> None:
     rows.add_consent(conn, "c")
     rows.store(conn, "d", "c")
-    withdraw(conn, "c")
+    first = withdraw(conn, "c")
     events = count(conn, log_event)
     found = consents.find(conn, rows.digest("consent", "c"))
     assert found is not None
     again = ending.withdraw(conn, found, rows.withdrawal(), rows.chain("c"), at=LATER + HOUR)
-    assert again == ending.Ended(ended_at=LATER, disclosures=(), asked=(), first=False)
+    assert again == replace(first, disclosures=(), asked=(), first=False)
+    assert (again.ended_at, again.receipt) == (LATER, first.receipt)
     assert count(conn, log_event) == events
+
+
+def test_who_brings_another_withdrawal_later_gets_no_receipt_of_the_first(
+    conn: Connection,
+) -> None:
+    rows.add_consent(conn, "c")
+    assert withdraw(conn, "c").receipt is not None
+    found = consents.find(conn, rows.digest("consent", "c"))
+    assert found is not None
+    other = rows.withdrawal(statement=b"another statement", digest=rows.digest("another"))
+    again = ending.withdraw(conn, found, other, rows.chain("c"), at=LATER + HOUR)
+    assert (again.ended_at, again.receipt) == (LATER, None)
 
 
 def test_withdrawal_while_the_vault_is_away_commits_and_its_leaves_follow_before_any_other(
@@ -294,14 +311,14 @@ def test_the_end_of_an_agreement_ends_its_consents_and_asks_nobody_to_erase(
     collect(conn, "d", "c")
     found = consents.find(conn, rows.digest("consent", "c"))
     assert found is not None
-    ended = ending.end_by_agreement(conn, found, rows.chain("c"), at=LATER)
+    ended = ending.end_wordless(conn, found, rows.chain("c"), why="agreement", at=LATER)
     assert ended.asked == ()
     assert count(conn, headers.headers) == 0
     assert state(conn, "d") == ("ended", "agreement")
     assert consents.unended_under(conn, found.agreement, limit=10) == ()
     found = consents.find(conn, rows.digest("consent", "c"))
     assert found is not None
-    again = ending.end_by_agreement(conn, found, rows.chain("c"), at=LATER + HOUR)
+    again = ending.end_wordless(conn, found, rows.chain("c"), why="agreement", at=LATER + HOUR)
     assert not again.first
     withdrawn = withdraw(conn, "c")
     assert withdrawn.first
@@ -382,12 +399,12 @@ def test_the_sender_takes_back_what_nobody_collected_once(conn: Connection) -> N
     assert ending.recallable(conn, rows.uuid("disclosure", "d"), RECIPIENT) is None
     found = ending.recallable(conn, rows.uuid("disclosure", "d"), SENDER)
     assert found is not None
-    assert ending.recall(conn, found, rows.chain("c"), at=LATER)
-    assert not ending.recall(conn, found, rows.chain("c"), at=LATER)
+    receipt = ending.recall(conn, found, rows.chain("c"), at=LATER)
+    assert ending.recall(conn, found, rows.chain("c"), at=LATER) == receipt
     assert state(conn, "d") == ("ended", "recalled")
     assert used(conn, "c") == 0
     (body,) = conn.execute(select(log_event.c.body)).scalars()
-    assert read_event(body)["by"] == SENDER
+    assert (read_event(body)["by"], read_event(body)["id"]) == (SENDER, receipt)
 
 
 @pytest.mark.parametrize("after", ["collected", "acknowledged", "expired", "withdrawn"])
@@ -446,7 +463,9 @@ def test_the_header_stays_until_the_last_recipient_has_answered(conn: Connection
     found = disclosures.gated(conn, rows.uuid("disclosure", "d"), OTHER)
     assert found is not None
     assert found.recipients == both
-    answer = Answer(statement=b"answer", result="rejected", reason="key-lost")
+    answer = Answer(
+        statement=b"answer", result="rejected", reason="key-lost", receipt=rows.uuid("answer")
+    )
     assert disclosures.acknowledge(conn, found, OTHER, answer, at=LATER) == "acknowledged"
     assert count(conn, headers.headers) == 0
 
@@ -471,7 +490,11 @@ def test_a_confirmed_erasure_takes_one_answer(conn: Connection) -> None:
     withdraw(conn, "c")
     (erasure,) = erasures.listed(conn, RECIPIENT, after=None, limit=10)
     answer = erasures.Confirmation(
-        statement=b"signed", digest=rows.digest("signed"), result="erased", ground=None
+        statement=b"signed",
+        digest=rows.digest("signed"),
+        result="erased",
+        ground=None,
+        receipt=rows.uuid("signed"),
     )
     assert erasures.unanswered(conn, asked_before=LATER, limit=10) == (
         (erasure.id, RECIPIENT, erasure.consent),
@@ -482,7 +505,11 @@ def test_a_confirmed_erasure_takes_one_answer(conn: Connection) -> None:
     assert found.result == "erased"
     assert not erasures.confirm(conn, found, answer, at=LATER)
     other = erasures.Confirmation(
-        statement=b"other", digest=rows.digest("other"), result="kept", ground="legal-claims"
+        statement=b"other",
+        digest=rows.digest("other"),
+        result="kept",
+        ground="legal-claims",
+        receipt=rows.uuid("other"),
     )
     with pytest.raises(Conflict):
         erasures.confirm(conn, found, other, at=LATER)

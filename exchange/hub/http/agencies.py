@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection
 
 from exchange import canonical
+from exchange.canonical import digest
 from exchange.errors import NotFound
 from exchange.hub.http.binding import Routes
 from exchange.hub.http.call import Call
 from exchange.hub.publish_capabilities import LARGEST, publish_capabilities
 from exchange.hub.publish_keys import publish_key_statement, publish_succession
-from exchange.hub.storage import agencies, keys
+from exchange.hub.storage import agencies, keys, log
 from exchange.keyid import IdentityCard
 from exchange.wire import routes, shapes
 
@@ -43,7 +44,13 @@ async def put_key_statement(
     """Publish the caller's next key statement."""
     _own(call, path)
     stored = await publish_key_statement(call.hub, call.agency, body.statement.encode())
-    return shapes.KeyStatementStored(agency=stored.agency, seq=stored.seq, digest=stored.digest)
+    receipt = await call.hub.db.read(log.document_receipt, stored.digest)
+    return shapes.KeyStatementStored(
+        agency=stored.agency,
+        seq=stored.seq,
+        digest=stored.digest,
+        receipt=routes.receipt_at(receipt),
+    )
 
 
 async def put_succession(
@@ -52,8 +59,12 @@ async def put_succession(
     """Register the caller's next identity."""
     _own(call, path)
     stored = await publish_succession(call.hub, call.agency, body.statement.encode())
+    receipt = await call.hub.db.read(log.document_receipt, digest(stored.statement))
     return shapes.SuccessionStored(
-        agency=stored.agency, kid=stored.new.kid, until=moment(stored.until)
+        agency=stored.agency,
+        kid=stored.new.kid,
+        until=moment(stored.until),
+        receipt=routes.receipt_at(receipt),
     )
 
 
@@ -93,10 +104,18 @@ def _shape(conn: Connection, agency: agencies.Agency, now: datetime) -> shapes.A
         kid=present.card.kid,
         card=_card(present.card),
         previous=None if previous is None else _card(previous.card),
+        succession_receipt=_receipt(conn, present.succession),
         succession=None if present.succession is None else present.succession.decode("ascii"),
+        key_statement_receipt=_receipt(conn, None if newest is None else newest.statement),
         key_statement=None if newest is None else newest.statement.decode("ascii"),
         capabilities=_capabilities(agency.capabilities),
     )
+
+
+def _receipt(conn: Connection, statement: bytes | None) -> str | None:
+    if statement is None:
+        return None
+    return routes.receipt_at(log.document_receipt(conn, digest(statement)))
 
 
 def _card(card: IdentityCard) -> shapes.Card:

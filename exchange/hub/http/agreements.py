@@ -102,12 +102,16 @@ def _shape(conn: Connection, hub: Hub, found: agreements.Agreement) -> shapes.Ag
                 agency=one.agency,
                 statement=one.statement.decode("ascii"),
                 signed_at=one.signed_at,
+                receipt=routes.receipt_at(one.receipt),
             )
             for one in agreements.signatures(conn, found.digest)
         ),
         notices=tuple(
             shapes.TerminationNotice(
-                agency=one.agency, statement=one.statement.decode("ascii"), ends=one.ends
+                agency=one.agency,
+                statement=one.statement.decode("ascii"),
+                ends=one.ends,
+                receipt=routes.receipt_at(one.receipt),
             )
             for one in agreements.notices(conn, found.digest)
         ),

@@ -18,7 +18,7 @@ from exchange.hub.withdraw import withdraw
 from exchange.wire import person, routes, shapes
 from exchange.wire.findings import finding_payload
 
-Why = Literal["withdrawn", "agreement", "expired", "agency", "used-up"]
+Why = Literal["withdrawn", "agreement", "expired", "agency", "used-up", "restored"]
 
 
 def consent_routes() -> Routes:
@@ -40,7 +40,10 @@ async def post_consent(call: Call, *, body: shapes.ConsentGiven) -> shapes.Conse
         call.hub, call.agency, body.statement.encode(), drawn, once=call.once
     )
     return shapes.ConsentRecorded(
-        id=recorded.id, consent=recorded.digest, recorded_at=recorded.recorded_at
+        id=recorded.id,
+        consent=recorded.digest,
+        recorded_at=recorded.recorded_at,
+        receipt=routes.receipt_at(recorded.receipt),
     )
 
 
@@ -82,7 +85,11 @@ async def post_withdrawal(
     """Withdraw a consent."""
     ended = await withdraw(call.hub, path.id, call.agency, body.statement.encode(), once=call.once)
     return shapes.Withdrawn(
-        id=path.id, consent=ended.consent, state="ended", ended_at=ended.ended_at
+        id=path.id,
+        consent=ended.consent,
+        state="ended",
+        ended_at=ended.ended_at,
+        receipt=routes.receipt_at(ended.receipt),
     )
 
 
@@ -94,7 +101,12 @@ async def post_credential(
         call.hub, path.id, call.agency, body.credential, log_key=body.log_key, once=call.once
     )
     log_key = None if registered.log_key is None else b64u(registered.log_key)
-    return person.CredentialStored(id=path.id, consent=registered.consent, log_key=log_key)
+    return person.CredentialStored(
+        id=path.id,
+        consent=registered.consent,
+        receipt=routes.receipt_at(registered.receipt),
+        log_key=log_key,
+    )
 
 
 def shape(found: ConsentSeen, now: datetime, warned: tuple[Finding, ...] = ()) -> shapes.Consent:
@@ -108,10 +120,12 @@ def shape(found: ConsentSeen, now: datetime, warned: tuple[Finding, ...] = ()) -
         id=found.id,
         consent=found.digest,
         statement=found.statement.decode("ascii"),
+        receipt=routes.receipt_at(found.receipt),
         state=_state(found, now),
         reason=cast("Why | None", reason),
         ended_at=found.ended_at if knows else None,
         withdrawal=None if found.withdrawal is None else found.withdrawal.decode("ascii"),
+        withdrawal_receipt=routes.receipt_at(found.withdrawal_receipt),
         used=None if found.role == "recipient" else found.used,
         findings=tuple(shapes.Finding(**finding_payload(finding)) for finding in warned),
     )

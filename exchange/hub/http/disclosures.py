@@ -18,7 +18,7 @@ from exchange.hub.http.call import Call
 from exchange.hub.http.limits import denials_counted, within
 from exchange.hub.recall import recall
 from exchange.hub.repeat import Once
-from exchange.hub.storage import inbox
+from exchange.hub.storage import disclosures, inbox
 from exchange.hub.storage.inbox import DisclosureSeen
 from exchange.hub.streams import cut
 from exchange.wire import routes, shapes
@@ -71,8 +71,8 @@ async def post_disclosure(call: Call) -> web.StreamResponse:
             limit=manifest.sealed_size,
             settings=settings,
         )
-        await disclose(call.hub, manifest, planned, sealed, once=once_for(call, manifest))
-    return rendered(routes.DISCLOSE, _stored(manifest))
+        receipt = await disclose(call.hub, manifest, planned, sealed, once=once_for(call, manifest))
+    return rendered(routes.DISCLOSE, _stored(manifest, receipt))
 
 
 async def _announce(call: Call, manifest: Manifest) -> web.Response:
@@ -80,7 +80,8 @@ async def _announce(call: Call, manifest: Manifest) -> web.Response:
         planned = await plan(call.hub, manifest)
         state = await announce(call.hub, manifest, planned, once=once_for(call, manifest))
     if state != "announced":
-        return rendered(routes.DISCLOSE, _stored(manifest))
+        receipt = await call.hub.db.read(disclosures.receipt, manifest.context.id)
+        return rendered(routes.DISCLOSE, _stored(manifest, receipt))
     upload = call.hub.origin + routes.UPLOAD.path.replace("{id}", manifest.context.id)
     announced = shapes.DisclosureStored(
         id=manifest.context.id, manifest=manifest.digest, state="announced", upload=upload
@@ -96,8 +97,13 @@ def once_for(call: Call, manifest: Manifest) -> Once | None:
     return replace(call.once, request=asked)
 
 
-def _stored(manifest: Manifest) -> shapes.DisclosureStored:
-    return shapes.DisclosureStored(id=manifest.context.id, manifest=manifest.digest, state="stored")
+def _stored(manifest: Manifest, receipt: str | None) -> shapes.DisclosureStored:
+    return shapes.DisclosureStored(
+        id=manifest.context.id,
+        manifest=manifest.digest,
+        state="stored",
+        receipt=routes.receipt_at(receipt),
+    )
 
 
 async def get_disclosure(call: Call, *, path: shapes.IdPath) -> shapes.Disclosure:
@@ -116,7 +122,10 @@ async def post_collection(call: Call, *, path: shapes.IdPath) -> shapes.Collecte
         cut(call.request.transport)
         raise ConnectionResetError
     return shapes.Collected(
-        id=path.id, header=b64u(released.header), collected_at=released.collected_at
+        id=path.id,
+        header=b64u(released.header),
+        collected_at=released.collected_at,
+        receipt=routes.receipt_at(released.receipt),
     )
 
 
@@ -124,16 +133,21 @@ async def post_acknowledgement(
     call: Call, *, path: shapes.IdPath, body: shapes.Given
 ) -> shapes.Acknowledged:
     """Acknowledge a disclosure."""
-    state, answer = await acknowledge(
+    stored = await acknowledge(
         call.hub, path.id, call.agency, body.statement.encode(), once=call.once
     )
-    return shapes.Acknowledged(id=path.id, state=state, result=answer.result.value)
+    return shapes.Acknowledged(
+        id=path.id,
+        state=stored.state,
+        result=stored.answer.result.value,
+        receipt=routes.receipt_at(stored.receipt),
+    )
 
 
 async def post_recall(call: Call, *, path: shapes.IdPath) -> shapes.Recalled:
     """Take a disclosure back."""
-    await recall(call.hub, path.id, call.agency, once=call.once)
-    return shapes.Recalled(id=path.id, state="ended")
+    receipt = await recall(call.hub, path.id, call.agency, once=call.once)
+    return shapes.Recalled(id=path.id, state="ended", receipt=routes.receipt_at(receipt))
 
 
 def shape(found: DisclosureSeen) -> shapes.Disclosure:
@@ -146,6 +160,9 @@ def shape(found: DisclosureSeen) -> shapes.Disclosure:
         manifest=found.digest,
         statement=found.manifest.decode("ascii"),
         consent_id=found.consent_id,
+        consent_receipt=routes.receipt_at(found.consent_receipt),
+        receipt=routes.receipt_at(found.receipt),
+        ended_receipt=routes.receipt_at(found.ended_receipt),
         state=found.state,
         stored_at=found.stored_at,
         payload_size=payload_size,
@@ -154,10 +171,12 @@ def shape(found: DisclosureSeen) -> shapes.Disclosure:
             shapes.RecipientState(
                 agency=one.agency,
                 collected_at=one.collected_at,
+                collected_receipt=routes.receipt_at(one.collected_receipt),
                 result=one.result,
                 acknowledgement=None
                 if one.acknowledgement is None
                 else one.acknowledgement.decode("ascii"),
+                acknowledged_receipt=routes.receipt_at(one.acknowledged_receipt),
             )
             for one in found.recipients
         ),

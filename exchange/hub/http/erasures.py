@@ -57,5 +57,6 @@ def _shape(found: erasures.Erasure) -> shapes.Erasure:
         asked_at=found.asked_at,
         due=found.due,
         state=state,
+        receipt=routes.receipt_at(found.confirmation_receipt),
         confirmation=None if found.confirmation is None else found.confirmation.decode("ascii"),
     )

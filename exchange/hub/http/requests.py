@@ -66,6 +66,7 @@ def shape(found: Request, now: datetime) -> shapes.DocumentRequest:
         asked_at=found.made_at,
         deadline=found.deadline,
         state="open" if is_open else "closed",
+        receipt=routes.receipt_at(found.receipt),
         # The sweeper comes a moment after the deadline; the sealed part is not served after it.
         statement=found.statement.decode("ascii") if found.statement and is_open else None,
     )

@@ -43,6 +43,8 @@ class NewAgreement:
     parties: frozenset[str]
     chain: str
     """UUID of its chain in the log."""
+    receipt: str
+    """Name of the entry that records the drafter's signature."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,17 @@ class Unended:
     chain: str
 
 
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A party's signature as it is stored; verified by the caller."""
+
+    digest: str
+    statement: bytes
+    """As received."""
+    receipt: str
+    """Name of the entry that records it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
     """One party's signature."""
@@ -74,6 +87,7 @@ class Signature:
     statement: bytes
     signed_at: datetime
     """When the hub recorded it."""
+    receipt: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +97,7 @@ class RecordedNotice:
     agency: str
     statement: bytes
     ends: datetime
+    receipt: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,12 +164,11 @@ def add(conn: Connection, new: NewAgreement, *, at: datetime) -> None:
         [{"agreement": new.digest, "agency": agency} for agency in sorted(new.parties)],
     )
     log.open_chain(conn, new.chain, "agreement")
-    sign(conn, new.digest, new.drafted_by, digest=new.digest, statement=new.statement, at=at)
+    drafted = Signed(new.digest, new.statement, new.receipt)
+    sign(conn, new.digest, new.drafted_by, drafted, at=at)
 
 
-def sign(
-    conn: Connection, agreement: str, agency: str, *, digest: str, statement: bytes, at: datetime
-) -> bool:
+def sign(conn: Connection, agreement: str, agency: str, signed: Signed, *, at: datetime) -> bool:
     """Record one party's signature; False when this very statement was recorded before.
 
     Raises:
@@ -165,7 +179,7 @@ def sign(
     )
     found = conn.execute(before).scalar_one_or_none()
     if found is not None:
-        if found != digest:
+        if found != signed.digest:
             raise Conflict("this party has already signed")
         return False
     conn.execute(
@@ -173,16 +187,17 @@ def sign(
         {
             "agreement": agreement,
             "agency": agency,
-            "digest": digest,
-            "statement": statement,
+            "digest": signed.digest,
+            "statement": signed.statement,
             "signed_at": at,
+            "receipt": signed.receipt,
         },
     )
     return True
 
 
 def give_notice(
-    conn: Connection, notice: AgreementNotice, *, statement: bytes, at: datetime
+    conn: Connection, notice: AgreementNotice, *, statement: bytes, at: datetime, receipt: str
 ) -> bool:
     """Record a notice of termination; False when it was recorded before.
 
@@ -206,6 +221,7 @@ def give_notice(
             "statement": statement,
             "ends": notice.ends,
             "recorded_at": at,
+            "receipt": receipt,
         },
     )
     return True
@@ -244,7 +260,12 @@ def signatures(conn: Connection, agreement: str) -> tuple[Signature, ...]:
         .order_by(agreement_signatures.c.signed_at, agreement_signatures.c.agency)
     )
     return tuple(
-        Signature(agency=row.agency, statement=row.statement, signed_at=row.signed_at)
+        Signature(
+            agency=row.agency,
+            statement=row.statement,
+            signed_at=row.signed_at,
+            receipt=row.receipt,
+        )
         for row in conn.execute(query)
     )
 
@@ -257,7 +278,9 @@ def notices(conn: Connection, agreement: str) -> tuple[RecordedNotice, ...]:
         .order_by(agreement_notices.c.recorded_at, agreement_notices.c.id)
     )
     return tuple(
-        RecordedNotice(agency=row.agency, statement=row.statement, ends=row.ends)
+        RecordedNotice(
+            agency=row.agency, statement=row.statement, ends=row.ends, receipt=row.receipt
+        )
         for row in conn.execute(query)
     )
 
@@ -324,7 +347,7 @@ def ended_with_consents(conn: Connection, *, limit: int) -> tuple[str, ...]:
 def flag_ended(conn: Connection, agreement: str, *, at: datetime) -> bool:
     """Flag an agreement as ended: `decide` denies everything under it from the commit on.
 
-    Its consents are ended afterwards, in batches (`ending.end_by_agreement`).
+    Its consents are ended afterwards, in batches (`ending.end_wordless`).
 
     Returns:
         False when it was flagged before.

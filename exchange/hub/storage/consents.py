@@ -56,6 +56,8 @@ class NewConsent:
     valid_until: datetime
     releasers: frozenset[str]
     recipients: frozenset[str]
+    receipt: str
+    """Name of the entry that records it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,8 @@ class ConsentStanding:
     valid_until: datetime
     ended_at: datetime | None
     ended_why: str | None
+    reissued_receipt: str | None
+    """Name of the entry that records the last change of the person's code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +86,7 @@ class Filed:
     chain: str
     agreement: str
     recorded_at: datetime
+    receipt: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +108,10 @@ class ConsentSeen:
     """Why it ended; None also for a caller who may not know."""
     withdrawal: bytes | None
     """The withdrawal; None also for a caller who may not know."""
+    receipt: str | None
+    """Name of the entry that records it."""
+    withdrawal_receipt: str | None
+    """The same of its withdrawal; None also for a caller who may not know."""
 
 
 _STANDING = (
@@ -115,12 +124,17 @@ _STANDING = (
     consents.c.valid_until,
     consents.c.ended_at,
     consents.c.ended_why,
+    consents.c.reissued_receipt,
 )
 """Columns of a `ConsentStanding`: none of the kilobytes that were signed."""
 _FIND = Prepared(select(*_STANDING).where(consents.c.digest == bindparam("of")).with_for_update())
 _FILED = Prepared(
     select(
-        consents.c.statement, consents.c.chain, consents.c.agreement, consents.c.recorded_at
+        consents.c.statement,
+        consents.c.chain,
+        consents.c.agreement,
+        consents.c.recorded_at,
+        consents.c.receipt,
     ).where(consents.c.digest == bindparam("of"))
 )
 _CHAIN = Prepared(select(consents.c.chain).where(consents.c.digest == bindparam("of")))
@@ -185,6 +199,7 @@ def add(conn: Connection, new: NewConsent, *, at: datetime) -> None:
             "valid_from": new.valid_from,
             "valid_until": new.valid_until,
             "recorded_at": at,
+            "receipt": new.receipt,
         },
     )
     roles = [(agency, "releaser") for agency in sorted(new.releasers)]
@@ -231,6 +246,7 @@ def filed(conn: Connection, digest: str) -> Filed | None:
         chain=row.chain,
         agreement=row.agreement,
         recorded_at=row.recorded_at,
+        receipt=row.receipt,
     )
 
 
@@ -275,6 +291,13 @@ def collected(conn: Connection, id: str, caller: str) -> ConsentStanding | None:
     query = select(*_STANDING).where(consents.c.id == id, consents.c.collected_by == caller)
     row = conn.execute(query).one_or_none()
     return None if row is None else _standing(row)
+
+
+def note_reissue(conn: Connection, digest: str, receipt: str) -> None:
+    """Name the entry that records the last change of the person's code."""
+    conn.execute(
+        update(consents).where(consents.c.digest == digest).values(reissued_receipt=receipt)
+    )
 
 
 def consume_use(conn: Connection, granted: Permit) -> None:
@@ -395,6 +418,7 @@ def _standing(row: Row[*tuple[object, ...]]) -> ConsentStanding:
         valid_until=row.valid_until,
         ended_at=row.ended_at,
         ended_why=row.ended_why,
+        reissued_receipt=row.reissued_receipt,
     )
 
 
@@ -414,4 +438,6 @@ def _seen(row: Row[*tuple[object, ...]]) -> ConsentSeen:
         ended_at=row.ended_at,
         ended_why=row.ended_why if may_know else None,
         withdrawal=row.withdrawal if may_know else None,
+        receipt=row.receipt,
+        withdrawal_receipt=row.withdrawal_receipt if may_know else None,
     )

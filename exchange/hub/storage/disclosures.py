@@ -43,6 +43,8 @@ class NewDisclosure:
     sealed_size: int
     """Bytes of header and payload together."""
     exp: datetime
+    receipt: str | None = None
+    """Name of the entry that records that it is stored; None while it is only announced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,8 @@ class Answer:
     result: Result
     reason: str | None
     """Code of a rejection."""
+    receipt: str
+    """Name of the entry that records it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +76,13 @@ class Gated:
     answered: Result | None
     """What this recipient has acknowledged."""
     acknowledgement: bytes | None
+    collected_receipt: str | None
+    """Name of the entry that records the collection by this recipient."""
+    acknowledged_receipt: str | None
+    """The same of its answer."""
 
 
+_RECEIPT = Prepared(select(disclosures.c.receipt).where(disclosures.c.id == bindparam("of")))
 _KNOWN = Prepared(
     select(disclosures.c.digest, disclosures.c.state).where(disclosures.c.id == bindparam("of"))
 )
@@ -88,6 +97,7 @@ _STORE = Prepared(
         blob=bindparam("name"),
         payload_size=bindparam("size"),
         payload_sha256=bindparam("sha256"),
+        receipt=bindparam("rid"),
     )
 )
 _NUMBER_NEXT = Prepared(
@@ -121,6 +131,8 @@ _GATED = (
         disclosure_recipients.c.collected_at,
         disclosure_recipients.c.result,
         disclosure_recipients.c.acknowledgement,
+        disclosure_recipients.c.collected_receipt,
+        disclosure_recipients.c.acknowledged_receipt,
         _OTHERS.label("recipients"),
     )
     .join_from(disclosures, disclosure_recipients)
@@ -137,7 +149,7 @@ _COLLECT = Prepared(
         disclosure_recipients.c.agency == bindparam("caller"),
         disclosure_recipients.c.collected_at.is_(None),
     )
-    .values(collected_at=bindparam("at"))
+    .values(collected_at=bindparam("at"), collected_receipt=bindparam("rid"))
 )
 _COLLECTED = Prepared(
     update(disclosures)
@@ -157,6 +169,7 @@ _ANSWER = Prepared(
         result=bindparam("answered"),
         reason=bindparam("because"),
         acknowledgement=bindparam("signed"),
+        acknowledged_receipt=bindparam("rid"),
     )
 )
 _FATES = Prepared(
@@ -201,7 +214,8 @@ def store(
     """Add a disclosure with header and payload, or complete the one that was announced.
 
     In one unit of work with the decision (`granted`), the use (`consents.consume_use`), the log
-    and the notices. From the commit on it waits in the inbox of each recipient.
+    and the notices. It waits in the inbox of each recipient from the moment on in which a signed
+    head of the log covers its entry.
 
     Raises:
         Unavailable: it is neither new nor announced, or a recipient is suspended.
@@ -215,10 +229,12 @@ def store(
             "blob": kept.blob,
             "payload_size": kept.size,
             "payload_sha256": kept.sha256,
+            "receipt": new.receipt,
         }
         _add(conn, granted, new, row, numbers)
     else:
-        _complete(conn, new, kept, numbers, at)
+        stored = {"at": at, "name": kept.blob, "size": kept.size, "sha256": kept.sha256}
+        _complete(conn, new, {**stored, "rid": new.receipt}, numbers)
     headers.keep(conn, granted, new.id, header)
 
 
@@ -236,9 +252,11 @@ def next_number(conn: Connection, agency: str) -> int:
 
 
 def _complete(
-    conn: Connection, new: NewDisclosure, kept: Kept, numbers: Mapping[str, int], at: datetime
+    conn: Connection,
+    new: NewDisclosure,
+    stored: Mapping[str, object],
+    numbers: Mapping[str, int],
 ) -> None:
-    stored = {"at": at, "name": kept.blob, "size": kept.size, "sha256": kept.sha256}
     if _STORE.changed(conn, {"of": new.id, **stored}) != 1:
         raise Unavailable("the disclosure changed between decision and commit")
     for agency, number in numbers.items():
@@ -268,6 +286,7 @@ def _add(
             "blob": None,
             "payload_size": None,
             "payload_sha256": None,
+            "receipt": None,
             **row,
         },
     )
@@ -302,13 +321,29 @@ def gated(conn: Connection, id: str, caller: str) -> Gated | None:  # noqa: A002
         collected_at=row.collected_at,
         answered=row.result,
         acknowledgement=row.acknowledgement,
+        collected_receipt=row.collected_receipt,
+        acknowledged_receipt=row.acknowledged_receipt,
     )
 
 
-def collect(conn: Connection, granted: Permit, id: str, caller: str) -> bool:  # noqa: A002
+def receipt(conn: Connection, id: str) -> str | None:  # noqa: A002
+    """Return the name of the entry that records that a disclosure was stored; None before."""
+    row = _RECEIPT.one(conn, {"of": id})
+    found: str | None = None if row is None else row.receipt
+    return found
+
+
+def collect(
+    conn: Connection,
+    granted: Permit,
+    id: str,  # noqa: A002
+    caller: str,
+    *,
+    receipt: str,
+) -> bool:
     """Note that the header goes out to `caller`; True the first time, which is the one logged."""
-    at = granted.decided_at
-    if _COLLECT.changed(conn, {"of": id, "caller": caller, "at": at}) != 1:
+    row = {"of": id, "caller": caller, "at": granted.decided_at, "rid": receipt}
+    if _COLLECT.changed(conn, row) != 1:
         return False
     _COLLECTED.changed(conn, {"of": id})
     return True
@@ -340,6 +375,7 @@ def acknowledge(
         "answered": answer.result,
         "because": answer.reason,
         "signed": answer.statement,
+        "rid": answer.receipt,
     }
     if _ANSWER.changed(conn, row) != 1:
         raise Conflict("the disclosure was acknowledged before")

@@ -33,6 +33,10 @@ from exchange.hub.storage.tables import disclosure_recipients, disclosures
 
 WITHDRAWN = "withdrawn"
 AGREEMENT = "agreement"
+RESTORED = "restored"
+"""The database came from a backup, and what happened to it since is not known: so it is over."""
+WORDLESS = (AGREEMENT, RESTORED)
+"""Ends that nobody asked for: whoever withdraws afterwards is heard as if there were none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,8 @@ class Ended:
     """Recipients that were asked to erase."""
     first: bool
     """False for a repetition, which changes nothing."""
+    receipt: str | None
+    """Name of the entry that records this withdrawal; None where another one came first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +96,17 @@ _END = (
         consents_table.c.digest == bindparam("of"),
         or_(
             consents_table.c.ended_at.is_(None),
-            and_(consents_table.c.ended_why == AGREEMENT, bindparam("because") != AGREEMENT),
+            and_(
+                consents_table.c.ended_why.in_(WORDLESS),
+                bindparam("because").not_in(WORDLESS),
+            ),
         ),
     )
     .values(
-        ended_at=bindparam("at"), ended_why=bindparam("because"), withdrawal=bindparam("signed")
+        ended_at=bindparam("at"),
+        ended_why=bindparam("because"),
+        withdrawal=bindparam("signed"),
+        withdrawal_receipt=bindparam("rid"),
     )
 )
 _CUT = (
@@ -109,6 +121,7 @@ _CUT = (
     .join_from(disclosures, consents_table)
     .order_by(disclosures.c.announced_at, disclosures.c.id)
 )
+_ENDED = _CUT.add_columns(disclosures.c.ended_why, disclosures.c.ended_receipt)
 _OPEN = _CUT.where(
     disclosures.c.consent == bindparam("of"),
     disclosures.c.state.in_(("announced", "stored", "collected")),
@@ -122,8 +135,13 @@ _RECIPIENTS = select(
 ).where(disclosure_recipients.c.disclosure.in_(bindparam("ids", expanding=True)))
 _CLOSE = (
     update(disclosures)
-    .where(disclosures.c.id.in_(bindparam("ids", expanding=True)))
-    .values(state=bindparam("final"), ended_at=bindparam("at"), ended_why=bindparam("because"))
+    .where(disclosures.c.id == bindparam("of"))
+    .values(
+        state=bindparam("final"),
+        ended_at=bindparam("at"),
+        ended_why=bindparam("because"),
+        ended_receipt=bindparam("rid"),
+    )
 )
 _NO_LONGER_WAITING = (
     update(disclosure_recipients)
@@ -167,9 +185,10 @@ def withdraw(
         chain: the consent's, with or without its key.
         at: hub time, taken after the lock.
     """
-    if consent.ended_at is not None and consent.ended_why != AGREEMENT:
-        return Ended(ended_at=consent.ended_at, disclosures=(), asked=(), first=False)
-    _end(conn, consent, withdrawal.why, withdrawal.statement, at)
+    if consent.ended_at is not None and consent.ended_why not in WORDLESS:
+        return _again(conn, consent, consent.ended_at, withdrawal.statement)
+    rid = log.name()
+    _end(conn, consent, withdrawal.why, at, statement=withdrawal.statement, receipt=rid)
     ended = event.consent_withdrawn(
         at=at,
         by=withdrawal.by,
@@ -177,28 +196,44 @@ def withdraw(
         statement=withdrawal.digest,
         via=withdrawal.via,
     )
-    log.record(conn, chain, ended)
+    log.record(conn, chain, ended, rid=rid)
     cut = _cut_under(conn, consent.digest, chain, why=WITHDRAWN, at=at)
     asked = _ask_to_erase(conn, consent.digest, withdrawal, chain, at)
-    return Ended(ended_at=at, disclosures=cut, asked=asked, first=True)
+    return Ended(ended_at=at, disclosures=cut, asked=asked, first=True, receipt=rid)
 
 
-def end_by_agreement(
-    conn: Connection, consent: ConsentStanding, chain: Chain, *, at: datetime
+def end_wordless(
+    conn: Connection, consent: ConsentStanding, chain: Chain, *, why: str, at: datetime
 ) -> Ended:
-    """End a consent because its agreement is over: nobody withdrew, so nobody has to erase.
+    """End a consent that nobody withdrew, so that nobody has to erase.
 
     Args:
         conn: of the unit of work.
         consent: its standing, locked in this unit of work.
         chain: the consent's, with or without its key.
+        why: one of `WORDLESS`.
         at: hub time.
     """
     if consent.ended_at is not None:
-        return Ended(ended_at=consent.ended_at, disclosures=(), asked=(), first=False)
-    _end(conn, consent, AGREEMENT, None, at)
-    cut = _cut_under(conn, consent.digest, chain, why=AGREEMENT, at=at)
-    return Ended(ended_at=at, disclosures=cut, asked=(), first=True)
+        return _again(conn, consent, consent.ended_at, b"")
+    _end(conn, consent, why, at)
+    cut = _cut_under(conn, consent.digest, chain, why=why, at=at)
+    return Ended(ended_at=at, disclosures=cut, asked=(), first=True, receipt=None)
+
+
+def _again(
+    conn: Connection, consent: ConsentStanding, ended_at: datetime, statement: bytes
+) -> Ended:
+    """Return what a repetition is told: nothing has changed.
+
+    The receipt is for whoever brings what has ended it. Of what somebody else said before, the
+    caller may not know.
+    """
+    same = select(consents_table.c.withdrawal_receipt).where(
+        consents_table.c.digest == consent.digest, consents_table.c.withdrawal == statement
+    )
+    receipt = conn.execute(same).scalar()
+    return Ended(ended_at=ended_at, disclosures=(), asked=(), first=False, receipt=receipt)
 
 
 def due(
@@ -293,6 +328,32 @@ def end_sealed_to(
     return _expire(conn, rows, keys, why="key-revoked", at=at)
 
 
+def end_lost(
+    conn: Connection, found: Collection[Due], keys: Mapping[str, Chain], *, at: datetime
+) -> tuple[str, ...]:
+    """End disclosures whose payload is gone for good, and tell their senders to send again.
+
+    Outside they have expired: uses come back. What a recipient has collected stays `collected`
+    and only its header goes. An upload in pieces begins anew.
+
+    Args:
+        conn: of the unit of work.
+        found: those that were found without their payload.
+        keys: chains by their UUID, as far as the vault answered.
+        at: hub time.
+    """
+    lock(conn, found)
+    query = _CUT.where(
+        disclosures.c.id.in_([one.id for one in found]),
+        or_(disclosures.c.state == "announced", headers.present(disclosures.c.id)),
+    )
+    rows = conn.execute(query).all()
+    ended = _expire(conn, rows, keys, why="payload-lost", at=at)
+    for row in rows:
+        notices.enqueue(conn, [row.sender], "resend", consent=row.consent, disclosure=row.id, at=at)
+    return ended
+
+
 def recallable(conn: Connection, id: str, sender: str) -> Recallable | None:  # noqa: A002
     """Return a disclosure to its sender, who wants to take it back, or None."""
     query = _CUT.where(disclosures.c.id == id, disclosures.c.sender == sender)
@@ -300,8 +361,11 @@ def recallable(conn: Connection, id: str, sender: str) -> Recallable | None:  # 
     return None if row is None else Recallable(id=row.id, consent=row.consent, chain=row.chain)
 
 
-def recall(conn: Connection, found: Recallable, chain: Chain, *, at: datetime) -> bool:
-    """Take back a disclosure that nobody has collected; False when that was done before.
+def recall(conn: Connection, found: Recallable, chain: Chain, *, at: datetime) -> str | None:
+    """Take back a disclosure that nobody has collected, or find that this was done before.
+
+    Returns:
+        Name of the entry that records it; None for an upload that was never complete.
 
     Args:
         conn: of the unit of work; the caller has locked the consent in it.
@@ -312,25 +376,27 @@ def recall(conn: Connection, found: Recallable, chain: Chain, *, at: datetime) -
     Raises:
         Conflict: it was collected, acknowledged or has expired.
     """
-    query = _CUT.add_columns(disclosures.c.ended_why).where(disclosures.c.id == found.id)
-    row = conn.execute(query).one()
+    row = conn.execute(_ENDED.where(disclosures.c.id == found.id)).one()
+    receipt: str | None = row.ended_receipt
     if row.state == "ended" and row.ended_why == "recalled":
-        return False
+        return receipt
     if row.state not in {"announced", "stored"}:
         raise Conflict("it is too late to take this disclosure back")
-    _close(conn, [row], {row.chain: chain}, state="ended", why="recalled", at=at)
+    closed = _close(conn, [row], {row.chain: chain}, state="ended", why="recalled", at=at)
     notices.drop(conn, [row.id])
-    return True
+    return closed.get(row.id)
 
 
 def _end(
     conn: Connection,
     consent: ConsentStanding,
     why: str,
-    statement: bytes | None,
     at: datetime,
+    *,
+    statement: bytes | None = None,
+    receipt: str | None = None,
 ) -> None:
-    row = {"of": consent.digest, "at": at, "because": why, "signed": statement}
+    row = {"of": consent.digest, "at": at, "because": why, "signed": statement, "rid": receipt}
     if conn.execute(_END, row).rowcount != 1:
         raise Unavailable("the consent changed after it was locked")
 
@@ -367,15 +433,21 @@ def _close(
     state: str,
     why: str,
     at: datetime,
-) -> None:
-    """Delete the headers, set the final state, give back unread uses and log each end."""
+) -> Mapping[str, str]:
+    """Delete the headers, set the final state, give back unread uses and log each end.
+
+    Returns:
+        The name of the entry of each disclosure that was stored.
+    """
     ids = [row.id for row in rows]
     if not ids:
-        return
+        return {}
     _forget(conn, ids)
-    conn.execute(_CLOSE, {"ids": ids, "final": state, "because": why, "at": at})
     # An incomplete upload counted no use and was never in the log.
     stored = [row for row in rows if row.state != "announced"]
+    receipts = {row.id: log.name() for row in stored}
+    final = {"final": state, "because": why, "at": at}
+    conn.execute(_CLOSE, [{"of": id_, "rid": receipts.get(id_), **final} for id_ in ids])
     fates = _fates(conn, [row.id for row in stored])
     unread = [row for row in stored if gives_back(fates[row.id].values())]
     if unread:
@@ -390,7 +462,8 @@ def _close(
             to=fates[row.id],
             why=why,
         )
-        log.record(conn, log.keyed(keys, row.chain), ended)
+        log.record(conn, log.keyed(keys, row.chain), ended, rid=receipts[row.id])
+    return receipts
 
 
 def _forget(conn: Connection, ids: Sequence[str]) -> None:

@@ -64,6 +64,8 @@ class Erasure:
     confirmation: bytes | None
     """The signed answer, as received."""
     confirmation_digest: str | None
+    confirmation_receipt: str | None
+    """Name of the entry that records it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,8 @@ class Confirmation:
     result: Result
     ground: str | None
     """Code, when something is kept."""
+    receipt: str
+    """Name of the entry that records it."""
 
 
 def due_at(reason: Reason | None, at: datetime, *, usual: timedelta) -> datetime:
@@ -185,6 +189,7 @@ def confirm(conn: Connection, erasure: Erasure, answer: Confirmation, *, at: dat
             ground=answer.ground,
             confirmation=answer.statement,
             confirmation_digest=answer.digest,
+            confirmation_receipt=answer.receipt,
         )
     )
     return True
@@ -288,4 +293,5 @@ def _erasure(conn: Connection, row: Row[*tuple[object, ...]], caller: str) -> Er
         result=row.result,
         confirmation=row.confirmation,
         confirmation_digest=row.confirmation_digest,
+        confirmation_receipt=row.confirmation_receipt,
     )

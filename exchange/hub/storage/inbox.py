@@ -41,6 +41,9 @@ class RecipientSeen:
     collected_at: datetime | None
     result: Result | None
     acknowledgement: bytes | None
+    collected_receipt: str | None
+    """Name of the entry that records the collection."""
+    acknowledged_receipt: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,11 @@ class DisclosureSeen:
     manifest: bytes
     consent: str
     consent_id: str
+    consent_receipt: str | None
+    """Name of the entry that records the consent."""
+    receipt: str | None
+    """Name of the entry that records that it was stored."""
+    ended_receipt: str | None
     state: State
     sealed_size: int
     stored_at: datetime | None
@@ -84,7 +92,10 @@ _COLUMNS = (
     disclosures.c.stored_at,
     disclosures.c.payload_size,
     disclosures.c.payload_sha256,
+    disclosures.c.receipt,
+    disclosures.c.ended_receipt,
     consents.c.id.label("consent_id"),
+    consents.c.receipt.label("consent_receipt"),
 )
 _MINE = and_(
     disclosure_recipients.c.disclosure == disclosures.c.id,
@@ -134,6 +145,8 @@ _INBOX = (
         disclosure_recipients.c.collected_at,
         disclosure_recipients.c.result,
         disclosure_recipients.c.acknowledgement,
+        disclosure_recipients.c.collected_receipt,
+        disclosure_recipients.c.acknowledged_receipt,
     )
     .join_from(disclosure_recipients, disclosures)
     .join(consents, consents.c.digest == disclosures.c.consent)
@@ -231,6 +244,9 @@ def _seen(row: Row[*tuple[object, ...]], recipients: tuple[RecipientSeen, ...]) 
         manifest=row.manifest,
         consent=row.consent,
         consent_id=row.consent_id,
+        consent_receipt=row.consent_receipt,
+        receipt=row.receipt,
+        ended_receipt=row.ended_receipt,
         state=row.state,
         sealed_size=row.sealed_size,
         stored_at=row.stored_at,
@@ -246,4 +262,6 @@ def _recipient(row: Row[*tuple[object, ...]]) -> RecipientSeen:
         collected_at=row.collected_at,
         result=row.result,
         acknowledgement=row.acknowledgement,
+        collected_receipt=row.collected_receipt,
+        acknowledged_receipt=row.acknowledged_receipt,
     )

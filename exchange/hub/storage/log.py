@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, func, insert, literal_column, sele
 from exchange.audit import event as events
 from exchange.audit import leaf
 from exchange.audit.event import Event
+from exchange.canonical import digest as digest_of
 from exchange.errors import Unavailable
 from exchange.hub.storage.tables import log_chain, log_event, log_pending
 from exchange.prepared import Prepared
@@ -51,6 +52,13 @@ _NEXT = Prepared(
 )
 _EVENT = Prepared(insert(log_event))
 _PENDING = Prepared(insert(log_pending))
+_DOCUMENT = Prepared(
+    select(log_event.c.rid)
+    # Named twice: the index holds documents only, and the planner wants to be told.
+    .where(log_event.c.document == bindparam("of"), log_event.c.document.is_not(None))
+    .order_by(log_event.c.at.desc(), log_event.c.rid)
+    .limit(1)
+)
 _DEFER = (
     update(log_chain)
     .where(log_chain.c.chain == bindparam("of"))
@@ -77,7 +85,12 @@ def open_chain(conn: Connection, chain: str, kind: Kind) -> None:
     conn.execute(insert(log_chain), {"chain": chain, "kind": kind})
 
 
-def record(conn: Connection, chain: Chain, event: Event) -> Recorded:
+def name() -> str:
+    """Return the name of an entry that is about to be recorded: its row may be written first."""
+    return str(uuid4())
+
+
+def record(conn: Connection, chain: Chain, event: Event, *, rid: str | None = None) -> Recorded:
     """Record what this unit of work does: event, number and pending leaf commit with it.
 
     A refusal on a single chain takes the same statements as one on a consent's chain, so that
@@ -87,6 +100,7 @@ def record(conn: Connection, chain: Chain, event: Event) -> Recorded:
         conn: of the unit of work.
         chain: its key was read from the vault before; without one the leaf is deferred.
         event: what happened.
+        rid: from `name`, where the row that the event is about names its receipt.
 
     Raises:
         Unavailable: the chain is not, or no longer, in the log.
@@ -97,7 +111,7 @@ def record(conn: Connection, chain: Chain, event: Event) -> Recorded:
     n, deferred = (row.next_n - 1, row.deferred) if row is not None else (0, 0)
     if deferred and chain.key is not None:
         fill_deferred(conn, chain)  # the earlier events of a chain get their leaves first
-    rid = str(uuid4())
+    rid = rid or name()
     body, made = _made(chain, n, rid, event)
     _EVENT.changed(
         conn,
@@ -107,6 +121,7 @@ def record(conn: Connection, chain: Chain, event: Event) -> Recorded:
             "n": n,
             "kind": event.kind,
             "at": event.at,
+            "document": None,
             "body": body,
             "detail": event.detail,
         },
@@ -168,7 +183,7 @@ def record_document(conn: Connection, topic: str, document: bytes, at: datetime)
         document: the exact bytes; anybody may fetch them.
         at: hub time.
     """
-    rid = str(uuid4())
+    rid = name()
     _EVENT.changed(
         conn,
         {
@@ -177,12 +192,20 @@ def record_document(conn: Connection, topic: str, document: bytes, at: datetime)
             "n": None,
             "kind": topic,
             "at": at,
+            "document": digest_of(document),
             "body": document,
             "detail": None,
         },
     )
     _PENDING.changed(conn, {"rid": rid, "leaf": leaf.document_leaf(topic, document)})
     return Recorded(rid, 0)
+
+
+def document_receipt(conn: Connection, digest: str) -> str | None:
+    """Return the name of the entry of a public document, by its digest; the newest of several."""
+    row = _DOCUMENT.one(conn, {"of": digest})
+    found: str | None = None if row is None else row.rid
+    return found
 
 
 def pending(conn: Connection) -> int:

@@ -26,6 +26,7 @@ from exchange.errors import Conflict
 from exchange.hub.storage.disclosures import next_number
 from exchange.hub.storage.tables import requests
 from exchange.prepared import Prepared
+from exchange.statement import Verified
 from exchange.wire.request import DocumentRequest
 
 Role = Literal["asked", "asking"]
@@ -51,6 +52,8 @@ class Request:
     """Its place in the inbox of the asked agency; never shown."""
     statement: bytes | None = field(repr=False)
     """As received, for the asked agency alone: the asker must not see it go with an answer."""
+    receipt: str | None
+    """Name of the entry that records it."""
 
 
 _ANSWERED = Prepared(
@@ -80,16 +83,16 @@ def known(conn: Connection, id: str, digest: str, caller: str) -> Request | None
 
 
 def add(
-    conn: Connection, request: DocumentRequest, statement: bytes, digest: str, *, at: datetime
+    conn: Connection, request: DocumentRequest, verified: Verified, *, at: datetime, receipt: str
 ) -> Request:
     """Store a request and put it into the inbox of the asked agency.
 
     Args:
         conn: of the unit of work; the log and the notice are the caller's, in the same one.
-        request: verified and checked.
-        statement: as received.
-        digest: of the statement.
+        request: checked.
+        verified: the statement it was read from.
         at: hub time.
+        receipt: name of the entry that records it.
 
     Raises:
         Unavailable: the asked agency was suspended in the meantime.
@@ -99,7 +102,7 @@ def add(
         made,
         {
             "id": request.id,
-            "digest": digest,
+            "digest": verified.digest,
             "agency": request.agency,
             "asked": request.to,
             "agreement": request.agreement,
@@ -109,7 +112,8 @@ def add(
             "deadline": request.deadline,
             "made_at": at,
             "number": next_number(conn, request.to),
-            "statement": statement,
+            "statement": verified.statement,
+            "receipt": receipt,
         },
     ).one()
     return _seen(row, request.agency)
@@ -233,4 +237,5 @@ def _seen(row: Row[*tuple[object, ...]], caller: str) -> Request:
         made_at=row.made_at,
         number=row.number,
         statement=row.statement if row.asked == caller else None,
+        receipt=row.receipt,
     )
