@@ -12,7 +12,7 @@ import structlog
 from aiohttp import web
 
 from exchange.errors import Misconfigured
-from exchange.hub import app, control, relay, sweep
+from exchange.hub import app, ask_witness, control, offer, relay, sweep
 from exchange.hub.http.connection import Runner
 from exchange.hub.parts import Hub
 from exchange.hub.settings import HubSettings
@@ -120,10 +120,15 @@ def loops(found: app.Opened, settings: HubSettings, stop: asyncio.Event) -> Mapp
         settings: validated.
         stop: set when the process begins to stop: nothing new is then begun. What keeps this
             replica up to date goes on until the last request is answered.
+
+    Raises:
+        Misconfigured: the policy of the log names an address that could mean several.
     """
+    ask_witness.check_addresses(found.hub.signer.policy)
     named: dict[str, Loop] = {
         "relay": lambda _: relay.run(found.hub, settings.notices, stop),
         "sweep": lambda _: sweep.run(found.hub, found.database.erase_from_wal, stop),
+        "offer": lambda _: offer.run(found.hub, settings.log, stop),
     }
     if settings.database_url is not None:
         # Here and not above: the driver is installed with the extra only.

@@ -1,0 +1,167 @@
+"""One call to a witness: bounded, encrypted, to the address in the policy and nowhere else.
+
+Knows HTTP and C2SP tlog-witness. What a witness answers is verified by whoever asked.
+"""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from exchange.audit.policy import Policy
+from exchange.audit.submission import MOST_BYTES
+from exchange.errors import Misconfigured, Unavailable
+from exchange.hub.parts import Hub
+
+HOST: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.?", re.ASCII)
+"""A name as resolvers take it; everything that could be a number in disguise is refused."""
+PATIENCE_S: Final = 5.0
+"""Seconds a witness gets to tell what it holds, at a start of the hub."""
+NUMBER: Final = re.compile(r"0x[0-9a-f]*|[0-9]+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a witness said."""
+
+    status: int
+    body: bytes
+
+
+class Session:
+    """Connections to witnesses, kept between calls. Make it with `session`."""
+
+    def __init__(self, client: aiohttp.ClientSession, timeout_s: float) -> None:
+        """Take a client session, closed by its maker, and the seconds one call may take."""
+        self._client = client
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+
+    async def add(self, address: str, request: bytes) -> Answer:
+        """Ask the witness at `address` to cosign; see `exchange.audit.submission`.
+
+        Raises:
+            Unavailable: it did not answer in time, or at too great length.
+        """
+        return await self._call("POST", f"{address.rstrip('/')}/add-checkpoint", request)
+
+    async def held(self, address: str, origin: str) -> bytes | None:
+        """Return the note that the witness at `address` holds of a log, or None; unverified.
+
+        Raises:
+            Unavailable: see `add`.
+        """
+        name = hashlib.sha256(origin.encode("utf-8")).hexdigest()
+        answer = await self._call("GET", f"{address.rstrip('/')}/{name}/checkpoint", None)
+        return answer.body if answer.status == HTTPStatus.OK else None
+
+    async def _call(self, method: str, url: str, body: bytes | None) -> Answer:
+        try:
+            async with self._client.request(
+                method, url, data=body, allow_redirects=False, timeout=self._timeout
+            ) as answer:
+                found = bytearray()
+                async for piece in answer.content.iter_chunked(64 * 1024):
+                    found += piece
+                    if len(found) > MOST_BYTES:
+                        raise Unavailable("a witness answers more than it was asked for")
+                return Answer(answer.status, bytes(found))
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            # The text of a foreign error can quote addresses and what was answered.
+            raise Unavailable("a witness does not answer") from None
+
+
+@asynccontextmanager
+async def session(timeout_s: float) -> AsyncIterator[Session]:
+    """Yield connections to witnesses; neither cookies nor the environment have a say.
+
+    Args:
+        timeout_s: seconds one call may take in all.
+    """
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit_per_host=1, keepalive_timeout=60),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        trust_env=False,
+        skip_auto_headers=("User-Agent", "Accept-Encoding"),
+        headers={"Content-Type": "text/plain; charset=utf-8"},
+    ) as client:
+        yield Session(client, timeout_s)
+
+
+async def heads_elsewhere(hub: Hub, *, seconds: float = PATIENCE_S) -> list[bytes]:
+    """Return what the witnesses of the policy that have an address hold of this log.
+
+    All are asked at once. One that does not answer, or holds nothing, is left out. Nothing is
+    verified: a witness may answer whatever it likes.
+
+    Args:
+        hub: the parts.
+        seconds: each may take.
+    """
+    addresses = [one.url for one in hub.signer.policy.witnesses if one.url is not None]
+    async with session(seconds) as calls:
+        found = await asyncio.gather(
+            *(calls.held(address, hub.signer.origin) for address in addresses),
+            return_exceptions=True,
+        )
+    return [note for note in found if isinstance(note, bytes)]
+
+
+def check_addresses(policy: Policy) -> None:
+    """Refuse a policy that sends the hub somewhere else than to a witness.
+
+    A witness may stand in an office's own network, so any address is admitted that is written
+    plainly; plain http to this machine only.
+
+    Raises:
+        Misconfigured: the name of the witness, never the address.
+    """
+    for witness in policy.witnesses:
+        if witness.url is not None and not is_plain(witness.url):
+            raise Misconfigured(
+                f"the address of the witness {witness.name} in the policy must be "
+                "https://host[:port][/path], in lower case and without user, query or fragment"
+            )
+
+
+def is_plain(url: str) -> bool:
+    """Tell whether an address can mean only one thing to every resolver and client."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    if "@" in parts.netloc or parts.query or parts.fragment or not url.isascii() or port == 0:
+        return False
+    literal = _literal(host)
+    if literal is None and (
+        HOST.fullmatch(host) is None or NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2])
+    ):
+        return False
+    if parts.scheme == "http":
+        return literal.is_loopback if literal is not None else host == "localhost"
+    return parts.scheme == "https" and not _leads_back(literal)
+
+
+def _literal(host: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
+
+
+def _leads_back(literal: IPv4Address | IPv6Address | None) -> bool:
+    """Tell whether an address means this machine, or nobody in particular, in other words."""
+    if isinstance(literal, IPv6Address) and literal.ipv4_mapped is not None:
+        return True
+    return literal is not None and (
+        literal.is_unspecified or literal.is_multicast or literal.is_link_local
+    )
