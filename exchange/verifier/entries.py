@@ -14,7 +14,7 @@ from exchange.audit.whole import Audit, check_roots, parts_of
 from exchange.errors import LogInvalid, NotFound
 from exchange.verifier.heads import Anchor
 from exchange.verifier.report import Check, broken, entries, good, numbered
-from exchange.verifier.source import Source
+from exchange.verifier.source import Reader, Source
 
 AHEAD: Final = 8
 """Files asked for before they are needed: a log in the web answers slowly, not little."""
@@ -74,7 +74,7 @@ async def check_entries(
 
 
 async def read_parts(
-    source: Source, parts: Iterable[Part], size: int
+    source: Reader, parts: Iterable[Part], size: int
 ) -> AsyncGenerator[tuple[Part, bytes], None]:
     """Yield parts of a log in the order they are named, some read ahead.
 
@@ -101,7 +101,7 @@ async def read_parts(
         await asyncio.gather(*ahead, return_exceptions=True)
 
 
-async def _read(source: Source, part: Part, size: int) -> tuple[Part, bytes]:
+async def _read(source: Reader, part: Part, size: int) -> tuple[Part, bytes]:
     reading = source.tile(part) if isinstance(part, Tile) else source.bundle(part)
     try:
         return part, await reading

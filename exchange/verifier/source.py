@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from exchange.audit.merkle import HASH_SIZE, TILE_HEIGHT, TILE_WIDTH
 from exchange.audit.tiles import Bundle, Tile, bundle_path, cut, tile_path
@@ -23,6 +23,22 @@ LARGEST_DOCUMENT: Final = 1024 * 1024
 """Bytes of a public document."""
 LARGEST_BUNDLE: Final = TILE_WIDTH * (2 + 0xFFFF)
 """Bytes of a bundle in any log of this format; one of ours has 13,056."""
+
+
+class Reader(Protocol):
+    """Whoever can read a log: this module's `Source`, or an agency's client of its hub."""
+
+    async def tile(self, tile: Tile) -> bytes:
+        """Return the hashes of a tile, of exactly its width."""
+        ...
+
+    async def bundle(self, bundle: Bundle) -> bytes:
+        """Return the bytes of an entry bundle."""
+        ...
+
+    async def document(self, sha256: str) -> bytes:
+        """Return a public document by the SHA-256 of its bytes, lowercase hex."""
+        ...
 
 
 class Source:
