@@ -86,15 +86,15 @@ def read_receipt(raw: bytes) -> Receipt:
         lines = proof.decode("ascii").split("\n")
     except UnicodeDecodeError:
         raise Malformed("a receipt is text") from None
-    if not empty or lines[0] != _FIRST:
-        raise Malformed("a receipt begins with its format and has a checkpoint")
-    extra, index, *path = [*lines[1:], "", ""]
-    return Receipt(
-        read_base64(_after("extra ", extra)),
-        read_number(_after("index ", index)),
-        _path(path[:-2]),
-        note,
-    )
+    match lines:
+        case [first, extra, index, *path] if empty and first == _FIRST:
+            return Receipt(
+                read_base64(_after("extra ", extra)),
+                read_number(_after("index ", index)),
+                _path(path),
+                note,
+            )
+    raise Malformed("a receipt has a first line, opening, index, hashes and a checkpoint")
 
 
 def prove(receipt: Receipt, policy: Policy) -> Proven:
