@@ -104,6 +104,15 @@ class Database(Protocol):
         """
         ...
 
+    async def write_behind(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Do as `write` does for a loop of the hub's own: never refused for what waits.
+
+        For what requests do not wait for and must not wait behind, such as a batch of the log.
+        """
+        ...
+
     async def read(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:

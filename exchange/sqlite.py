@@ -154,6 +154,12 @@ class SqliteDatabase:
         """See `Database.write_first`."""
         return await self._queued(self._urgent, lambda conn: work(conn, *args, **kwargs))
 
+    async def write_behind(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """See `Database.write_behind`."""
+        return await self._queued(self._units, lambda conn: work(conn, *args, **kwargs))
+
     async def read(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:

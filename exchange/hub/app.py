@@ -23,6 +23,9 @@ from exchange.hookspecs import HUB_GROUP
 from exchange.hub import control
 from exchange.hub.admit import admit, suspend
 from exchange.hub.directory import Directory
+from exchange.hub.end_lost import finish_restoration
+from exchange.hub.erase_consents import erase_one
+from exchange.hub.heads import Heads
 from exchange.hub.http.application import application
 from exchange.hub.http.call import Front
 from exchange.hub.http.caller import addresses
@@ -34,12 +37,16 @@ from exchange.hub.move_blobs import described
 from exchange.hub.news import News
 from exchange.hub.open_blobs import open_blobs
 from exchange.hub.open_database import open_database
+from exchange.hub.open_signer import open_signer
 from exchange.hub.open_vault import VAULT, VAULT_KEY, open_vault
 from exchange.hub.pages.shell import make_shell
 from exchange.hub.pages.site import add_pages
 from exchange.hub.parts import Clock, Hub, Rules
 from exchange.hub.records import Records
+from exchange.hub.rekey_vault import rekey_vault
 from exchange.hub.settings import HubSettings, Person
+from exchange.hub.signer import make_keys
+from exchange.hub.stirring import StirringDatabase
 from exchange.hub.storage.agencies import Reach
 from exchange.hub.storage.engine import HubDatabase
 from exchange.hub.storage.vault_keys import make_vault_key
@@ -57,7 +64,7 @@ def now() -> datetime:
 
 
 def make_home(home: Path, files: Mapping[str, bytes] | None = None) -> None:
-    """Make what a hub needs before its first start: directories and two secret keys.
+    """Make what a hub needs before its first start: directories and its secret keys.
 
     Args:
         home: directory of the hub; made if it is missing.
@@ -73,6 +80,7 @@ def make_home(home: Path, files: Mapping[str, bytes] | None = None) -> None:
         make_directory(directory)
     if not (home / VAULT / VAULT_KEY).exists():  # made before an interruption: it is whole
         make_vault_key(home / VAULT / VAULT_KEY)
+    make_keys(home)
     for name, content in (files or {}).items():
         write_bytes_durably(home / name, content, replace=True)
     # Last: a crash before it leaves a home that is no hub yet, and making it again goes on.
@@ -113,10 +121,12 @@ async def opened(
         stack.push_async_callback(database.close)
         vault = await open_vault(settings, database, clock=clock)
         stack.push_async_callback(vault.close)
+        signer = await open_signer(settings, database)
+        heads = Heads(pending_limit=settings.log.pending_limit)
         line = Line()
         hub = Hub(
             home=home,
-            db=database,
+            db=StirringDatabase(database, heads.stir),
             vault=vault,
             blobs=open_blobs(settings),
             clock=clock,
@@ -127,10 +137,13 @@ async def opened(
             line=line,
             news=News(line),
             streams=Streams(line),
+            signer=signer,
+            heads=heads,
             channels=channels,
             vetoes=vetoes,
         )
         await take_over(hub)
+        await finish_restoration(hub)
         yield Opened(hub=hub, database=database)
 
 
@@ -162,6 +175,9 @@ def rules(settings: HubSettings) -> Rules:
         expiry=timedelta(seconds=settings.disclosure.expiry_s),
         erasure_due=timedelta(days=settings.erasure.due_days),
         erasure_reminder=timedelta(days=settings.erasure.reminder_days),
+        rekey=timedelta(days=settings.vault.rekey_days),
+        witness_alarm=timedelta(seconds=settings.log.alarm_after_s),
+        witness_stop=timedelta(seconds=settings.log.stop_after_s),
         open_uploads=settings.agency.uploads,
         open_requests=settings.agency.requests,
         waiting=settings.agency.waiting,
@@ -254,6 +270,11 @@ async def command(hub: Hub, asked: Mapping[str, Any]) -> canonical.Json:
         case {"do": "blobs", "names": list(names)}:
             rows = await described(hub, names)
             return {name: [row.size, row.sha256] for name, row in rows.items()}
+        case {"do": "erase-consent", "consent": str(consent)}:
+            await erase_one(hub, consent)
+            return {}
+        case {"do": "rekey-vault", **step}:
+            return await rekey_vault(hub, step)
         case {"do": "status"}:
             return {"pid": os.getpid()}
         case _:

@@ -30,6 +30,8 @@ class Hint:
     """Agencies for which something is new."""
     ends: bool = False
     """Whether a consent has ended: streams under it are to be cut."""
+    heads: bool = False
+    """Whether a head of the log was signed."""
     agencies: bool = False
     """Whether an agency was admitted or suspended, or has a new identity."""
 
@@ -39,6 +41,7 @@ class Hint:
             "by": self.said_by,
             "inboxes": sorted(self.inboxes),
             "ends": self.ends,
+            "heads": self.heads,
             "agencies": self.agencies,
         }
         return canonical.encode(said).decode("ascii")
@@ -55,10 +58,11 @@ def read_hint(text: str) -> Hint:
             "by": str(by),
             "inboxes": list(names),
             "ends": bool(ends),
+            "heads": bool(heads),
             "agencies": bool(agencies),
         }:
             inboxes = frozenset(name for name in names if isinstance(name, str))
-            return Hint(said_by=by, inboxes=inboxes, ends=ends, agencies=agencies)
+            return Hint(said_by=by, inboxes=inboxes, ends=ends, heads=heads, agencies=agencies)
         case _:
             raise Malformed("not a hint")
 
@@ -71,6 +75,7 @@ class Line:
         """Of this replica."""
         self._inboxes: set[str] = set()
         self._ends = False
+        self._heads = False
         self._agencies = False
         self._something = asyncio.Event()
 
@@ -82,6 +87,11 @@ class Line:
     def ends(self) -> None:
         """Say that a consent has ended; called after the commit."""
         self._ends = True
+        self._something.set()
+
+    def heads(self) -> None:
+        """Say that a head of the log was signed; called after it is durable."""
+        self._heads = True
         self._something.set()
 
     def agencies(self) -> None:
@@ -103,12 +113,13 @@ class Line:
                 said_by=self.name,
                 inboxes=frozenset(part),
                 ends=self._ends,
+                heads=self._heads,
                 agencies=self._agencies,
             )
             for part in parts or [[]]
         ]
-        said = bool(names) or self._ends or self._agencies
+        said = bool(names) or self._ends or self._heads or self._agencies
         self._inboxes.clear()
-        self._ends = self._agencies = False
+        self._ends = self._heads = self._agencies = False
         self._something.clear()
         return hints if said else []

@@ -23,7 +23,7 @@ from exchange.hub.line import Hint, read_hint
 from exchange.hub.mirror import take_over
 from exchange.hub.parts import Hub
 from exchange.hub.relay import pause
-from exchange.hub.storage import watching
+from exchange.hub.storage import checkpoints, watching
 from exchange.hub.storage.watching import CHANNEL, Version
 
 LOOK_S = 1.0
@@ -78,7 +78,14 @@ async def hear(hub: Hub, server: str, stop: asyncio.Event) -> None:
                 retry_s = FIRST_RETRY_S
                 # What was said while nobody listened here.
                 await heard(
-                    hub, Hint(said_by="", inboxes=hub.news.waiting(), ends=True, agencies=True)
+                    hub,
+                    Hint(
+                        said_by="",
+                        inboxes=hub.news.waiting(),
+                        ends=True,
+                        heads=True,
+                        agencies=True,
+                    ),
                 )
                 while not stop.is_set():
                     async for notification in connection.notifies(timeout=TURN_S):
@@ -114,10 +121,11 @@ async def _heard(hub: Hub, payload: str) -> None:
 async def heard(hub: Hub, hint: Hint) -> None:
     """Look where another replica says that something is new."""
     hub.news.wake(hint.inboxes)
-    if not (hint.ends or hint.agencies):
-        return
     try:
-        await compare(hub)
+        if hint.heads and (head := await hub.db.read(checkpoints.newest)) is not None:
+            hub.heads.learn(head)
+        if hint.ends or hint.agencies:
+            await compare(hub)
     except ExchangeError as error:
         structlog.get_logger("exchange.hub.listen").warning("look-fails", code=type(error).__name__)
 

@@ -1,6 +1,6 @@
 """The parts of a running hub, as one frozen value that every verb takes first.
 
-Built in `exchange.hub.app`. There is no private key in it, and no code that opens a document.
+Built in `exchange.hub.app`. The keys in it sign for the log; nothing in it opens a document.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,9 +12,11 @@ from typing import TypeAlias
 from exchange.database import Database
 from exchange.hookspecs import Channel, GateVeto
 from exchange.hub.directory import Directory
+from exchange.hub.heads import Heads
 from exchange.hub.line import Line
 from exchange.hub.news import News
 from exchange.hub.records import Records
+from exchange.hub.signer import Signer
 from exchange.hub.storage.blobs import Blobs
 from exchange.hub.storage.vault import Vault
 from exchange.hub.streams import Streams
@@ -34,6 +36,12 @@ class Rules:
     expiry: timedelta
     erasure_due: timedelta
     erasure_reminder: timedelta
+    rekey: timedelta
+    """Age from which the operator is reminded to change the vault's key."""
+    witness_alarm: timedelta
+    """How long heads of the log may be without their quorum before it is an alarm."""
+    witness_stop: timedelta
+    """The same, before nothing new is disclosed."""
     open_uploads: int
     open_requests: int
     """Document requests of one agency whose deadline has not passed."""
@@ -78,7 +86,12 @@ class Hub:
     """To the other replicas."""
     news: News
     streams: Streams
+    signer: Signer
+    """Of the log."""
+    heads: Heads
     channels: Mapping[str, Channel]
     vetoes: Mapping[str, GateVeto]
     occupied: dict[str, Occupied] = field(default_factory=dict)
     """By sender; see `exchange.hub.quota`."""
+    missing: dict[str, datetime] = field(default_factory=dict)
+    """Payloads that a row names and their store does not have, by name; since when."""

@@ -11,10 +11,22 @@ from typing import Any
 import structlog
 from aiohttp import web
 
+from exchange.audit.checkpoint import Checkpoint
 from exchange.errors import Misconfigured
-from exchange.hub import app, ask_witness, control, offer, relay, sweep
+from exchange.hub import (
+    app,
+    ask_witness,
+    control,
+    offer,
+    publish,
+    recompute,
+    relay,
+    sequence,
+    sweep,
+)
 from exchange.hub.http.connection import Runner
 from exchange.hub.parts import Hub
+from exchange.hub.resume import accept
 from exchange.hub.settings import HubSettings
 
 YOUNG = 50_000
@@ -34,7 +46,11 @@ class Worker:
 
 
 async def serve(
-    settings: HubSettings, *, ready: Callable[[], None], worker: Worker = Worker()
+    settings: HubSettings,
+    *,
+    ready: Callable[[], None],
+    worker: Worker = Worker(),
+    accepted: Checkpoint | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT: requests under way are finished, long polls end at once.
 
@@ -46,6 +62,10 @@ async def serve(
         settings: validated.
         ready: called once the port is open.
         worker: which of the hub's processes this is.
+        accepted: what the operator says is the newest head of the log; None: nothing.
+
+    Raises:
+        Misconfigured: the hub cannot be opened, or it could not go on.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -60,10 +80,12 @@ async def serve(
 
     async with app.opened(settings, clock=app.now, on_failure=failed) as found:
         app.warn(settings)
+        if accepted is not None:
+            await accept(found.hub, accepted)
         pages = app.site(app.front(found.hub, settings), settings)
         runner = Runner(pages, settings.listen, settings.http)
         async with (
-            looping(stop, loops(found, settings, stop)),
+            looping(stop, loops(found, settings, stop, accepted=accepted is not None)),
             commanded(found.hub, settings, worker),
             served(runner, settings),
         ):
@@ -74,6 +96,7 @@ async def serve(
             ready()
             await stop.wait()
             found.hub.news.end()
+            found.hub.heads.end()
         if found.database.failed:
             raise Misconfigured("a commit failed: look at the disk, then start the hub again")
 
@@ -112,14 +135,17 @@ async def commanded(hub: Hub, settings: HubSettings, worker: Worker) -> AsyncIte
 Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
-def loops(found: app.Opened, settings: HubSettings, stop: asyncio.Event) -> Mapping[str, Loop]:
+def loops(
+    found: app.Opened, settings: HubSettings, stop: asyncio.Event, *, accepted: bool = False
+) -> Mapping[str, Loop]:
     """Return the background loops by name.
 
     Args:
         found: what is open.
         settings: validated.
         stop: set when the process begins to stop: nothing new is then begun. What keeps this
-            replica up to date goes on until the last request is answered.
+            replica up to date, and the log, goes on until the last request is answered.
+        accepted: whether the operator has said which head of the log is the newest.
 
     Raises:
         Misconfigured: the policy of the log names an address that could mean several.
@@ -128,6 +154,9 @@ def loops(found: app.Opened, settings: HubSettings, stop: asyncio.Event) -> Mapp
     named: dict[str, Loop] = {
         "relay": lambda _: relay.run(found.hub, settings.notices, stop),
         "sweep": lambda _: sweep.run(found.hub, found.database.erase_from_wal, stop),
+        "publish": lambda _: publish.run(found.hub, settings.log, stop),
+        "recompute": lambda _: recompute.run(found.hub, stop),
+        "sequence": lambda ending: sequence.run(found.hub, settings.log, ending, accepted=accepted),
         "offer": lambda _: offer.run(found.hub, settings.log, stop),
     }
     if settings.database_url is not None:

@@ -1,7 +1,8 @@
 """The hub's database on PostgreSQL: lanes of threads, each thread with a connection of its own.
 
 A unit of work crosses to a thread once and runs there as a whole. Withdrawals have a lane and so
-connections of their own: they never wait behind disclosures and are never turned away.
+connections of their own: they never wait behind disclosures and are never turned away. So has
+the log, whose batches no request waits for; its one connection is made when it is needed.
 """
 
 import asyncio
@@ -98,8 +99,9 @@ class PostgresDatabase:
         to_write, to_read = (partial(self._connected, one) for one in (self._engine, self._reading))
         self._writers = _Lane("write", to_write, WRITE, pools.connections, pools)
         self._urgent = _Lane("urgent", to_write, WRITE, pools.urgent, None)
+        self._behind = _Lane("behind", to_write, WRITE, 1, None)
         self._readers = _Lane("read", to_read, READ, pools.readers, pools)
-        self._lanes = (self._writers, self._urgent, self._readers)
+        self._lanes = (self._writers, self._urgent, self._behind, self._readers)
         self._over = threading.Event()
         self._watch = _thread("watch", self._look_after)
 
@@ -114,6 +116,12 @@ class PostgresDatabase:
     ) -> T:
         """See `Database.write_first`."""
         return await self._urgent.run(lambda conn: work(conn, *args, **kwargs))
+
+    async def write_behind(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """See `Database.write_behind`."""
+        return await self._behind.run(lambda conn: work(conn, *args, **kwargs))
 
     async def read(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
