@@ -87,4 +87,4 @@ def test_no_other_text_is_a_status(text: bytes) -> None:
 def test_a_status_holds_what_can_be() -> None:
     for wrong in ({"size": -1}, {"size": 2**63}, {"root": bytes(31)}, {"at": 0}, {"at": 2**63}):
         with pytest.raises(Malformed):
-            replace(STATUS, **wrong)  # type: ignore[arg-type]
+            replace(STATUS, **wrong)
