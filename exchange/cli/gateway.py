@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from exchange.cli.gateway_witness import witness
 from exchange.cli.place import HERE, Place, opened
 from exchange.errors import Malformed, Misconfigured
 
@@ -33,7 +34,7 @@ def gateway_app() -> App:
         help="Run an agency's side: send, fetch and open documents.",
         help_format="plaintext",
     )
-    for command in (init, send, fetch, run, status, recall, erased, token):
+    for command in (init, send, fetch, run, status, recall, erased, token, witness):
         app.command(command)
     return app
 

@@ -5,7 +5,6 @@ is open before anybody is told.
 """
 
 import asyncio
-import contextlib
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,28 +13,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-import structlog
 from aiohttp import web
 
 from exchange.audit.note import ED25519, ML_DSA_COSIGNATURE, SigningKey, VerifyingKey, read_vkey
-from exchange.errors import ExchangeError, Malformed, Misconfigured, positions
+from exchange.errors import Malformed, Misconfigured
 from exchange.witness.cosign import Cosigner
 from exchange.witness.endpoint import application
+from exchange.witness.look import Look, look_on
 from exchange.witness.memory import remembering
-from exchange.witness.mirror import Mirror, mirror
-from exchange.witness.pull import Last, Pulled, pull
-from exchange.witness.road import Road, Way, open_road
+from exchange.witness.mirror import Mirror
+from exchange.witness.road import Way, open_road
 
-LOOK_S: Final = 5.0
-"""Seconds between two looks at a log that is pulled."""
-LONGEST_PAUSE_S: Final = 300.0
-"""Longest pause while the log cannot be reached."""
 IDLE_S: Final = 75.0
 """Seconds a kept connection may be idle: logs ask every ten."""
 ENDING_S: Final = 10.0
 """Seconds requests under way get after SIGTERM."""
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,55 +128,8 @@ async def follow(
     with _stopping() as stop:
         async with open_road(way) as road:
             ready()
-            await look_on(Look(cosigner, road, origin, kept), witness.clock, stop)
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What every look at a pulled log needs."""
-
-    cosigner: Cosigner
-    road: Road
-    origin: str
-    mirror: Mirror | None = None
-
-
-async def look_on(look: Look, clock: Callable[[], datetime], stop: asyncio.Event) -> None:
-    """Look at a log every five seconds until `stop` is set; after failures more rarely."""
-    last, pause_s = Last(), LOOK_S
-    while not stop.is_set():
-        try:
-            await look_once(look, last, clock())
-            pause_s = LOOK_S
-        except (ExchangeError, OSError) as error:
-            log.error("look_failed", code=_code(error), positions=positions(error))
-            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(pause_s):
-                await stop.wait()
-
-
-async def look_once(look: Look, last: Last, now: datetime) -> Pulled:
-    """Cosign what is new, and then copy it.
-
-    A copy that fails takes no cosignature back; the next look goes on with it.
-
-    Raises:
-        ExchangeError, OSError: see `pull` and `mirror`.
-    """
-    done = await pull(look.cosigner, look.road, look.origin, last, now=now)
-    if done is not Pulled.NOTHING_NEW:
-        size = 0 if last.head is None else last.head.size
-        tell = log.info if done is Pulled.COSIGNED else log.warning
-        tell("looked", code=done.value, size=size)
-    note = await asyncio.to_thread(look.cosigner.note, look.origin)
-    if look.mirror is not None and note is not None:
-        await mirror(look.mirror, look.road, note)
-    return done
-
-
-def _code(error: Exception) -> str:
-    return getattr(error, "what", None) or type(error).__name__
+            look = Look(cosigner, road, origin, witness.clock, kept)
+            await look_on(look, stop, convicted=lambda _: None)  # an alarm; the evidence is kept
 
 
 @contextmanager

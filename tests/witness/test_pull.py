@@ -24,10 +24,10 @@ from exchange.errors import (
     Unauthenticated,
     Unavailable,
 )
+from exchange.witness.look import Look, look_once
 from exchange.witness.mirror import CHECKPOINT, Mirror, mirror
 from exchange.witness.pull import AGAIN, Last, Pulled, pull
 from exchange.witness.road import Way, open_road
-from exchange.witness.serve import Look, look_once
 from tests.logs import AT, ORIGIN, WITNESS_KEY, Log, random_leaves
 from tests.witness.watching import Clock, Served, asked, reached, witness
 
@@ -319,12 +319,12 @@ async def test_a_witness_cosigns_also_when_the_copy_fails(tmp_path: Path) -> Non
     served, clock, last = Served(LOG, 300, token="secret"), Clock(), Last()
     with witness(tmp_path / "state", clock) as cosigner:
         async with reached(served) as road:
-            look = Look(cosigner, road, ORIGIN, Mirror(tmp_path / "copy"))
+            look = Look(cosigner, road, ORIGIN, clock, Mirror(tmp_path / "copy"))
             with pytest.raises(Unauthenticated):
-                await look_once(look, last, clock())
+                await look_once(look, last)
             assert len(served.handed_in) == 1
             served.token = None
-            assert await look_once(look, last, clock()) is Pulled.NOTHING_NEW
+            assert await look_once(look, last) is Pulled.NOTHING_NEW
             copy = look.mirror
             assert copy is not None
             assert copy.head() == cosigner.last(ORIGIN)
@@ -338,5 +338,5 @@ async def test_nothing_is_copied_that_was_not_cosigned(tmp_path: Path) -> None:
         async with reached(served) as road:
             copy = Mirror(tmp_path / "copy")
             with pytest.raises(SplitView):
-                await look_once(Look(cosigner, road, ORIGIN, copy), Last(), clock())
+                await look_once(Look(cosigner, road, ORIGIN, clock, copy), Last())
     assert copy.head() is None
