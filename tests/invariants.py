@@ -365,8 +365,8 @@ def i14_states(rest: AtRest) -> Iterator[Finding]:
             "stored": not ended and not collected and len(answered) < len(fates),
             "collected": not ended and bool(collected) and len(answered) < len(fates),
             "acknowledged": ended and len(answered) == len(fates),
-            "expired": ended and row["ended_why"] in {"expired", "key-revoked"},
-            "ended": ended and row["ended_why"] in {"withdrawn", "agreement", "recalled"},
+            "expired": ended and row["ended_why"] in {"expired", "key-revoked", "payload-lost"},
+            "ended": ended and row["ended_why"] in {"withdrawn", "agreement", "recalled", "restored"},
         }
         if not fits[row["state"]]:
             yield Finding("I14", f"{row['state']} does not fit", row["id"])
@@ -418,7 +418,7 @@ def i20_erasure_duty(rest: AtRest) -> Iterator[Finding]:
     yield from named("I20", "a recipient that was never asked to erase", unasked)
     needless = rest.ids(
         "SELECT e.id FROM erasures e JOIN consents c ON c.digest = e.consent WHERE c.ended_why IS "
-        "NULL OR c.ended_why = 'agreement' OR e.passed_on_by IS NULL AND NOT EXISTS "
+        "NULL OR c.ended_why IN ('agreement', 'restored') OR e.passed_on_by IS NULL AND NOT EXISTS "
         "(SELECT 1 FROM disclosures d JOIN disclosure_recipients r ON r.disclosure = d.id "
         "WHERE d.consent = e.consent AND r.agency = e.recipient AND r.collected_at IS NOT NULL)"
     )

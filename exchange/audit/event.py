@@ -69,7 +69,9 @@ _WORDS: Mapping[tuple[str, str], frozenset[str]] = MappingProxyType(
         ("erasure-confirmed", "result"): frozenset({"erased", "kept"}),
     }
 )
-ENDINGS = frozenset({"withdrawn", "agreement", "expired", "recalled", "key-revoked"})
+ENDINGS = frozenset(
+    {"withdrawn", "agreement", "expired", "recalled", "key-revoked", "payload-lost", "restored"}
+)
 """Why a disclosure ended; opened only to who may know."""
 
 

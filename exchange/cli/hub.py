@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from cyclopts import App, Parameter
 
 from exchange import canonical
+from exchange.cli.hub_backup import backup, restore
 from exchange.cli.hub_home import SETTINGS_FILE, Home, settings_in
 from exchange.cli.hub_migrate import migrate
 from exchange.cli.hub_move import move_blobs
@@ -30,7 +31,18 @@ def hub_app() -> App:
         "Begin with `exchange hub init`, then `exchange hub serve`. Admit each agency with the "
         "card its gateway prints. Every setting can also come from a variable EXCHANGE_HUB_...",
     )
-    for command in (init, serve, migrate, move_blobs, admit, suspend, status):
+    for command in (
+        init,
+        serve,
+        migrate,
+        backup,
+        restore,
+        move_blobs,
+        admit,
+        suspend,
+        erase_consent,
+        status,
+    ):
         app.command(command)
     return app
 
@@ -129,6 +141,29 @@ def suspend(
     """
     told = _ask(home, {"do": "suspend", "agency": agency})
     print(f"suspended {agency}" if told["first"] else f"{agency} was suspended before")
+
+
+def erase_consent(
+    digest: Annotated[str, Parameter(help="Digest of the consent, as its collector knows it.")],
+    *,
+    home: Home = Path("hub"),
+    yes: Annotated[
+        bool, Parameter(negative=(), help="Erase without asking; nothing brings it back.")
+    ] = False,
+) -> None:
+    """Erase everything about a consent that has ended, before its years are over.
+
+    For a request under Art. 17 GDPR that a privacy officer has upheld. Everything else is erased
+    by itself. What was signed in the log stays provable for those who have receipts; whose
+    consent an entry was cannot be found out any more.
+    """
+    if not yes:
+        if not sys.stdin.isatty():
+            raise Misconfigured("nobody can be asked here; look at it first, then add --yes")
+        if input("Erase it for good? Type yes: ").strip() != "yes":
+            raise Misconfigured("not confirmed; nothing was erased")
+    _ask(home, {"do": "erase-consent", "consent": digest})
+    print("erased; its log key goes as soon as nobody reads the vault's file")
 
 
 def status(*, home: Home = Path("hub")) -> None:

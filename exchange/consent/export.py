@@ -54,7 +54,7 @@ class Status(StrEnum):
     EXPIRED = "dpv:ConsentExpired"
     """Over, or used up."""
     REVOKED = "dpv:ConsentRevoked"
-    """Ended by the collecting agency, or with its agreement."""
+    """Ended by the collecting agency, with its agreement, or because the hub lost track of it."""
     INVALIDATED = "dpv:ConsentInvalidated"
     """Void from the start: a court, an authority or an officer has found so."""
     ENDED = "dpv:ConsentStatusInvalidForProcessing"
@@ -66,6 +66,7 @@ _STATUS: Mapping[str | None, Status] = {
     "expired": Status.EXPIRED,
     "used-up": Status.EXPIRED,
     "agreement": Status.REVOKED,
+    "restored": Status.REVOKED,
     "agency": Status.REVOKED,
     None: Status.ENDED,
 }
@@ -87,7 +88,7 @@ def became(
 
     Args:
         ended: whether it has ended.
-        why: `withdrawn`, `agency`, `agreement`, `expired`, `used-up`; None where that is hidden.
+        why: `withdrawn`, `agency`, `agreement`, `restored`, `expired`, `used-up`; None where that is hidden.
         reason: of the collecting agency, from its signed withdrawal.
         at: when it ended, where that is shown.
 

@@ -22,7 +22,7 @@ def find_schema(settings: HubSettings) -> str | None:
     """
     if settings.database_url is None:
         return migrate.find_in_file(settings.home / FILE)
-    with _server(settings.database_url) as engine:
+    with server(settings.database_url) as engine:
         return migrate.find_on_server(engine)
 
 
@@ -40,7 +40,7 @@ def change_schema(settings: HubSettings, told: Told, *, copy: Path | None = None
     if settings.database_url is None:
         migrate.migrate_file(settings.home / FILE, told, copy=copy)
         return
-    with _server(settings.database_url) as engine:
+    with server(settings.database_url) as engine:
         migrate.migrate_server(engine, told)
 
 
@@ -52,7 +52,7 @@ def find_vault(settings: HubSettings) -> bool:
     """
     if settings.vault.url is None:
         return True
-    with _server(settings.vault.url) as engine:
+    with server(settings.vault.url) as engine:
         return migrate.find_vault(engine)
 
 
@@ -63,12 +63,17 @@ def make_vault(settings: HubSettings) -> None:
         Misconfigured: the server cannot be reached, or something else is in the database.
     """
     if settings.vault.url is not None:
-        with _server(settings.vault.url) as engine:
+        with server(settings.vault.url) as engine:
             migrate.make_vault(engine)
 
 
 @contextmanager
-def _server(url: SecretStr) -> Iterator[Engine]:
+def server(url: SecretStr) -> Iterator[Engine]:
+    """Yield the library's side of a database on PostgreSQL; it connects when it is used.
+
+    Raises:
+        Misconfigured: the library for it is not installed, or the URL cannot be read.
+    """
     try:
         # Here and not above: the driver is installed with the extra only.
         from exchange.hub.storage.postgres_session import make_engine  # noqa: PLC0415

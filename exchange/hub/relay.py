@@ -33,6 +33,7 @@ KINDS = {
     "erasure-overdue": NoticeKind.TASK,
     "overdue": NoticeKind.REMINDER,
     "request": NoticeKind.TASK,
+    "resend": NoticeKind.TASK,
 }
 """What a receiver is told about each cause: less than the cause."""
 _URGENCY = (NoticeKind.WAITING, NoticeKind.REMINDER, NoticeKind.TASK, NoticeKind.TECHNICAL)

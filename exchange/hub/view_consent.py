@@ -21,6 +21,7 @@ from exchange.hub import opened
 from exchange.hub.opened import Opened
 from exchange.hub.parts import Hub
 from exchange.hub.storage import person
+from exchange.hub.storage.ending import WORDLESS
 from exchange.hub.storage.person import AskedErasure, Document, LoggedEvent, Receipt, Standing
 from exchange.hub.stored import context_of
 from exchange.members import read_time
@@ -35,9 +36,9 @@ CURSOR_SIZE = 6
 """Bytes of the number of an event; the database counts to 63 bits."""
 
 State = Literal["valid", "not-yet", "ended"]
-Ended = Literal["withdrawn", "agency", "agreement"]
+Ended = Literal["withdrawn", "agency", "agreement", "restored"]
 Why = Literal[Ended, "expired", "used-up"]
-ENDS: tuple[Ended, ...] = ("withdrawn", "agency", "agreement")
+ENDS: tuple[Ended, ...] = ("withdrawn", "agency", "agreement", "restored")
 """Why a consent has ended that was ended by somebody."""
 
 
@@ -179,7 +180,7 @@ def _view(conn: Connection, hub: Hub, code_text: str, before: int | None) -> Per
         ended_at=standing.ended_at,
         recorded_at=found.filed.recorded_at,
         used=standing.used,
-        may_withdraw=standing.ended_at is None or standing.ended_why == "agreement",
+        may_withdraw=standing.ended_at is None or standing.ended_why in WORDLESS,
         erasures=tuple(_erasure(one, now) for one in asked),
         events=_events(conn, record.digest, logged[:PAGE]),
         next=_cursor(logged[PAGE - 1].n) if len(logged) > PAGE else None,

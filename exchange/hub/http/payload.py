@@ -118,7 +118,7 @@ async def _sent(
     transport = call.request.transport
     _keep_backlog_small(transport)
     async with aclosing(call.hub.blobs.read(blob, first, end)) as chunks:
-        chunk = await _beginning(chunks)
+        chunk = await _beginning(call.hub, blob, chunks)
         await answer.prepare(call.request)
         try:
             while chunk:
@@ -133,8 +133,8 @@ async def _sent(
     return answer
 
 
-async def _beginning(chunks: AsyncIterator[bytes]) -> bytes:
-    """Return the first bytes of a payload that a row names.
+async def _beginning(hub: Hub, blob: str, chunks: AsyncIterator[bytes]) -> bytes:
+    """Return the first bytes of a payload that a row names; note it where they are not there.
 
     Raises:
         Unavailable: they are not there (yet), or their store fails. Never "not found": that is
@@ -143,6 +143,7 @@ async def _beginning(chunks: AsyncIterator[bytes]) -> bytes:
     try:
         return await anext(chunks, b"")
     except NotFound:
+        hub.missing.setdefault(blob, hub.clock())
         structlog.get_logger("exchange.hub.blobs").error("payload-missing")
         raise Unavailable from None
 

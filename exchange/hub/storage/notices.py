@@ -13,7 +13,14 @@ from exchange.hub.storage.tables import agencies, notices
 from exchange.prepared import Prepared
 
 Kind = Literal[
-    "disclosure", "reminder", "erasure", "erasure-reminder", "erasure-overdue", "overdue", "request"
+    "disclosure",
+    "reminder",
+    "erasure",
+    "erasure-reminder",
+    "erasure-overdue",
+    "overdue",
+    "request",
+    "resend",
 ]
 
 MERGED = 200

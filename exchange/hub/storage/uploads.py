@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, delete, func, insert, null, select, union_all
 
 from exchange.errors import Conflict
-from exchange.hub.storage.tables import disclosures, upload_pieces
+from exchange.hub.storage import headers
+from exchange.hub.storage.tables import consents, disclosures, upload_pieces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,17 @@ class Described:
     """Hex; None of a piece: what it is part of is checked when the upload is complete."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A blob without which a disclosure that is not over can never be read."""
+
+    blob: str
+    size: int
+    disclosure: str
+    chain: str
+    """Of the consent, in the log."""
+
+
 _OFFSET = (
     select(func.coalesce(func.sum(upload_pieces.c.size), 0))
     .where(upload_pieces.c.disclosure == disclosures.c.id)
@@ -58,6 +70,27 @@ _FIND = select(
     disclosures.c.sender == bindparam("caller"),
     disclosures.c.state == "announced",
 )
+
+
+_NEEDED = union_all(
+    select(
+        disclosures.c.blob,
+        disclosures.c.payload_size.label("size"),
+        disclosures.c.id.label("disclosure"),
+        consents.c.chain,
+    )
+    .join_from(disclosures, consents)
+    .where(disclosures.c.blob.is_not(None), headers.present(disclosures.c.id)),
+    select(
+        upload_pieces.c.blob,
+        upload_pieces.c.size,
+        upload_pieces.c.disclosure,
+        consents.c.chain,
+    )
+    .join_from(upload_pieces, disclosures)
+    .join(consents)
+    .where(disclosures.c.state == "announced"),
+).subquery()
 
 
 def find(conn: Connection, id: str, sender: str) -> Upload | None:  # noqa: A002
@@ -140,6 +173,18 @@ def named(conn: Connection, blobs: tuple[str, ...]) -> frozenset[str]:
     payloads = select(disclosures.c.blob).where(disclosures.c.blob.in_(blobs))
     uploads = select(upload_pieces.c.blob).where(upload_pieces.c.blob.in_(blobs))
     return frozenset(conn.execute(union_all(payloads, uploads)).scalars())
+
+
+def waiting(conn: Connection, *, after: str, limit: int) -> tuple[Waiting, ...]:
+    """Return blobs behind `after`, in their order, without which something cannot be read."""
+    found = select(_NEEDED).where(_NEEDED.c.blob > after).order_by(_NEEDED.c.blob).limit(limit)
+    return tuple(Waiting(**row._mapping) for row in conn.execute(found))  # noqa: SLF001 - public
+
+
+def waiting_for(conn: Connection, blobs: Sequence[str]) -> tuple[Waiting, ...]:
+    """Return those of `blobs` without which something cannot be read."""
+    found = select(_NEEDED).where(_NEEDED.c.blob.in_(blobs))
+    return tuple(Waiting(**row._mapping) for row in conn.execute(found))  # noqa: SLF001 - public
 
 
 def described(conn: Connection, blobs: Sequence[str]) -> dict[str, Described]:

@@ -1,0 +1,57 @@
+"""A hub brought back from a backup: another home with the same keys, and what was backed up."""
+
+import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from exchange.hub import app
+from exchange.hub.back_up import back_up
+from exchange.hub.open_vault import VAULT
+from exchange.hub.restore import restore
+from exchange.hub.storage.snapshot import Snapshot
+from tests.simulator import Simulator
+
+MADE_AT = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
+Place = Callable[[], AbstractContextManager[dict[str, Any]]]
+"""Makes settings that say where records go, in a database that is empty."""
+
+
+def quiet(_done: int, _total: int) -> None:
+    """Take what is told of progress."""
+
+
+def backed_up(sim: Simulator, target: Path) -> Snapshot:
+    """Back up the records of a hub that may run."""
+    return back_up(sim.settings, target, now=MADE_AT, progress=quiet)
+
+
+async def brought_back(
+    sim: Simulator, backup: Path, root: Path, stored_in: dict[str, Any], *, payloads: bool
+) -> Simulator:
+    """Stop the hub and return it as it is brought back elsewhere, under its address; not running.
+
+    Keys and vault are those of the hub that was lost; so are the payloads, if they are said to be.
+    """
+    await sim.runner.cleanup()
+    again = empty_hub(sim, root, stored_in)
+    for name in (VAULT, *(("payloads",) if payloads else ())):
+        shutil.rmtree(again.home / name)
+        shutil.copytree(sim.home / name, again.home / name)
+    restore(again.settings, backup, now=MADE_AT, progress=quiet)
+    return again
+
+
+def empty_hub(sim: Simulator, root: Path, stored_in: dict[str, Any]) -> Simulator:
+    """Return a hub with the keys and the address of another, and with nothing else."""
+    again = Simulator(root, **stored_in)
+    again.port = sim.port
+    again.settings = again.settings.model_copy(update={"origin": sim.origin})
+    again.now, again.offices, again.stated = sim.now, sim.offices, sim.stated
+    again.agreement, again.scope, again.agreement_id = sim.agreement, sim.scope, sim.agreement_id
+    app.make_home(again.home)
+    for key in sim.home.glob("*.key"):
+        shutil.copyfile(key, again.home / key.name)
+    return again
