@@ -33,6 +33,7 @@ FIELDS = frozenset(
         "size",
         "status",
         "step",
+        "witness",
     }
 )
 """Fields an event may have. A new one is a decision: could it name or betray a person?"""

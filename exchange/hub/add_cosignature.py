@@ -32,7 +32,8 @@ async def add_cosignature(hub: Hub, body: bytes) -> None:
     Raises:
         Malformed: not a signed note, or no checkpoint (400).
         TooLarge: more than `MOST_BYTES` (413).
-        NotPermitted: no line by a witness of the policy or the log, or a false one (403).
+        NotPermitted: no line by a witness of the policy or the log; a false one, or one with
+            a time that lies ahead (403).
         NotFound: another log, or not a candidate that is still kept (404).
     """
     if len(body) > MOST_BYTES:
@@ -44,8 +45,7 @@ async def add_cosignature(hub: Hub, body: bytes) -> None:
     ours, lines = _verified(hub, note)
     if not ours:
         await _keep(hub, head, lines)
-        return
-    if not await contradict(hub, body) and lines:
+    elif not await contradict(hub, body) and lines:
         # What a witness reminds us of may be long past as a candidate.
         with suppress(NotFound):
             await _keep(hub, head, lines)
@@ -64,7 +64,10 @@ def _verified(hub: Hub, note: Note) -> tuple[bool, Sequence[Line]]:
 
 
 async def _keep(hub: Hub, head: Checkpoint, lines: Sequence[Line]) -> None:
-    await witnessed.keep(hub, head.size, head.root, lines)
+    try:
+        await witnessed.keep(hub, head.size, head.root, lines)
+    except LogInvalid:
+        raise NotPermitted from None
     await witnessed.look(hub)
     newest = await hub.db.read(checkpoints.newest_candidate)
     now = hub.clock().timestamp()

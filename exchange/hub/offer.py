@@ -6,9 +6,9 @@ only a head of our own signature that contradicts ours stops the signer.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Final
 
@@ -20,11 +20,13 @@ from exchange.audit.note import Line, Note, read_lines, read_note, verified
 from exchange.audit.policy import Witness
 from exchange.audit.spelling import read_number
 from exchange.audit.submission import Submission, write_submission
-from exchange.errors import ExchangeError, LogInvalid, Malformed, NotFound, Unavailable
+from exchange.errors import ExchangeError, LogInvalid, Malformed, Unavailable
 from exchange.hub import ask_witness, witnessed
 from exchange.hub.ask_witness import Answer, Session
 from exchange.hub.contradict import contradict
+from exchange.hub.heads import DAMAGED
 from exchange.hub.parts import Hub
+from exchange.hub.recompute import recompute
 from exchange.hub.relay import pause
 from exchange.hub.settings import Log
 from exchange.hub.storage import checkpoints, tree
@@ -36,6 +38,8 @@ AGAIN: Final = timedelta(minutes=10)
 """After which an unchanged head is offered again: auditors want a recent time."""
 LONGEST_REST: Final = timedelta(minutes=5)
 """Longest pause for a witness that fails; pauses double up to it."""
+PATIENCE: Final = timedelta(seconds=30)
+"""How long a replica leaves the offering to the one that named the candidate."""
 REMIND: Final = timedelta(minutes=5)
 """Between two alarms about the same trouble."""
 
@@ -47,25 +51,18 @@ class Asked:
     witness: Witness
     held: int = 0
     """Size it holds, as far as known; it says so if it is another."""
-    offered: int = -1
-    """Size it cosigned last."""
-    at: datetime | None = None
-    """When it did."""
     failures: int = 0
     rests_until: datetime | None = None
     alarmed_at: datetime | None = None
     """When it was last reported to refuse a head."""
 
-    def is_due(self, size: int, now: datetime) -> bool:
-        """Tell whether a candidate is to be offered now."""
-        if self.rests_until is not None and now < self.rests_until:
-            return False
-        return self.offered != size or self.at is None or now >= self.at + AGAIN
+    def rests(self, now: datetime) -> bool:
+        """Tell whether it has failed and is left alone for now."""
+        return self.rests_until is not None and now < self.rests_until
 
-    def took(self, size: int, now: datetime) -> None:
+    def took(self, size: int) -> None:
         """Note that a candidate was cosigned."""
-        self.held = self.offered = size
-        self.at, self.failures, self.rests_until = now, 0, None
+        self.held, self.failures, self.rests_until = size, 0, None
 
     def failed(self, now: datetime) -> None:
         """Note a failure: the next attempt comes after a pause, twice as long each time."""
@@ -73,16 +70,45 @@ class Asked:
         self.failures += 1
         self.rests_until = now + rest
 
+    def doubts(self, now: datetime) -> bool:
+        """Note that it refuses a head; True if that is to be reported."""
+        if self.alarmed_at is not None and now < self.alarmed_at + REMIND:
+            return False
+        self.alarmed_at = now
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """The head to be cosigned, and who has done so when."""
+
+    head: Signed
+    named_at: datetime
+    cosigned: Mapping[tuple[str, bytes], datetime]
+    """By name and id of the key."""
+
+    def wants(self, witness: Witness, now: datetime) -> bool:
+        """Tell whether a witness has not cosigned it, or too long ago."""
+        at = self.cosigned.get((witness.key.name, witness.key.id))
+        return now >= (self.named_at if at is None else at + AGAIN)
+
 
 class Offering:
     """The state between two looks: only what is known of the witnesses."""
 
-    def __init__(self, hub: Hub) -> None:
-        """Take the witnesses of the policy that have an address."""
+    def __init__(self, hub: Hub, stop: asyncio.Event) -> None:
+        """Take the witnesses of the policy that have an address.
+
+        Args:
+            hub: the parts.
+            stop: ends what is under way.
+        """
         witnesses = hub.signer.policy.witnesses
         self._hub = hub
+        self._stop = stop
         self._asked = [Asked(one) for one in witnesses if one.url is not None]
         self._alarmed_at: datetime | None = None
+        self._recomputing: asyncio.Task[None] | None = None
 
     async def look(self, calls: Session) -> None:
         """Offer the candidate to whoever has not cosigned it, and judge how late the quorum is.
@@ -90,13 +116,35 @@ class Offering:
         All witnesses are asked at once, and each has one call under way at most.
         """
         hub, now = self._hub, self._hub.clock()
-        candidate = await hub.db.read(checkpoints.newest_candidate)
-        if candidate is not None and hub.heads.names_candidates:
-            head, _ = candidate
-            due = [one for one in self._asked if one.is_due(head.size, now)]
-            await asyncio.gather(*(offer(hub, calls, one, head) for one in due))
+        candidate = await hub.db.read(_candidate)
+        if candidate is not None:
+            # Whoever named it offers it; the others do when they see that nobody does.
+            then = now if hub.heads.names_candidates else now - PATIENCE
+            due = [one for one in self._asked if candidate.wants(one.witness, then)]
+            awake = [one for one in due if not one.rests(now)]
+            refused = await asyncio.gather(
+                *(offer(hub, calls, one, candidate.head) for one in awake)
+            )
+            if any(refused) and (self._recomputing is None or self._recomputing.done()):
+                self._recomputing = asyncio.create_task(self._recompute(), name="recompute")
         await witnessed.look(hub)
         self._judge(hub.clock())
+
+    async def end(self) -> None:
+        """Wait for what `stop` has ended."""
+        if self._recomputing is not None:
+            await self._recomputing
+
+    async def _recompute(self) -> None:
+        """Look whether the witness is right: the log may be damaged without anybody noticing."""
+        log = structlog.get_logger("exchange.hub.witnesses")
+        try:
+            await recompute(self._hub, self._stop)
+        except LogInvalid as error:
+            log.error("log-damaged", code=error.what)
+            self._hub.heads.stop(DAMAGED)
+        except ExchangeError as error:
+            log.warning("recompute-waits", code=type(error).__name__)
 
     def _judge(self, now: datetime) -> None:
         """Raise the alarm while the quorum is late, and say when it is there again."""
@@ -116,21 +164,34 @@ class Offering:
             self._alarmed_at = now
 
 
-async def offer(hub: Hub, calls: Session, asked: Asked, head: Signed) -> None:
-    """Offer a candidate to one witness and keep its cosignature; a failure makes it rest."""
+def _candidate(conn: Connection) -> Candidate | None:
+    found = checkpoints.newest_candidate(conn)
+    if found is None:
+        return None
+    head, named_at = found
+    lines = checkpoints.cosignatures(conn, head.size)
+    times = {(one.name, one.key_id): datetime.fromtimestamp(one.time, UTC) for one in lines}
+    return Candidate(head, named_at, times)
+
+
+async def offer(hub: Hub, calls: Session, asked: Asked, head: Signed) -> bool:
+    """Offer a candidate to one witness and keep its cosignature; a failure makes it rest.
+
+    Returns:
+        Whether it says that the head contradicts what it holds, and that is to be looked into.
+    """
     log = structlog.get_logger("exchange.hub.witnesses")
+    refused = False
     try:
         answer = await _add(hub, calls, asked, head)
         if answer.status == HTTPStatus.UNPROCESSABLE_ENTITY or asked.held > head.size:
-            await _look_into(hub, calls, asked, head)
+            refused = await _look_into(hub, calls, asked, head)
         if answer.status != HTTPStatus.OK:
             raise Unavailable("a witness does not cosign")
         await witnessed.keep(hub, head.size, head.root, _lines(answer, asked.witness, head))
         # Committed. A crash before it: the witness has cosigned, and is asked again.
-        asked.took(head.size, hub.clock())
-    except NotFound:  # another replica has gone on, or the candidate is no longer kept
-        asked.failed(hub.clock())
-    except (ExchangeError, OSError) as error:
+        asked.took(head.size)
+    except ExchangeError as error:
         asked.failed(hub.clock())
         log.warning(
             "witness-failed",
@@ -138,6 +199,7 @@ async def offer(hub: Hub, calls: Session, asked: Asked, head: Signed) -> None:
             code=type(error).__name__,
             attempt=asked.failures,
         )
+    return refused
 
 
 async def _add(hub: Hub, calls: Session, asked: Asked, head: Signed) -> Answer:
@@ -177,28 +239,28 @@ def _lines(answer: Answer, witness: Witness, head: Signed) -> Sequence[Line]:
     return [line for _, line in verified(note, [witness.key])]
 
 
-async def _look_into(hub: Hub, calls: Session, asked: Asked, head: Signed) -> None:
+async def _look_into(hub: Hub, calls: Session, asked: Asked, head: Signed) -> bool:
     """Find out why a witness refuses a head: it may hold one of ours that we no longer know.
 
-    Its word counts for nothing, our own signature on what it holds does.
+    Its word counts for nothing, our own signature on what it holds does. Returns whether the
+    refusal is news.
     """
-    log, now = structlog.get_logger("exchange.hub.witnesses"), hub.clock()
-    if asked.alarmed_at is None or now >= asked.alarmed_at + REMIND:
+    log, news = structlog.get_logger("exchange.hub.witnesses"), asked.doubts(hub.clock())
+    if news:
         log.error("witness-refuses", witness=asked.witness.name, size=head.size)
-        asked.alarmed_at = now
     held = await calls.held(asked.witness.url or "", hub.signer.origin)
-    if held is None:
-        return
     try:
-        await contradict(hub, held)
+        if held is not None:
+            await contradict(hub, held)
     except (Malformed, LogInvalid):
         log.error("witness-holds-nothing-of-ours", witness=asked.witness.name)
+    return news
 
 
 async def run(hub: Hub, settings: Log, stop: asyncio.Event) -> None:
     """Offer candidates and watch the quorum until `stop` is set."""
     log = structlog.get_logger("exchange.hub.witnesses")
-    offering = Offering(hub)
+    offering = Offering(hub, stop)
     async with ask_witness.session(settings.witness_timeout_s) as calls:
         while not stop.is_set():
             try:
@@ -206,3 +268,4 @@ async def run(hub: Hub, settings: Log, stop: asyncio.Event) -> None:
             except ExchangeError as error:  # the database is away: tried again
                 log.warning("witnesses-not-looked-at", code=type(error).__name__)
             await pause(stop, LOOK_S)
+        await offering.end()

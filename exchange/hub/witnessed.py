@@ -12,11 +12,14 @@ from sqlalchemy import Connection
 from exchange.audit.cosignature import time_of
 from exchange.audit.note import Line, write_line
 from exchange.audit.policy import NONE, judge
-from exchange.errors import LogNotWitnessed, NotFound
+from exchange.errors import LogInvalid, LogNotWitnessed, NotFound
 from exchange.hub.parts import Hub
 from exchange.hub.signer import Signer
 from exchange.hub.storage import checkpoints
 from exchange.hub.storage.checkpoints import Cosigned
+
+SKEW = timedelta(minutes=5)
+"""How far a witness's clock may be ahead of ours."""
 
 
 async def keep(hub: Hub, size: int, root: bytes, lines: Sequence[Line]) -> bool:
@@ -32,8 +35,12 @@ async def keep(hub: Hub, size: int, root: bytes, lines: Sequence[Line]) -> bool:
 
     Raises:
         NotFound: no candidate of this size and root is kept.
+        LogInvalid: a time that lies ahead (`cosignature-time`): no reader would believe it.
     """
-    return await hub.db.write(_keep, hub.signer, (size, root), lines, hub.clock())
+    now = hub.clock()
+    if any(time_of(line) > (now + SKEW).timestamp() for line in lines):
+        raise LogInvalid("a witness's clock is ahead", what="cosignature-time")
+    return await hub.db.write(_keep, hub.signer, (size, root), lines, now)
 
 
 def _keep(
