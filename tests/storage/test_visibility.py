@@ -58,7 +58,7 @@ def who_sees_disclosure(conn: Connection, name: object) -> set[str]:
 
 
 def waiting(conn: Connection, who: str, after: str | None = None) -> list[str]:
-    return [seen.id for seen in inbox.waiting(conn, who, after=after, limit=99, now=NOW)]
+    return [seen.id for seen in inbox.waiting(conn, who, after=after, limit=99, now=NOW).entries]
 
 
 def collect(conn: Connection, name: object, consent: object) -> None:
@@ -141,10 +141,9 @@ def test_an_inbox_goes_on_behind_the_last_one_seen_and_knows_no_numbers(
     assert waiting(conn, RECIPIENT, after=ids[1]) == ids[2:]
     assert waiting(conn, RECIPIENT, after=rows.uuid("unknown")) == ids
     assert waiting(conn, OTHER) == []
-    assert [one.id for one in inbox.waiting(conn, RECIPIENT, after=None, limit=2, now=NOW)] == ids[
-        :2
-    ]
-    assert inbox.waiting(conn, RECIPIENT, after=None, limit=9, now=NOW + 20 * DAY) == ()
+    first = inbox.waiting(conn, RECIPIENT, after=None, limit=2, now=NOW).entries
+    assert [one.id for one in first] == ids[:2]
+    assert inbox.waiting(conn, RECIPIENT, after=None, limit=9, now=NOW + 20 * DAY).entries == ()
 
 
 def test_a_payload_is_fetched_by_its_recipients_while_its_header_is_there(

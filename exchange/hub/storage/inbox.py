@@ -8,6 +8,7 @@ path. Nothing here reads a header.
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice, takewhile
 from operator import itemgetter
 
 from sqlalchemy import (
@@ -17,6 +18,8 @@ from sqlalchemy import (
     and_,
     bindparam,
     exists,
+    false,
+    func,
     or_,
     select,
 )
@@ -29,6 +32,8 @@ from exchange.hub.storage.tables import (
     consents,
     disclosure_recipients,
     disclosures,
+    log_checkpoint,
+    log_entry,
     requests,
 )
 
@@ -68,6 +73,15 @@ class DisclosureSeen:
     payload_sha256: str | None
     recipients: tuple[RecipientSeen, ...]
     """All for the sender; for a recipient itself alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """What waits for a recipient, as far as it can be proven to it."""
+
+    entries: tuple[DisclosureSeen | Request, ...]
+    unsigned: bool
+    """Whether more is there that no signed head of the log covers yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,11 +151,18 @@ _PLACE = (
 )
 """Where in the inbox of the caller a cursor stands: the id of a disclosure or of a request."""
 _SEEN = _seen_by_caller()
+_SIGNED_SIZE = select(func.max(log_checkpoint.c.size)).scalar_subquery()
+# Of what a hub of the release before has stored meanwhile the receipt is not known here: its
+# recipient sees it and says that it has none.
+_SIGNED = or_(
+    disclosures.c.receipt.is_(None), func.coalesce(log_entry.c.idx < _SIGNED_SIZE, false())
+)
 _INBOX = (
     select(
         *_COLUMNS,
         disclosure_recipients.c.agency,
         disclosure_recipients.c.number,
+        _SIGNED.label("signed"),
         disclosure_recipients.c.collected_at,
         disclosure_recipients.c.result,
         disclosure_recipients.c.acknowledgement,
@@ -150,6 +171,7 @@ _INBOX = (
     )
     .join_from(disclosure_recipients, disclosures)
     .join(consents, consents.c.digest == disclosures.c.consent)
+    .outerjoin(log_entry, log_entry.c.rid == disclosures.c.receipt)
     .where(
         disclosure_recipients.c.agency == bindparam("caller"),
         disclosure_recipients.c.number > bindparam("behind"),
@@ -201,8 +223,11 @@ def seen(conn: Connection, id: str, caller: str) -> DisclosureSeen | None:  # no
 
 def waiting(
     conn: Connection, caller: str, *, after: str | None, limit: int, now: datetime
-) -> tuple[DisclosureSeen | Request, ...]:
+) -> Inbox:
     """Return what waits for `caller`, in the order it came: documents, and requests for some.
+
+    It ends before the first document that no signed head of the log covers yet: nobody is shown
+    one without its receipt, and a cursor never stands behind one that was not shown.
 
     Args:
         conn: may be a reader's.
@@ -215,13 +240,16 @@ def waiting(
     """
     behind = conn.execute(_PLACE, {"caller": caller, "after": after}).scalar() or 0
     asked = {"caller": caller, "behind": behind, "most": limit, "now": now}
-    rows = conn.execute(_INBOX, asked)
+    rows = conn.execute(_INBOX, asked).all()
+    unsigned = [row.number for row in rows if not row.signed]
     found: list[tuple[int, DisclosureSeen | Request]] = [
         (row.number, _seen(row, (_recipient(row),))) for row in rows
     ]
     wanted = asking.waiting(conn, caller, after=behind, limit=limit, now=now)
     found += [(request.number, request) for request in wanted]
-    return tuple(one for _, one in sorted(found, key=itemgetter(0))[:limit])
+    found.sort(key=itemgetter(0))
+    shown = takewhile(lambda one: not unsigned or one[0] < unsigned[0], found)
+    return Inbox(tuple(one for _, one in islice(shown, limit)), bool(unsigned))
 
 
 def payload(conn: Connection, id: str, caller: str) -> Payload | None:  # noqa: A002
