@@ -3,11 +3,12 @@
 `log_of` makes leaves into a folder in the layout of C2SP tlog-tiles; tests then damage files in it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from exchange.audit.checkpoint import Checkpoint, write_checkpoint
 from exchange.audit.cosignature import cosign
@@ -28,6 +29,10 @@ ORIGIN = "hub.example/log"
 LOG_KEY = SigningKey(ORIGIN, ED25519, b"\x01" * 32)
 WITNESS_KEY = SigningKey("witness.example/a", COSIGNATURE, b"\x02" * 32)
 OTHER_WITNESS_KEY = SigningKey("witness.example/b", COSIGNATURE, b"\x03" * 32)
+Check: TypeAlias = dict[str, Any]
+"""One check of `exchange log verify --json`."""
+Verify: TypeAlias = Callable[..., tuple[int, dict[str, Check]]]
+"""Verifies a target with options; the exit code, and by name the checks that are not good."""
 AT = 1795338000
 """When witnesses signed: 2026-11-22T09:00:00Z."""
 

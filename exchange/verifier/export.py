@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from importlib.resources import files
-from types import MappingProxyType
 from typing import Final
 
 from exchange.audit.checkpoint import Checkpoint
@@ -33,7 +32,6 @@ from exchange.verifier.pack import Pack
 from exchange.verifier.source import Reader
 
 README: Final = "README.txt"
-_NONE: Final[Mapping[str, bytes]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,16 +41,16 @@ class Belongings:
     agency: str
     policy: bytes = field(repr=False)
     """Its own policy file; whoever checks the export takes hers from elsewhere."""
-    older: Mapping[int, bytes] = MappingProxyType({})
+    older: Mapping[int, bytes] = field(default_factory=dict, repr=False)
     """Notes of older heads it has kept, by their size."""
     statements: Iterable[bytes] = ()
     """Every signed statement in its store, verbatim."""
-    known: Mapping[str, bytes] = _NONE
+    known: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     """Further statements by digest, for the events that name them."""
     tombstones: Iterable[bytes] = ()
     cards: Iterable[IdentityCard] = ()
     """Identities that signed; their names are digests of their keys."""
-    status: Mapping[str, bytes] = _NONE
+    status: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     """Status notes by the digest of the manifest that they released."""
 
 

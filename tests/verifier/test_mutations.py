@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,9 +11,7 @@ from exchange.audit.note import COSIGNATURE, Note, SigningKey, read_note, sign, 
 from exchange.audit.opening import document_opening, write_opening
 from exchange.audit.proof import Receipt, write_receipt
 from exchange.audit.tiles import Bundle, bundle_path, encode_bundle, tile_path, tiles_of
-from exchange.canonical import loads
-from exchange.cli.main import main
-from tests.logs import LOG_KEY, ORIGIN, WITNESS_KEY, Log, policy, put, random_leaves
+from tests.logs import LOG_KEY, ORIGIN, WITNESS_KEY, Log, Verify, policy, put, random_leaves
 
 SIZE = 70_000
 """Two levels of full tiles, a partial one on each of the four."""
@@ -32,32 +29,6 @@ def honest() -> Log:
 @pytest.fixture(scope="module")
 def small() -> Log:
     return Log(random_leaves(700), witnesses=(WITNESS_KEY,))
-
-
-@pytest.fixture
-def trusted(tmp_path: Path) -> Path:
-    file = tmp_path / "log-policy"
-    file.write_bytes(policy(WITNESS_KEY, quorum="w0"))
-    return file
-
-
-Check = dict[str, Any]
-Verify = Callable[..., tuple[int, dict[str, Check]]]
-
-
-@pytest.fixture
-def verify(tmp_path: Path, trusted: Path, capsys: pytest.CaptureFixture[str]) -> Verify:
-    """Return a verification of a folder: its exit code, and the checks that are not good."""
-
-    def run(target: Path, *options: object) -> tuple[int, dict[str, Check]]:
-        words = ["log", "verify", str(target), "--policy", str(trusted), "--json"]
-        ended = main([*words, *map(str, options)])
-        said = loads(capsys.readouterr().out.encode(), limit=100_000)
-        found = {one["check"]: one for one in said["checks"] if one["outcome"] != "good"}
-        assert said["exit"] == ended
-        return ended, found
-
-    return run
 
 
 def kept(log: Log, size: int, file: Path) -> Path:
