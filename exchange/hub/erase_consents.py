@@ -12,7 +12,8 @@ from uuid import uuid4
 import structlog
 from sqlalchemy import Connection
 
-from exchange.days import begin_of, day_of
+from exchange.consent.lint import TOO_LATE_DAYS
+from exchange.days import begin_of, day_of, days_after
 from exchange.errors import Conflict, NotFound
 from exchange.hub.parts import Hub
 from exchange.hub.storage import agreements, consents, deletions, erasing, tombstones
@@ -28,7 +29,12 @@ log = structlog.get_logger(__name__)
 
 
 async def erase_consents(hub: Hub) -> None:
-    """Erase consents whose retention is over, and agreements under which none is left."""
+    """Erase consents whose retention is over, and agreements under which none is left.
+
+    Not while the log is in doubt: what the database forgot could still be found by these keys.
+    """
+    if hub.heads.stopped is not None:
+        return
     run, after = str(uuid4()), ""
     shortest = kept_since(hub.clock(), 1)
     while page := await hub.db.read(erasing.agreements_with, after, before=shortest, limit=BATCH):
@@ -52,7 +58,7 @@ async def forget_chains(hub: Hub) -> None:
 
 async def make_tombstones(hub: Hub) -> None:
     """Tell agencies and auditors, once a month, which entries were erased."""
-    if not await hub.db.read(tombstones.is_due, hub.clock()):
+    if hub.heads.stopped is not None or not await hub.db.read(tombstones.is_due, hub.clock()):
         return
     chain = await hub.vault.draw(tombstones.HUB_CHAIN)
     while await hub.db.write(tombstones.make, chain, at=hub.clock()):
@@ -68,11 +74,15 @@ async def erase_one(hub: Hub, digest: str) -> None:
 
     Raises:
         NotFound: there is none.
-        Conflict: it has not ended, something under it is open, or an event of it is on its way
-            into the tree.
+        Conflict: it has not ended, something under it is open, an event of it is on its way into
+            the tree, or it is so young that it could be recorded once more.
     """
-    if await hub.db.read(consents.chain, digest) is None:
+    filed = await hub.db.read(consents.filed, digest)
+    if filed is None:
         raise NotFound
+    if hub.clock() <= days_after(filed.recorded_at, TOO_LATE_DAYS):
+        # Nothing would be left to tell that a record brought again has been withdrawn before.
+        raise Conflict(f"it is not {TOO_LATE_DAYS} days old: whoever has it could record it again")
     deletion = Deletion(str(uuid4()), "D05", UPHELD)
     if not await _erase(hub, digest, deletion, before=None):
         raise Conflict(

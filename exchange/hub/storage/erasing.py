@@ -8,6 +8,7 @@ the next round finds. Leaf, tree and checkpoints stay as they are: receipts of o
 from collections.abc import Collection
 from datetime import datetime
 from typing import Literal, TypeAlias
+from uuid import uuid4
 
 from sqlalchemy import (
     ColumnElement,
@@ -208,11 +209,17 @@ def queued(conn: Connection, *, limit: int) -> tuple[str, ...]:
 
 
 def mark_erased(conn: Connection, chains: Collection[str], *, at: datetime) -> None:
-    """Note that the keys of these chains are in no file of the vault any more."""
-    change = update(log_erasing).where(
-        log_erasing.c.chain.in_(sorted(chains)), log_erasing.c.erased_at.is_(None)
-    )
-    conn.execute(change.values(erased_at=at))
+    """Note that the keys of these chains are in no file of the vault any more.
+
+    What is left of each is that there was one: the name of a chain follows from its consent.
+    """
+    mine = log_erasing.c.chain.in_(sorted(chains)) & log_erasing.c.erased_at.is_(None)
+    queued_at = conn.execute(delete(log_erasing).where(mine).returning(log_erasing.c.queued_at))
+    gone = [
+        {"chain": str(uuid4()), "queued_at": row.queued_at, "erased_at": at} for row in queued_at
+    ]
+    if gone:
+        conn.execute(insert(log_erasing), gone)
 
 
 def _is_ready() -> ColumnElement[bool]:
