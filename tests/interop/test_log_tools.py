@@ -1,9 +1,9 @@
-"""Verifiers written elsewhere accept our log byte for byte: Go's sumdb packages and OpenSSL."""
+"""Verifiers written elsewhere accept our log byte for byte: of Go, of Sigstore and of OpenSSL."""
 
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,9 +31,12 @@ SIZES = [0, 1, 2, 3, 255, 256, 257, 511, 512, 513, 65_535, 65_536, 65_537]
 SOURCE = needs.FOREIGN.parent / "logcheck" / "logcheck.go"
 OPENED = event_opening(KEY, 0, EVENT_A)
 LEAVES = [leaf_of(OPENED), *random_leaves(65_536)]
+SCRIPT = needs.FOREIGN.parent / "receipt.mjs"
+SPKI = PublicFormat.SubjectPublicKeyInfo
 GO_LIBRARIES = Path("/usr/share/gocode")
 """Where Debian's packages of Go libraries lie; nothing is fetched."""
 
+pytestmark = pytest.mark.xdist_group("log-tools")  # one build, one set of logs
 go = needs.tool("go", "golang-go golang-golang-x-mod-dev")
 
 
@@ -83,17 +86,27 @@ def receipt(log: Log, note: bytes) -> bytes:
     return write_receipt(Receipt(write_opening(OPENED), 0, log.path(0), note))
 
 
-def checked(logcheck: Path, *folders: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [logcheck, vkey(LOG_KEY), *folders], capture_output=True, text=True, check=False
-    )
+def public_key() -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(verifying(LOG_KEY).public)
+
+
+def _run(
+    command: Sequence[str | Path], given: bytes = b"", cwd: Path | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(command, input=given, cwd=cwd, capture_output=True, check=False)
+
+
+def checked(logcheck: Path, *folders: Path) -> tuple[int, str, str]:
+    """Return exit status, output and errors of the Go program."""
+    done = _run([logcheck, vkey(LOG_KEY), *folders])
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
 @go
 def test_go_accepts_our_log_at_every_size(logcheck: Path, folders: dict[int, Path]) -> None:
-    done = checked(logcheck, *folders.values())
-    assert done.returncode == 0, done.stderr
-    told = done.stdout.splitlines()
+    status, output, errors = checked(logcheck, *folders.values())
+    assert (status, errors) == (0, "")
+    told = output.splitlines()
     assert [int(line.split()[0]) for line in told] == SIZES
     assert told[-1] == "65537 entries, 18 proofs, 1 receipts"
 
@@ -107,7 +120,7 @@ def test_go_accepts_our_log_at_every_size(logcheck: Path, folders: dict[int, Pat
         ("tile/1/000.p/2", 40, "is not what the entries lead to"),
         ("tile/entries/001", 51 * 3 + 20, "another root"),
         ("tile/entries/002.p/1", 1, "bundle is cut"),
-        ("proofs", 30, ""),
+        ("proofs", 30, "record 0"),
         ("first.tlog-proof", 40, "first.tlog-proof"),
     ],
 )
@@ -119,9 +132,9 @@ def test_go_refuses_our_log_with_one_bit_changed(
     raw = bytearray((folder / name).read_bytes())
     raw[at] ^= 1
     (folder / name).write_bytes(raw)
-    done = checked(logcheck, folder)
-    assert done.returncode == 1
-    assert said in done.stderr
+    status, _output, errors = checked(logcheck, folder)
+    assert status == 1
+    assert said in errors
 
 
 @go
@@ -135,21 +148,40 @@ def test_go_accepts_a_note_with_an_ml_dsa_line_and_a_receipt_under_it(
     more = replace(note, lines=(*note.lines, cosign(note.text, post_quantum, 1795338000)))
     put(folder, "checkpoint", write_note(more))
     put(folder, f"first{ENDING}", receipt(log, write_note(more)))
-    done = checked(logcheck, folder)
-    assert done.returncode == 0, done.stderr
+    status, _output, errors = checked(logcheck, folder)
+    assert (status, errors) == (0, "")
+
+
+def sigstore(test: object) -> object:
+    """Mark a test that needs node and the npm package."""
+    return needs.node()(needs.foreign("@sigstore/verify")(test))
+
+
+@sigstore
+@pytest.mark.parametrize("size", [1, 3, 257, 512])
+def test_sigstore_accepts_our_receipts_and_no_other_leaf(tmp_path: Path, size: int) -> None:
+    log = Log(LEAVES[:size], witnesses=(WITNESS_KEY,))
+    put(tmp_path, "key.der", public_key().public_bytes(Encoding.DER, SPKI))
+    raw = receipt(log, log.note())
+    command: list[str | Path] = ["node", SCRIPT, ORIGIN, tmp_path / "key.der"]
+
+    def accepts(leaf: bytes, raw: bytes) -> bool:
+        return _run([*command, leaf.hex()], raw).returncode == 0
+
+    assert accepts(LEAVES[0], raw)
+    assert not accepts(LEAVES[1], raw)
+    assert not accepts(LEAVES[0], raw.replace(f"\n{size}\n".encode(), b"\n9\n"))
 
 
 @needs.tool("openssl", "openssl")
 def test_openssl_verifies_the_signature_of_a_checkpoint(tmp_path: Path) -> None:
     note = read_note(Log(LEAVES[:3]).note())
-    public = Ed25519PublicKey.from_public_bytes(verifying(LOG_KEY).public)
-    put(tmp_path, "key.pem", public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    put(tmp_path, "key.pem", public_key().public_bytes(Encoding.PEM, SPKI))
     put(tmp_path, "text", note.text)
     put(tmp_path, "signature", note.lines[0].signature)
     command = ["openssl", "pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", "key.pem"]
     command += ["-in", "text", "-sigfile", "signature"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = _run(command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     put(tmp_path, "text", note.text.replace(b"\n3\n", b"\n4\n"))
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
+    assert _run(command, cwd=tmp_path).returncode == 1
