@@ -7,7 +7,18 @@ import logging
 import sys
 
 from exchange.cli import events
-from tests.bench import agency, blobs, capacity, databases, decide, growth, hub, person, seal
+from tests.bench import (
+    agency,
+    blobs,
+    capacity,
+    databases,
+    decide,
+    growth,
+    hub,
+    log_audit,
+    person,
+    seal,
+)
 from tests.bench.figures import Benchmark
 
 BENCHMARKS: tuple[Benchmark, ...] = (
@@ -23,6 +34,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     person.HISTORY,
     person.PAGE,
     growth.GROWTH,
+    log_audit.AUDIT,
     capacity.TAIL,
     capacity.LOCKS,
     capacity.WITHDRAW,
