@@ -3,7 +3,7 @@
 Plain reads of the database file and the payloads, and rules written down a second time. The
 numbers are those of the threat model: I1 nothing after the end, I3 a header exactly where it may
 be released, I4 uses, I9 all or nothing, I10 exactly once in the log, I11 order, I14 states,
-I15 notices, I20 who was asked to erase. A finding names identifiers only.
+I15 notices, I20 who was asked to erase, I21 what was erased. A finding names identifiers only.
 """
 
 # ruff: noqa: S608 -- every name in a query is our own
@@ -22,6 +22,10 @@ GRACE = timedelta(seconds=60)
 """One round of the sweeper: so long may a header outlive its term."""
 UNREAD = frozenset({"key-lost", "unreadable"})
 """Rejections after which nobody can have read the document."""
+WITHOUT_EFFECT = frozenset(
+    {"disclosure-refused", "receipt-reissued", "officer-read", "officer-export", "erased"}
+)
+"""Nothing but the event tells of these: a code is replaced without a trace."""
 OPEN = ("announced", "stored", "collected")
 FINAL = ("acknowledged", "expired", "ended")
 
@@ -56,7 +60,8 @@ class AtRest:
         """Return the events of all chains in the order of the log."""
         found = self.all(
             "SELECT e.chain, e.n, e.kind AS k, e.body FROM log_event e LEFT JOIN log_pending p "
-            "ON p.rid = e.rid WHERE e.chain IS NOT NULL ORDER BY p.id"
+            "ON p.rid = e.rid LEFT JOIN log_entry t ON t.rid = e.rid WHERE e.chain IS NOT NULL "
+            "ORDER BY t.idx IS NULL, t.idx, p.id"
         )
         return [
             {"chain": row["chain"], "n": row["n"], "column": row["k"], **json.loads(row["body"])}
@@ -308,14 +313,14 @@ def _logged(rest: AtRest) -> Iterator[tuple[str, str, str]]:
     asked = set(rest.ids("SELECT digest FROM requests"))
     for event in rest.events():
         kind = event["kind"]
-        if kind in {"disclosure-refused", "receipt-reissued"}:
-            continue  # a refusal has no effect, and a code is replaced without a trace
+        if kind in WITHOUT_EFFECT:
+            continue
         if kind == "request-made" and event["request"] not in asked:
             continue  # forgotten ninety days after its deadline
         who = "" if kind in nobody else event["to"] if kind == "erasure-asked" else event["by"]
         yield kind, event[about.get(kind, "manifest")], who
     for row in rest.all(
-        "SELECT kind, CAST(body AS TEXT) AS body FROM log_event WHERE chain IS NULL"
+        "SELECT kind, CAST(body AS TEXT) AS body FROM log_event WHERE kind LIKE 'key-statement/%'"
     ):
         topic, _, agency = row["kind"].partition("/")
         yield topic, _short(row["body"]), agency
@@ -366,7 +371,8 @@ def i14_states(rest: AtRest) -> Iterator[Finding]:
             "collected": not ended and bool(collected) and len(answered) < len(fates),
             "acknowledged": ended and len(answered) == len(fates),
             "expired": ended and row["ended_why"] in {"expired", "key-revoked", "payload-lost"},
-            "ended": ended and row["ended_why"] in {"withdrawn", "agreement", "recalled", "restored"},
+            "ended": ended
+            and row["ended_why"] in {"withdrawn", "agreement", "recalled", "restored"},
         }
         if not fits[row["state"]]:
             yield Finding("I14", f"{row['state']} does not fit", row["id"])
@@ -430,6 +436,24 @@ def i20_erasure_duty(rest: AtRest) -> Iterator[Finding]:
     yield from named("I20", "an erasure closed without an answer", closed)
 
 
+def i21_erased(rest: AtRest) -> Iterator[Finding]:
+    """What was erased opens to nobody: no event, no chain, and a tombstone that there is."""
+    linked = rest.ids(
+        "SELECT x.idx FROM log_erased x JOIN log_entry t ON t.idx = x.idx WHERE t.rid IS NOT NULL"
+    )
+    yield from named("I21", "an erased entry that names an event", linked)
+    unexplained = rest.ids(
+        "SELECT idx FROM log_erased WHERE tombstone IS NOT NULL "
+        "AND tombstone NOT IN (SELECT digest FROM log_tombstone)"
+    )
+    yield from named("I21", "an erased entry of a tombstone that is not there", unexplained)
+    kept = rest.ids(
+        "SELECT g.chain FROM log_erasing g JOIN log_event e ON e.chain = g.chain "
+        "WHERE g.erased_at IS NOT NULL"
+    )
+    yield from named("I21", "events of a chain whose key is gone", kept)
+
+
 CHECKS: tuple[Check, ...] = (
     i1_nothing_after_the_end,
     i3_a_header_exactly_where_it_may_be_released,
@@ -440,4 +464,5 @@ CHECKS: tuple[Check, ...] = (
     i14_states,
     i15_notices,
     i20_erasure_duty,
+    i21_erased,
 )
