@@ -32,7 +32,7 @@ from exchange.errors import (
     TooLarge,
     Unavailable,
 )
-from exchange.hub import gate, quota, repeat
+from exchange.hub import gate, quota, repeat, witnessed
 from exchange.hub.gate import Attempt, Denied
 from exchange.hub.parts import Hub
 from exchange.hub.publish_capabilities import largest_accepted
@@ -98,6 +98,8 @@ async def plan(hub: Hub, manifest: Manifest) -> Plan:
         Conflict: the identifier was used for another manifest.
         StatementNotAcceptable: sealed to keys that do not count, or to the sender itself.
         TooLarge, Malformed: a size that cannot be.
+        Unavailable: it would be new, and the log is behind, or has stopped.
+        LogNotWitnessed: it would be new, and nobody has witnessed the log for hours.
     """
     asked = asked_by_manifest(manifest.context)
     vetoed = await gate.vetoes(hub, asked)
@@ -106,6 +108,9 @@ async def plan(hub: Hub, manifest: Manifest) -> Plan:
         await _refuse(hub, manifest, looked)
         raise NotPermitted
     known, chain = looked
+    if known in {None, "announced"}:
+        hub.heads.check_room()
+        witnessed.check(hub)
     return Plan(asked, vetoed, await gate.chain_for(hub, chain), known)
 
 
