@@ -5,19 +5,19 @@ Needs no hub, and no network for files. Keys come from `--policy` or `--log` alo
 
 import asyncio
 import re
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
+from exchange.cli.log_report import line, told
 from exchange.cli.progress import Bar, bars
-from exchange.errors import ExchangeError, Malformed
+from exchange.errors import Malformed
 
 if TYPE_CHECKING:
     from exchange.audit.policy import Policy
@@ -33,7 +33,6 @@ LARGEST_TOKEN: Final = 16 * 1024
 
 _DURATION: Final = re.compile(r"([1-9][0-9]{0,5})([smhd])", re.ASCII)
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_COULD_NOT: Final = 2
 
 
 @Parameter(name="*")
@@ -119,24 +118,14 @@ def verify(  # noqa: PLR0913  # each is an option of its own
     token
         File with an access token, where entries are not open to everybody.
     """
-    from exchange.verifier.report import exit_code
 
-    checks = list["Check"]()
-    try:
+    def run() -> "list[Check]":
         wanted = _wanted(trust, old, receipt, proof, _age(max_age, target))
         if target is None and not receipt:
             raise Malformed("say what to check: a log, an export of one, or --receipt FILE")
-        asyncio.run(_run(target, against, token, wanted, checks, silent=json))
-    except ExchangeError as error:
-        return _refused(str(error))
-    except OSError as error:
-        return _refused(f"{error.strerror or 'it cannot be read'}: {error.filename}")
-    ended = exit_code(checks)
-    if json:
-        _print_json(checks, ended)
-    else:
-        print(_verdict(checks, ended))
-    return ended
+        return asyncio.run(_run(target, against, token, wanted, silent=json))
+
+    return told(run, json=json, live=True)
 
 
 def _wanted(
@@ -170,14 +159,12 @@ async def _run(
     against: str | None,
     token: Path | None,
     wanted: "Wanted",
-    checks: "list[Check]",
     *,
     silent: bool,
-) -> None:
-    from dataclasses import replace
-
+) -> "list[Check]":
     from exchange.verifier.source import open_source
 
+    checks = list["Check"]()
     secret = None if token is None else read_token(token)
     async with AsyncExitStack() as stack:
         source = (
@@ -190,7 +177,8 @@ async def _run(
             async for check in _checked(source, wanted, late(bar("entries"))):
                 checks.append(check)
                 if not silent:
-                    print(f"{check.step} {check.name:12} {check.outcome.value:10} {check.said}")
+                    print(line(check))
+    return checks
 
 
 def _checked(source: "Source | None", wanted: "Wanted", progress: Bar) -> "AsyncIterator[Check]":
@@ -231,25 +219,3 @@ def _age(text: str | None, target: str | None) -> timedelta | None:
     if found is None:
         raise Malformed("an age is written 30s, 30m, 1h or 2d")
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
-
-
-def _verdict(checks: "list[Check]", ended: int) -> str:
-    from exchange.verifier.report import BROKEN, GOOD, Outcome
-
-    if ended == GOOD:
-        return "all good"
-    outcome = Outcome.BROKEN if ended == BROKEN else Outcome.UNCHECKED
-    names = ", ".join(dict.fromkeys(one.name for one in checks if one.outcome is outcome))
-    return f"NOT GOOD: {names}" if ended == BROKEN else f"not everything was checked: {names}"
-
-
-def _print_json(checks: "list[Check]", ended: int) -> None:
-    from exchange.canonical import encode
-
-    found = [check.payload() for check in checks]
-    print(encode({"checks": found, "exit": ended}).decode("utf-8"))
-
-
-def _refused(why: str) -> int:
-    print(f"exchange: {' '.join(why.split())}", file=sys.stderr)
-    return _COULD_NOT
