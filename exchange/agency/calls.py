@@ -21,6 +21,7 @@ from exchange import canonical
 from exchange.errors import (
     ClockWrong,
     ExchangeError,
+    Held,
     HubMisbehaves,
     Malformed,
     TooLarge,
@@ -123,6 +124,11 @@ class Calls:
         self._token_until = _LONG_AGO
         self._said, self._theirs = "never", _LONG_AGO
         self._renewing = asyncio.Lock()
+        self._halted = False
+
+    def halt(self) -> None:
+        """Let nothing more be asked of this hub: each further call is Held, `log-split-view`."""
+        self._halted = True
 
     async def call(
         self,
@@ -135,6 +141,22 @@ class Calls:
     ) -> S:
         """Call `operation` with a JSON body or none, and return its answer.
 
+        See `call_vouched`, whose header it drops.
+        """
+        found = await self.call_vouched(operation, returns, path=path, query=query, body=body)
+        return found[0]
+
+    async def call_vouched(
+        self,
+        operation: Operation,
+        returns: type[S],
+        *,
+        path: Mapping[str, str] | None = None,
+        query: Mapping[str, str | int] | None = None,
+        body: Shape | None = None,
+    ) -> tuple[S, str | None]:
+        """Call `operation` with a JSON body or none; return its answer and `Consent-Status`.
+
         Tried again when the hub cannot be reached or says 503: every operation may be
         repeated, because a record's own id makes the repetition harmless.
 
@@ -145,11 +167,12 @@ class Calls:
         data = None if body is None else _encoded(body)
         headers = {} if body is None else {"Content-Type": routes.JSON}
 
-        async def attempt() -> S:
+        async def attempt() -> tuple[S, str | None]:
             async with self.open(
                 operation, path=path, query=query, headers=headers, body=data
             ) as response:
-                return await self._answer(response, operation, returns)
+                vouched = response.headers.get(routes.CONSENT_STATUS)
+                return await self._answer(response, operation, returns), vouched
 
         return await self.persist(attempt)
 
@@ -166,14 +189,36 @@ class Calls:
         Raises:
             ExchangeError: as `call`; `HubMisbehaves` for more than `limit` bytes.
         """
+        found = await self.fetch_ready(operation, limit=limit, path=path, query=query)
+        if found is None:
+            raise HubMisbehaves("the hub puts off what it has")
+        return found
 
-        async def attempt() -> bytes:
+    async def fetch_ready(
+        self,
+        operation: Operation,
+        *,
+        limit: int,
+        path: Mapping[str, str] | None = None,
+        query: Mapping[str, str | int] | None = None,
+    ) -> bytes | None:
+        """Do as `fetch` does; None while the hub says that it is not there yet (202)."""
+
+        async def attempt() -> bytes | None:
             async with self.open(operation, path=path, query=query) as response:
+                if response.status == HTTPStatus.ACCEPTED:
+                    return None
                 if response.content_type not in (operation.answers, *operation.also_answers):
                     raise HubMisbehaves("the hub answered in another media type")
                 return await bounded(response, limit)
 
         return await self.persist(attempt)
+
+    async def hand_in(self, operation: Operation, content: bytes) -> None:
+        """Send a text, once; what is answered beside success or a refusal does not matter."""
+        headers = {"Content-Type": routes.TEXT}
+        async with self.open(operation, headers=headers, body=content) as response:
+            await bounded(response, ANSWER_LIMIT)
 
     async def once(
         self,
@@ -228,6 +273,8 @@ class Calls:
             body: bytes, a stream, or None.
             streams: content of any length goes one way; it ends by silence, not by a deadline.
         """
+        if self._halted:
+            raise Held("log-split-view")
         url = self.origin + operation.path.format_map(path or {})
         waiting = float(query["wait"]) if query and "wait" in query else 0.0
         for renewed in (False, True):

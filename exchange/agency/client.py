@@ -7,16 +7,19 @@ nothing and verifies nothing: what an answer claims is judged by `receive` and `
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 import aiohttp
 
 from exchange.agency import content
 from exchange.agency.calls import Calls, Credentials, Patience
 from exchange.agency.content import Progress, unseen
-from exchange.errors import HubMisbehaves, Misconfigured
+from exchange.agency.log_calls import LogCalls
+from exchange.audit.spelling import read_base64
+from exchange.errors import HubMisbehaves, Malformed, Misconfigured
 from exchange.wire import person, routes, shapes
 
 ONE_SHOT_SIZE = 4 * 1024 * 1024
@@ -30,6 +33,17 @@ LARGEST_NOTICE = 512 * 1024
 LARGEST_FORM = 4 * 1024 * 1024
 """Bytes of a form; one with all its fonts has about 60 kB."""
 
+S = TypeVar("S", bound=shapes.Shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Vouched(Generic[S]):
+    """An answer about a consent, with the hub's word that the consent has not ended."""
+
+    value: S
+    status: bytes | None = field(repr=False)
+    """The signed status note, not yet verified; None where the hub gave none."""
+
 
 class HubClient:
     """The hub, as one agency sees it. Make it with `connect`."""
@@ -37,6 +51,12 @@ class HubClient:
     def __init__(self, calls: Calls) -> None:
         """Take what makes single calls."""
         self._calls = calls
+        self.log = LogCalls(calls)
+        """Questions about the hub's log."""
+
+    def halt(self) -> None:
+        """Let nothing more be exchanged with this hub, by this process."""
+        self._calls.halt()
 
     async def access_token(self) -> str:
         """Return the access token that calls carry, for trying the API by hand."""
@@ -163,7 +183,14 @@ class HubClient:
 
     async def consent(self, consent_id: str) -> shapes.Consent:
         """Return one consent and its present state; NotFound when absent or hidden."""
-        return await self._calls.call(routes.GET_CONSENT, shapes.Consent, path={"id": consent_id})
+        return (await self.consent_now(consent_id)).value
+
+    async def consent_now(self, consent_id: str) -> Vouched[shapes.Consent]:
+        """Return one consent with the hub's signed word that it has not ended, if it gives it."""
+        found, status = await self._calls.call_vouched(
+            routes.GET_CONSENT, shapes.Consent, path={"id": consent_id}
+        )
+        return Vouched(found, _status(status))
 
     async def post_credential(
         self, consent_id: str, credential: str | None
@@ -313,12 +340,15 @@ class HubClient:
         """
         return await content.fetch_short(self._calls, disclosure_id, size, sealed_sha256)
 
-    async def collect(self, disclosure_id: str) -> shapes.Collected:
-        """Pass the gate: the hub decides, logs and releases the header.
+    async def collect(self, disclosure_id: str) -> Vouched[shapes.Collected]:
+        """Pass the gate: the hub decides, logs and releases the header, and vouches for it.
 
         A repetition returns the same header while the consent holds; NotFound is every no.
         """
-        return await self._calls.call(routes.COLLECT, shapes.Collected, path={"id": disclosure_id})
+        found, status = await self._calls.call_vouched(
+            routes.COLLECT, shapes.Collected, path={"id": disclosure_id}
+        )
+        return Vouched(found, _status(status))
 
     async def acknowledge(self, disclosure_id: str, statement: bytes) -> shapes.Acknowledged:
         """Hand in the signed acknowledgement, whose exact bytes were persisted before."""
@@ -444,6 +474,15 @@ def _trusted(certificates: Path | None) -> ssl.SSLContext:
         except (OSError, ssl.SSLError):
             raise Misconfigured(f"no certificates can be read from {certificates}") from None
     return context
+
+
+def _status(header: str | None) -> bytes | None:
+    if header is None:
+        return None
+    try:
+        return read_base64(header)
+    except Malformed:
+        raise HubMisbehaves("the hub vouches in a way it never does") from None
 
 
 def _page(after: str | None, limit: int) -> dict[str, str | int]:

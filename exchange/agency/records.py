@@ -7,7 +7,7 @@ again with its own.
 
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -52,6 +52,8 @@ class KnownConsent:
     """When it ended, by the hub's word; the hub cannot make an ended one valid again."""
     used: int
     """Uses counted, where the hub tells this agency; else 0."""
+    status: bytes | None = field(default=None, repr=False)
+    """The hub's signed word that it has not ended, not yet verified; None where it gave none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +106,7 @@ class Records:
             Held: signed by nobody pinned.
             StatementNotAcceptable, Malformed: not a consent, or another one than asked for.
         """
-        given = await self._ask(digest, consent_id)
+        given, status = await self._ask(digest, consent_id)
         data = given.statement.encode("utf-8")
         found = canonical.digest(data)
         if found != given.consent or digest not in {None, found}:
@@ -117,6 +119,7 @@ class Records:
             record=record,
             ended_at=(given.ended_at or now) if ended else given.ended_at,
             used=given.used or 0,
+            status=status,
         )
 
     async def consent_to_send(self, consent_id: str, *, now: datetime) -> KnownConsent:
@@ -204,13 +207,16 @@ class Records:
         keys = await self._partners.card(named[0].agency, kid)
         return verify(data, allowed, {keys.kid: keys}, now=now)
 
-    async def _ask(self, digest: str | None, consent_id: str | None) -> shapes.Consent:
+    async def _ask(
+        self, digest: str | None, consent_id: str | None
+    ) -> tuple[shapes.Consent, bytes | None]:
         if consent_id is not None:
-            return await self._client.consent(consent_id)
+            found = await self._client.consent_now(consent_id)
+            return found.value, found.status
         page = await self._client.consents(consent=digest, limit=1)
         if not page.consents:
             raise NotFound
-        return page.consents[0]
+        return page.consents[0], None
 
     async def _read(self, data: bytes, digest: str, now: datetime) -> ConsentRecord:
         stored = await self._state.read(_stored, digest)
