@@ -2,6 +2,7 @@
 
 ```
 gateway.toml      settings; no secret in it
+log-policy        whose word about the hub's log this agency takes; compared by people
 keys/             private keys (0700), read by `keyfiles` only
 pins/             one JSON file per partner: whose identity this agency trusts, and why
 statements/       what this agency has signed, byte for byte: sign once, persist, then send
@@ -11,9 +12,12 @@ incoming/         sealed documents on their way in
 quarantine/       plaintext: opened, not yet handed over, or set aside for the administrator
 spool/            plaintext: one folder per document, ready for the back office
 requests/         plaintext: one file per request of a partner that waits for an answer
+receipts/         log receipts of what this agency did, `<kind>-<id>.tlog-proof`
+conflict/         what convicts the hub, and `stopped` while nothing is exchanged with it
 ```
 Every directory is 0700. Plaintext stands in `quarantine`, `spool` and `requests` and nowhere else.
-Back up `gateway.toml`, `pins`, `statements`, `state` and the identity key; never the document keys.
+Back up `gateway.toml`, `log-policy`, `pins`, `statements`, `receipts`, `conflict`, `state` and the
+identity key; never the document keys.
 """
 
 import os
@@ -21,7 +25,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from exchange.durable import sync_directory
+from exchange.durable import make_directory, sync_directory
 from exchange.errors import Misconfigured
 
 
@@ -35,6 +39,11 @@ class Home:
     def settings_file(self) -> Path:
         """Settings, TOML."""
         return self.root / "gateway.toml"
+
+    @property
+    def log_policy(self) -> Path:
+        """Policy file of the hub's log (C2SP tlog-policy), given by people."""
+        return self.root / "log-policy"
 
     @property
     def keys(self) -> Path:
@@ -91,6 +100,16 @@ class Home:
         """What partners ask for, `<id>.json`, until it is answered or its deadline has passed."""
         return self.root / "requests"
 
+    @property
+    def receipts(self) -> Path:
+        """Log receipts of what this agency did, `<kind>-<id>.tlog-proof`."""
+        return self.root / "receipts"
+
+    @property
+    def conflict(self) -> Path:
+        """Evidence against the hub: signed notes that cannot both be true."""
+        return self.root / "conflict"
+
     def folders(self) -> tuple[Path, ...]:
         """Return every directory of the home, parents first."""
         return (
@@ -105,7 +124,12 @@ class Home:
             self.workers,
             self.spool,
             self.requests,
+            *self.younger(),
         )
+
+    def younger(self) -> tuple[Path, ...]:
+        """Return the directories that homes of earlier versions lack."""
+        return (self.receipts, self.conflict)
 
 
 def at(root: Path) -> Home:
@@ -125,6 +149,8 @@ def create(home: Home) -> None:
 def check(home: Home) -> None:
     """Refuse a home that is incomplete or that others on the machine can look into.
 
+    What earlier versions did not have is made in a home of theirs.
+
     Raises:
         Misconfigured: a directory is missing, a link, foreign, or open to group or others.
     """
@@ -132,6 +158,8 @@ def check(home: Home) -> None:
         raise Misconfigured(
             f"{home.root} is not the home of a gateway; make one with: exchange gateway init"
         )
+    for folder in home.younger():
+        make_directory(folder)
     check_folders(home)
 
 

@@ -75,6 +75,15 @@ class PollSection(Section):
     """Longest pause while the hub cannot be reached; pauses grow up to it."""
 
 
+class LogSection(Section):
+    """`[log]`: what is demanded of the hub's log."""
+
+    receipt_grace_s: int = Field(default=4 * 3600, ge=0, le=24 * 3600)
+    """Seconds a head may lack its witnesses, from when it was first seen here."""
+    status_max_age_s: int = Field(default=300, ge=30, le=3600)
+    """Seconds a note "no withdrawal so far" may be old."""
+
+
 class GatewaySettings(Configuration):
     """Everything about a gateway that is not a key, a pin or a document."""
 
@@ -88,6 +97,7 @@ class GatewaySettings(Configuration):
     intake: IntakeSection = IntakeSection()
     disclosure: DisclosureSection = DisclosureSection()
     poll: PollSection = PollSection()
+    log: LogSection = LogSection()
     plugins: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
     """`[plugins.<name>]`: `distribution`, if it is not `exchange-plugin-<name>`, and its own."""
 

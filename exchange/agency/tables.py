@@ -4,7 +4,7 @@ Holds sealed headers, signed statements and opened subject blocks; documents are
 here is the agency's own and never leaves it.
 """
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table
 
 from exchange.database import NAMES, Moment
 from exchange.sqlite import Schema
@@ -72,7 +72,7 @@ evidence = Table(  # large, and written once: a change of state leaves it where 
     "evidence",
     metadata,
     Column("digest", String, primary_key=True),
-    Column("kind", String, primary_key=True),  # manifest, contents, acknowledgement
+    Column("kind", String, primary_key=True),  # Evidence
     Column("data", LargeBinary, nullable=False),
 )
 
@@ -144,13 +144,70 @@ majorities = Table(  # consents that guardians have given, collected here
     Column("looked", Moment),  # when the hub last said that the consent stands; then people know
 )
 
+log_heads = Table(  # the largest head that was ever verified here: it moves only up
+    "log_heads",
+    metadata,
+    Column("origin", String, primary_key=True),
+    Column("size", Integer, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("note", LargeBinary, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+)
+
+log_tails = Table(  # how far every entry was read and hashed here, on the way to a verified head
+    "log_tails",
+    metadata,
+    Column("origin", String, primary_key=True),
+    Column("size", Integer, nullable=False),
+    Column("range", LargeBinary, nullable=False),
+    Column("upto", Integer, nullable=False),
+    Column("root", LargeBinary, nullable=False),  # of the head of size `upto`
+)
+
+log_findings = Table(  # entries that somebody has to look at
+    "log_findings",
+    metadata,
+    Column("origin", String, primary_key=True),
+    Column("idx", Integer, primary_key=True),
+    Column("code", String, nullable=False),
+    Column("since", Moment, nullable=False),
+)
+
+awaited = Table(  # receipts that the log still owes: none yet, or none with a quorum
+    "awaited",
+    metadata,
+    Column("kind", String, primary_key=True),  # of the event
+    Column("digest", String, primary_key=True),  # of the statement that the event is about
+    Column("own", Boolean, primary_key=True),  # whether this agency did it
+    Column("about", String, nullable=False),  # id of the disclosure, consent or erasure
+    Column("rid", String, nullable=False),  # names the receipt at the hub
+    Column("since", Moment, nullable=False),
+    Column("proved", Boolean, nullable=False),  # a receipt is here, without a quorum
+    Column("alarmed", Boolean, nullable=False),
+)
+
 schema = Schema(
     metadata=metadata,
-    version=2,
+    version=3,
     steps=(
         (
             "CREATE TABLE majorities (consent VARCHAR NOT NULL, ends DATETIME NOT NULL, "
             "looked DATETIME, CONSTRAINT pk_majorities PRIMARY KEY (consent))",
+        ),
+        (
+            "CREATE TABLE log_heads (origin VARCHAR NOT NULL, size INTEGER NOT NULL, "
+            "root BLOB NOT NULL, note BLOB NOT NULL, seen_at DATETIME NOT NULL, "
+            "CONSTRAINT pk_log_heads PRIMARY KEY (origin))",
+            "CREATE TABLE log_tails (origin VARCHAR NOT NULL, size INTEGER NOT NULL, "
+            "range BLOB NOT NULL, upto INTEGER NOT NULL, root BLOB NOT NULL, "
+            "CONSTRAINT pk_log_tails PRIMARY KEY (origin))",
+            "CREATE TABLE log_findings (origin VARCHAR NOT NULL, idx INTEGER NOT NULL, "
+            "code VARCHAR NOT NULL, since DATETIME NOT NULL, "
+            "CONSTRAINT pk_log_findings PRIMARY KEY (origin, idx))",
+            "CREATE TABLE awaited (kind VARCHAR NOT NULL, digest VARCHAR NOT NULL, "
+            "own BOOLEAN NOT NULL, about VARCHAR NOT NULL, rid VARCHAR NOT NULL, "
+            "since DATETIME NOT NULL, proved BOOLEAN NOT NULL, alarmed BOOLEAN NOT NULL, "
+            "CONSTRAINT pk_awaited PRIMARY KEY (kind, digest, own))",
         ),
     ),
 )
