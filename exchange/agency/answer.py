@@ -5,9 +5,13 @@ import uuid
 from dataclasses import dataclass, replace
 
 import structlog
+from sqlalchemy import Connection
 
 from exchange.agency import arrivals, spool
+from exchange.agency.awaited import Awaited, await_receipt
+from exchange.agency.log_points import ACKNOWLEDGED
 from exchange.agency.parts import Gateway
+from exchange.agency.prove import owe
 from exchange.agency.state import Delivered, Received, Receiving
 from exchange.agency.threads import off_loop
 from exchange.errors import Conflict, NotFound, NotPermitted
@@ -82,8 +86,8 @@ async def finish(gateway: Gateway, decided: Received) -> None:
     """
     if decided.folder is not None:
         await asyncio.to_thread(spool.move_in, gateway.home, decided.id, decided.folder)
-    await _send(gateway, decided)
-    await gateway.state.write(arrivals.put_received, replace(decided, state=Receiving.DONE))
+    owed = await _send(gateway, decided)
+    await gateway.state.write(_finish, replace(decided, state=Receiving.DONE), owed)
     # The hub has the answer. What a crash leaves of the sealed document here is swept.
     if decided.reason != Reason.REPLAY:  # what is here then belongs to the first of the two
         aside = decided.result == Result.QUARANTINED
@@ -91,15 +95,24 @@ async def finish(gateway: Gateway, decided: Received) -> None:
     log.info("acknowledged", disclosure_id=decided.id, code=decided.reason or "accepted")
 
 
+def _finish(conn: Connection, done: Received, owed: Awaited | None) -> None:
+    arrivals.put_received(conn, done)
+    if owed is not None:
+        await_receipt(conn, owed)
+
+
 async def repeat(gateway: Gateway, done: Received) -> None:
     """Send a stored acknowledgement again: the hub offers what was answered already."""
     await _send(gateway, done)
 
 
-async def _send(gateway: Gateway, decided: Received) -> None:
+async def _send(gateway: Gateway, decided: Received) -> Awaited | None:
+    """Hand the acknowledgement in; return the receipt that the log owes for it."""
     try:
-        await gateway.client.acknowledge(decided.id, decided.acknowledgement or b"")
+        answered = await gateway.client.acknowledge(decided.id, decided.acknowledgement or b"")
     except (NotFound, NotPermitted, Conflict) as refused:
         # It has ended in the meantime, or another answer stands. Ours is kept as evidence, and
         # repeating it would change nothing.
         log.warning("acknowledgement_refused", disclosure_id=decided.id, code=refused.code)
+        return None
+    return owe(gateway, ACKNOWLEDGED, decided.digest, decided.id, answered.receipt)

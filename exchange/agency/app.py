@@ -13,10 +13,14 @@ from secrets import token_urlsafe
 
 import stamina.instrumentation
 
+from exchange.agency import conflict
 from exchange.agency import home as homes
 from exchange.agency.calls import Credentials, Patience
 from exchange.agency.client import connect
 from exchange.agency.keyfiles import KeyFiles, Unlock, credentials_directory, no_passphrase
+from exchange.agency.log import Log
+from exchange.agency.log_heads import Heads
+from exchange.agency.log_policy import MISSING, read_trusted
 from exchange.agency.origins import Origins
 from exchange.agency.partners import Partners
 from exchange.agency.parts import Clock, Desk, Gateway
@@ -28,7 +32,6 @@ from exchange.agency.tables import schema
 from exchange.errors import Misconfigured
 from exchange.keyring import selftest
 from exchange.keyring.demo import is_demo
-from exchange.keyring.directory import log_not_yet_verified
 from exchange.keyring.signing import IdentityKey
 from exchange.sqlite import SqliteDatabase
 from exchange.statement import seconds
@@ -53,10 +56,11 @@ async def open_gateway(
         attempts: how often a call to the hub is tried in all.
 
     Raises:
-        Misconfigured: the home, its settings, keys or pins do not allow a start, or another
-            process uses it.
+        Misconfigured: the home, its settings, keys or pins do not allow a start, it does not
+            know the hub's log, the hub has shown two histories, or another process uses it.
     """
     async with open_desk(root, unlock=unlock, demo=demo, clock=clock, attempts=attempts) as desk:
+        conflict.check(desk.home)
         state = SqliteDatabase(desk.home.state_file, schema.prepare, on_failure=_stop)
         try:
             yield await _gateway(desk, state)
@@ -75,7 +79,8 @@ async def open_desk(
 ) -> AsyncIterator[Desk]:
     """Yield what speaks for the agency, also while another process uses its home.
 
-    For what must never wait, such as a withdrawal. Arguments and errors as `open_gateway`.
+    For what must never wait, such as a withdrawal: it goes out also while nothing else is
+    exchanged with the hub. Arguments and errors as `open_gateway`.
     """
     home = homes.at(root)
     homes.check(home)
@@ -112,7 +117,13 @@ async def _gateway(desk: Desk, state: SqliteDatabase) -> Gateway:
     document_keys = {held.key.fingerprint: held.key for held in desk.files.documents()}
     card = desk.identity.card
     pins = read_pins(desk.home.pins)
-    partners = Partners(pins, card, desk.client, state, verify_receipt=log_not_yet_verified)
+    trusted = read_trusted(desk.home)
+    if trusted is None:
+        raise Misconfigured(MISSING)
+    heads = Heads(trusted.origin, desk.client.log, state, desk.clock)
+    await heads.load()
+    log = Log(trusted, desk.client.log, heads, desk.home, clock=desk.clock, halt=desk.client.halt)
+    partners = Partners(pins, card, desk.client, state, log)
     await partners.load()
     return Gateway(
         settings=desk.settings,
@@ -125,7 +136,7 @@ async def _gateway(desk: Desk, state: SqliteDatabase) -> Gateway:
         partners=partners,
         records=Records(card, document_keys, desk.client, state, partners),
         origins=Origins(state),
-        verify_log=verify_log,
+        log=log,
         clock=desk.clock,
     )
 
@@ -137,15 +148,6 @@ def credentials(identity: IdentityKey, issuer: str) -> Credentials:
         return identity.client_assertion(issuer=audience, now=seconds(now), jti=token_urlsafe(24))
 
     return Credentials(assertion=assertion, issuer=issuer)
-
-
-async def verify_log(*, consent: str, manifest: str) -> str:
-    """Stand in for step 8 of receiving until the log has signed checkpoints.
-
-    The named place for it (docs/open-points.md): it says so in the evidence of each document.
-    """
-    del manifest
-    return log_not_yet_verified(consent)
 
 
 def _system_clock() -> datetime:

@@ -22,9 +22,8 @@ from exchange.envelope.manifest import Context, read_context
 from exchange.prepared import Prepared
 from exchange.statement import LARGEST
 
-Evidence: TypeAlias = Literal["manifest", "contents", "acknowledgement"]
-EVIDENCE: Final[tuple[Evidence, ...]] = ("manifest", "contents", "acknowledgement")
-"""Bytes that prove what was received and answered; each is written once."""
+Evidence: TypeAlias = Literal["manifest", "contents", "acknowledgement", "receipt", "status"]
+"""Bytes that prove what was received and answered, and that it was logged; written once."""
 
 KEPT_DELIVERED: Final = timedelta(days=2 * 365)
 """How long after its end the digests of a disclosure's files are known here."""

@@ -13,8 +13,12 @@ import structlog
 from sqlalchemy import Connection
 
 from exchange.agency import arrivals, spool, state
+from exchange.agency.awaited import Awaited, await_receipt
+from exchange.agency.log_points import CONFIRMED
 from exchange.agency.parts import Gateway
+from exchange.agency.prove import owe
 from exchange.agency.state import Erasing, Erasure, Received
+from exchange.canonical import digest
 from exchange.consent.withdrawal import is_by_code, may_end, read_withdrawal
 from exchange.days import day_of
 from exchange.errors import (
@@ -245,6 +249,13 @@ def _confirm(conn: Connection, confirmed: Erasure) -> None:
 
 
 async def _send(gateway: Gateway, confirmed: Erasure) -> None:
-    await gateway.client.confirm_erasure(confirmed.id, confirmed.statement or b"")
-    await gateway.state.write(state.put_erasure, replace(confirmed, state=Erasing.DONE))
+    statement = confirmed.statement or b""
+    answered = await gateway.client.confirm_erasure(confirmed.id, statement)
+    owed = owe(gateway, CONFIRMED, digest(statement), confirmed.id, answered.receipt)
+    await gateway.state.write(_sent, replace(confirmed, state=Erasing.DONE), owed)
     log.info("erased")
+
+
+def _sent(conn: Connection, done: Erasure, owed: Awaited) -> None:
+    state.put_erasure(conn, done)
+    await_receipt(conn, owed)

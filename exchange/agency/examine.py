@@ -1,4 +1,4 @@
-"""Steps 1 to 8 of receiving: everything that can be verified before a key is asked for.
+"""Steps 1 to 7 of receiving: what can be verified before a key, or the log, is asked for.
 
 The numbers are those of docs/formats.md, order of verification of the recipient. Outcomes are
 errors: `Held` leaves the document at the hub, `Rejected` is answered with its code.
@@ -41,8 +41,6 @@ class Examined:
     manifest: Manifest
     asked: Asked
     consent: KnownConsent
-    log: str
-    """What is known of the log, for the evidence."""
 
 
 async def signed(gateway: Gateway, offered: shapes.Disclosure, *, before: bool = False) -> Verified:
@@ -95,11 +93,11 @@ def read(gateway: Gateway, offered: shapes.Disclosure, verified: Verified) -> Ma
 
 
 async def permitted(gateway: Gateway, manifest: Manifest, consent_id: str) -> Examined:
-    """Steps 7 and 8: the consent covers it, and has not ended as of now.
+    """Step 7: the consent covers it, and has not ended as of now.
 
     Raises:
         Rejected: not-permitted.
-        Held: the consent has ended and the hub offers the document still; or step 8.
+        Held: the consent has ended and the hub offers the document still.
     """
     consent = await _consent(gateway, manifest, consent_id)
     asked = asked_by_manifest(manifest.context)
@@ -108,10 +106,7 @@ async def permitted(gateway: Gateway, manifest: Manifest, consent_id: str) -> Ex
         raise Held("consent-ended")
     if denied:
         raise Rejected(acknowledgement.Reason.NOT_PERMITTED)
-    log = await gateway.verify_log(  # 8
-        consent=manifest.context.consent, manifest=manifest.digest
-    )
-    return Examined(manifest=manifest, asked=asked, consent=consent, log=log)
+    return Examined(manifest=manifest, asked=asked, consent=consent)
 
 
 async def _consent(gateway: Gateway, manifest: Manifest, consent_id: str) -> KnownConsent:

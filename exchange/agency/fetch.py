@@ -12,11 +12,18 @@ from io import BytesIO
 from pathlib import Path
 from typing import TypeAlias
 
+from sqlalchemy import Connection
+
 from exchange import canonical
 from exchange.agency import arrivals, spool
+from exchange.agency.awaited import Awaited, await_receipt
+from exchange.agency.evidence import RECEIPT, add_evidence
+from exchange.agency.log_points import COLLECTED
 from exchange.agency.parts import Gateway
+from exchange.agency.prove import owe
 from exchange.agency.state import Received, Receiving
 from exchange.agency.threads import SHORT, off_loop
+from exchange.agency.verify_log import Logged, vouch
 from exchange.envelope.age.decrypt import SeekableSealed
 from exchange.envelope.manifest import Manifest
 from exchange.errors import Held, HubMisbehaves, Malformed
@@ -85,30 +92,52 @@ def reading(found: Payload) -> Iterator[SeekableSealed]:
         yield source
 
 
-async def collect(gateway: Gateway, fresh: Received) -> Received:
-    """Step 10: pass the gate and keep the header, durably.
+async def collect(gateway: Gateway, fresh: Received, logged: Logged) -> Received:
+    """Step 10: pass the gate and keep the header, durably, with what the log has shown.
+
+    The hub vouches once more that the consent had not ended when it released the header. Its
+    receipt of the collection follows as soon as a head has it (`prove.catch_up`).
 
     A crash before the commit asks again and gets the same header while the consent holds; if it
     ended meanwhile there is nothing to keep.
 
     Raises:
         NotFound: the gate says no: withdrawn, expired, recalled.
+        Held: the hub does not vouch for the consent, or in a way that is worth nothing.
     """
-    released = await gateway.client.collect(fresh.id)
+    vouched = await gateway.client.collect(fresh.id)
+    released = vouched.value
     try:
         header = canonical.unb64u(released.header)
     except Malformed:
         raise HubMisbehaves("the hub released something that is no header") from None
     if released.id != fresh.id:
         raise HubMisbehaves("the hub released another header than was asked for")
+    status = await vouch(gateway, vouched.status, fresh.consent, logged.receipt)
     collected = replace(
         fresh,
         state=Receiving.COLLECTED,
         header=header,
         collected_at=released.collected_at,
+        receipt=logged.receipt,
+        status=status,
+        log=logged.entry,
     )
-    await gateway.state.write(arrivals.put_received, collected, "manifest")
+    owed = owe(gateway, COLLECTED, fresh.digest, fresh.id, released.receipt)
+    await gateway.state.write(_keep, collected, logged, owed)
     return collected
+
+
+def _keep(conn: Connection, collected: Received, logged: Logged, owed: Awaited) -> None:
+    arrivals.put_received(conn, collected, "manifest")
+    keep_logged(conn, collected, logged)
+    await_receipt(conn, owed)
+
+
+def keep_logged(conn: Connection, received: Received, logged: Logged) -> None:
+    """Keep what the log has shown of a collected disclosure, as evidence."""
+    arrivals.put_received(conn, received, "receipt", "status")
+    add_evidence(conn, received.consent, RECEIPT, logged.consent_receipt)
 
 
 def _sha256(found: Payload) -> str:

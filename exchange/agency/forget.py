@@ -18,7 +18,9 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, select
 from exchange import canonical, jws
 from exchange.agency import signed, tables
 from exchange.agency.home import Home
+from exchange.agency.log_points import CONFIRMED, RECORDED, STORED, WITHDRAWN
 from exchange.agency.parts import Gateway
+from exchange.agency.prove import forget_receipts
 from exchange.agency.state import Erasing
 from exchange.agreement.term import year_end
 from exchange.consent.draft import read_draft
@@ -100,6 +102,9 @@ def _until(ended_at: datetime, years: int) -> datetime:
 
 
 async def _forget(gateway: Gateway, over: Sequence[_Kept], withdrawals: Sequence[str]) -> None:
+    receipts = await gateway.state.read(_receipts, over)
+    # The files first: of rows that are gone nobody could tell which files were theirs.
+    await asyncio.to_thread(forget_receipts, gateway.home, receipts)
     await gateway.state.write(_forget_rows, over)
     for consent in over:
         gateway.records.forget_subject(consent.digest)
@@ -155,6 +160,19 @@ def _payload(statement: bytes) -> Members:
     return Members(canonical.loads(encoded, limit=LARGEST_RECORD))
 
 
+def _receipts(conn: Connection, over: Iterable[_Kept]) -> list[tuple[str, str]]:
+    """Return kind and id of everything under these consents of which a receipt may lie here."""
+    sent, erasures = tables.sent.c, tables.erasures.c
+    found = []
+    for consent in over:
+        found += [(RECORDED, consent.id), (WITHDRAWN, consent.id)]
+        gave = conn.execute(select(sent.id).where(sent.consent == consent.digest)).scalars()
+        found += [(STORED, disclosure) for disclosure in gave]
+        asked = select(erasures.id).where(erasures.consent == consent.digest)
+        found += [(CONFIRMED, erasure) for erasure in conn.execute(asked).scalars()]
+    return found
+
+
 def _forget_rows(conn: Connection, over: Iterable[_Kept]) -> None:
     for consent in over:
         for table, rows in _rows_of(consent):
@@ -167,12 +185,21 @@ def _rows_of(consent: _Kept) -> list[tuple[Table, ColumnElement[bool]]]:
     gave = select(sent.id).where(sent.consent == consent.digest)
     came = select(received.id).where(received.consent == consent.digest)
     digests = select(received.digest).where(received.consent == consent.digest)
+    erased = select(tables.erasures.c.id).where(tables.erasures.c.consent == consent.digest)
+    awaited, evidence = tables.awaited.c, tables.evidence.c
     return [
+        (
+            tables.awaited,
+            awaited.about.in_(gave)
+            | awaited.about.in_(came)
+            | awaited.about.in_(erased)
+            | (awaited.about == consent.id),
+        ),
         (tables.answers, tables.answers.c.id.in_(gave)),
         (tables.sent, sent.consent == consent.digest),
         (tables.delivered, tables.delivered.c.id.in_(came)),
         (tables.headers, tables.headers.c.digest.in_(digests)),
-        (tables.evidence, tables.evidence.c.digest.in_(digests)),
+        (tables.evidence, evidence.digest.in_(digests) | (evidence.digest == consent.digest)),
         (tables.received, received.consent == consent.digest),
         (tables.erasures, tables.erasures.c.consent == consent.digest),
         (tables.majorities, tables.majorities.c.consent == consent.id),
@@ -183,6 +210,8 @@ def _rows_of(consent: _Kept) -> list[tuple[Table, ColumnElement[bool]]]:
 def _forget_files(home: Home, over: Iterable[_Kept], withdrawals: Sequence[str]) -> None:
     for consent in over:
         signed.forget(home, f"consent-{consent.id}.jws", f"consent-{consent.id}.key")
+    ended = [name.removeprefix("withdrawal-").removesuffix(".jws") for name in withdrawals]
+    forget_receipts(home, [(WITHDRAWN, consent_id) for consent_id in ended])
     signed.forget(home, *withdrawals)
 
 

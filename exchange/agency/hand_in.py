@@ -3,14 +3,21 @@
 import secrets
 from dataclasses import dataclass, field
 
+import structlog
+
 from exchange.agency import signed
 from exchange.agency.agree import REFUSED
+from exchange.agency.awaited import await_receipt
 from exchange.agency.home import Home
+from exchange.agency.log_points import RECORDED
 from exchange.agency.parts import Gateway
+from exchange.agency.prove import obtain, owe
 from exchange.agency.remind import note_majority
 from exchange.canonical import b64u, digest
 from exchange.consent.credential import LOG_KEY_SIZE, SECRET_SIZE, Credential, Purpose
-from exchange.errors import NotFound
+from exchange.errors import ExchangeError, NotFound
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,8 @@ def keep(home: Home, consent_id: str, statement: bytes) -> None:
 async def hand_in(gateway: Gateway, consent_id: str) -> Recorded:
     """Record at the hub what `keep` has stored; a second time it is harmless.
 
+    The log's receipt is waited for shortly; a later round fetches it if it does not come.
+
     Raises:
         LintRefused: it breaks rules; it is forgotten here.
         StatementNotAcceptable: the person has taken her signature back; it is forgotten here.
@@ -71,12 +80,20 @@ async def hand_in(gateway: Gateway, consent_id: str) -> Recorded:
         code=Credential(Purpose.CODE, drawn[LOG_KEY_SIZE:]),
     )
     try:
-        await gateway.client.post_consent(data, b64u(receipt.log_key.secret), receipt.code.digest)
+        recorded = await gateway.client.post_consent(
+            data, b64u(receipt.log_key.secret), receipt.code.digest
+        )
     except REFUSED:
         signed.forget(gateway.home, statement, key)
         raise
     await note_majority(gateway, data)
+    owed = owe(gateway, RECORDED, digest(data), consent_id, recorded.receipt)
+    await gateway.state.write(await_receipt, owed)
     # Recorded. The secrets belong to the person, or to nobody; here they are forgotten. A crash
     # before this line repeats the request, which changes nothing.
     signed.forget(gateway.home, key)
+    try:
+        await obtain(gateway, owed)
+    except ExchangeError as trouble:  # it is recorded; a round asks for the log's receipt again
+        log.warning("not_proved", code=trouble.code)
     return Recorded(consent_id, digest(data), receipt)

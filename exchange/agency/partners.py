@@ -14,10 +14,13 @@ from sqlalchemy.dialects.sqlite import insert
 from exchange import canonical, jws, statement
 from exchange.agency import tables
 from exchange.agency.client import HubClient
+from exchange.agency.log import MISSING, Log
+from exchange.agency.log_points import shows_document
+from exchange.audit.proof import Proven
 from exchange.database import Database
 from exchange.errors import Held, Malformed, NotFound, StatementNotAcceptable
 from exchange.keyid import IdentityCard, identity_card
-from exchange.keyring.directory import Accepted, Pin, ReceiptVerifier, Seen, accept
+from exchange.keyring.directory import Accepted, Pin, Seen, accept
 from exchange.statement import Kind, Verified, VerifyingKeys, verifying_keys
 from exchange.wire import shapes
 
@@ -25,6 +28,10 @@ FRESH: Final = timedelta(hours=1)
 """A key statement older than this in the cache is fetched again before anything is sealed."""
 _UNKNOWN_KEY: Final = 4
 """Step of verifying a statement that needs the signer's key."""
+WAIT_S: Final = 5
+"""Seconds to wait for the receipt of a key statement that was published a moment ago."""
+TOPIC: Final = "key-statement/"
+"""Topic of an agency's key statements in the log, before its id."""
 CARD_LIMIT: Final = 4 * 1024
 """Bytes of a stored identity card; it has 2.7 kB."""
 
@@ -38,8 +45,7 @@ class Partners:
         own: IdentityCard,
         client: HubClient,
         state: Database,
-        *,
-        verify_receipt: ReceiptVerifier,
+        log: Log,
     ) -> None:
         """Take the parts; `load` reads what was believed before.
 
@@ -48,13 +54,13 @@ class Partners:
             own: this agency's identity card.
             client: of the hub, whose directory delivers.
             state: remembers.
-            verify_receipt: the named step that asks the log about a key statement.
+            log: has every key statement that counts.
         """
         self.pins = pins
         self._own = own
         self._client = client
         self._state = state
-        self._verify_receipt = verify_receipt
+        self._log = log
         self._pinned = {pin.kid for pin in pins.values()}
         self._now: dict[str, VerifyingKeys] = {own.kid: verifying_keys(own)}
         self._ever: dict[str, VerifyingKeys] = dict(self._now)
@@ -127,19 +133,39 @@ class Partners:
             raise Held("agency-unknown") from None
         if entry.key_statement is None:
             raise Held("key-missing")
+        receipt = await self._receipt(entry)
+        proven: Proven | None = None
+
+        def in_log(data: bytes) -> str:
+            nonlocal proven
+            if receipt is None:
+                raise Held(MISSING)
+            proven = self._log.proven(receipt)
+            shows_document(proven, f"{TOPIC}{agency}", data)
+            return f"entry {proven.index} of {self._log.trusted.origin}"
+
         accepted = accept(
             pin,
             _card(entry.card),
             entry.key_statement.encode("utf-8"),
             seen=await self._state.read(_seen, agency),
             now=now,
-            verify_receipt=self._verify_receipt,
+            verify_receipt=in_log,
         )
+        if proven is not None:  # as `accept` has seen to
+            await self._log.agree(proven.head)
         # Remembered before it is used: after a crash an older statement is still a step back.
         await self._state.write(_remember, agency, accepted)
         self._accepted[agency] = (accepted, now)
         self._capabilities[agency] = entry.capabilities
         return accepted
+
+    async def _receipt(self, entry: shapes.Agency) -> bytes | None:
+        """Return the log receipt of an agency's key statement, judged when its turn comes."""
+        try:
+            return await self._log.receipt(entry.key_statement_receipt, wait=WAIT_S)
+        except Held:
+            return None
 
     def capabilities_of(self, agency: str) -> shapes.Capabilities | None:
         """Return what an agency can receive, as of the last `key_of`; None if it never said."""

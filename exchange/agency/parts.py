@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from exchange.agency.client import HubClient
 from exchange.agency.home import Home
 from exchange.agency.keyfiles import KeyFiles
+from exchange.agency.log import Log
 from exchange.agency.origins import Origins
 from exchange.agency.partners import Partners
 from exchange.agency.records import Records
@@ -19,25 +20,6 @@ from exchange.sqlite import SqliteDatabase
 
 Clock: TypeAlias = Callable[[], datetime]
 """Returns the aware moment of now."""
-
-
-class DisclosureVerifier(Protocol):
-    """The named step of receiving that asks the log (docs/open-points.md)."""
-
-    async def __call__(self, *, consent: str, manifest: str) -> str:
-        """Verify the log receipts of a consent and of a disclosure under it.
-
-        Args:
-            consent: digest of the consent statement.
-            manifest: digest of the manifest.
-
-        Returns:
-            What the evidence says about the log.
-
-        Raises:
-            Held: a receipt is missing or wrong.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +58,8 @@ class Gateway:
     """Consents and agreements, verified."""
     origins: Origins
     """Which files came from other agencies."""
-    verify_log: DisclosureVerifier
+    log: Log
+    """What the hub's log has shown here, and the policy that judges it."""
     clock: Clock
 
     @property

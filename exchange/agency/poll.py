@@ -13,7 +13,20 @@ from typing import Final
 
 import structlog
 
-from exchange.agency import arrivals, asked, erase, follow, hand_over, send, spool, state
+from exchange.agency import (
+    arrivals,
+    asked,
+    cosign,
+    erase,
+    follow,
+    hand_over,
+    prove,
+    send,
+    spool,
+    state,
+    tail,
+    withdraw,
+)
 from exchange.agency.forget import forget
 from exchange.agency.hand_over import Reception
 from exchange.agency.parts import Gateway
@@ -61,14 +74,26 @@ async def fetch(gateway: Gateway, reception: Reception) -> Round:
     await _resume(gateway, reception, done)
     await _look_through(gateway, reception, done)
     await _look_around(gateway, done)
+    await _look_at_log(gateway, done)
     return done
 
 
 async def run(gateway: Gateway, reception: Reception, stop: asyncio.Event) -> None:
     """Make rounds until `stop` is set; a document being received is finished first.
 
-    While the hub cannot be reached, pauses grow up to the longest of the settings.
+    While the hub cannot be reached, pauses grow up to the longest of the settings. A gateway that
+    is a witness of the log watches it all the while.
     """
+    watching = asyncio.create_task(cosign.watch(gateway, stop), name="witness")
+    try:
+        await _make_rounds(gateway, reception, stop)
+        await watching
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+
+async def _make_rounds(gateway: Gateway, reception: Reception, stop: asyncio.Event) -> None:
     poll = gateway.settings.poll
     pause_s = 1.0
     forgotten: date | None = None
@@ -81,6 +106,8 @@ async def run(gateway: Gateway, reception: Reception, stop: asyncio.Event) -> No
             pause_s = 1.0
             await _wait(gateway, reception, stop, done.cursor)
         except ExchangeError as trouble:
+            if gateway.log.stopped:  # no round can do anything before somebody has looked
+                raise
             log.warning("round_failed", code=trouble.code, duration_ms=int(pause_s * 1000))
             await _pause(stop, pause_s)
             pause_s = min(pause_s * 2, poll.longest_pause_s)
@@ -186,6 +213,18 @@ async def _look_around(gateway: Gateway, done: Round) -> None:
     done.troubles += answers.troubles
     await remind(gateway)
     await gateway.state.write(arrivals.forget_seen, gateway.clock())
+
+
+async def _look_at_log(gateway: Gateway, done: Round) -> None:
+    """Fetch the receipts that are owed, and read the log on."""
+    done.troubles += await prove.catch_up(gateway)
+    done.troubles += await withdraw.catch_up(gateway)
+    await prove.alarm_held(gateway)
+    try:
+        await tail.tail(gateway)
+    except Held as trouble:
+        log.error("log_not_read", code=trouble.reason)
+        done.troubles.append(trouble)
 
 
 async def _sweep(gateway: Gateway, offered: set[str]) -> None:

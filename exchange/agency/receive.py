@@ -18,10 +18,13 @@ from exchange.agency import answer, arrivals, examine, fetch, hand_over, spool, 
 from exchange.agency.examine import Examined, Rejected
 from exchange.agency.fetch import Payload
 from exchange.agency.hand_over import Reception
+from exchange.agency.log import MISSING
 from exchange.agency.parts import Gateway
+from exchange.agency.records import KnownConsent
 from exchange.agency.separate import Separated, separate
 from exchange.agency.state import Delivered, Received, Receiving
 from exchange.agency.threads import off_loop
+from exchange.agency.verify_log import verify_log, vouch
 from exchange.canonical import digest
 from exchange.consent.decision import Onward
 from exchange.consent.decision import Reason as Denied
@@ -80,7 +83,9 @@ async def _or_hold(
     except (Held, HubMisbehaves) as held:
         news = await gateway.state.write(state.hold, disclosure_id, held.reason, gateway.clock())
         if news:
-            log.error("held", disclosure_id=disclosure_id, code=held.reason)
+            # A receipt may follow; `prove.alarm` tells somebody when it does not.
+            tell = log.warning if held.reason == MISSING else log.error
+            tell("held", disclosure_id=disclosure_id, code=held.reason)
         return Outcome.HELD
 
 
@@ -112,10 +117,10 @@ async def _receive(gateway: Gateway, reception: Reception, offered: shapes.Discl
             keep_until=datetime.fromtimestamp(manifest.context.exp, UTC) + KEPT_SEEN,
         )
         _refuse_replay(seen, offered)  # 6
-        examined = await examine.permitted(gateway, manifest, offered.consent_id)  # 7, 8
-        fresh = replace(fresh, log=examined.log)
+        examined = await examine.permitted(gateway, manifest, offered.consent_id)  # 7
+        logged = await verify_log(gateway, offered, manifest, examined.consent)  # 8
         payload = await fetch.payload(gateway, offered, manifest)  # 9
-        collected = await fetch.collect(gateway, fresh)  # 10
+        collected = await fetch.collect(gateway, fresh, logged)  # 10
     except Rejected as rejected:
         return await _reject(gateway, fresh, rejected.reason)
     except NotFound:
@@ -147,6 +152,8 @@ async def _go_on(gateway: Gateway, reception: Reception, received: Received) -> 
     if examined is None:
         return await _end(gateway, received)
     try:
+        if received.receipt is None:  # collected before this gateway asked the log
+            received = await _logged_later(gateway, received, examined)
         payload = await fetch.present(gateway, examined.manifest)
     except NotFound:
         return await _end(gateway, received)
@@ -165,12 +172,22 @@ async def _again(gateway: Gateway, received: Received) -> Examined | None:
         )
     except NotFound:
         return None
-    return Examined(
-        manifest=manifest,
-        asked=asked_by_manifest(manifest.context),
-        consent=consent,
-        log=received.log or "",
-    )
+    asked = asked_by_manifest(manifest.context)
+    return Examined(manifest=manifest, asked=asked, consent=consent)
+
+
+async def _logged_later(gateway: Gateway, received: Received, examined: Examined) -> Received:
+    """Step 8 for a document that was collected without it; nothing of it was opened for anybody.
+
+    Raises:
+        Held: as `verify_log`.
+        NotFound: ended in the meantime.
+    """
+    offered = await gateway.client.disclosure(received.id)
+    logged = await verify_log(gateway, offered, examined.manifest, examined.consent)
+    proven = replace(received, receipt=logged.receipt, status=logged.status, log=logged.entry)
+    await gateway.state.write(fetch.keep_logged, proven, logged)
+    return proven
 
 
 async def _open(
@@ -191,9 +208,7 @@ async def _open(
     denied = await _decided_again(gateway, collected, examined, opened)  # 15
     if denied - {Denied.ONWARD}:
         return await _end(gateway, collected)
-    known = replace(
-        collected, state=Receiving.OPENED, contents=opened.contents.raw, log=examined.log
-    )
+    known = replace(collected, state=Receiving.OPENED, contents=opened.contents.raw)
     # 16: seen-set, state and evidence in one transaction. The opened files are not durable: until
     # the answer is signed, header and payload are, and a crash opens them again.
     await gateway.state.write(arrivals.put_received, known, "contents")
@@ -270,7 +285,23 @@ async def _decided_again(
         for passed in opened.contents.onward_of
     )
     asked = asked_by_manifest(examined.manifest.context, onward=onward)
-    return await examine.reasons(gateway, asked, consent)
+    denied = await examine.reasons(gateway, asked, consent)
+    if not denied - {Denied.ONWARD}:
+        await _vouched_again(gateway, collected, consent)
+    return denied
+
+
+async def _vouched_again(gateway: Gateway, collected: Received, consent: KnownConsent) -> None:
+    """Demand the hub's word once more; without it nothing that was opened stays opened.
+
+    Raises:
+        Held: it does not vouch; the next round opens the document again.
+    """
+    try:
+        await vouch(gateway, consent.status, collected.consent, collected.receipt or b"")
+    except Held:
+        await asyncio.to_thread(spool.remove, gateway.home, collected.id, opened=True)
+        raise
 
 
 def _delivered(received: Received, examined: Examined, opened: Opened) -> tuple[Delivered, ...]:

@@ -26,6 +26,7 @@ ROTATE_AFTER: Final = timedelta(days=30)
 RETIRE_AFTER: Final = timedelta(days=15)
 """How long a replaced document key is kept: 1 day of uploads under way, 14 days of waiting."""
 
+_SUCCESSION: Final = "key-succession-"
 _NAME = re.compile(r"key-statement-([1-9][0-9]{0,9})\.jws", re.ASCII)
 
 
@@ -167,8 +168,24 @@ class Ring:
         return self.announce(now=now)
 
     def conclude(self) -> None:
-        """Forget the succession: the hub has a key statement by the new pair."""
+        """End the succession: the hub has a key statement by the new pair.
+
+        What was signed stays among the statements: the log shows it for ever.
+        """
+        if self.files.is_succeeding():
+            file = self.statements / f"{_SUCCESSION}{self.files.card().kid}.jws"
+            write_bytes_durably(file, self.files.succession(), replace=True)
         self.files.forget_next()
+
+    def said(self) -> tuple[bytes, ...]:
+        """Return the exact bytes of everything this agency has said about its keys."""
+        kept = [
+            path.read_bytes()
+            for path in (self.statements.iterdir() if self.statements.is_dir() else ())
+            if _NAME.fullmatch(path.name) or path.name.startswith(_SUCCESSION)
+        ]
+        under_way = [self.files.succession()] if self.files.is_succeeding() else []
+        return (*kept, *under_way)
 
     def forget(self, stated: KeyStatement) -> None:
         """Remove a statement that never arrived and has run out; its number is free again."""

@@ -1,7 +1,8 @@
-"""Sending: plan, seal, sign once, persist, upload; and going on after any interruption.
+"""Sending: plan, seal, sign once, persist, upload, prove; and going on after any interruption.
 
-The sealed file in the out-spool is the unit of retry: nothing is ever sealed or signed twice. No
-plaintext of an outgoing document is written to disk.
+The sealed file in the out-spool is the unit of retry: nothing is ever sealed or signed twice. It
+stays there until the log's receipt shows that the hub has it. No plaintext of an outgoing document
+is written to disk.
 """
 
 import asyncio
@@ -12,11 +13,15 @@ from pathlib import Path
 from typing import Final
 
 import structlog
+from sqlalchemy import Connection
 
 from exchange.agency import state
+from exchange.agency.awaited import Awaited, await_receipt, is_awaited
 from exchange.agency.content import Progress, unseen
+from exchange.agency.log_points import STORED
 from exchange.agency.parts import Gateway
 from exchange.agency.plan import Draft, Plan, plan
+from exchange.agency.prove import WAIT_S, obtain, owe, receipt_file
 from exchange.agency.state import Sending, Sent
 from exchange.agency.threads import off_loop
 from exchange.canonical import digest
@@ -26,6 +31,7 @@ from exchange.envelope.sealing import seal
 from exchange.errors import (
     Conflict,
     ExchangeError,
+    Held,
     HubMisbehaves,
     LintRefused,
     Malformed,
@@ -33,6 +39,7 @@ from exchange.errors import (
     NotPermitted,
     StatementNotAcceptable,
     TooLarge,
+    Unavailable,
 )
 from exchange.statement import Kind, sign
 
@@ -41,6 +48,8 @@ FINAL: Final = (
     *(Malformed, TooLarge, LintRefused),
 )
 """Refusals that no repetition changes."""
+UNDER_WAY: Final = (Sending.SEALED, Sending.LODGED)
+"""States in which a disclosure of ours is not done."""
 
 log = structlog.get_logger(__name__)
 
@@ -81,18 +90,29 @@ async def send(
     plans = [await plan(gateway, draft, group) for group in groups]
     looks = watched or Watched()
     sealed = [await _seal(gateway, planned, looks.sealing) for planned in plans]
-    done: list[Sent] = []
+    lodged: list[Sent] = []
     for sent in sealed:
         try:
-            done.append(await deliver(gateway, sent, looks.uploading))
+            lodged.append(await deliver(gateway, sent, looks.uploading))
         except ExchangeError as trouble:
             # Whoever asked must not ask again for what is stored, or goes out by itself.
-            ended = (*done, sent) if isinstance(trouble, FINAL) else done
+            ended = (*lodged, sent) if isinstance(trouble, FINAL) else lodged
             waiting = sealed[len(ended) :]
-            _note(trouble, done, "is stored at the hub")
+            _note(trouble, lodged, "is lodged at the hub")
             _note(trouble, waiting, "is sealed and goes out at the next `fetch` or `run`")
             raise
-    return tuple(done)
+    return tuple([await _concluded(gateway, sent) for sent in lodged])
+
+
+async def _concluded(gateway: Gateway, lodged: Sent) -> Sent:
+    """Return what became of a lodged disclosure; what only takes its time goes on by itself."""
+    try:
+        return await conclude(gateway, lodged)
+    except Held as refused:
+        _note(refused, [lodged], "is at the hub, and its log does not prove it")
+        raise
+    except Unavailable:
+        return lodged
 
 
 def _note(trouble: ExchangeError, concerned: Sequence[Sent], what: str) -> None:
@@ -139,6 +159,8 @@ async def _seal(gateway: Gateway, planned: Plan, progress: Progress) -> Sent:
 async def deliver(gateway: Gateway, sent: Sent, progress: Progress = unseen) -> Sent:
     """Upload a sealed disclosure, or go on with it; harmless when the hub has it already.
 
+    Not done with that: the hub's word counts when the log shows it; see `conclude`.
+
     Raises:
         Unavailable: not now; it stays sealed in the out-spool.
         NotPermitted, Conflict, ...: the hub will not take it; nothing of it is kept.
@@ -155,25 +177,55 @@ async def deliver(gateway: Gateway, sent: Sent, progress: Progress = unseen) -> 
         raise
     if (stored.id, stored.manifest, stored.state) != (sent.id, sent.digest, "stored"):
         raise HubMisbehaves("the hub confirms another disclosure than was sent")
-    done = replace(sent, state=Sending.STORED, stored_at=gateway.clock())
-    change = {"state": done.state.value, "stored_at": done.stored_at}
-    await gateway.state.write(state.change_sent, sent.id, change)
-    # Stored at the hub and known to be: a crash before the removal leaves a file for `sweep`.
-    await off_loop(sent.size, remove_sealed, gateway, sent.id)
-    log.info("disclosed", disclosure_id=sent.id, size=sent.size)
-    return done
+    lodged = replace(sent, state=Sending.LODGED, stored_at=gateway.clock())
+    owed = owe(gateway, STORED, sent.digest, sent.id, stored.receipt)
+    # A crash before this repeats the upload, which the hub answers in the same way.
+    await gateway.state.write(_lodge, lodged, owed)
+    return lodged
+
+
+def _lodge(conn: Connection, lodged: Sent, owed: Awaited) -> None:
+    change = {"state": lodged.state.value, "stored_at": lodged.stored_at}
+    state.change_sent(conn, lodged.id, change)
+    await_receipt(conn, owed)
+
+
+async def conclude(gateway: Gateway, lodged: Sent, *, wait: int = WAIT_S) -> Sent:
+    """Return a lodged disclosure as stored, once its receipt is here; else as it is.
+
+    Args:
+        gateway: the parts.
+        lodged: what the hub says that it has.
+        wait: seconds to wait for the receipt.
+
+    Raises:
+        Held: the receipt is of something else.
+        Unavailable: not now; `resume` goes on.
+    """
+    if not receipt_file(gateway.home, STORED, lodged.id).is_file():
+        owed = await gateway.state.look(is_awaited, owe(gateway, STORED, lodged.digest, lodged.id))
+        if owed is None or not await obtain(gateway, owed, wait=wait):
+            return lodged
+    # The receipt is durable. What was sealed is needed no more: the hub cannot deny that it has it.
+    stored = replace(lodged, state=Sending.STORED)
+    await gateway.state.write(state.change_sent, lodged.id, {"state": stored.state.value})
+    # A crash before the removal leaves a file for `sweep`.
+    await off_loop(lodged.size, remove_sealed, gateway, lodged.id)
+    log.info("disclosed", disclosure_id=lodged.id, size=lodged.size)
+    return stored
 
 
 async def resume(gateway: Gateway) -> list[ExchangeError]:
     """Send what was sealed before an interruption; return what went wrong, oldest first."""
     troubles: list[ExchangeError] = []
-    for sent in await gateway.state.read(state.list_sent, (Sending.SEALED,)):
-        if gateway.clock() >= sent.exp:
+    for sent in await gateway.state.read(state.list_sent, UNDER_WAY):
+        if sent.state is Sending.SEALED and gateway.clock() >= sent.exp:
             await gateway.state.write(state.change_sent, sent.id, {"state": Sending.EXPIRED.value})
             await off_loop(sent.size, remove_sealed, gateway, sent.id)
             continue
         try:
-            await deliver(gateway, sent)
+            lodged = sent if sent.state is Sending.LODGED else await deliver(gateway, sent)
+            await conclude(gateway, lodged)
         except ExchangeError as trouble:
             log.warning("not_disclosed", disclosure_id=sent.id, code=trouble.code)
             troubles.append(trouble)
@@ -182,7 +234,7 @@ async def resume(gateway: Gateway) -> list[ExchangeError]:
 
 async def sweep_outgoing(gateway: Gateway) -> None:
     """Remove what a crash has left in the out-spool: files that no unsent disclosure names."""
-    waiting = await gateway.state.read(state.list_sent, (Sending.SEALED,))
+    waiting = await gateway.state.read(state.list_sent, UNDER_WAY)
     await asyncio.to_thread(_sweep, gateway, [sent.id for sent in waiting])
 
 

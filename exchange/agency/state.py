@@ -30,7 +30,10 @@ class Sending(StrEnum):
 
     SEALED = "sealed"
     """Signed and in the out-spool; `send.resume` uploads it."""
+    LODGED = "lodged"
+    """The hub says that it is stored, and its receipt is not here yet: not done."""
     STORED = "stored"
+    """Stored, by its receipt from the log."""
     COLLECTED = "collected"
     ACKNOWLEDGED = "acknowledged"
     EXPIRED = "expired"
@@ -90,7 +93,7 @@ class Sent:
     result: str | None = None
     reason: str | None = None
     log: str
-    """What is known of the log, such as that it is not yet verified."""
+    """Where the log has the key that was sealed to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,16 +113,25 @@ class Received:
     """How long the id stays in the seen-set."""
     collected_at: datetime | None = None
     log: str | None = None
+    """Where it stands in the log."""
     folder: str | None = None
     """Folder in the spool, when it was accepted."""
     result: str | None = None
     reason: str | None = None
     manifest: bytes | None = field(default=None, repr=False)
-    """This and the three below are read and written on their own; see `arrivals`."""
+    """This and all below are read and written on their own; see `arrivals` and `evidence`."""
     header: bytes | None = field(default=None, repr=False)
     contents: bytes | None = field(default=None, repr=False)
     """`contents.json` as opened: with the manifest it proves which files were sent."""
     acknowledgement: bytes | None = field(default=None, repr=False)
+    receipt: bytes | None = field(default=None, repr=False)
+    """Log receipt of its being stored, verified before anything was fetched."""
+    status: bytes | None = field(default=None, repr=False)
+    """Status note of its consent, from the answer that released the header."""
+    collected: bytes | None = field(default=None, repr=False)
+    """Log receipt of the collection."""
+    acknowledged: bytes | None = field(default=None, repr=False)
+    """Log receipt of the answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,17 +1,33 @@
 """Pass on that a consent was withdrawn: one statement, stored, then sent until the hub has it."""
 
+import asyncio
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 from uuid import uuid4
 
+import structlog
+
+from exchange import canonical, jws
 from exchange.agency import signed
 from exchange.agency.agree import REFUSED
-from exchange.agency.parts import Desk
+from exchange.agency.home import Home
+from exchange.agency.log import judged
+from exchange.agency.log_calls import rid_in
+from exchange.agency.log_points import WITHDRAWN, shows_own
+from exchange.agency.log_policy import read_trusted
+from exchange.agency.parts import Desk, Gateway
+from exchange.agency.prove import WAIT_S, keep_receipt, obtain, owe, receipt_file
 from exchange.canonical import Json
 from exchange.consent.withdrawal import By, Channel, EndReason, Withdrawal, payload
-from exchange.errors import Malformed
-from exchange.statement import Kind, seconds, sign
+from exchange.errors import Conflict, ExchangeError, Malformed, NotFound
+from exchange.statement import LARGEST, Kind, seconds, sign
 from exchange.wire import shapes
+
+ASKED_FOR: Final = timedelta(days=7)
+"""How long after a withdrawal its receipt is asked for."""
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +49,8 @@ class Told:
 async def withdraw(desk: Desk, consent_id: str, told: Told) -> shapes.Withdrawn:
     """End a consent at the hub; from its answer on no header under it is released.
 
-    Called again, it hands in the first statement: repeating a withdrawal harms nothing.
+    Called again, it hands in the first statement: repeating a withdrawal harms nothing. Its receipt
+    is kept if it comes at once (`prove.receipt_file`); a running gateway asks for it later.
 
     Args:
         desk: the parts; another process may be using the rest of the gateway.
@@ -56,10 +73,63 @@ async def withdraw(desk: Desk, consent_id: str, told: Told) -> shapes.Withdrawn:
         # A crash after this sends the same bytes again; nobody is asked a second time.
         signed.keep(desk.home, name, data)
     try:
-        return await desk.client.withdraw(consent_id, data)
+        withdrawn = await desk.client.withdraw(consent_id, data)
     except REFUSED:
         signed.forget(desk.home, name)
         raise
+    try:
+        await _keep_receipt(desk, withdrawn)
+    except ExchangeError as trouble:  # it has ended, whatever the log shows now
+        log.warning("not_proved", code=trouble.code)
+    return withdrawn
+
+
+async def catch_up(gateway: Gateway) -> list[ExchangeError]:
+    """Ask for the receipts of withdrawals that have none; return what went wrong.
+
+    A withdrawal is handed in beside a running gateway, and knows nothing of its state.
+    """
+    troubles: list[ExchangeError] = []
+    for name, data in await asyncio.to_thread(_unproved, gateway.home, gateway.clock()):
+        consent_id = name.removeprefix("withdrawal-").removesuffix(".jws")
+        try:
+            withdrawn = await gateway.client.withdraw(consent_id, data)
+            owed = owe(gateway, WITHDRAWN, withdrawn.consent, consent_id, withdrawn.receipt)
+            await obtain(gateway, owed)
+        except (NotFound, Conflict):
+            continue  # the hub has forgotten it, or it was never taken
+        except ExchangeError as trouble:
+            troubles.append(trouble)
+    return troubles
+
+
+async def _keep_receipt(desk: Desk, withdrawn: shapes.Withdrawn) -> None:
+    """Fetch the receipt, and keep it if the policy here says that it proves the withdrawal.
+
+    Raises:
+        Held: it proves something else.
+    """
+    trusted = await asyncio.to_thread(read_trusted, desk.home)
+    if trusted is None or withdrawn.receipt is None:
+        return
+    receipt = await desk.client.log.receipt(rid_in(withdrawn.receipt), wait=WAIT_S)
+    if receipt is None:
+        return
+    shows_own(judged(trusted, receipt), WITHDRAWN, withdrawn.consent, agency=desk.agency)
+    await asyncio.to_thread(keep_receipt, desk.home, WITHDRAWN, withdrawn.id, receipt)
+
+
+def _unproved(home: Home, now: datetime) -> list[tuple[str, bytes]]:
+    """Return name and bytes of withdrawals handed in lately of which no receipt lies here."""
+    found = []
+    for name, data in signed.every(home, "withdrawal"):
+        consent_id = name.removeprefix("withdrawal-").removesuffix(".jws")
+        if receipt_file(home, WITHDRAWN, consent_id).is_file():
+            continue
+        payload = canonical.loads(canonical.unb64u(jws.read(data).payload), limit=LARGEST)
+        if now - datetime.fromtimestamp(payload["iat"], UTC) < ASKED_FOR:
+            found.append((name, data))
+    return found
 
 
 def _payload(desk: Desk, consent: str, told: Told) -> dict[str, Json]:

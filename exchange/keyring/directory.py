@@ -217,19 +217,14 @@ class Accepted:
     recipient: DocumentRecipient
     seen: Seen
     log: str
-    """What is known of its place in the log, for the evidence."""
+    """Where it stands in the log, for the evidence."""
 
 
-ReceiptVerifier: TypeAlias = Callable[[str], str]
-"""Verifies the log receipt of the statement with this digest, and returns what the evidence says.
+ReceiptVerifier: TypeAlias = Callable[[bytes], str]
+"""Verifies that these very bytes are in the log, and returns where, for the evidence.
 
-Raises Held when a receipt is missing or wrong. The composition root chooses it.
+Raises Held when a receipt is missing or wrong. The caller has fetched it.
 """
-
-
-def log_not_yet_verified(_digest: str) -> str:
-    """Stand in for the verification of log receipts until there are signed checkpoints."""
-    return "log: not yet verified"
 
 
 def accept(
@@ -251,7 +246,7 @@ def accept(
         data: the statement, as the directory delivers it.
         seen: what was accepted of this agency before; None the first time.
         now: aware moment, or seconds since 1970.
-        verify_receipt: the named step that asks the log.
+        verify_receipt: judges the log's receipt.
 
     Raises:
         Held: `reason` is key-not-pinned, statement-not-acceptable, key-stale, key-rollback,
@@ -271,7 +266,7 @@ def accept(
     revoked = found.revoked | (seen.revoked if seen is not None else frozenset())
     if recipient.fingerprint in revoked:
         raise Held("key-revoked")  # 6
-    log = verify_receipt(found.digest)  # 8
+    log = verify_receipt(found.statement)  # 8
     return Accepted(found, recipient, Seen(found.seq, found.digest, revoked), log)
 
 

@@ -1,0 +1,53 @@
+"""Log receipts kept as evidence about what was received: of manifests and of consents.
+
+Plain functions on the connection of a unit of work. They stand beside the signed bytes that they
+are about (`arrivals.Evidence`) and are forgotten with them.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from sqlalchemy import Connection, select, update
+
+from exchange.agency import tables
+from exchange.agency.awaited import Awaited
+from exchange.agency.built import added_once
+from exchange.agency.log_points import ACKNOWLEDGED, COLLECTED, RECORDED, STORED
+
+RECEIPT: Final = "receipt"
+"""Of the storing of a disclosure, and of the recording of a consent."""
+KEPT_AS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        RECORDED: RECEIPT,
+        STORED: RECEIPT,
+        COLLECTED: "collected",
+        ACKNOWLEDGED: "acknowledged",
+    }
+)
+"""Kind of evidence, by kind of the event that a receipt shows."""
+
+
+def find_evidence(conn: Connection, digest: str, kind: str) -> bytes | None:
+    """Return one piece of evidence about a manifest or a consent."""
+    kept = tables.evidence.c
+    query = select(kept.data).where(kept.digest == digest, kept.kind == kind)
+    found: bytes | None = conn.execute(query).scalar_one_or_none()
+    return found
+
+
+def add_evidence(conn: Connection, digest: str, kind: str, data: bytes) -> None:
+    """Keep one piece of evidence, unless there is one of its kind."""
+    added_once(tables.evidence).changed(conn, {"digest": digest, "kind": kind, "data": data})
+
+
+def keep_receipt(conn: Connection, owed: Awaited, receipt: bytes) -> None:
+    """Keep a verified receipt that was owed; one with its quorum takes the place of the first.
+
+    About what was never collected here, or is forgotten, nothing is kept.
+    """
+    kept, kind = tables.evidence.c, KEPT_AS[owed.kind]
+    if owed.own and find_evidence(conn, owed.digest, "manifest") is not None:
+        add_evidence(conn, owed.digest, kind, receipt)
+    change = update(tables.evidence).where(kept.digest == owed.digest, kept.kind == kind)
+    conn.execute(change.values(data=receipt))
