@@ -77,7 +77,33 @@ ADVICE: Final[Mapping[str, str]] = {
         "runs, if both clocks are right"
     ),
     "key-unusable": "the partner's document key cannot be used; ask the partner to rotate it",
-    "log-receipt-missing": "the log has no receipt yet",
+    "key-statement-foreign": (
+        "a key statement in the name of this agency that was not made here: its identity key may "
+        "be stolen; tell your partners and the hub's operator"
+    ),
+    "log-document-missing": (
+        "the hub does not show what a partner is said to have stated about its keys; ask the "
+        "partner"
+    ),
+    "log-entries-differ": (
+        "the entries that the hub shows do not lead to the head it has signed; tell a witness of "
+        "the log and the hub's operator"
+    ),
+    "log-not-witnessed": (
+        "too few witnesses have cosigned the log for hours; ask the hub's operator and the "
+        "witnesses"
+    ),
+    "log-receipt-invalid": (
+        "what the hub shows of its log does not prove this; tell the hub's operator, it is not the "
+        "sender's fault"
+    ),
+    "log-receipt-missing": (
+        "the log has no receipt of it yet; if that lasts, tell the hub's operator"
+    ),
+    "log-split-view": (
+        "the hub has shown two histories of its log; nothing is exchanged with it before somebody "
+        "has looked at the evidence in `conflict`: exchange gateway status"
+    ),
     "own-key-statement-unknown": (
         "the hub has another key statement of this agency than this home; was it restored from "
         "an old backup, or is a second gateway running?"

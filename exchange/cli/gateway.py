@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 FIRST_AGENCY = "Id of this agency (2 to 63 of a-z, 0-9, -): "
 FIRST_HUB = "Address of the hub, such as https://hub.example: "
+NO_POLICY = (
+    "--log-policy is missing: get the policy file of the hub's log from the operator of the hub, "
+    "who makes it with `exchange log policy`; no document is exchanged without it"
+)
 LARGEST_REMARK = 64 * 1024
 """Bytes read of a remark; the format admits 4,000 characters."""
 
@@ -43,6 +47,7 @@ def init(  # noqa: PLR0913  # each is an option of its own
     *,
     agency: str | None = None,
     hub: str | None = None,
+    log_policy: Path | None = None,
     intake: Annotated[str, Parameter(help="Plugin that converts received documents.")] = "folder",
     language: Annotated[str, Parameter(help="Language of labels: de, en or de-simple.")] = "de",
     certificates: Annotated[
@@ -65,9 +70,14 @@ def init(  # noqa: PLR0913  # each is an option of its own
         Id of this agency: 2 to 63 of a-z, 0-9 and "-".
     hub
         Address of the hub: https, or http to this machine itself.
+    log_policy
+        Policy file of the hub's log: whose signatures you believe. The operator of the hub hands it
+        out (`exchange log policy`); compare the log's fingerprint with the agreement's annex.
     """
     from exchange.cli import gateway_init
 
+    if log_policy is None:
+        raise Misconfigured(NO_POLICY)
     gateway_init.make(
         at.home,
         gateway_init.Wanted(
@@ -76,10 +86,44 @@ def init(  # noqa: PLR0913  # each is an option of its own
             intake=intake,
             language=language,
             certificates=certificates,
+            log_policy=log_policy,
         ),
         passphrase=at.protection(wanted=passphrase),
         demo=at.demo,
     )
+
+
+def log_policy(file: Path, *, at: Place = HERE) -> None:
+    """Say whose signatures on the hub's log this gateway believes, at first or anew.
+
+    Prints the fingerprint of the log's key: compare it with the annex of the agreement, or with
+    the operator by telephone, never with what the hub itself sends. Takes effect at the next start.
+
+    Parameters
+    ----------
+    file
+        Policy file of the log (C2SP tlog-policy), as the operator of the hub has handed it out.
+    """
+    from exchange.cli import gateway_log
+
+    gateway_log.put(at.home, file)
+
+
+def resume(*, forget_head: bool = False, at: Place = HERE) -> None:
+    """Go on after somebody has looked at what the hub's log has shown.
+
+    While a hub has shown two histories of its log, nothing is exchanged with it. This lets traffic
+    begin again and forgets the findings that `status` lists; the evidence stays in `conflict`.
+
+    Parameters
+    ----------
+    forget_head
+        Also forget the largest head of the log that was verified here: the next one counts as the
+        first. Only when it is settled that this gateway was shown the false history.
+    """
+    from exchange.cli import gateway_log
+
+    gateway_log.resume(at.home, forget_head=forget_head)
 
 
 def send(  # noqa: PLR0913  # each is an option of its own
@@ -136,9 +180,13 @@ def send(  # noqa: PLR0913  # each is an option of its own
         Id of a disclosure of another agency of which you pass something on, whole or in part;
         repeat the option for several. The consent must name that agency in `onward_from`.
     """
+    from exchange.agency.log_points import STORED
     from exchange.agency.plan import Draft
-    from exchange.agency.send import Watched, resume, sweep_outgoing
+    from exchange.agency.prove import receipt_file
+    from exchange.agency.send import Watched, sweep_outgoing
+    from exchange.agency.send import resume as send_sealed
     from exchange.agency.send import send as send_now
+    from exchange.agency.state import Sending
     from exchange.cli.progress import bars
     from exchange.vocabulary import secrecy as secrecy_class
 
@@ -159,12 +207,16 @@ def send(  # noqa: PLR0913  # each is an option of its own
     async def work() -> None:
         async with opened(at) as gateway:
             await sweep_outgoing(gateway)
-            await resume(gateway)
+            await send_sealed(gateway)
             with bars() as bar:
                 watched = Watched(sealing=bar("sealing"), uploading=bar("uploading"))
                 sent = await send_now(gateway, draft, joint=joint, watched=watched)
             for one in sent:
                 print(f"{one.state.value} {one.id} for {one.recipients}, {one.size} bytes sealed")
+                if one.state is Sending.LODGED:
+                    print("  its receipt from the log is not here yet; `fetch` or `run` goes on")
+                else:
+                    print(f"  receipt: {receipt_file(gateway.home, STORED, one.id)}")
 
     asyncio.run(work())
 

@@ -11,8 +11,10 @@ from pathlib import Path
 from exchange.agency import home as homes
 from exchange.agency.home import Home
 from exchange.agency.keyfiles import KeyFiles
+from exchange.agency.log_policy import Trusted, given, put_trusted
 from exchange.agency.rekey import Ring
 from exchange.agency.settings import GatewaySettings, HubSection, IntakeSection
+from exchange.cli import gateway_log
 from exchange.durable import write_bytes_durably
 from exchange.errors import Conflict, Malformed, Misconfigured
 from exchange.keyid import agency_id
@@ -31,6 +33,7 @@ class Wanted:
     intake: str
     language: str
     certificates: Path | None
+    log_policy: Path
 
 
 def make(root: Path, wanted: Wanted, *, passphrase: str | None, demo: bool) -> None:
@@ -39,11 +42,13 @@ def make(root: Path, wanted: Wanted, *, passphrase: str | None, demo: bool) -> N
     Raises:
         Conflict: there is a gateway already.
         Misconfigured: the settings would not be accepted.
+        Malformed: the policy file is none of one log.
     """
     home = homes.at(root)
     if home.settings_file.exists():
         raise Conflict(f"{home.root} is the home of a gateway already; nothing was changed")
     text = _settings(wanted)
+    trusted = given(wanted.log_policy)
     selftest.check()
     os.umask(0o077)
     if home.root.is_dir() and not any(home.root.iterdir()):
@@ -52,8 +57,9 @@ def make(root: Path, wanted: Wanted, *, passphrase: str | None, demo: bool) -> N
     homes.check_folders(home)
     ring = Ring(KeyFiles(home.keys, passphrase=passphrase), home.statements)
     _make_keys(ring, wanted.agency, demo=demo)
+    put_trusted(home, trusted)
     write_bytes_durably(home.settings_file, text.encode("utf-8"))
-    _explain(home, ring, wanted)
+    _explain(home, ring, wanted, trusted)
 
 
 def _settings(wanted: Wanted) -> str:
@@ -108,11 +114,12 @@ def _make_keys(ring: Ring, agency: str, *, demo: bool) -> None:
         ring.rotate(now=now)
 
 
-def _explain(home: Home, ring: Ring, wanted: Wanted) -> None:
+def _explain(home: Home, ring: Ring, wanted: Wanted, trusted: Trusted) -> None:
     card = ring.files.card()
     print(f"the gateway of {wanted.agency} is ready in {home.root}")
     print(f"fingerprint for the annex: {spoken(card.kid)}")
     print(f"kid: {card.kid}")
+    gateway_log.describe(trusted)
     print(f"identity card for the hub's operator: {home.keys / 'identity.json'}")
     print("next: the operator runs `exchange hub admit`; partners and you pin each other's")
     print("fingerprint with `exchange keys pin`; then start with `exchange gateway run`")

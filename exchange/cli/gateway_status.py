@@ -17,6 +17,7 @@ from exchange.agency.rekey import Ring
 from exchange.agency.settings import GatewaySettings, read_settings
 from exchange.agency.state import Erasing, Erasure, Receiving, Sending
 from exchange.agency.tables import schema
+from exchange.cli import gateway_log
 from exchange.cli.advice import ADVICE, ASIDE, UNKNOWN
 from exchange.days import day_of, last_day
 from exchange.keyring.fingerprint import spoken
@@ -24,6 +25,7 @@ from exchange.sqlite_file import reader_engine
 
 TAKEN: Final = timedelta(days=7)
 """After so long a back office should have taken a document out of the spool (class D14)."""
+_UNDER_WAY: Final = (Sending.SEALED, Sending.LODGED, Sending.STORED, Sending.COLLECTED)
 
 
 def show(root: Path, unlock: Unlock | None) -> None:
@@ -42,6 +44,7 @@ def show(root: Path, unlock: Unlock | None) -> None:
     now = datetime.now(UTC)  # noqa: TID251  # a command owns the clock
     ring = Ring(files, home.statements)
     _show_identity(settings, ring)
+    gateway_log.show(home)
     if ring.newest() is not None:
         _show_ages(ring, now, readable=unlock is not None or not files.is_protected())
     pins = ", ".join(read_pins(home.pins)) or "nobody yet"
@@ -57,6 +60,7 @@ def show(root: Path, unlock: Unlock | None) -> None:
         with engine.connect() as connection:
             schema.check(connection)
             _show_documents(connection, home, settings, now)
+            gateway_log.show_findings(connection, settings, now)
     finally:
         engine.dispose()
 
@@ -87,7 +91,7 @@ def _show_documents(
 ) -> None:
     sent, received = state.count_states(connection)
     print(f"sent: {_counts(sent)}")
-    for one in state.list_sent(connection, (Sending.SEALED, Sending.STORED, Sending.COLLECTED)):
+    for one in state.list_sent(connection, _UNDER_WAY):
         days = (now - one.sent_at).days
         late = one.state is Sending.STORED and days >= settings.disclosure.reminder_days
         notes = [one.reason or "", f"not collected for {days} days" if late else ""]
