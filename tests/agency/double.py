@@ -15,11 +15,15 @@ from typing import Any
 from aiohttp import web
 
 from exchange import canonical, jws
+from exchange.audit import event
+from exchange.audit.spelling import write_base64
+from exchange.audit.tiles import Bundle, Tile, read_path
 from exchange.canonical import b64u
 from exchange.errors import ExchangeError, NotFound
 from exchange.keyid import IdentityCard
 from exchange.members import read_time
 from exchange.wire import problems, routes, shapes
+from tests.agency.ledger import Ledger
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -79,6 +83,7 @@ class Double:
         self.requests: dict[str, shapes.DocumentRequest] = {}
         self.replaced: dict[str, Handler] = {}
         self.calls: list[str] = []
+        self.ledger = Ledger(clock)
         self.headers: dict[str, str] = {}
 
     @asynccontextmanager
@@ -86,7 +91,8 @@ class Double:
         """Serve on a free port of this machine."""
         app = web.Application(client_max_size=1 << 30, middlewares=[self._honest_errors])
         for operation in routes.OPERATIONS:
-            app.router.add_route(operation.method, operation.path, self._named(operation.name))
+            path = operation.path.replace("{bundle}", "{bundle:.+}").replace("{tile}", "{tile:.+}")
+            app.router.add_route(operation.method, path, self._named(operation.name))
         app.router.add_route("HEAD", routes.UPLOAD.path, self._named("upload"))
         app.on_response_prepare.append(self._date)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
@@ -133,7 +139,10 @@ class Double:
         )
 
     def change_agency(self, agency: str, **members: object) -> None:
-        """Change what the directory says of an agency."""
+        """Change what the directory says of an agency; a key statement goes into the log."""
+        if isinstance(stated := members.get("key_statement"), str):
+            logged = self.ledger.document(f"key-statement/{agency}", stated.encode())
+            members = {"key_statement_receipt": logged, **members}
         self.agencies[agency] = self.agencies[agency].model_copy(update=members)
 
     def end_consent(self, consent_id: str, withdrawal: bytes | None = None) -> None:
@@ -147,11 +156,49 @@ class Double:
             }
         )
 
+    def recorded(self, consent: shapes.Consent) -> str:
+        """Return the path of the receipt of a consent, which is logged when it is first named."""
+        payload = payload_of(consent.statement.encode())
+        return self.ledger.event(
+            consent.consent,
+            event.consent_recorded(
+                at=self.clock(),
+                by=payload["collected_by"],
+                agreement=payload["agreement"],
+                consent=consent.consent,
+            ),
+        )
+
+    def stored(self, kept: Kept) -> str:
+        """Return the path of the receipt of a disclosure, which is logged when it is stored."""
+        context, manifest = context_of(kept.manifest), canonical.digest(kept.manifest)
+        return self.ledger.event(
+            manifest,
+            event.disclosure_stored(
+                at=self.clock(),
+                by=context["sender"],
+                consent=context["consent"],
+                manifest=manifest,
+                to=[entry["agency"] for entry in context["recipients"]],
+                subject=(context["purpose"], context["category"]),
+            ),
+        )
+
+    def vouched(self, response: web.Response, consent: shapes.Consent) -> web.Response:
+        """Add the word that a consent is active, if it is."""
+        if consent.state == "valid":
+            note = self.ledger.status(consent.consent)
+            response.headers[routes.CONSENT_STATUS] = write_base64(note)
+        return response
+
     def shown(self, kept: Kept) -> shapes.Disclosure:
         """Return a disclosure as its parties see it."""
         context = context_of(kept.manifest)
         _, payload = kept.split if kept.sealed else (b"", b"")
+        consent = self.consents.get(kept.consent_id)
         return shapes.Disclosure(
+            consent_receipt=None if consent is None else self.recorded(consent),
+            receipt=self.stored(kept) if kept.sealed else None,
             id=context["id"],
             manifest=canonical.digest(kept.manifest),
             statement=kept.manifest.decode(),
@@ -219,7 +266,8 @@ class Double:
         )
 
     async def consent(self, request: web.Request) -> web.StreamResponse:
-        return answer(found(self.consents, request.match_info["id"]))
+        consent = found(self.consents, request.match_info["id"])
+        return self.vouched(answer(consent), consent)
 
     async def disclose(self, request: web.Request) -> web.StreamResponse:
         data = await request.read()
@@ -229,6 +277,9 @@ class Double:
         kept = self.kept.setdefault(
             context["id"], Kept(manifest, by_digest.get(context["consent"], context["id"]))
         )
+        consent = self.consents.get(kept.consent_id)
+        if consent is not None:
+            self.recorded(consent)
         if sealed:
             kept.sealed = sealed
             kept.state = "stored"
@@ -238,6 +289,7 @@ class Double:
                 id=context["id"],
                 manifest=canonical.digest(kept.manifest),
                 state="stored" if kept.state != "announced" else "announced",
+                receipt=self.stored(kept) if kept.state != "announced" else None,
             ),
             status=201,
         )
@@ -293,18 +345,21 @@ class Double:
 
     async def collect(self, request: web.Request) -> web.StreamResponse:
         kept = found(self.kept, request.match_info["id"])
-        if self.consents[kept.consent_id].state == "ended":
+        consent = self.consents[kept.consent_id]
+        if consent.state == "ended":
             raise NotFound
-        kept.collected.setdefault(caller(request), self.clock())
+        at = kept.collected.setdefault(caller(request), self.clock())
         kept.state = "collected"
         header, _ = kept.split
-        return answer(
-            shapes.Collected(
-                id=request.match_info["id"],
-                header=b64u(header),
-                collected_at=kept.collected[caller(request)],
-            )
+        manifest = canonical.digest(kept.manifest)
+        collected = event.disclosure_collected(at=at, by=caller(request), manifest=manifest)
+        released = shapes.Collected(
+            id=request.match_info["id"],
+            header=b64u(header),
+            collected_at=at,
+            receipt=self.ledger.event(f"{manifest} {caller(request)}", collected),
         )
+        return self.vouched(answer(released), consent)
 
     async def acknowledge(self, request: web.Request) -> web.StreamResponse:
         statement = (await body(request))["statement"].encode()
@@ -313,8 +368,22 @@ class Double:
         kept.answers.setdefault(caller(request), (result, statement))
         kept.state = "acknowledged"
         kept.offered_to.discard(caller(request))
+        _, answered = kept.answers[caller(request)]
+        manifest = canonical.digest(kept.manifest)
+        logged = event.disclosure_acknowledged(
+            at=self.clock(),
+            by=caller(request),
+            manifest=manifest,
+            statement=canonical.digest(answered),
+            result=result,
+        )
         return answer(
-            shapes.Acknowledged(id=request.match_info["id"], state=kept.state, result=result)
+            shapes.Acknowledged(
+                id=request.match_info["id"],
+                state=kept.state,
+                result=result,
+                receipt=self.ledger.event(f"{manifest} {caller(request)}", logged),
+            )
         )
 
     async def recall(self, request: web.Request) -> web.StreamResponse:
@@ -352,13 +421,53 @@ class Double:
     async def confirm_erasure(self, request: web.Request) -> web.StreamResponse:
         statement = (await body(request))["statement"]
         asked = found(self.erasures, request.match_info["id"])
+        result = payload_of(statement.encode())["result"]
+        logged = event.erasure_confirmed(
+            at=self.clock(),
+            by=caller(request),
+            erasure=asked.id,
+            statement=canonical.digest(statement.encode()),
+            result=result,
+        )
         self.erasures[asked.id] = asked.model_copy(
             update={
-                "state": payload_of(statement.encode())["result"],
+                "state": result,
                 "confirmation": statement,
+                "receipt": self.ledger.event(asked.id, logged),
             }
         )
         return answer(self.erasures[asked.id])
+
+    # The log
+
+    async def log_checkpoint(self, _request: web.Request) -> web.StreamResponse:
+        return text(self.ledger.log().note())
+
+    async def log_candidate(self, request: web.Request) -> web.StreamResponse:
+        return await self.log_checkpoint(request)
+
+    async def log_receipt(self, request: web.Request) -> web.StreamResponse:
+        index = self.ledger.find(request.match_info["id"])
+        if index is None:
+            raise NotFound
+        return text(self.ledger.receipt(index))
+
+    async def log_tile(self, request: web.Request) -> web.StreamResponse:
+        tile = read_path(request.match_info["tile"])
+        assert isinstance(tile, Tile)
+        return octets(self.ledger.tile(tile))
+
+    async def log_entries(self, request: web.Request) -> web.StreamResponse:
+        bundle = read_path(f"entries/{request.match_info['bundle']}")
+        assert isinstance(bundle, Bundle)
+        return octets(self.ledger.bundle(bundle))
+
+    async def log_document(self, request: web.Request) -> web.StreamResponse:
+        return octets(self.ledger.documents.get(request.match_info["sha256"]))
+
+    async def log_cosignatures(self, request: web.Request) -> web.StreamResponse:
+        self.ledger.handed_in.append(await request.read())
+        return text(b"")
 
     def ask_erasure(self, erasure_id: str, consent_id: str, to: str) -> None:
         """Ask a recipient to erase what it collected under a consent."""
@@ -388,6 +497,18 @@ def answer(shape: shapes.Shape, *, status: int = 200) -> web.Response:
     return web.Response(
         status=status, body=shape.model_dump_json().encode(), content_type=routes.JSON
     )
+
+
+def text(content: bytes) -> web.Response:
+    """Return a note or a receipt."""
+    return web.Response(body=content, content_type=routes.TEXT, charset="utf-8")
+
+
+def octets(content: bytes | None) -> web.Response:
+    """Return a part of the log, or answer 404."""
+    if content is None:
+        raise NotFound
+    return web.Response(body=content, content_type=routes.PAYLOAD)
 
 
 def found(known: Mapping[str, Any], name: str) -> Any:

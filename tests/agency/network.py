@@ -29,6 +29,7 @@ from exchange.keyring.signing import IdentityKey
 from exchange.members import write_time
 from exchange.statement import Kind, seconds, sign
 from exchange.wire import shapes
+from tests.agency import ledger
 from tests.agency.double import Double
 from tests.samples import AGREEMENT, CONSENT, changed, noticed
 
@@ -77,6 +78,7 @@ class Network:
             "[poll]\nwait_s = 0\nlook_again_s = 1\n"
         )
         office.home.settings_file.write_text(text)
+        office.home.log_policy.write_bytes(ledger.policy())
 
     def signed_agreement(self, **members: Any) -> shapes.Agreement:
         """Return the agreement, signed by both."""

@@ -22,10 +22,14 @@ from exchange.errors import StorageFull
 from exchange.members import write_time
 from exchange.sqlite import SqliteDatabase
 from exchange.statement import seconds
+from tests.agency import ledger
 from tests.agency.network import CONSENT_ID, LETTER, RECIPIENT, SENDER, Network, files_below
+from tests.logs import LOG_KEY
 
 ROOT = Path(__file__).parents[2]
 ERASURE = "1d3f7a2e-58c1-4d4f-8c57-3f6f0d2f9a10"
+LATER = ("log_heads", "log_tails", "log_findings", "awaited")
+"""Tables that the first version did not have, beside `majorities`."""
 CONSENT_FORM = {"role": "subject", "identified": "in-person"}
 
 
@@ -91,6 +95,18 @@ def letter(tmp_path: Path) -> Path:
     return file
 
 
+def policy_file(folder: Path) -> Path:
+    """Return the policy file of the log, as the operator of a hub hands it out."""
+    file = folder / "policy"
+    file.write_bytes(ledger.policy())
+    return file
+
+
+def hub(folder: Path) -> tuple[str | Path, ...]:
+    """Return the options of `init` that say which hub, and what its log is."""
+    return ("--hub", "http://127.0.0.1:8700", "--log-policy", policy_file(folder))
+
+
 def sending(network: Network, letter: Path) -> tuple[str | Path, ...]:
     home = network.offices[SENDER].home.root
     return ("send", letter, "--consent", CONSENT_ID, "--to", RECIPIENT, "--home", home)
@@ -98,7 +114,7 @@ def sending(network: Network, letter: Path) -> tuple[str | Path, ...]:
 
 async def test_init_makes_a_home_that_only_its_user_can_look_into(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    given = ("init", "--agency", "women-b", "--hub", "http://127.0.0.1:8700", "--home", home)
+    given = ("init", *hub(tmp_path), "--agency", "women-b", "--home", home)
 
     first = await exchange(*given)
     before = files_below(home)
@@ -123,7 +139,7 @@ async def test_status_says_what_to_do_with_the_database_of_another_version(
     tmp_path: Path, version: int, advice: str
 ) -> None:
     home = tmp_path / "home"
-    await exchange("init", "--agency", "women-b", "--hub", "http://127.0.0.1:8700", "--home", home)
+    await exchange("init", *hub(tmp_path), "--agency", "women-b", "--home", home)
     with closing(sqlite3.connect(at(home).state_file)) as other:
         other.execute(f"PRAGMA user_version={version}")
 
@@ -140,7 +156,8 @@ async def test_the_state_of_an_earlier_version_is_brought_up_to_date(tmp_path: P
     for path in (made, older):
         await SqliteDatabase(path, schema.prepare, on_failure=never).close()
     with closing(sqlite3.connect(older)) as first:
-        first.execute("DROP TABLE majorities")
+        for table in ("majorities", *LATER):
+            first.execute(f"DROP TABLE {table}")
         first.execute("INSERT INTO revoked VALUES ('women-b', 'fingerprint')")
         first.execute("PRAGMA user_version=1")
         first.commit()
@@ -150,7 +167,7 @@ async def test_the_state_of_an_earlier_version_is_brought_up_to_date(tmp_path: P
     with closing(sqlite3.connect(made)) as new, closing(sqlite3.connect(older)) as raised:
         for question in (
             "SELECT name FROM sqlite_schema ORDER BY name",
-            "PRAGMA table_xinfo(majorities)",
+            *(f"PRAGMA table_xinfo({table})" for table in ("majorities", *LATER)),
             "PRAGMA user_version",
         ):
             assert raised.execute(question).fetchall() == new.execute(question).fetchall()
@@ -161,7 +178,7 @@ async def test_status_needs_no_passphrase(tmp_path: Path) -> None:
     home = tmp_path / "home"
     secret = tmp_path / "passphrase"
     secret.write_bytes(b"correct horse battery\n")
-    given = ("--agency", "women-b", "--hub", "http://127.0.0.1:8700", "--home", home)
+    given = (*hub(tmp_path), "--agency", "women-b", "--home", home)
     with secret.open("rb") as source:
         made = await exchange(
             "init", *given, "--passphrase-fd", str(source.fileno()), lent=(source.fileno(),)
@@ -198,11 +215,30 @@ async def test_status_needs_no_passphrase(tmp_path: Path) -> None:
 async def test_init_with_something_missing_or_wrong_writes_nothing(
     tmp_path: Path, given: tuple[str, ...]
 ) -> None:
-    said = await exchange("init", *given, "--home", tmp_path / "home")
+    policy = ("--log-policy", policy_file(tmp_path))
+
+    said = await exchange("init", *given, *policy, "--home", tmp_path / "home")
 
     assert said.code == 1
     assert said.err.startswith("exchange: ")
     assert said.err.count("\n") == 1
+    assert not (tmp_path / "home").exists()
+
+
+async def test_init_without_a_policy_of_the_log_says_where_to_get_it(tmp_path: Path) -> None:
+    given = ("--agency", "women-b", "--hub", "http://127.0.0.1:1", "--home", tmp_path / "home")
+    wrong = tmp_path / "wrong"
+    wrong.write_bytes(ledger.policy(keys=(LOG_KEY,)))
+
+    without = await exchange("init", *given)
+    unreadable = await exchange("init", *given, "--log-policy", tmp_path / "nowhere")
+    foreign = await exchange("init", *given, "--log-policy", wrong)
+
+    assert (without.code, unreadable.code, foreign.code) == (1, 1, 1)
+    assert "--log-policy is missing" in without.err
+    assert "exchange log policy" in without.err
+    assert "cannot be read" in unreadable.err
+    assert "status notes" in foreign.err
     assert not (tmp_path / "home").exists()
 
 
@@ -212,7 +248,7 @@ async def test_init_refuses_a_folder_that_others_look_into(tmp_path: Path) -> No
     home.chmod(0o755)
     (home / "something").touch()
 
-    said = await exchange("init", "--agency", "a1", "--hub", "https://hub.example", "--home", home)
+    said = await exchange("init", *hub(tmp_path), "--agency", "a1", "--home", home)
 
     assert said.code == 1
     assert "chmod" in said.err

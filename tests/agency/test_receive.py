@@ -7,11 +7,18 @@ import pytest
 from aiohttp import web
 
 from exchange.agency import arrivals, follow, poll, send, spool, state
+from exchange.agency.awaited import list_awaited
+from exchange.agency.evidence import RECEIPT, find_evidence
 from exchange.agency.hand_over import open_reception
+from exchange.agency.log import judged
+from exchange.agency.log_points import shows
+from exchange.agency.log_policy import trusted
 from exchange.agency.receive import Outcome
 from exchange.agency.state import Receiving, Sending
+from exchange.audit.status import read_status
 from exchange.envelope.sealing import Outgoing
 from exchange.errors import Misconfigured, NotFound, Unavailable
+from tests.agency import ledger
 from tests.agency.double import Kept, payload_of
 from tests.agency.network import (
     CONSENT_ID,
@@ -23,6 +30,8 @@ from tests.agency.network import (
     draft,
     files_below,
 )
+
+TRUSTED = trusted(ledger.policy())
 
 
 async def sent(network: Network, **members: object) -> Kept:
@@ -48,13 +57,24 @@ async def stored(network: Network) -> state.Received:
         return await gateway.state.read(arrivals.whole, light)
 
 
-async def test_the_evidence_says_that_the_log_is_not_yet_verified(network: Network) -> None:
+async def test_the_evidence_holds_what_the_log_has_shown(network: Network) -> None:
     await sent(network)
     await round_of(network)
 
     received = await stored(network)
 
-    assert received.log == "log: not yet verified"
+    assert received.log == "entry 3 of hub.example/log"
+    assert judged(TRUSTED, received.receipt or b"").index == 3
+    assert read_status(received.status or b"", TRUSTED.status).consent == received.consent
+    for kept, kind in (
+        (received.collected, "disclosure-collected"),
+        (received.acknowledged, "disclosure-acknowledged"),
+    ):
+        assert shows(judged(TRUSTED, kept or b""), kind, received.digest)["by"] == RECIPIENT
+    async with network.gateway(RECIPIENT) as gateway:
+        consent = await gateway.state.read(find_evidence, received.consent, RECEIPT)
+        assert await gateway.state.read(list_awaited) == []
+    shows(judged(TRUSTED, consent or b""), "consent-recorded", received.consent)
     assert received.contents is not None
     assert b"CANARY-REFERENCE" in received.contents
     assert received.acknowledgement is not None

@@ -238,7 +238,7 @@ async def test_several_recipients_get_a_disclosure_each_unless_joint(network: Ne
 
 @pytest.mark.parametrize(
     ("trouble", "said"),
-    [(StorageFull, ["stored", "sealed", "sealed"]), (NotPermitted, ["stored", "sealed"])],
+    [(StorageFull, ["lodged", "sealed", "sealed"]), (NotPermitted, ["lodged", "sealed"])],
 )
 async def test_an_error_midway_tells_of_each_disclosure_not_to_be_sent_again(
     network: Network, trouble: type[Exception], said: list[str]

@@ -182,7 +182,12 @@ def serve(network: Network) -> "subprocess.Popen[bytes]":
 
 def join(network: Network, agency: str) -> str:
     """Make the home of an agency, admit it, publish its key; return its fingerprint."""
-    network.must("gateway", "init", "--agency", agency, "--hub", network.origin, home=agency)
+    network.write("log-policy", network.must("log", "policy", home="hub").shown)
+    network.must(
+        *("gateway", "init", "--agency", agency, "--hub", network.origin),
+        *("--log-policy", "log-policy"),
+        home=agency,
+    )
     card = network.must("keys", "show", "--card", home=agency).shown
     network.write(f"{agency}.json", card)
     network.must("hub", "admit", f"{agency}.json", home="hub")
