@@ -5,6 +5,7 @@ with `consent` and `withdraw`, act with `call`, `send` and `collect`, assert wit
 `notices`. Everything an agency sends is signed with real keys and arrives through real sockets.
 """
 
+import asyncio
 import gc
 import io
 import secrets
@@ -30,12 +31,14 @@ from exchange.canonical import b64u, sha256_hex
 from exchange.envelope.age.encrypt import Encryptor
 from exchange.envelope.age.hybrid import HybridRecipient
 from exchange.envelope.manifest import Addressee, Terms, manifest_payload, new_context
-from exchange.hub import app
+from exchange.hub import app, publish, sequence
 from exchange.hub.admit import admit
+from exchange.hub.heads import CHECKING
 from exchange.hub.http.call import Front
 from exchange.hub.http.connection import Runner
 from exchange.hub.http.tokens import Bearer
 from exchange.hub.parts import Hub
+from exchange.hub.serve import looping
 from exchange.hub.settings import HubSettings
 from exchange.hub.storage import agencies, postgres_statements
 from exchange.hub.storage.agencies import Reach
@@ -56,7 +59,11 @@ SENDER, RECIPIENT, OUTSIDER = "women-b", "jobcentre-a", "youth-c"
 AGENCIES = (SENDER, RECIPIENT, OUTSIDER)
 PLAINTEXT = bytes(3584)
 """The smallest package; the hub cannot tell it from a real one."""
+SOON_S = 20.0
+"""Seconds within which even a busy machine has done what is to come."""
 NOTHING = object()
+TICKS: dict[str, Any] = {"tick_ms": 10, "tick_idle_ms": 50}
+"""Settings of a log that signs soon."""
 GENEROUS = {"rate": 10_000, "burst": 100_000, "denials_per_minute": 10_000}
 """Limits that a test never hits unless it wants to."""
 
@@ -151,6 +158,7 @@ class Simulator:
             origin=f"http://127.0.0.1:{self.port}",
             disk={"reserve": 1024},
             **{
+                "log": TICKS,
                 "agency": {"rate": 10_000, "burst": 100_000, "denials_per_minute": 10_000},
                 **settings,
             },
@@ -186,10 +194,26 @@ class Simulator:
             await web.TCPSite(runner, "127.0.0.1", self.port).start()
             connector = aiohttp.TCPConnector(limit=0)
             try:
-                async with aiohttp.ClientSession(connector=connector) as self.http:
+                async with (
+                    aiohttp.ClientSession(connector=connector) as self.http,
+                    sequenced(self.hub, self.settings),
+                ):
                     yield self
             finally:
                 await runner.cleanup()
+
+    async def settled(self) -> None:
+        """Wait until a signed head covers every leaf that is not deferred."""
+        waits = "SELECT count(*) FROM log_pending WHERE leaf IS NOT NULL"
+        unsigned = "SELECT count(*) FROM log_entry WHERE idx >= :signed"
+        async with asyncio.timeout(SOON_S):
+            while True:
+                newest = self.hub.heads.newest
+                signed = 0 if newest is None else newest.size
+                left = await self.rows(waits) + await self.rows(unsigned, signed=signed)
+                if not any(row[0] for row in left):
+                    return
+                await asyncio.sleep(0.005)
 
     def changed(self, hub: Hub) -> Hub:
         """Return the hub to serve; a subclass may put other parts into it."""
@@ -393,6 +417,8 @@ class Simulator:
         return await self.call(agency, routes.PAYLOAD_OF, id=letter.id, **options)
 
     async def inbox(self, agency: str = RECIPIENT, query: str = "") -> Any:
+        """Return what waits for an agency once everything sent so far can be proven to it."""
+        await self.settled()
         return (await self.call(agency, routes.INBOX, query=query)).json["entries"]
 
     def withdrawal(self, given: Given, agency: str = SENDER, **members: Any) -> bytes:
@@ -477,8 +503,8 @@ class Simulator:
 
     # Assert
 
-    async def rows(self, query: str) -> list[Any]:
-        return list(await self.hub.db.read(lambda conn: conn.execute(text(query)).all()))
+    async def rows(self, query: str, **values: Any) -> list[Any]:
+        return list(await self.hub.db.read(lambda conn: conn.execute(text(query), values).all()))
 
     async def table_names(self) -> list[str]:
         """Return the names of every table of the hub's database."""
@@ -502,8 +528,9 @@ class Simulator:
     async def log(self, kind: str | None = None) -> list[dict[str, Any]]:
         """Return the events of the log in their order, with what stands behind `detail`."""
         rows = await self.rows(
-            "SELECT e.body, e.detail FROM log_event e JOIN log_pending p ON p.rid = e.rid "
-            "WHERE e.chain IS NOT NULL ORDER BY p.id"
+            "SELECT e.body, e.detail FROM log_event e LEFT JOIN log_entry t ON t.rid = e.rid "
+            "LEFT JOIN log_pending p ON p.rid = e.rid "
+            "WHERE e.chain IS NOT NULL ORDER BY t.idx IS NULL, t.idx, p.id"
         )
         events = []
         for row in rows:
@@ -517,6 +544,23 @@ class Simulator:
         return await self.rows(
             "SELECT agency, kind, state FROM notices ORDER BY created_at, agency"
         )
+
+
+@asynccontextmanager
+async def sequenced(hub: Hub, settings: HubSettings) -> AsyncIterator[None]:
+    """Sequence and sign the log of a hub while the block runs, as `exchange hub serve` does."""
+    loops = {
+        "sequence": lambda ending: sequence.run(hub, settings.log, ending),
+        "publish": lambda ending: publish.run(hub, settings.log, ending),
+    }
+    async with looping(asyncio.Event(), loops):
+        try:
+            async with asyncio.timeout(SOON_S):
+                while hub.heads.stopped == CHECKING:  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(0.001)
+            yield
+        finally:
+            hub.heads.end()
 
 
 @contextmanager

@@ -203,6 +203,7 @@ def front(hub: Hub, settings: HubSettings, *, ticks: Callable[[], float] = time.
         limits=Limits(settings.agency, settings.token, ticks),
         tokens=AccessTokens(token_key, issuer=settings.origin, life_s=settings.token.life_s),
         hosts=frozenset({settings.origin.partition("://")[2].lower()}),
+        open_entries=settings.log.entries == "open",
         address=addresses(settings.http),
     )
 

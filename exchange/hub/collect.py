@@ -16,6 +16,7 @@ from exchange.hub import gate, repeat
 from exchange.hub.gate import NOWHERE, Attempt, Denied, Examined
 from exchange.hub.parts import Hub
 from exchange.hub.repeat import Once
+from exchange.hub.say_status import status_of
 from exchange.hub.storage import agencies, consents, disclosures, headers, log
 from exchange.hub.storage.disclosures import OVER, Gated
 from exchange.hub.storage.log import Chain
@@ -34,6 +35,8 @@ class Released:
     """When this release was decided, just before its commit."""
     receipt: str | None
     """Name of the entry that records the first one."""
+    status: bytes | None
+    """The note that the consent is active, of the same unit of work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ async def collect(hub: Hub, disclosure: str, caller: str, *, once: Once | None) 
     Raises:
         NotFound: absent, hidden, over or denied; the caller cannot tell which.
     """
+    gate.require_certain(hub)
     chain, question = await hub.db.look(_seek, disclosure, caller)
     # Of what is absent or over nothing is parsed: that took longer than finding nothing.
     asked = gate.nothing(caller) if question is None else asked_by_manifest(context_of(question))
@@ -91,7 +95,7 @@ def _collect(
         gate.refuse(conn, hub, ready.chain, attempt, denied)
         return None
     repeat.claim(conn, once, now=granted.decided_at)
-    return _release(conn, granted, found, caller, ready.chain)
+    return _release(conn, hub, granted, found, caller, ready.chain)
 
 
 def _permitted(
@@ -113,7 +117,7 @@ def _permitted(
 
 
 def _release(
-    conn: Connection, granted: Permit, found: Gated, caller: str, chain: Chain
+    conn: Connection, hub: Hub, granted: Permit, found: Gated, caller: str, chain: Chain
 ) -> Released:
     """Log the first release to `caller` and read the header, in the unit that has decided."""
     rid = log.name()
@@ -131,4 +135,5 @@ def _release(
         found.collected_at or granted.decided_at,
         granted.decided_at,
         rid if first else found.collected_receipt,
+        status_of(conn, hub, found.consent, at=granted.decided_at),
     )

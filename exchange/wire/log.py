@@ -62,7 +62,5 @@ class Openings(Shape):
     """A page of what the caller may open, in the order of the log."""
 
     entries: tuple[Opened, ...]
-    size: Index
-    """Of the newest signed head: every entry before it was looked at, or comes behind `next`."""
     next: Index | None = None
-    """Index to continue after; null at the end."""
+    """Index to continue after, also where the page is empty; null at the newest signed head."""

@@ -1,10 +1,12 @@
 """The hub's HTTP application: every route, its handler and the layers around them."""
 
+from collections.abc import Mapping
+
 from aiohttp import web
 
 from exchange.hub.http.agencies import directory_routes
 from exchange.hub.http.agreements import agreement_routes
-from exchange.hub.http.binding import Routes
+from exchange.hub.http.binding import Handler
 from exchange.hub.http.call import FRONT, Front
 from exchange.hub.http.consents import consent_routes
 from exchange.hub.http.disclosures import disclosure_routes
@@ -13,6 +15,7 @@ from exchange.hub.http.drafts import draft_routes
 from exchange.hub.http.erasures import erasure_routes
 from exchange.hub.http.health import get_healthz, get_readyz
 from exchange.hub.http.inbox import inbox_routes
+from exchange.hub.http.log import log_routes, open_routes, pattern
 from exchange.hub.http.middleware import problem_middleware, security_headers
 from exchange.hub.http.papers import paper_routes
 from exchange.hub.http.payload import payload_routes
@@ -20,6 +23,7 @@ from exchange.hub.http.requests import request_routes
 from exchange.hub.http.token import post_token
 from exchange.hub.http.uploads import upload_routes
 from exchange.wire import routes
+from exchange.wire.routes import Operation
 
 
 def application(front: Front) -> web.Application:
@@ -52,9 +56,11 @@ def application(front: Front) -> web.Application:
         payload_routes(),
         request_routes(),
         erasure_routes(),
+        log_routes(),
     ):
-        _add(app, bound)
+        _add(app, bound.bound)
     # The routes that name no agency: each has an authenticator of its own, or tells nothing.
+    _add(app, open_routes(front))
     app.router.add_route(routes.TOKEN.method, routes.TOKEN.path, post_token)
     app.router.add_route(routes.HEALTHZ.method, routes.HEALTHZ.path, get_healthz)
     app.router.add_route(routes.READYZ.method, routes.READYZ.path, get_readyz)
@@ -62,6 +68,6 @@ def application(front: Front) -> web.Application:
     return app
 
 
-def _add(app: web.Application, bound: Routes) -> None:
-    for operation, handler in bound.bound.items():
-        app.router.add_route(operation.method, operation.path, handler)
+def _add(app: web.Application, bound: Mapping[Operation, Handler]) -> None:
+    for operation, handler in bound.items():
+        app.router.add_route(operation.method, pattern(operation), handler)

@@ -25,6 +25,8 @@ class Front:
     tokens: AccessTokens
     hosts: frozenset[str]
     """Values of `Host` that are answered, in lower case."""
+    open_entries: bool
+    """Whether entries of the log are for everybody, not for agencies alone."""
     address: Callable[[web.Request], str] = field(repr=False)
     """Returns the address a request comes from, seen through trusted proxies."""
 

@@ -5,12 +5,14 @@ from typing import Literal, cast
 
 from aiohttp import web
 
+from exchange.audit.spelling import write_base64
 from exchange.canonical import b64u, unb64u
 from exchange.errors import Finding, NotFound
-from exchange.hub.http.binding import Routes
+from exchange.hub.http.binding import Routes, rendered
 from exchange.hub.http.call import Call
 from exchange.hub.record_consent import Secrets, record_consent
 from exchange.hub.register_credential import register_credential
+from exchange.hub.say_status import say_status
 from exchange.hub.show_notice import show_notice
 from exchange.hub.storage import consents, findings
 from exchange.hub.storage.consents import ConsentSeen
@@ -26,7 +28,7 @@ def consent_routes() -> Routes:
     bound = Routes()
     bound.handles(routes.POST_CONSENT)(post_consent)
     bound.handles(routes.CONSENTS)(list_consents)
-    bound.handles(routes.GET_CONSENT)(get_consent)
+    bound.streams(routes.GET_CONSENT)(get_consent)
     bound.streams(routes.CONSENT_NOTICE)(get_notice)
     bound.handles(routes.WITHDRAW)(post_withdrawal)
     bound.handles(routes.POST_CREDENTIAL)(post_credential)
@@ -62,15 +64,23 @@ async def list_consents(call: Call, *, query: shapes.ConsentQuery) -> shapes.Con
     )
 
 
-async def get_consent(call: Call, *, path: shapes.IdPath) -> shapes.Consent:
-    """Return one consent as the caller may see it."""
+async def get_consent(call: Call, *, path: shapes.IdPath) -> web.Response:
+    """Return one consent as the caller may see it; of an active one also the hub's word for it."""
     found = await call.hub.db.read(consents.seen, path.id, call.agency)
     if found is None:
         raise NotFound
     warned: tuple[Finding, ...] = ()
     if found.role == "collector":
         warned = await call.hub.db.read(findings.of, found.digest)
-    return shape(found, call.hub.clock(), warned)
+    answer = rendered(routes.GET_CONSENT, shape(found, call.hub.clock(), warned))
+    return with_status(answer, await say_status(call.hub, found.digest))
+
+
+def with_status(answer: web.Response, note: bytes | None) -> web.Response:
+    """Return an answer with the note that a consent is active; without one where it is not."""
+    if note is not None:
+        answer.headers[routes.CONSENT_STATUS] = write_base64(note)
+    return answer
 
 
 async def get_notice(call: Call, *, path: shapes.IdPath) -> web.Response:

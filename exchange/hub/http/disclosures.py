@@ -15,6 +15,7 @@ from exchange.hub.disclose import announce, disclose, plan, verified_manifest
 from exchange.hub.http.binding import Routes, rendered
 from exchange.hub.http.bodies import arriving, first_line, media_type, whole
 from exchange.hub.http.call import Call
+from exchange.hub.http.consents import with_status
 from exchange.hub.http.limits import denials_counted, within
 from exchange.hub.recall import recall
 from exchange.hub.repeat import Once
@@ -35,7 +36,7 @@ def disclosure_routes() -> Routes:
     bound.handles(routes.DECIDE)(post_decision)
     bound.streams(routes.DISCLOSE)(post_disclosure)
     bound.handles(routes.GET_DISCLOSURE)(get_disclosure)
-    bound.handles(routes.COLLECT)(post_collection)
+    bound.streams(routes.COLLECT)(post_collection)
     bound.handles(routes.ACKNOWLEDGE)(post_acknowledgement)
     bound.handles(routes.RECALL)(post_recall)
     return bound
@@ -114,19 +115,20 @@ async def get_disclosure(call: Call, *, path: shapes.IdPath) -> shapes.Disclosur
     return shape(found)
 
 
-async def post_collection(call: Call, *, path: shapes.IdPath) -> shapes.Collected:
+async def post_collection(call: Call, *, path: shapes.IdPath) -> web.Response:
     """The gate: release the header."""
     with denials_counted(call.front.limits, call.agency):
         released = await collect(call.hub, path.id, call.agency, once=call.once)
     if call.hub.clock() - released.decided_at > LATE:
         cut(call.request.transport)
         raise ConnectionResetError
-    return shapes.Collected(
+    collected = shapes.Collected(
         id=path.id,
         header=b64u(released.header),
         collected_at=released.collected_at,
         receipt=routes.receipt_at(released.receipt),
     )
+    return with_status(rendered(routes.COLLECT, collected), released.status)
 
 
 async def post_acknowledgement(

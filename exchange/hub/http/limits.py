@@ -19,6 +19,10 @@ PATIENT_RATE = 1.0
 """Withdrawals, confirmations and key statements per second and agency before they wait."""
 PATIENT_BURST = 100
 """How many of them may come at once before they wait."""
+LOG_RATE, LOG_BURST = 100.0, 1000
+"""Files of the log per second and agency, or address of a stranger: an audit reads all of them."""
+COSIGNATURE_RATE, COSIGNATURE_BURST = 2.0, 50
+"""Cosignatures per second and address: a witness sends one every few seconds."""
 MOST_CALLERS = 50_000
 """Callers remembered at once; addresses can be invented, memory cannot."""
 
@@ -118,6 +122,8 @@ class Limits:
         self.tokens = Rate(token.rate, token.burst, ticks)
         self.token_addresses = Rate(token.per_address, token.per_address, ticks)
         self.patient = Rate(PATIENT_RATE, PATIENT_BURST, ticks)
+        self.log = Rate(LOG_RATE, LOG_BURST, ticks)
+        self.cosignatures = Rate(COSIGNATURE_RATE, COSIGNATURE_BURST, ticks)
         self.parallel = UnderWay(agency.parallel)
         self.uploads = UnderWay(agency.streams)
         self.downloads = UnderWay(agency.streams)

@@ -280,7 +280,7 @@ def endable(
     conn.execute(select(consents.c.digest).where(consents.c.id == id).with_for_update()).all()
     query = select(*_STANDING).where(
         consents.c.id == id,
-        or_(_may_read(caller), consents.c.withdrawal == statement),
+        or_(may_read(caller), consents.c.withdrawal == statement),
     )
     row = conn.execute(query).one_or_none()
     return None if row is None else _standing(row)
@@ -366,18 +366,21 @@ def unended_under(conn: Connection, agreement: str, *, limit: int) -> tuple[Cons
 
 def _visible(caller: str) -> Select[*tuple[object, ...]]:
     """Select a consent with the caller's roles: one condition, never one branch per role."""
-    must_erase = exists().where(
-        erasures.c.consent == consents.c.digest, erasures.c.recipient == caller
-    )
     return select(
         consents,
         (consents.c.collected_by == caller).label("is_collector"),
         _party(caller, "releaser").label("is_releaser"),
-        must_erase.label("must_erase"),
-    ).where(_may_read(caller))
+        must_erase(caller).label("must_erase"),
+    ).where(may_read(caller))
 
 
-def _may_read(caller: str) -> ColumnElement[bool]:
+def must_erase(caller: str) -> ColumnElement[bool]:
+    """Return the condition under which an agency was asked to erase what came under a consent."""
+    return exists().where(erasures.c.consent == consents.c.digest, erasures.c.recipient == caller)
+
+
+def may_read(caller: str) -> ColumnElement[bool]:
+    """Return the condition under which a consent exists for an agency."""
     # To a recipient nothing exists before something is stored for it, and nothing is left if
     # that ended before it collected.
     # One inside the other: joined, SQLite would begin with everything the caller ever received.

@@ -3,6 +3,7 @@
 Never closed by time.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -144,30 +145,26 @@ def listed(
         after: id of the last one of the page before.
         limit: most rows.
     """
-    sent = exists().where(
-        disclosures.c.consent == erasures.c.consent,
-        disclosures.c.sender == caller,
-        disclosure_recipients.c.disclosure == disclosures.c.id,
-        disclosure_recipients.c.agency == erasures.c.recipient,
-        disclosure_recipients.c.collected_at.is_not(None),
-    )
-    owed = (consents.c.collected_by == caller, erasures.c.passed_on_by == caller, sent)
-    concerned = {
-        None: (erasures.c.recipient == caller, *owed),
-        "asked": (erasures.c.recipient == caller,),
-        "asking": owed,
-    }[role]
+    mine, owed = erasures.c.recipient == caller, _owed(caller)
+    concerned = {None: or_(mine, owed), "asked": mine, "asking": owed}[role]
     query = (
         _all()
         .where(
             erasures.c.id > (after or ""),
-            or_(*concerned),
+            concerned,
             erasures.c.answered_at.is_(None) if only_open else true(),
         )
         .order_by(erasures.c.id)
         .limit(limit)
     )
     return tuple(_erasure(conn, row, caller) for row in conn.execute(query).all())
+
+
+def concerning(conn: Connection, caller: str, ids: Collection[str]) -> frozenset[str]:
+    """Return those of these erasures that the caller must answer or may see; see `listed`."""
+    mine = or_(erasures.c.recipient == caller, _owed(caller))
+    query = select(erasures.c.id).join_from(erasures, consents)
+    return frozenset(conn.execute(query.where(erasures.c.id.in_(sorted(ids)), mine)).scalars())
 
 
 def confirm(conn: Connection, erasure: Erasure, answer: Confirmation, *, at: datetime) -> bool:
@@ -254,6 +251,18 @@ def parties(conn: Connection, consent: str) -> frozenset[str]:
         .where(consents.c.digest == consent)
     )
     return frozenset(conn.execute(query).scalars())
+
+
+def _owed(caller: str) -> ColumnElement[bool]:
+    """Return the condition under which others owe the caller an answer."""
+    sent = exists().where(
+        disclosures.c.consent == erasures.c.consent,
+        disclosures.c.sender == caller,
+        disclosure_recipients.c.disclosure == disclosures.c.id,
+        disclosure_recipients.c.agency == erasures.c.recipient,
+        disclosure_recipients.c.collected_at.is_not(None),
+    )
+    return or_(consents.c.collected_by == caller, erasures.c.passed_on_by == caller, sent)
 
 
 def _all() -> Select[*tuple[object, ...]]:

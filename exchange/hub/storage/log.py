@@ -17,7 +17,7 @@ from exchange.audit import leaf
 from exchange.audit.event import Event
 from exchange.canonical import digest as digest_of
 from exchange.errors import Unavailable
-from exchange.hub.storage.tables import log_chain, log_event, log_pending
+from exchange.hub.storage.tables import log_chain, log_entry, log_event, log_pending
 from exchange.prepared import Prepared
 
 Kind = Literal["consent", "agreement", "agency", "hub"]
@@ -206,6 +206,17 @@ def document_receipt(conn: Connection, digest: str) -> str | None:
     row = _DOCUMENT.one(conn, {"of": digest})
     found: str | None = None if row is None else row.rid
     return found
+
+
+def document(conn: Connection, digest: str) -> bytes | None:
+    """Return a public document by its digest, once it is an entry of the tree."""
+    query = (
+        select(log_event.c.body)
+        .join_from(log_event, log_entry, log_entry.c.rid == log_event.c.rid)
+        .where(log_event.c.document == digest, log_event.c.document.is_not(None))
+        .limit(1)
+    )
+    return conn.execute(query).scalar()
 
 
 def pending(conn: Connection) -> int:

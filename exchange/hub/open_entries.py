@@ -1,0 +1,192 @@
+"""Hand out what opens entries of the log: receipts, and an agency's openings page by page.
+
+Openings hold salts. They are made for one answer from the vault's key, and kept nowhere.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from exchange.audit import leaf
+from exchange.audit.checkpoint import read_checkpoint
+from exchange.audit.merkle import inclusion_path
+from exchange.audit.note import read_note
+from exchange.audit.opening import document_opening, event_opening, write_opening
+from exchange.audit.proof import Receipt, write_receipt
+from exchange.errors import NotFound, Unavailable
+from exchange.hub.may_open import Access, may_open
+from exchange.hub.parts import Hub
+from exchange.hub.storage import checkpoints, openings, tree
+from exchange.hub.storage.log import Chain
+from exchange.hub.storage.openings import Recorded
+
+LOOK_S = 0.5
+"""Seconds after which a head is looked for again: cosignatures wake nobody."""
+WINDOW = 2000
+"""Entries looked at in one unit of work: it must not stay open for long."""
+WINDOWS = 10
+"""Units of work for one page at most, also where nothing was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an entry stands in the tree of a signed head."""
+
+    index: int
+    path: tuple[bytes, ...]
+    note: bytes
+    """The head with every line there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedEntry:
+    """An entry with what opens it."""
+
+    index: int
+    rid: str
+    opening: bytes = field(repr=False)
+    detail: bytes | None = field(repr=False)
+    """Salt and JSON, for who may know it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedPage:
+    """Entries in the order of the log, and where to go on."""
+
+    entries: tuple[OpenedEntry, ...]
+    next: int | None
+    """Index after which to go on; None at the newest signed head."""
+
+
+async def give_receipt(
+    hub: Hub, rid: str, caller: str, *, seconds: float, witnessed: bool
+) -> bytes | None:
+    """Return the receipt of an entry that `caller` may open, or None: not covered yet.
+
+    Fetched again later it is the one under the quorum's head.
+
+    Args:
+        hub: the parts.
+        rid: its name.
+        caller: an agency.
+        seconds: how long to wait for a head that covers it.
+        witnessed: only under one that has its quorum.
+
+    Raises:
+        NotFound: absent, or of others: the two look the same.
+        Unavailable: the vault is away.
+    """
+    await hub.db.read(_seek, rid, caller)
+    place = await _placed(hub, rid, seconds=seconds, witnessed=witnessed)
+    if place is None:
+        return None
+    # Read anew: what was recorded while the vault was away has its commitment by now.
+    found = await hub.db.read(_seek, rid, caller)
+    return await receipt_of(hub, found, place)
+
+
+async def receipt_of(hub: Hub, found: Recorded, place: Place) -> bytes:
+    """Return the receipt of an entry that its reader may open.
+
+    Raises:
+        Unavailable: the vault is away.
+    """
+    if found.chain is None:
+        opening = document_opening(found.kind, found.body)
+    else:
+        key = _key(await hub.vault.chain(found.chain))
+        opening = event_opening(key, found.n, found.body)
+    return write_receipt(Receipt(write_opening(opening), place.index, place.path, place.note))
+
+
+def place_of(conn: Connection, rid: str, *, witnessed: bool = False) -> Place | None:
+    """Return where an entry stands, under the head its receipt has now; None: not covered yet."""
+    index = tree.index_of(conn, rid)
+    note = None if index is None else checkpoints.covering(conn, index, witnessed=witnessed)
+    if index is None or note is None:
+        return None
+    size = read_checkpoint(read_note(note).text).size
+    return Place(index, inclusion_path(tree.reader(conn), index, size), note)
+
+
+def _seek(conn: Connection, rid: str, caller: str) -> Recorded:
+    """Return what `caller` may open; absent and hidden run the same statements."""
+    found = openings.find(conn, rid)
+    standing = openings.standing(conn, caller, () if found is None else (found,))
+    if found is None or not may_open(caller, found, standing).opening:
+        raise NotFound
+    return found
+
+
+async def _placed(hub: Hub, rid: str, *, seconds: float, witnessed: bool) -> Place | None:
+    ticks = asyncio.get_running_loop().time
+    ends = ticks() + seconds
+    while True:
+        signed = 0 if hub.heads.newest is None else hub.heads.newest.size
+        place = await hub.db.read(place_of, rid, witnessed=witnessed)
+        left = ends - ticks()
+        if place is not None or left <= 0:
+            return place
+        await hub.heads.beyond(signed, seconds=min(left, LOOK_S))
+
+
+async def list_openings(hub: Hub, caller: str, *, after: int | None, limit: int) -> OpenedPage:
+    """Return the next entries that `caller` may open, from behind an index.
+
+    Raises:
+        Unavailable: the vault is away.
+    """
+    first = 0 if after is None else after + 1
+    entries: list[OpenedEntry] = []
+    for _ in range(WINDOWS):
+        size, found = await hub.db.read(_allowed, caller, first)
+        entries += await _opened(hub, found[: limit - len(entries)])
+        if len(entries) == limit:
+            return OpenedPage(tuple(entries), entries[-1].index)
+        first += WINDOW
+        if first >= size:
+            return OpenedPage(tuple(entries), None)
+    return OpenedPage(tuple(entries), first - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Allowed:
+    """An entry that the caller may open, before the vault was asked."""
+
+    index: int
+    event: Recorded
+    chain: str
+    access: Access
+
+
+def _allowed(conn: Connection, caller: str, first: int) -> tuple[int, Sequence[_Allowed]]:
+    size = openings.signed_size(conn)
+    found = openings.window(conn, first, min(first + WINDOW, size))
+    standing = openings.standing(conn, caller, found.values())
+    judged = [
+        _Allowed(index, one, one.chain or "", may_open(caller, one, standing))
+        for index, one in found.items()
+    ]
+    return size, [one for one in judged if one.access.opening]
+
+
+async def _opened(hub: Hub, found: Sequence[_Allowed]) -> list[OpenedEntry]:
+    chains = await hub.vault.chains({one.chain for one in found})
+    return [_entry(one, chains.get(one.chain)) for one in found]
+
+
+def _entry(allowed: _Allowed, chain: Chain | None) -> OpenedEntry:
+    found, key = allowed.event, _key(chain)
+    detail = None
+    if allowed.access.detail and found.detail is not None:
+        detail = leaf.detail_salt(key, found.n) + found.detail
+    opening = write_opening(event_opening(key, found.n, found.body))
+    return OpenedEntry(allowed.index, found.rid, opening, detail)
+
+
+def _key(chain: Chain | None) -> bytes:
+    if chain is None or chain.key is None:
+        raise Unavailable("the vault has not answered")
+    return chain.key
