@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -19,19 +20,20 @@ from exchange.audit.note import (
     verifying,
     write_line,
     write_note,
+    write_vkey,
 )
 from exchange.audit.policy import judge, read_policy
+from exchange.audit.submission import MOST_BYTES
 from exchange.errors import Malformed, Misconfigured, NotFound, NotPermitted, TooLarge
 from exchange.hub import witnessed
-from exchange.hub.add_cosignature import MOST_BYTES, add_cosignature
+from exchange.hub.add_cosignature import add_cosignature
 from exchange.hub.ask_witness import check_addresses, heads_elsewhere, is_plain
 from exchange.hub.heads import EVIDENCE
 from exchange.hub.offer import AGAIN, LONGEST_REST
-from exchange.hub.signer import head_signed
 from exchange.hub.storage import checkpoints
 from exchange.hub.storage.checkpoints import Signed
 from exchange.statement import seconds
-from tests.hub.witnessing import Watched, offering, watched, witness_key
+from tests.hub.witnessing import Watched, fork_of, offering, watched, witness_key
 from tests.simulator import RECIPIENT, SENDER
 
 
@@ -46,6 +48,13 @@ async def pushed(tmp_path: Path) -> AsyncIterator[Watched]:
 async def pulling(tmp_path: Path) -> AsyncIterator[Watched]:
     """A hub with two witnesses that come by themselves; both must cosign."""
     async with watched(tmp_path, pull=("a", "b")) as sim:
+        yield sim
+
+
+@pytest.fixture
+async def stored(tmp_path: Path, stored_in: dict[str, Any]) -> AsyncIterator[Watched]:
+    """A hub on either database, with a witness that it asks and one that comes by itself."""
+    async with watched(tmp_path, "a", pull=("b",), **stored_in) as sim:
         yield sim
 
 
@@ -73,18 +82,17 @@ async def test_a_candidate_is_witnessed_and_published_when_all_have_cosigned(
 
 
 async def test_a_log_that_grows_is_offered_candidate_by_candidate(pushed: Watched) -> None:
+    heads = []
     async with offering(pushed) as offers:
         for _ in range(3):
-            head = await pushed.candidate()
+            heads.append(await pushed.candidate())
             await offers.look()
-            assert await pushed.is_witnessed(head)
+            assert await pushed.is_witnessed(heads[-1])
             await offers.look()  # nothing new: nobody is asked
             await pushed.grow()
 
     asked = pushed.witnesses["a"].asked
-    assert len(asked) == 3
-    assert sizes(asked)[0] == 0
-    assert sizes(asked)[2] == head.size - 1
+    assert sizes(asked) == [0, heads[0].size, heads[1].size]
 
 
 async def test_a_hub_started_anew_is_told_by_the_witness_where_it_stands(pushed: Watched) -> None:
@@ -239,12 +247,31 @@ async def test_another_replica_offers_what_nobody_does(pushed: Watched) -> None:
     assert await pushed.is_witnessed(head)
 
 
+async def test_asked_or_by_itself_a_witness_counts_on_either_database(stored: Watched) -> None:
+    heads = []
+    async with offering(stored) as offers:
+        for _ in range(2):
+            heads.append(await stored.candidate())
+            await offers.look()
+            assert stored.hub.heads.unwitnessed_since is not None
+            await stored.grow()
+        for head in heads:
+            lines = await stored.cosigned("b", head)
+            await add_cosignature(stored.hub, lines)
+            await add_cosignature(stored.hub, lines)
+            assert await stored.witnesses_of(head) == ["a", "b"]
+        await offers.look()
+        assert stored.hub.heads.unwitnessed_since is None
+        stored.wait(AGAIN.total_seconds())
+        await offers.look()
+
+    first, second = [
+        await stored.hub.db.read(checkpoints.cosignatures, head.size) for head in heads
+    ]
+    assert second[0].time > second[1].time > first[0].time  # of each the newest
+
+
 # A witness that contradicts
-
-
-def fork_of(sim: Watched, size: int) -> bytes:
-    """A head of our own key over a tree that is not ours."""
-    return head_signed(sim.hub.signer, Checkpoint(sim.hub.signer.origin, size, b"\x07" * 32))
 
 
 async def test_a_witness_cannot_switch_the_log_off(pushed: Watched) -> None:
@@ -592,8 +619,6 @@ def test_an_address_that_could_mean_another_thing_is_refused(url: str) -> None:
 
 def test_a_policy_with_such_an_address_does_not_start_and_is_not_quoted() -> None:
     key = SigningKey("hub.example/log", 1, b"\x01" * 32)
-    from exchange.audit.note import write_vkey
-
     vkey = write_vkey(verifying(witness_key("a")))
     text = (
         f"log {write_vkey(verifying(key))}\nwitness a {vkey} https://secret@host.example/\n"

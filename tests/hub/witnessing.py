@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
+from exchange.audit.checkpoint import Checkpoint
 from exchange.audit.merkle import consistency_path
 from exchange.audit.note import (
     COSIGNATURE,
@@ -24,7 +25,7 @@ from exchange.audit.submission import Submission, write_submission
 from exchange.hub import app, ask_witness, publish
 from exchange.hub.offer import Offering
 from exchange.hub.settings import Log
-from exchange.hub.signer import Signer, read_signer
+from exchange.hub.signer import Signer, head_signed, read_signer
 from exchange.hub.storage import checkpoints, tree
 from exchange.hub.storage.checkpoints import Signed
 from exchange.witness.cosign import Cosigned, Cosigner
@@ -120,6 +121,11 @@ class Watched(Simulator):
         """Return who has cosigned a head."""
         lines = await self.hub.db.read(checkpoints.cosignatures, head.size)
         return [line.name.rpartition("/")[2] for line in lines]
+
+
+def fork_of(sim: Simulator, size: int) -> bytes:
+    """Return a head by the hub's own key over a tree that is not its own."""
+    return head_signed(sim.hub.signer, Checkpoint(sim.hub.signer.origin, size, b"\x07" * 32))
 
 
 def _proof(conn: Any, old: int, size: int) -> tuple[bytes, ...]:
