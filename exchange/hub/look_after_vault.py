@@ -19,4 +19,5 @@ async def look_after_vault(hub: Hub) -> None:
         log.info("vault-rekeying")
     age = hub.clock() - await hub.vault.key_since()
     if age > hub.rules.rekey:
-        log.warning("vault-key-old", days=age // timedelta(days=1))
+        # In days.
+        log.warning("vault-key-old", count=age // timedelta(days=1))

@@ -71,7 +71,7 @@ COLLECTED = "(SELECT id FROM disclosures WHERE state = 'collected')"
 ENDED = "(SELECT min(id) FROM disclosures WHERE state = 'ended')"
 ANSWERED = "(SELECT min(id) FROM disclosures WHERE state = 'acknowledged')"
 SOMETHING = "randomblob(1600)"
-EVENT_OF = "(SELECT rid FROM log_event WHERE kind = '{}' ORDER BY rid LIMIT 1)"
+EVENT_OF = "(SELECT rid FROM log_event WHERE kind = '{}' ORDER BY rowid LIMIT 1)"
 VIOLATIONS: dict[str, tuple[str, ...]] = {
     "I1 header": (f"INSERT INTO headers SELECT id, {SOMETHING} FROM disclosures WHERE id={ENDED}",),
     "I1 upload": (f"UPDATE disclosures SET state = 'announced' WHERE id = {ENDED}",),
@@ -121,21 +121,27 @@ VIOLATIONS: dict[str, tuple[str, ...]] = {
         "INSERT INTO drafts (id, agency, agreement, invitation, until, draft) SELECT id, "
         "collected_by, agreement, 'D', valid_until, x'00' FROM consents LIMIT 1",
     ),
-    "I10 no leaf": (f"DELETE FROM log_pending WHERE rid = {EVENT_OF.format('consent-recorded')}",),
+    "I10 no leaf": (
+        f"UPDATE log_entry SET rid = NULL WHERE rid = {EVENT_OF.format('consent-recorded')}",
+    ),
     "I10 unmade": (
-        f"UPDATE log_pending SET leaf = NULL WHERE rid = {EVENT_OF.format('consent-recorded')}",
+        f"UPDATE log_entry SET rid = NULL WHERE rid = {EVENT_OF.format('consent-recorded')}",
+        f"INSERT INTO log_pending (rid) VALUES ({EVENT_OF.format('consent-recorded')})",
     ),
     "I10 no event": (
-        "DELETE FROM log_pending WHERE rid IN (SELECT rid FROM log_event WHERE chain IS NULL)",
-        "DELETE FROM log_event WHERE chain IS NULL",
+        "UPDATE log_entry SET rid = NULL WHERE rid IN "
+        "(SELECT rid FROM log_event WHERE kind LIKE 'key-statement/%')",
+        "DELETE FROM log_event WHERE kind LIKE 'key-statement/%'",
     ),
     "I10 no effect": ("DELETE FROM erasures",),
     "I10 request": ("UPDATE requests SET agency = 'youth-c'",),
     "I11 gap": ("UPDATE log_chain SET next_n = next_n + 1",),
     "I11 order": ("UPDATE log_event SET n = n + 100 WHERE kind = 'disclosure-stored'",),
     "I11 early": (
-        "UPDATE log_pending SET id = -id WHERE rid IN "
-        "(SELECT rid FROM log_event WHERE kind = 'disclosure-collected')",
+        "UPDATE log_entry SET rid = NULL WHERE rid IN "
+        "(SELECT rid FROM log_event WHERE kind = 'disclosure-stored')",
+        "INSERT OR IGNORE INTO log_pending (rid) SELECT rid FROM log_event "
+        "WHERE kind = 'disclosure-stored'",
     ),
     "I14 stored": (f"UPDATE disclosures SET state = 'stored' WHERE id = {COLLECTED}",),
     "I14 collected": (f"UPDATE disclosures SET state = 'collected' WHERE id = {STORED}",),
@@ -168,9 +174,17 @@ VIOLATIONS: dict[str, tuple[str, ...]] = {
     "I20 not asked": ("UPDATE erasures SET recipient = 'youth-c'",),
     "I20 needless": (
         "INSERT INTO erasures SELECT 'x', consent, 'youth-c', 'withdrawn', stored_at, stored_at, "
-        f"{', '.join(['NULL'] * 8)} FROM disclosures WHERE id = {STORED}",
+        f"{', '.join(['NULL'] * 9)} FROM disclosures WHERE id = {STORED}",
     ),
     "I20 closed": ("UPDATE erasures SET answered_at = '2026-03-04'",),
+    "I21 linked": (
+        "INSERT INTO log_erased SELECT idx, NULL FROM log_entry WHERE rid IS NOT NULL LIMIT 1",
+    ),
+    "I21 unexplained": ("INSERT INTO log_erased VALUES (999999, 'x')",),
+    "I21 kept": (
+        "INSERT INTO log_erasing SELECT chain, at, at FROM log_event WHERE chain IS NOT NULL "
+        "LIMIT 1",
+    ),
 }
 
 

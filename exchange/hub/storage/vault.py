@@ -153,6 +153,10 @@ class Keys(Protocol):
         """
         ...
 
+    def waiting(self) -> bool:
+        """Tell whether there is a next key."""
+        ...
+
     def prepare(self) -> bytes:
         """Make the next vault key, durable when it returns, if there is none; return its mark."""
         ...
@@ -331,7 +335,7 @@ class SealedVault:
         """See `Vault.begin_rekeying`."""
         epochs = await self._rows.epochs()
         newest = max(epochs)
-        if prepared and len(self._keys.read()) == 1:
+        if prepared and not self._keys.waiting():
             raise Misconfigured("the next vault key is not on this machine: --prepare makes it")
         following = self._keys.prepare()  # durable before a row is sealed under it
         if epochs[newest].mark != following:
@@ -351,7 +355,7 @@ class SealedVault:
 
     async def settle(self) -> bool:
         """See `Vault.settle`. A crash before the file is replaced leaves that to the next call."""
-        if len(self._keys.read()) == 1:
+        if not self._keys.waiting():
             return True
         epochs = await self._rows.epochs()
         newest = max(epochs)

@@ -65,6 +65,10 @@ class KeyFiles:
             found[mark(following)] = following
         return found
 
+    def waiting(self) -> bool:
+        """See `Keys.waiting`."""
+        return self._next.exists()
+
     def prepare(self) -> bytes:
         """See `Keys.prepare`."""
         with suppress(FileExistsError):
@@ -83,11 +87,11 @@ class KeyFiles:
 
     def _following(self) -> bytes | None:
         """Return the next key, None where there is none."""
-        if not self._next.exists():
+        if not self.waiting():
             return None
         try:
             return read_vault_key(self._next)
         except Misconfigured:
-            if self._next.exists():
+            if self.waiting():
                 raise
             return None
