@@ -175,6 +175,13 @@ def status(*, home: Home = Path("hub")) -> None:
     except ConnectionError:
         raise Misconfigured(f"no hub runs in {home}; start it: exchange hub serve") from None
     print(f"the hub in {home} runs (process {told['pid']})")
+    log = told["log"]
+    print(f"log: {log['size']} entries signed, {log['pending']} wait since {log['age_s']} s")
+    if log["unwitnessed_s"]:
+        print(f"log: witnesses have been missing for {log['unwitnessed_s']} s")
+    if log["stopped"] is not None:
+        print(f"log: nothing is signed ({log['stopped']}); see docs/transparency-log.md")
+        sys.exit(1)
 
 
 def _card(file: Path) -> IdentityCard:

@@ -11,9 +11,10 @@ from cyclopts import Parameter
 
 from exchange.cli.hub_home import Home, alone_in, settings_in
 from exchange.cli.systemd import READY, notify
-from exchange.errors import Misconfigured
+from exchange.errors import Malformed, Misconfigured
 
 if TYPE_CHECKING:
+    from exchange.audit.checkpoint import Checkpoint
     from exchange.hub.serve import Worker
     from exchange.hub.settings import HubSettings
 
@@ -23,6 +24,13 @@ WORKER = "--worker"
 def serve(
     *,
     home: Home = Path("hub"),
+    accept_head: Annotated[
+        str | None,
+        Parameter(
+            help="Say that this is the newest head of the log, SIZE:ROOT as in its checkpoint. "
+            "Only where the hub says that nobody could confirm it and you know it: recorded."
+        ),
+    ] = None,
     worker: Annotated[int | None, Parameter(name=WORKER, show=False)] = None,
 ) -> None:
     """Serve until interrupted; events go to standard error, one line of JSON each.
@@ -38,6 +46,7 @@ def serve(
     if sys.flags.optimize:  # a parser below us may rest on an assertion, and one did
         raise Misconfigured("start Python without -O and without PYTHONOPTIMIZE")
     settings = settings_in(home)
+    accepted = None if accept_head is None else _head(accept_head, settings.log_origin)
     os.umask(0o077)  # also what SQLite puts beside its databases is for this user alone
 
     def listening() -> None:
@@ -48,23 +57,42 @@ def serve(
         notify(READY)
 
     if worker is not None:  # started by another one, which holds the lock
-        _run(settings, listening, Worker(index=worker, parent=sys.stdin.fileno()))
+        started = Worker(index=worker, parent=sys.stdin.fileno())
+        _run(settings, listening, started, accepted)
         return
     with alone_in(home):
         if settings.workers == 1:
-            _run(settings, ready, Worker())
-        elif code := supervise(lambda index: _command(home, index), settings.workers, ready):
+            _run(settings, ready, Worker(), accepted)
+            return
+        begin = [sys.executable, "-m", "exchange.cli.main", "hub", "serve", "--home", str(home)]
+        if accept_head is not None:
+            begin += ["--accept-head", accept_head]
+        if code := supervise(lambda index: [*begin, WORKER, str(index)], settings.workers, ready):
             sys.exit(code)
 
 
-def _command(home: Path, index: int) -> list[str]:
-    begin = [sys.executable, "-m", "exchange.cli.main", "hub", "serve"]
-    return [*begin, "--home", str(home), WORKER, str(index)]
+def _head(text: str, origin: str) -> "Checkpoint":
+    """Return the head that the operator names."""
+    from exchange.audit.checkpoint import Checkpoint
+    from exchange.audit.spelling import read_base64, read_number
+
+    size, _, root = text.partition(":")
+    try:
+        return Checkpoint(origin, read_number(size), read_base64(root))
+    except Malformed:
+        raise Misconfigured(
+            "--accept-head is SIZE:ROOT, the second and the third line of a checkpoint"
+        ) from None
 
 
-def _run(settings: "HubSettings", ready: Callable[[], None], worker: "Worker") -> None:
+def _run(
+    settings: "HubSettings",
+    ready: Callable[[], None],
+    worker: "Worker",
+    accepted: "Checkpoint | None",
+) -> None:
     from exchange.cli.events import configure
     from exchange.hub.serve import serve as run
 
     configure(sys.stderr)
-    asyncio.run(run(settings, ready=ready, worker=worker))
+    asyncio.run(run(settings, ready=ready, worker=worker, accepted=accepted))

@@ -7,6 +7,7 @@ from cyclopts import App
 
 from exchange.cli.log_coverage import coverage
 from exchange.cli.log_import import import_
+from exchange.cli.log_policy import policy
 from exchange.cli.log_rekey_vault import rekey_vault
 from exchange.cli.log_scan import scan
 from exchange.cli.log_verify import verify
@@ -22,7 +23,7 @@ def log_app() -> App:
         "file of your agency, a log or an export of one, and what you kept.",
         help_format="plaintext",
     )
-    for command in (verify, coverage, scan, witness, rekey_vault):
+    for command in (verify, coverage, scan, policy, witness, rekey_vault):
         app.command(command)
     app.command(import_, name="import")
     return app

@@ -20,7 +20,7 @@ from exchange import canonical, registry
 from exchange.durable import make_directory, write_bytes_durably
 from exchange.errors import Malformed, Misconfigured
 from exchange.hookspecs import HUB_GROUP
-from exchange.hub import control
+from exchange.hub import control, witnessed
 from exchange.hub.admit import admit, suspend
 from exchange.hub.directory import Directory
 from exchange.hub.end_lost import finish_restoration
@@ -254,6 +254,18 @@ def commands(hub: Hub) -> control.Answer:
     return answer
 
 
+def log_status(hub: Hub) -> canonical.Json:
+    """Return how the log is doing, as the operator is told: counts, seconds and codes."""
+    heads = hub.heads
+    return {
+        "size": 0 if heads.newest is None else heads.newest.size,
+        "pending": heads.pending,
+        "age_s": round(heads.age_s()),
+        "unwitnessed_s": round(witnessed.lag(hub).total_seconds()),
+        "stopped": heads.stopped,
+    }
+
+
 async def command(hub: Hub, asked: Mapping[str, Any]) -> canonical.Json:
     """Do what an operator's command asks for; the same in the running hub and without one.
 
@@ -277,6 +289,6 @@ async def command(hub: Hub, asked: Mapping[str, Any]) -> canonical.Json:
         case {"do": "rekey-vault", **step}:
             return await rekey_vault(hub, step)
         case {"do": "status"}:
-            return {"pid": os.getpid()}
+            return {"pid": os.getpid(), "log": log_status(hub)}
         case _:
             raise Malformed("no such command")

@@ -144,10 +144,15 @@ class Heads:
         Raises:
             Unavailable: the signer has stopped, or too many or too old leaves wait.
         """
-        if self.stopped is not None:
-            raise Unavailable("the log signs nothing")
-        if self.pending > self.pending_limit or self.age_s() > OLDEST_S:
-            raise Unavailable("the log is behind")
+        if not self.has_room:
+            raise Unavailable("the log is behind, or signs nothing")
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a new disclosure may make the log longer."""
+        return (
+            self.stopped is None and self.pending <= self.pending_limit and self.age_s() <= OLDEST_S
+        )
 
     def end(self) -> None:
         """End every wait at once, now and later: the process is stopping."""

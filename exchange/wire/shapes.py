@@ -496,6 +496,6 @@ class Erasures(Shape):
 
 
 class Health(Shape):
-    """The process serves."""
+    """The process serves; `degraded`: the log is behind, and only new disclosures wait for it."""
 
-    status: Literal["ok"]
+    status: Literal["ok", "degraded"]

@@ -15,6 +15,6 @@ async def get_healthz(_request: web.Request) -> web.Response:
 
 
 async def get_readyz(request: web.Request) -> web.Response:
-    """Say that database, vault and blobs answer too: 200, else 503."""
-    await ready(request.app[FRONT].hub)
-    return rendered(routes.READYZ, Health(status="ok"))
+    """Say that database, vault and blobs answer too: 200, else 503; and whether the log does."""
+    well = await ready(request.app[FRONT].hub)
+    return rendered(routes.READYZ, Health(status="ok" if well else "degraded"))
