@@ -6,7 +6,8 @@ deleted header is out of the WAL as well, it is not erased: the last step repeat
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeAlias
 
 import structlog
@@ -23,6 +24,7 @@ from exchange.hub.relay import pause
 from exchange.hub.storage import (
     agreements,
     consents,
+    deletions,
     disclosures,
     drafts,
     ending,
@@ -248,20 +250,36 @@ async def close_requests(hub: Hub) -> None:
     now = hub.clock()
     while await hub.db.write(requests.close, now=now, limit=BATCH) == BATCH:
         continue
-    old = now - REQUESTS_KEPT
-    while await hub.db.write(requests.forget, closed_before=old, limit=BATCH) == BATCH:
+    old = partial(requests.forget, closed_before=now - REQUESTS_KEPT, limit=BATCH)
+    while await hub.db.write(_noted, old, "D08", "90 days", now) == BATCH:
         continue
 
 
 async def forget_rows(hub: Hub) -> None:
     """Delete notices, used assertions, Idempotency-Keys and drafts whose time has passed."""
     now = hub.clock()
-    await hub.db.write(notices.sweep, sent_before=now - SENT_KEPT, parked_before=now - PARKED_KEPT)
+    old = partial(notices.sweep, sent_before=now - SENT_KEPT, parked_before=now - PARKED_KEPT)
+    await hub.db.write(_noted, old, "D07", "30 days, failed 90", now)
     await hub.db.write(tokens.sweep, now=now)
     while await hub.db.write(idempotency.sweep, now=now, limit=BATCH) == BATCH:
         continue
-    while await hub.db.write(drafts.sweep, now=now, limit=BATCH) == BATCH:
+    unsigned = partial(drafts.sweep, now=now, limit=BATCH)
+    while await hub.db.write(_noted, unsigned, "D17", "14 days", now) == BATCH:
         continue
+
+
+def _noted(
+    conn: Connection, work: Callable[[Connection], int], kind: str, period: str, now: datetime
+) -> int:
+    """Delete, and count it in the deletion entry of the class and the day."""
+    count = work(conn)
+    deletions.note(conn, deletions.daily(kind, period, at=now), count, at=now)
+    return count
+
+
+def _without_blob(conn: Connection, disclosure: str) -> int:
+    disclosures.forget_blob(conn, disclosure)
+    return 1
 
 
 async def remove_blobs(hub: Hub) -> None:
@@ -272,7 +290,8 @@ async def remove_blobs(hub: Hub) -> None:
     while found := await hub.db.read(disclosures.unneeded_blobs, limit=BATCH):
         for disclosure, blob in found:
             await hub.blobs.delete(blob)
-            await hub.db.write(disclosures.forget_blob, disclosure)
+            gone = partial(_without_blob, disclosure=disclosure)
+            await hub.db.write(_noted, gone, "D03", "1 day", hub.clock())
     while pieces := await hub.db.read(uploads.unneeded, limit=BATCH):
         for disclosure, piece in pieces:
             await remove_pieces(hub, disclosure, [piece])

@@ -147,6 +147,27 @@ async def test_a_blob_and_a_log_key_without_a_row_go_after_a_day(sim: Simulator)
     assert await sim.hub.vault.chains(["00000000-0000-4000-8000-00000000000a"]) == {}
 
 
+async def test_what_is_deleted_is_counted_by_class_and_day_and_names_nobody(
+    sim: Simulator,
+) -> None:
+    for _ in range(2):
+        letter = await sim.sent()
+        await sim.collect(letter)
+        await sim.acknowledge(letter)
+    await swept(sim)
+    await swept(sim)
+    sim.later(days=15)
+    await sim.sent(exp=int(sim.now.timestamp()) + 3600)
+    sim.later(days=1)
+    await swept(sim)
+
+    rows = await sim.rows("SELECT run, class, count FROM deletions WHERE class = 'D03'")
+    assert sorted(tuple(row) for row in rows) == [
+        ("2026-03-03", "D03", 2),
+        ("2026-03-19", "D03", 1),
+    ]
+
+
 @needs.sqlite()
 async def test_a_header_is_in_no_file_after_withdrawal_and_one_round(sim: Simulator) -> None:
     consent = await sim.consent()

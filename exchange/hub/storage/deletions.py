@@ -6,8 +6,10 @@ Written in the unit of work that deletes, so that one without the other cannot b
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql, sqlite
 
+from exchange.days import day_of
 from exchange.hub.storage.tables import deletions
 
 
@@ -16,37 +18,24 @@ class Deletion:
     """What one run of the sweeper deleted of one class."""
 
     run: str
-    """UUID of the run."""
+    """UUID of the run; of what is deleted all day long the day."""
     kind: str
     """Class of retention, such as `D05`."""
     period: str
     """Why its time was over, such as `3 years`."""
 
 
+def daily(kind: str, period: str, *, at: datetime) -> Deletion:
+    """Return the entry of a class of which something is deleted every few seconds."""
+    return Deletion(day_of(at).isoformat(), kind, period)
+
+
 def note(conn: Connection, deletion: Deletion, count: int, *, at: datetime) -> None:
-    """Count what this unit of work deletes."""
+    """Count what this unit of work deletes; the last thing it does, for others wait behind it."""
     if not count:
         return
-    same = (
-        (deletions.c.run == deletion.run)
-        & (deletions.c["class"] == deletion.kind)
-        & (deletions.c.period == deletion.period)
-    )
-    counted = update(deletions).where(same).values(count=deletions.c.count + count, at=at)
-    if conn.execute(counted).rowcount == 0:
-        conn.execute(
-            insert(deletions),
-            {
-                "run": deletion.run,
-                "class": deletion.kind,
-                "period": deletion.period,
-                "count": count,
-                "at": at,
-            },
-        )
-
-
-def counted(conn: Connection, kind: str) -> int:
-    """Return how many of a class were ever deleted."""
-    rows = conn.execute(select(deletions.c.count).where(deletions.c["class"] == kind))
-    return sum(rows.scalars())
+    dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
+    named = {"run": deletion.run, "class": deletion.kind, "period": deletion.period}
+    made = dialect.insert(deletions).values({**named, "count": count, "at": at})
+    more = {"count": deletions.c.count + made.excluded.count, "at": made.excluded.at}
+    conn.execute(made.on_conflict_do_update(index_elements=list(named), set_=more))
