@@ -19,6 +19,7 @@ from exchange.consent.decision import Asked, Deny, Permit, Reason, decide
 from exchange.consent.record import ConsentRecord
 from exchange.errors import Unavailable
 from exchange.hookspecs import DisclosureAsked, GateVeto
+from exchange.hub.heads import CLOCK
 from exchange.hub.parts import Hub
 from exchange.hub.storage import agencies, agreements, consents, log
 from exchange.hub.storage.log import Chain
@@ -120,6 +121,20 @@ def agreement_of(conn: Connection, hub: Hub, digest: str) -> tuple[Agreement, Sc
     if stored is None:
         raise Unavailable("an agreement is locked and yet not there")
     return hub.records.agreement(conn, digest, stored.statement)
+
+
+def require_certain(hub: Hub) -> None:
+    """Refuse to store and to release while this database may have forgotten something.
+
+    The signer has then stopped: the log was not yet compared with what others hold, or somebody
+    holds more of it than is here. What is missing may be a withdrawal, so no record that is here
+    permits anything. Withdrawals themselves go on.
+
+    Raises:
+        Unavailable: until the comparison agrees, or the missing entries were brought back.
+    """
+    if hub.heads.stopped not in {None, CLOCK}:
+        raise Unavailable("what happened last may not be known here")
 
 
 def nothing(caller: str) -> Asked:

@@ -63,9 +63,21 @@ def _publish(
     # it has raised the number of our inbox: so either it sees this revocation, or we see it.
     ending.lock(conn, ending.sealed_to(conn, stated.revoked))
     agencies.lock(conn, stated.agency)
+    if _take_effect(conn, hub, stated, fingerprint, chains):
+        log.record_document(conn, _topic(stated.agency), stated.statement, hub.clock())
+
+
+def _take_effect(
+    conn: Connection,
+    hub: Hub,
+    stated: KeyStatement,
+    fingerprint: str,
+    chains: Mapping[str, Chain],
+) -> bool:
+    """Let the next key statement count; False for a repetition of the newest one."""
     newest = keys.newest(conn, stated.agency)
     if newest is not None and newest.digest == stated.digest:
-        return
+        return False
     _check_order(stated, newest)
     if fingerprint in keys.revoked(conn, stated.agency):
         raise StatementNotAcceptable
@@ -83,10 +95,44 @@ def _publish(
         ),
         at=now,
     )
-    log.record_document(conn, f"key-statement/{stated.agency}", stated.statement, now)
     revoked = keys.revoke(conn, stated.agency, stated.revoked, at=now)
     if revoked:
         ending.end_sealed_to(conn, revoked, chains, at=now)
+    return True
+
+
+def relearn(conn: Connection, hub: Hub, agency: str, document: bytes) -> None:
+    """Let a key statement or a succession count again that the log has and the database forgot.
+
+    Whether it was in time then, the log has decided. Its leaf is there: nothing is recorded.
+
+    Args:
+        conn: of the unit of work.
+        hub: the parts.
+        agency: whose it is, as the log's topic says.
+        document: the statement.
+
+    Raises:
+        StatementNotAcceptable: not a statement about keys by this agency.
+        Conflict: it does not follow what is known.
+    """
+    agencies.lock(conn, agency)
+    cards = {one.card.kid: one.card for one in agencies.identities_of(conn, agency)}
+    kinds = (Kind.KEY_STATEMENT, Kind.KEY_SUCCESSION)
+    verified = verify(document, kinds, cards, now=hub.clock())
+    try:
+        if verified.kind is Kind.KEY_SUCCESSION:
+            _take_over(conn, hub, read_succession(verified))
+        else:
+            stated = read_key_statement(verified)
+            fingerprint = DocumentRecipient.parse(stated.document).fingerprint
+            _take_effect(conn, hub, stated, fingerprint, {})
+    except Malformed as error:
+        raise StatementNotAcceptable from error
+
+
+def _topic(agency: str) -> str:
+    return f"key-statement/{agency}"
 
 
 def _check_order(stated: KeyStatement, newest: keys.KeyStatement | None) -> None:
@@ -120,12 +166,18 @@ async def publish_succession(hub: Hub, caller: str, statement: bytes) -> Success
 
 def _succeed(conn: Connection, hub: Hub, succession: Succession) -> None:
     agencies.lock(conn, succession.agency)  # two successions at once would both follow the old one
+    if _take_over(conn, hub, succession):
+        log.record_document(conn, _topic(succession.agency), succession.statement, hub.clock())
+
+
+def _take_over(conn: Connection, hub: Hub, succession: Succession) -> bool:
+    """Let the next identity count; False for a repetition."""
     known = agencies.identities_of(conn, succession.agency)
     if any(one.succession == succession.statement for one in known):
-        return
+        return False
     if known[0].card.kid != succession.old:
         raise Conflict("another succession has come before")
     now = hub.clock()
     until = datetime.fromtimestamp(succession.until, UTC)
     agencies.succeed(conn, succession.new, succession.statement, until=until, at=now)
-    log.record_document(conn, f"key-statement/{succession.agency}", succession.statement, now)
+    return True

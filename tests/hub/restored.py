@@ -7,10 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from exchange.audit.tiles import bundle_path, bundles_of, encode_bundle
+from exchange.canonical import sha256_hex
 from exchange.hub import app
 from exchange.hub.back_up import back_up
+from exchange.hub.high_water import FILE
 from exchange.hub.open_vault import VAULT
 from exchange.hub.restore import restore
+from exchange.hub.storage import checkpoints, tree
 from exchange.hub.storage.snapshot import Snapshot
 from tests.simulator import Simulator
 
@@ -23,13 +27,20 @@ def quiet(_done: int, _total: int) -> None:
     """Take what is told of progress."""
 
 
-def backed_up(sim: Simulator, target: Path) -> Snapshot:
-    """Back up the records of a hub that may run."""
+async def backed_up(sim: Simulator, target: Path) -> Snapshot:
+    """Back up the records of a running hub in a quiet moment: all of it is in a signed head."""
+    await sim.settled()
     return back_up(sim.settings, target, now=MADE_AT, progress=quiet)
 
 
 async def brought_back(
-    sim: Simulator, backup: Path, root: Path, stored_in: dict[str, Any], *, payloads: bool
+    sim: Simulator,
+    backup: Path,
+    root: Path,
+    stored_in: dict[str, Any],
+    *,
+    payloads: bool,
+    high_water: bool = True,
 ) -> Simulator:
     """Stop the hub and return it as it is brought back elsewhere, under its address; not running.
 
@@ -40,6 +51,8 @@ async def brought_back(
     for name in (VAULT, *(("payloads",) if payloads else ())):
         shutil.rmtree(again.home / name)
         shutil.copytree(sim.home / name, again.home / name)
+    if high_water:
+        shutil.copyfile(sim.home / FILE, again.home / FILE)
     restore(again.settings, backup, now=MADE_AT, progress=quiet)
     return again
 
@@ -55,3 +68,22 @@ def empty_hub(sim: Simulator, root: Path, stored_in: dict[str, Any]) -> Simulato
     for key in sim.home.glob("*.key"):
         shutil.copyfile(key, again.home / key.name)
     return again
+
+
+async def mirrored(sim: Simulator, target: Path) -> Path:
+    """Write the log of a running hub as a witness that mirrors it keeps it: a plain folder."""
+    await sim.settled()
+    newest = await sim.hub.db.read(checkpoints.newest)
+    assert newest is not None
+    _write(target / "checkpoint", newest.note)
+    for bundle in bundles_of(newest.size):
+        leaves = await sim.hub.db.read(tree.leaves, bundle.n * 256, bundle.width)
+        _write(target / bundle_path(bundle), encode_bundle(leaves))
+    for row in await sim.rows("SELECT body FROM log_event WHERE chain IS NULL"):
+        _write(target / "documents" / sha256_hex(row.body), bytes(row.body))
+    return target
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)

@@ -45,6 +45,7 @@ def payload_routes() -> Routes:
 async def get_payload(call: Call, *, path: shapes.IdPath) -> web.StreamResponse:
     """Send the payload, or one range of it, to a recipient while it may still collect."""
     hub, request = call.hub, call.request
+    gate.require_certain(hub)
     found = await hub.db.read(_reachable, path.id, call.agency)
     consent = NOTHING if found is None else found.consent
     with (
