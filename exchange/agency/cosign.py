@@ -90,6 +90,7 @@ async def _watch(gateway: Gateway, name: str, stop: asyncio.Event) -> None:
 
     def convicted(split: SplitView) -> None:
         conflict.stop(gateway.home, split.notes, gateway.clock())
+        gateway.log.stopped = True
         gateway.client.halt()
 
     with remembering(place / MEMORY, logs) as memory:
