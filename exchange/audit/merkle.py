@@ -158,11 +158,10 @@ def range_hash(read: Read, lo: int, hi: int) -> bytes:
     Raises:
         LogInvalid: a row is too short.
     """
-    width = hi - lo
-    if width & (width - 1) or lo % width:
+    if not _is_complete(lo, hi):
         mid = _middle(lo, hi)
         return node(range_hash(read, lo, mid), range_hash(read, mid, hi))
-    level, n, at, count = _place(lo, width)
+    level, n, at, count = _place(lo, hi - lo)
     row = read(level, n)[at * HASH_SIZE : (at + count) * HASH_SIZE]
     if len(row) != count * HASH_SIZE:
         raise LogInvalid("a tile is shorter than its tree", what="tile-short")
@@ -285,6 +284,12 @@ def _folded(old: int, size: int, hashes: Sequence[bytes]) -> tuple[bytes, bytes]
     return before, after
 
 
+def _is_complete(lo: int, hi: int) -> bool:
+    """Tell whether a range is one complete subtree, whose root is or lies below a stored hash."""
+    width = hi - lo
+    return not width & (width - 1) and not lo % width
+
+
 def _middle(lo: int, hi: int) -> int:
     """Return where RFC 6962 splits: the largest power of two below the width, from `lo`."""
     return lo + (1 << (hi - lo - 1).bit_length() - 1)
@@ -334,11 +339,10 @@ def _tiles_of(ranges: Iterable[tuple[int, int]]) -> frozenset[Position]:
 
 
 def _tiles_below(lo: int, hi: int) -> list[Position]:
-    width = hi - lo
-    if width & (width - 1) or lo % width:
+    if not _is_complete(lo, hi):
         mid = _middle(lo, hi)
         return [*_tiles_below(lo, mid), *_tiles_below(mid, hi)]
-    level, n, _, _ = _place(lo, width)
+    level, n, _, _ = _place(lo, hi - lo)
     return [(level, n)]
 
 

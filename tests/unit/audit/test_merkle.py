@@ -101,6 +101,12 @@ def test_roots_of_every_size_are_those_of_the_naive_tree() -> None:
         assert merkle.root(compact) == naive_root(0, size) == merkle.range_hash(read, 0, size)
 
 
+def test_the_hash_of_any_range_is_that_of_the_naive_tree() -> None:
+    for lo in range(40):
+        for hi in range(lo + 1, 41):
+            assert merkle.range_hash(read, lo, hi) == naive_root(lo, hi)
+
+
 @given(st.lists(st.integers(0, 300), min_size=1, max_size=6))
 def test_a_tree_grows_to_the_same_rows_whatever_the_batches(batches: list[int]) -> None:
     compact, rows = Range(0), dict[tuple[int, int], bytes]()
@@ -151,7 +157,8 @@ def test_a_compact_range_is_stored_as_its_hashes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "raw"), [(7, bytes(64)), (7, bytes(95)), (0, bytes(32)), (8, b""), (-1, b"")]
+    ("size", "raw"),
+    [(7, bytes(64)), (7, bytes(95)), (0, bytes(32)), (8, b""), (-1, b""), (-1, bytes(32))],
 )
 def test_a_range_of_another_size_is_refused(size: int, raw: bytes) -> None:
     with pytest.raises(Malformed):
@@ -224,6 +231,22 @@ def test_there_is_no_path_to_an_entry_outside(index: int, size: int) -> None:
         merkle.inclusion_path(read, index, size)
     with pytest.raises(LogInvalid):
         merkle.verify_inclusion(LEAVES[0], index, size, (), naive_root(0, max(size, 1)))
+
+
+def test_an_index_outside_is_refused_also_where_the_hashes_fit() -> None:
+    """The path of entry 1 leads to the root of both; a tree of one entry has no entry 1."""
+    with pytest.raises(LogInvalid):
+        merkle.verify_inclusion(LEAVES[1], 1, 1, (LEAVES[0],), naive_root(0, 2))
+    root = merkle.node(LEAVES[2], merkle.node(LEAVES[1], LEAVES[0]))
+    with pytest.raises(LogInvalid):
+        merkle.verify_inclusion(LEAVES[0], -1, 1, (LEAVES[1], LEAVES[2]), root)
+
+
+def test_a_proof_longer_than_its_tree_is_refused_also_where_the_hashes_fit() -> None:
+    more = (*merkle.consistency_path(read, 3, 4), LEAVES[9])
+    before, after = (merkle.node(LEAVES[9], naive_root(0, size)) for size in (3, 4))
+    with pytest.raises(LogInvalid):
+        merkle.verify_consistency(3, 4, more, before, after)
 
 
 @pytest.mark.parametrize(("old", "size"), [(0, 5), (6, 5), (0, 0), (-1, 5)])
