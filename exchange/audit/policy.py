@@ -225,8 +225,9 @@ def _check_names(policy: Policy) -> None:
 
 def _check_fields(policy: Policy) -> None:
     names = [*(witness.name for witness in policy.witnesses), *(one.name for one in policy.groups)]
-    urls = [one.url for one in (*policy.logs, *policy.witnesses) if one.url is not None]
-    if any(_FIELD.fullmatch(field) is None for field in (*names, *urls)):
+    urls = [*(log.url for log in policy.logs), *(witness.url for witness in policy.witnesses)]
+    fields = [*names, *(url for url in urls if url is not None)]
+    if any(_FIELD.fullmatch(field) is None for field in fields):
         raise Malformed("names and addresses in a policy are single words of octets")
 
 
