@@ -18,18 +18,23 @@ import pytest
 from exchange.agency.plan import Draft
 from exchange.agency.send import send
 from exchange.agency.settings import GatewaySettings
+from exchange.audit.note import verifying, write_vkey
 from exchange.canonical import encode
+from exchange.cli.hub_home import settings_in
 from exchange.cli.main import main
 from exchange.configuration import Configuration, _known
 from exchange.envelope.sealing import Outgoing
 from exchange.hub.settings import HubSettings
+from exchange.hub.signer import read_signer
 from tests.bench.offices import RECIPIENT, SENDER, Offices
 from tests.deploy.proxies import DEPLOY
 from tests.needs import tool
 
-UNITS = ("exchange-hub.service", "exchange-gateway.service")
+UNITS = ("exchange-hub.service", "exchange-gateway.service", "exchange-witness.service")
+WITNESS = UNITS[2]
+ENVIRONMENT = "witness.env.example"
 SETTINGS: Mapping[str, type[Configuration]] = {UNITS[0]: HubSettings, UNITS[1]: GatewaySettings}
-EXPOSURE = {UNITS[0]: 15, UNITS[1]: 25}
+EXPOSURE = {UNITS[0]: 15, UNITS[1]: 25, WITNESS: 15}
 """Of 100, as `systemd-analyze security` counts."""
 DEMANDED = {
     "Type": "notify",
@@ -92,7 +97,7 @@ def test_systemd_has_nothing_to_say_about_a_unit(name: str, tmp_path: Path) -> N
     assert exposed.returncode == 0, exposed.stdout
 
 
-@pytest.mark.parametrize("name", UNITS)
+@pytest.mark.parametrize("name", SETTINGS)
 def test_a_unit_starts_a_command_that_exists(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -107,7 +112,27 @@ def test_a_unit_starts_a_command_that_exists(
     assert "init" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", UNITS)
+def test_the_unit_of_a_witness_starts_it_with_the_settings_of_its_example(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service = unit(WITNESS)["Service"]
+    lines = (DEPLOY / ENVIRONMENT).read_text(encoding="utf-8").splitlines()
+    given = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    (command,) = service["ExecStart"]
+    (state,) = service["StateDirectory"]
+    assert set(re.findall(r"[$][{](\w+)[}]", command)) == set(given)
+    for name, value in given.items():
+        command = command.replace(f"${{{name}}}", value)
+    command = command.replace(f"/var/lib/{state}", str(tmp_path))
+    program, *arguments = command.split()
+    assert program == "/opt/exchange/bin/exchange"
+
+    for more, told in (("--make-key", given["WITNESS_NAME"]), ("--init", "is prepared")):
+        assert main([*arguments, more]) == 0
+        assert told in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", SETTINGS)
 def test_a_credential_that_a_unit_proposes_is_a_setting(name: str) -> None:
     text = (DEPLOY / name).read_text(encoding="utf-8")
     model = SETTINGS[name]
@@ -126,7 +151,11 @@ def test_the_programs_make_only_calls_that_their_units_allow(tmp_path: Path) -> 
     offices = Offices(tmp_path)
     home, recipient = str(tmp_path / "hub"), str(offices.offices[RECIPIENT].home.root)
     hub, gateway = tmp_path / "hub.calls", tmp_path / "gateway.calls"
+    witness = tmp_path / "witness.calls"
     exchange("hub", "init", "--home", home, "--origin", offices.origin)
+    policy = read_signer(settings_in(Path(home))).policy_text
+    for office in offices.offices.values():
+        office.home.log_policy.write_bytes(policy)
 
     with traced(hub, "hub", "serve", "--home", home):
         for agency, office in offices.offices.items():
@@ -136,8 +165,11 @@ def test_the_programs_make_only_calls_that_their_units_allow(tmp_path: Path) -> 
         asyncio.run(sent(offices))
         with traced(gateway, "gateway", "run", "--home", recipient):
             asyncio.run(accepted(offices))
+        with traced(witness, *watching(home, offices.origin, tmp_path)):
+            asyncio.run(cosigned(tmp_path / "witness"))
 
     assert calls(hub) - allowed(UNITS[0]) == set()
+    assert calls(witness) - allowed(WITNESS) == set()
     assert calls(gateway) - allowed(UNITS[1]) == set()
     assert {"unshare", "landlock_restrict_self"} <= calls(gateway)  # the walls were put up
 
@@ -192,6 +224,24 @@ async def accepted(offices: Offices) -> None:
     spool = offices.offices[RECIPIENT].home.spool
     async with asyncio.timeout(PATIENCE_S):
         while not list(spool.iterdir()):  # noqa: ASYNC110 - another process writes
+            await asyncio.sleep(0.1)
+
+
+def watching(home: str, origin: str, root: Path) -> list[str]:
+    """Make a witness of a hub's log, and return the command that starts it."""
+    signer = read_signer(settings_in(Path(home)))
+    names = ["--name", "witness.example/w1", "--log", write_vkey(verifying(signer.key))]
+    places = ["--key", str(root / "witness.key"), "--state", str(root / "witness")]
+    command = ["log", "witness", *names, *places]
+    exchange(*command, "--make-key")
+    exchange(*command, "--init")
+    return [*command, "--pull", f"{origin}/log"]
+
+
+async def cosigned(state: Path) -> None:
+    """Wait until a head is remembered."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not any(one.stat().st_size for one in state.iterdir() if one.is_file()):  # noqa: ASYNC110 - another process writes
             await asyncio.sleep(0.1)
 
 
