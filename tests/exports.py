@@ -36,7 +36,7 @@ from exchange.verifier.opened import Opened
 from exchange.verifier.pack import packing
 from exchange.verifier.source import Source
 from exchange.vocabulary import Secrecy
-from tests.logs import ORIGIN, WITNESS_KEY, Log, policy, random_leaves
+from tests.logs import ORIGIN, WITNESS_KEY, Log, policy, random_leaves, vkey
 from tests.samples import AGREEMENT, CONSENT, agreement, changed, noticed
 
 SENDER, RECIPIENT = "women-b", "jobcentre-a"
@@ -52,7 +52,8 @@ STORED = datetime(2026, 3, 3, 10, 12, 9, tzinfo=UTC)
 WITHDRAWN = datetime(2026, 3, 20, 8, 30, tzinfo=UTC)
 """When the withdrawal was recorded; it had reached the agency two days before."""
 RECEIVED = WITHDRAWN - timedelta(days=2)
-POLICY = policy(WITNESS_KEY, quorum="w0")
+POLICY = f"log {vkey(STATUS_KEY)}\n".encode() + policy(WITNESS_KEY, quorum="w0")
+"""As a gateway holds it: the log's key and that of its status notes, and a witness."""
 ERASED = (12, 13)
 """Entries of somebody else that were erased."""
 

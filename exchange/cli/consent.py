@@ -26,6 +26,7 @@ from exchange.agency.withdraw import Told
 from exchange.agency.withdraw import withdraw as withdraw_now
 from exchange.canonical import sha256_hex
 from exchange.cli import consent_draft
+from exchange.cli.consent_allowed import add_allowed
 from exchange.cli.consent_lint import add_lint, as_text
 from exchange.cli.consent_paper import add_papers
 from exchange.cli.consent_person import add_person, show_receipt
@@ -59,6 +60,7 @@ def consent_app() -> App:
     add_person(app)
     add_papers(app)
     add_lint(app)
+    add_allowed(app)
     return app
 
 

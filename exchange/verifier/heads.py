@@ -17,6 +17,7 @@ from exchange.audit.merkle import (
 )
 from exchange.audit.note import read_vkey
 from exchange.audit.policy import NONE, Head, Log, Policy, judge
+from exchange.audit.status import SUFFIX
 from exchange.audit.tiles import Tile
 from exchange.errors import LogInvalid, Malformed, NotFound
 from exchange.verifier.report import Check, broken, good, numbered
@@ -54,7 +55,8 @@ def policy_of_key(vkey: str) -> Policy:
 
 def check_policy(policy: Policy) -> Check:
     """Step 1: say whom this verification believes."""
-    logs = numbered(len(policy.logs), "log key", "log keys")
+    named = [log for log in policy.logs if not log.key.name.endswith(SUFFIX)]
+    logs = numbered(len(named), "log key", "log keys")
     witnesses = numbered(len(policy.witnesses), "witness", "witnesses")
     if policy.quorum == NONE:
         said = f"{logs} and {witnesses}; no quorum is asked for: the log vouches for itself"
