@@ -88,7 +88,8 @@ def became(
 
     Args:
         ended: whether it has ended.
-        why: `withdrawn`, `agency`, `agreement`, `restored`, `expired`, `used-up`; None where that is hidden.
+        why: `withdrawn`, `agency`, `agreement`, `restored`, `expired`, `used-up`; None where that
+            is hidden.
         reason: of the collecting agency, from its signed withdrawal.
         at: when it ended, where that is shown.
 
@@ -108,18 +109,21 @@ def schema() -> bytes:
     return files("exchange.consent").joinpath("export.schema.json").read_bytes()
 
 
-def export_record(consent: ConsentRecord, scope: Scope, since: Became) -> dict[str, Json]:
+def export_record(
+    consent: ConsentRecord, scope: Scope, since: Became, *, receipts: Iterable[bytes] = ()
+) -> dict[str, Json]:
     """Return the record as a JSON-LD document; `canonical.encode` makes its bytes.
 
     Args:
         consent: verified.
         scope: of the agreement it lives under.
         since: what became of it.
+        receipts: of the log's entries about it, oldest first (C2SP tlog-proof).
 
     Raises:
         Malformed: the agreement lacks a word in the language the person read.
     """
-    return {"@context": dict(CONTEXT), **_record(consent, scope, since)}
+    return {"@context": dict(CONTEXT), **_record(consent, scope, since), **_proofs(receipts)}
 
 
 def export_receipt(
@@ -170,6 +174,12 @@ def _record(consent: ConsentRecord, scope: Scope, since: Became) -> dict[str, Js
         "dpv:hasEntity": _entities(consent, scope),
         "dpv:hasConsentStatus": _events(consent, since),
     }
+
+
+def _proofs(receipts: Iterable[bytes]) -> dict[str, Json]:
+    """Return what the transparency log proves of it: each receipt as the text of its file."""
+    proofs: list[Json] = [receipt.decode("utf-8") for receipt in receipts]
+    return {"xch:logReceipts": proofs} if proofs else {}
 
 
 def _process(consent: ConsentRecord, scope: Scope) -> dict[str, Json]:

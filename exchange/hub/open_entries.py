@@ -13,7 +13,7 @@ from exchange.audit import leaf
 from exchange.audit.checkpoint import read_checkpoint
 from exchange.audit.merkle import inclusion_path
 from exchange.audit.note import read_note
-from exchange.audit.opening import document_opening, event_opening, write_opening
+from exchange.audit.opening import Opening, document_opening, event_opening, write_opening
 from exchange.audit.proof import Receipt, write_receipt
 from exchange.errors import NotFound, Unavailable
 from exchange.hub.may_open import Access, may_open
@@ -84,20 +84,14 @@ async def give_receipt(
         return None
     # Read anew: what was recorded while the vault was away has its commitment by now.
     found = await hub.db.read(_seek, rid, caller)
-    return await receipt_of(hub, found, place)
-
-
-async def receipt_of(hub: Hub, found: Recorded, place: Place) -> bytes:
-    """Return the receipt of an entry that its reader may open.
-
-    Raises:
-        Unavailable: the vault is away.
-    """
     if found.chain is None:
-        opening = document_opening(found.kind, found.body)
-    else:
-        key = _key(await hub.vault.chain(found.chain))
-        opening = event_opening(key, found.n, found.body)
+        return receipt_of(document_opening(found.kind, found.body), place)
+    key = key_of(await hub.vault.chain(found.chain))
+    return receipt_of(event_opening(key, found.n, found.body), place)
+
+
+def receipt_of(opening: Opening, place: Place) -> bytes:
+    """Return the receipt of the entry at `place`."""
     return write_receipt(Receipt(write_opening(opening), place.index, place.path, place.note))
 
 
@@ -178,7 +172,7 @@ async def _opened(hub: Hub, found: Sequence[_Allowed]) -> list[OpenedEntry]:
 
 
 def _entry(allowed: _Allowed, chain: Chain | None) -> OpenedEntry:
-    found, key = allowed.event, _key(chain)
+    found, key = allowed.event, key_of(chain)
     detail = None
     if allowed.access.detail and found.detail is not None:
         detail = leaf.detail_salt(key, found.n) + found.detail
@@ -186,7 +180,12 @@ def _entry(allowed: _Allowed, chain: Chain | None) -> OpenedEntry:
     return OpenedEntry(allowed.index, found.rid, opening, detail)
 
 
-def _key(chain: Chain | None) -> bytes:
+def key_of(chain: Chain | None) -> bytes:
+    """Return the key of a chain that the vault was asked for.
+
+    Raises:
+        Unavailable: it has not answered.
+    """
     if chain is None or chain.key is None:
         raise Unavailable("the vault has not answered")
     return chain.key

@@ -34,6 +34,7 @@ def recount(seen: PersonView, say: Words, *, at: datetime) -> Account:
             _events(teller, seen),
             _names(teller, seen),
             _text(say, seen),
+            Chapter(heading=say("view.proofs"), hints=(say("account.proofs"),)),
         ),
         link=link_to_page(seen.scope, labels()[say.lang]),
         footer=say("page.title"),

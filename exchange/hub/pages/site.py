@@ -29,6 +29,7 @@ WISHES: Final[Mapping[str, Wish]] = {
     "receipt": take_along.receipt,
     "everything": take_along.everything,
     "records": take_along.records,
+    "proofs": take_along.proofs,
 }
 """What the field `do` of a form may ask for."""
 

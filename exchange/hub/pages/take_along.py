@@ -1,4 +1,4 @@
-"""What a person may take along: her receipt and everything she sees on paper, her record as data.
+"""What a person may take along: her receipt, everything she sees on paper, her record, its proofs.
 
 All are made from what the page shows anyway, are kept nowhere, and have names that say nothing.
 """
@@ -9,12 +9,14 @@ from typing import Final
 
 from aiohttp import web
 
+from exchange.audit.proof import ENDING
 from exchange.canonical import encode
 from exchange.consent import credential
 from exchange.consent.credential import Purpose
 from exchange.consent.export import MEDIA_TYPE, became, export_record
 from exchange.consent.template import kind_of
 from exchange.days import day_of
+from exchange.envelope.tarblocks import END_SIZE, member
 from exchange.errors import Malformed, Misconfigured
 from exchange.forms import document, page
 from exchange.forms.paper import Secrets
@@ -25,10 +27,15 @@ from exchange.hub.pages.entry import Entry, nothing
 from exchange.hub.pages.recount import recount
 from exchange.hub.pages.shell import SHELL
 from exchange.hub.pages.tell import GERMAN
+from exchange.hub.prove_consent import prove_consent
 from exchange.hub.view_consent import PersonView, view, view_whole
+from exchange.statement import seconds
 
 NAME: Final = "auskunft"
 """Name of the files, whatever is in them."""
+README: Final = "README.txt"
+POLICY: Final = "policy"
+TAR: Final = "application/x-tar"
 RECEIPT: Final = "receipt"
 """Kind of the receipt's text; an agreement has it in the languages its parties chose."""
 
@@ -58,14 +65,34 @@ async def everything(request: web.Request, entry: Entry) -> web.Response:
 
 
 async def records(request: web.Request, entry: Entry) -> web.Response:
-    """Give the record in the structure of ISO/IEC TS 27560, as JSON-LD."""
+    """Give the record in the structure of ISO/IEC TS 27560, as JSON-LD, with its proofs."""
     seen = await view(request.app[FRONT].hub, entry.code)
     if seen is None:
         return await nothing(request, entry)
     since = became(
         ended=seen.state == "ended", why=seen.reason, reason=seen.end_reason, at=seen.ended_at
     )
-    return _file(encode(export_record(seen.record, seen.scope, since)), "jsonld", MEDIA_TYPE)
+    proofs = await prove_consent(request.app[FRONT].hub, entry.code) or ()
+    receipts = [proof.receipt for proof in proofs]
+    exported = export_record(seen.record, seen.scope, since, receipts=receipts)
+    return _file(encode(exported), "jsonld", MEDIA_TYPE)
+
+
+async def proofs(request: web.Request, entry: Entry) -> web.Response:
+    """Give what proves every entry about her consent, the keys of the log, and how to check."""
+    hub, shell = request.app[FRONT].hub, request.app[SHELL]
+    async with shell.press:
+        found = await prove_consent(hub, entry.code)
+    if found is None:
+        return await nothing(request, entry)
+    say, made_at = shell.words[entry.lang], seconds(hub.clock())
+    files = {
+        README: say("proofs.readme", origin=hub.signer.origin).encode(),
+        POLICY: hub.signer.policy_text,
+        **{f"{proof.n:05}{ENDING}": proof.receipt for proof in found},
+    }
+    packed = b"".join(member(name, content, made_at) for name, content in files.items())
+    return _file(packed + bytes(END_SIZE), "tar", TAR)
 
 
 async def _printed(paper: Sheet, *, today: date) -> web.Response:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, exists, or_, select
+from sqlalchemy import Connection, Integer, Row, bindparam, exists, or_, select
 
 from exchange.audit.event import read_event
 from exchange.hub.storage import consents as consent_rows
@@ -93,7 +93,10 @@ _WINDOW = Prepared(
     .order_by(log_entry.c.idx)
 )
 _CHAIN = Prepared(
-    select(*_COLUMNS).where(log_event.c.chain == bindparam("of")).order_by(log_event.c.n)
+    select(*_COLUMNS)
+    .where(log_event.c.chain == bindparam("of"), log_event.c.n >= bindparam("first"))
+    .order_by(log_event.c.n)
+    .limit(bindparam("most", type_=Integer))
 )
 _SIZE = Prepared(select(log_checkpoint.c.size).order_by(log_checkpoint.c.size.desc()).limit(1))
 
@@ -113,9 +116,17 @@ def window(conn: Connection, first: int, end: int) -> dict[int, Recorded]:
     return {row.idx: _recorded(row) for row in rows}
 
 
-def of_chain(conn: Connection, chain: str) -> tuple[Recorded, ...]:
-    """Return every event of a chain in its order, also those that wait for the tree."""
-    return tuple(_recorded(row) for row in _CHAIN.all(conn, {"of": chain}))
+def of_chain(conn: Connection, chain: str, *, first: int, limit: int) -> tuple[Recorded, ...]:
+    """Return events of a chain in their order, also those that wait for the tree.
+
+    Args:
+        conn: may be a reader's.
+        chain: its UUID.
+        first: number of the first one.
+        limit: most of them.
+    """
+    rows = _CHAIN.all(conn, {"of": chain, "first": first, "most": limit})
+    return tuple(_recorded(row) for row in rows)
 
 
 def signed_size(conn: Connection) -> int:
