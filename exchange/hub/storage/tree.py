@@ -84,8 +84,11 @@ _LEAVES = Prepared(
 )
 _NEWEST_POLICY = (
     select(log_event.c.body)
+    .outerjoin(log_entry, log_entry.c.rid == log_event.c.rid)
+    .outerjoin(log_pending, log_pending.c.rid == log_event.c.rid)
     .where(log_event.c.document.is_not(None), log_event.c.kind == POLICY)
-    .order_by(log_event.c.at.desc())
+    # What waits for the tree comes behind all that is in it.
+    .order_by(log_entry.c.idx.is_(None).desc(), log_pending.c.id.desc(), log_entry.c.idx.desc())
     .limit(1)
 )
 
