@@ -477,12 +477,13 @@ def _trusted(certificates: Path | None) -> ssl.SSLContext:
 
 
 def _status(header: str | None) -> bytes | None:
+    """Return the note in a header; what cannot be read is kept, and is worth as little."""
     if header is None:
         return None
     try:
         return read_base64(header)
     except Malformed:
-        raise HubMisbehaves("the hub vouches in a way it never does") from None
+        return header.encode("utf-8", "replace")
 
 
 def _page(after: str | None, limit: int) -> dict[str, str | int]:

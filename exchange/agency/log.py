@@ -70,6 +70,7 @@ class Log:
         self._home = home
         self._clock = clock
         self._halt = halt
+        self._handed_in = b""
         self.stopped = False
         """Whether the hub has shown two histories since the start."""
 
@@ -154,17 +155,28 @@ class Log:
         except SplitView as split:
             await self._stop(split.notes)
             raise Held(SPLIT) from None
+        except Held:
+            # Perhaps it no longer has what it has signed: it was set back to a backup.
+            if self.heads.largest is not None:
+                await self._show_it_itself(self.heads.largest.note)
+            raise
 
     async def _stop(self, notes: tuple[bytes, bytes]) -> None:
         await asyncio.to_thread(conflict.stop, self._home, notes, self._clock())
         self.stopped = True
         log.critical("split_view", code=SPLIT)
+        await self._show_it_itself(notes[0])
+        self._halt()
+
+    async def _show_it_itself(self, note: bytes) -> None:
+        """Hand the hub a head that it has signed, once: an honest one then stops signing others."""
+        if note == self._handed_in:
+            return
+        self._handed_in = note
         try:
-            # Its own words against it: an honest hub, set back to a backup, stops signing.
-            await self.calls.hand_in(notes[0])
+            await self.calls.hand_in(note)
         except ExchangeError as refused:
             log.warning("evidence_not_taken", code=refused.code)
-        self._halt()
 
     def _check_time(self, head: Head) -> None:
         latest = max(head.cosigned.values(), default=0)

@@ -136,5 +136,5 @@ class Ledger:
         """Return another history by the same keys: entry `at` is another, the rest the same."""
         other = copy.copy(self)
         other.entries, other.known = list(self.entries), dict(self.known)
-        other.entries[at] = Entry(str(uuid4()), document_opening("another", b"history"))
+        other.entries[at : at + 1] = [Entry(str(uuid4()), document_opening("another", b"story"))]
         return other

@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from exchange.agency import send, state
 from exchange.agency.poll import Round, fetch
+from exchange.agency.receive import Outcome
 from exchange.canonical import Json
 from exchange.consent import binding
 from exchange.consent.decision import Asked
@@ -17,7 +19,39 @@ from exchange.statement import Kind, seconds, sign
 from exchange.vocabulary import Secrecy
 from tests import samples
 from tests.agency.double import Kept, payload_of
-from tests.agency.network import CONSENT_ID, LETTER, NOW, RECIPIENT, SENDER, Network
+from tests.agency.network import (
+    CONSENT_ID,
+    LETTER,
+    NOW,
+    RECIPIENT,
+    SENDER,
+    Network,
+    draft,
+    files_below,
+)
+
+
+async def sent(network: Network) -> Kept:
+    """Send honestly; what the double then does is up to the test."""
+    async with network.gateway(SENDER) as gateway:
+        (sent,) = await send.send(gateway, draft())
+    return network.double.kept[sent.id]
+
+
+async def held(network: Network) -> list[str]:
+    """Make a round in which something is held; return the reasons."""
+    done = await received(network)
+    assert done.outcomes == {Outcome.HELD: 1}
+    nothing_is_delivered(network)
+    async with network.gateway(RECIPIENT) as gateway:
+        return [reason for _, reason, _ in await gateway.state.read(state.list_held)]
+
+
+def nothing_is_delivered(network: Network) -> None:
+    """No plaintext anywhere at the recipient."""
+    home = network.offices[RECIPIENT].home
+    assert files_below(home.spool) == {}
+    assert files_below(home.quarantine) == {}
 
 
 def disclose_by_hand(

@@ -7,7 +7,6 @@ from typing import Any
 
 from aiohttp import web
 
-from exchange.agency import send, state
 from exchange.agency.receive import Outcome
 from exchange.canonical import b64u, digest, encode
 from exchange.envelope.age.hybrid import HybridRecipient
@@ -20,26 +19,16 @@ from tests.agency.network import (
     RECIPIENT,
     SENDER,
     Network,
-    draft,
     files_below,
 )
-from tests.evil_hub.forging import answer_of, disclose_by_hand, received
-
-
-async def sent(network: Network) -> Kept:
-    """Send honestly; what the double then does is up to the test."""
-    async with network.gateway(SENDER) as gateway:
-        (sent,) = await send.send(gateway, draft())
-    return network.double.kept[sent.id]
-
-
-async def held(network: Network) -> list[str]:
-    """Make a round in which something is held; return the reasons."""
-    done = await received(network)
-    assert done.outcomes == {Outcome.HELD: 1}
-    nothing_is_delivered(network)
-    async with network.gateway(RECIPIENT) as gateway:
-        return [reason for _, reason, _ in await gateway.state.read(state.list_held)]
+from tests.evil_hub.forging import (
+    answer_of,
+    disclose_by_hand,
+    held,
+    nothing_is_delivered,
+    received,
+    sent,
+)
 
 
 async def rejected(network: Network, kept: Kept) -> str:
@@ -51,13 +40,6 @@ async def rejected(network: Network, kept: Kept) -> str:
     assert answer["manifest"] == digest(kept.manifest)
     assert answer["result"] == "rejected"
     return str(answer["reason"])
-
-
-def nothing_is_delivered(network: Network) -> None:
-    """No plaintext anywhere at the recipient."""
-    home = network.offices[RECIPIENT].home
-    assert files_below(home.spool) == {}
-    assert files_below(home.quarantine) == {}
 
 
 async def test_h8_edited_manifest(network: Network) -> None:
