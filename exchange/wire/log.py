@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from exchange.wire.shapes import Id, Shape, Text
+from exchange.wire.shapes import Digest, Id, Moment, Shape, Text
 
 Base64 = Annotated[str, Field(pattern="^[A-Za-z0-9+/]*={0,2}$", max_length=8192)]
 """Standard alphabet with padding, as in the files of the log."""
@@ -64,3 +64,33 @@ class Openings(Shape):
     entries: tuple[Opened, ...]
     next: Index | None = None
     """Index to continue after, also where the page is empty; null at the newest signed head."""
+
+
+class TombstonesQuery(Text):
+    """Tombstones behind a digest, at most so many."""
+
+    after: Digest | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 100
+
+
+class TombstonePath(Text):
+    """A tombstone, by its digest."""
+
+    digest: Digest
+
+
+class ListedTombstone(Shape):
+    """A document of which an `erased` event of the log has the digest."""
+
+    digest: Digest
+    made_at: Moment
+
+
+class Tombstones(Shape):
+    """A page of tombstones, in the order of their digests."""
+
+    tombstones: tuple[ListedTombstone, ...]
+    pending: Annotated[int, Field(ge=0)]
+    """Entries that were erased and that no tombstone names yet."""
+    next: Digest | None = None
+    """Digest to continue after; null where there are no more."""

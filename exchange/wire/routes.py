@@ -505,6 +505,23 @@ LOG_OPENINGS = Operation(
     returns=log.Openings,
     query=log.OpeningsQuery,
 )
+LOG_TOMBSTONES = Operation(
+    name="log_tombstones",
+    method="GET",
+    path="/log/tombstones",
+    summary="Which documents name the entries of the log that were erased.",
+    returns=log.Tombstones,
+    query=log.TombstonesQuery,
+)
+LOG_TOMBSTONE = Operation(
+    name="log_tombstone",
+    method="GET",
+    path="/log/tombstones/{digest}",
+    summary="Entries of the log that open to nobody any more; never whose they were.",
+    path_shape=log.TombstonePath,
+    answers=JSON,
+    problems=(404,),
+)
 LOG_COSIGNATURES = Operation(
     name="log_cosignatures",
     method="POST",
@@ -584,6 +601,8 @@ OPERATIONS: tuple[Operation, ...] = (
     LOG_TILE,
     LOG_RECEIPT,
     LOG_OPENINGS,
+    LOG_TOMBSTONES,
+    LOG_TOMBSTONE,
     LOG_COSIGNATURES,
     HEALTHZ,
     READYZ,

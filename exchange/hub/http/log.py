@@ -22,6 +22,7 @@ from exchange.hub.http.caller import authenticated, neighbourhood
 from exchange.hub.http.limits import within
 from exchange.hub.open_entries import OpenedEntry, give_receipt, list_openings
 from exchange.hub.read_log import LogFiles
+from exchange.hub.show_tombstones import show_tombstone, show_tombstones
 from exchange.wire import log, routes, shapes
 from exchange.wire.routes import Operation
 
@@ -38,6 +39,8 @@ def log_routes() -> Routes:
     bound = Routes()
     bound.streams(routes.LOG_RECEIPT)(get_receipt)
     bound.handles(routes.LOG_OPENINGS)(get_openings)
+    bound.handles(routes.LOG_TOMBSTONES)(get_tombstones)
+    bound.streams(routes.LOG_TOMBSTONE)(get_tombstone)
     return bound
 
 
@@ -59,6 +62,24 @@ async def get_openings(call: Call, *, query: log.OpeningsQuery) -> log.Openings:
     """Return what the caller may open, page by page."""
     page = await list_openings(call.hub, call.agency, after=query.after, limit=query.limit)
     return log.Openings(entries=tuple(_shape(one) for one in page.entries), next=page.next)
+
+
+async def get_tombstones(call: Call, *, query: log.TombstonesQuery) -> log.Tombstones:
+    """Return which tombstones there are, page by page."""
+    page = await show_tombstones(call.hub, after=query.after, limit=query.limit)
+    return log.Tombstones(
+        tombstones=tuple(
+            log.ListedTombstone(digest=one.digest, made_at=one.made_at) for one in page.listed
+        ),
+        pending=page.pending,
+        next=page.listed[-1].digest if len(page.listed) == query.limit else None,
+    )
+
+
+async def get_tombstone(call: Call, *, path: log.TombstonePath) -> web.StreamResponse:
+    """Return a tombstone: to agencies, never to the public."""
+    found = await show_tombstone(call.hub, path.digest)
+    return web.Response(body=found, content_type=routes.JSON)
 
 
 def _shape(found: OpenedEntry) -> log.Opened:
