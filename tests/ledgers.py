@@ -1,6 +1,7 @@
 """A hub whose log a test drives step by step, and the whole log checked from its rows."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -131,6 +132,13 @@ def signed(conn: Connection, hub: Hub) -> Sequence[Checkpoint]:
         assert (head.size, head.root) == (kept.size, kept.root)
         heads.append(head)
     return heads
+
+
+async def until(true: Callable[[], object]) -> None:
+    """Wait until `true()` is."""
+    async with asyncio.timeout(20):
+        while not true():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.005)
 
 
 def ledger(root: Path, name: str = "hub", **settings: Any) -> Ledger:
