@@ -313,8 +313,8 @@ def _text(raw: bytes) -> str:
 
 
 def _read_line(text: str) -> Line:
-    name, space, encoded = text.removeprefix(_DASH).partition(" ")
-    if not text.startswith(_DASH) or not space:
+    name, _, encoded = text.removeprefix(_DASH).partition(" ")
+    if not text.startswith(_DASH):
         raise Malformed("a signature line has another form")
     raw = read_base64(encoded)
     return Line(name, raw[:ID_SIZE], raw[ID_SIZE:])

@@ -167,6 +167,7 @@ def test_a_key_under_which_anybody_signs_is_refused(weak: bytes) -> None:
     for kind in (ED25519, COSIGNATURE):
         with pytest.raises(Malformed, match="weak"):
             VerifyingKey(ORIGIN, kind, weak)
+    assert VerifyingKey(ORIGIN, ML_DSA_COSIGNATURE, weak + bytes(1280))  # begins with a seed
 
 
 @pytest.mark.parametrize(
@@ -275,7 +276,10 @@ LINE = write_line(NOTE.lines[0])
         TEXT,
         TEXT + b"\n",
         TEXT + LINE,
+        LINE,
+        b"\n" + LINE,
         TEXT + b"\n" + LINE[:-1],
+        TEXT + b"\n" + LINE + LINE[:-1],
         TEXT + b"\n" + LINE + b"\n",
         TEXT + b"\n" + LINE + b"\n" + b"rest",
         TEXT + b"\n" + b"- " + LINE.removeprefix(DASH),
