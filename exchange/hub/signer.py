@@ -36,6 +36,8 @@ STATUS_KEY = "log-status.key"
 MLDSA_KEY = "log-mldsa44.key"
 OPENED = "log-opened.json"
 """Entry 0 of a log that follows another one; usually there is none, and it names the origin."""
+LARGEST_OPENED = 128 * 1024
+"""Bytes; a head with the lines of many witnesses is in it."""
 ROUTE = "/log"
 """Where the log is served, below the hub's public address."""
 
@@ -159,7 +161,11 @@ def _seed(file: Path) -> bytes:
 def _opened(settings: HubSettings) -> bytes:
     file = settings.home / OPENED
     if file.exists():
-        return file.read_bytes()
+        opened = file.read_bytes()
+        named = canonical.loads(opened, limit=LARGEST_OPENED)
+        if not isinstance(named, dict) or named.get("origin") != settings.log_origin:
+            raise Misconfigured(f"{file} opens another log: set log.origin to the name in it")
+        return opened
     return canonical.encode({"origin": settings.log_origin})
 
 

@@ -22,6 +22,7 @@ from exchange.hub.http.payload import payload_routes
 from exchange.hub.http.requests import request_routes
 from exchange.hub.http.token import post_token
 from exchange.hub.http.uploads import upload_routes
+from exchange.hub.signer import ROUTE
 from exchange.wire import routes
 from exchange.wire.routes import Operation
 
@@ -61,11 +62,21 @@ def application(front: Front) -> web.Application:
         _add(app, bound.bound)
     # The routes that name no agency: each has an authenticator of its own, or tells nothing.
     _add(app, open_routes(front))
+    _add_log(app, front)
     app.router.add_route(routes.TOKEN.method, routes.TOKEN.path, post_token)
     app.router.add_route(routes.HEALTHZ.method, routes.HEALTHZ.path, get_healthz)
     app.router.add_route(routes.READYZ.method, routes.READYZ.path, get_readyz)
     add_docs(app)
     return app
+
+
+def _add_log(app: web.Application, front: Front) -> None:
+    """Serve the files of the log below its own name as well, where that is not `/log`."""
+    prefix = "/" + front.hub.signer.origin.partition("/")[2]
+    if prefix != ROUTE:
+        for operation, handler in open_routes(front).items():
+            path = prefix + pattern(operation).removeprefix(ROUTE)
+            app.router.add_route(operation.method, path, handler)
 
 
 def _add(app: web.Application, bound: Mapping[Operation, Handler]) -> None:
