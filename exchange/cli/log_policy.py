@@ -31,4 +31,4 @@ def policy(
     text = signer.policy_pq_text if post_quantum else signer.policy_text
     if text is None:
         raise Misconfigured("this log has no ML-DSA-44 key: set log.mldsa and start the hub once")
-    sys.stdout.buffer.write(text)
+    sys.stdout.write(text.decode("utf-8"))

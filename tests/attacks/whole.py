@@ -68,6 +68,7 @@ class Whole:
                 f'agency = "{agency}"\n[hub]\norigin = "{self.sim.origin}"\n'
                 "[poll]\nwait_s = 0\nlook_again_s = 1\n"
             )
+            office.home.log_policy.write_bytes(self.sim.hub.signer.policy_text)
             reach = Reach(channel=self.channel, address="office@example.org")
             await admit(self.sim.hub, office.identity.card, reach)
         for agency, office in self.offices.items():

@@ -87,6 +87,9 @@ class Offices:
         """Make the hub, run it as its own process and admit both agencies."""
         home = self.root / "hub"
         _exchange("hub", "init", "--home", str(home), "--origin", self.origin)
+        policy = _exchange("log", "policy", "--home", str(home))
+        for office in self.offices.values():
+            office.home.log_policy.write_bytes(policy)
         with (home / "hub.toml").open("a") as settings:
             settings.write("[agency]\n")
             settings.writelines(f"{name} = {value}\n" for name, value in GENEROUS.items())
@@ -144,10 +147,9 @@ class Offices:
         return consent
 
 
-def _exchange(*arguments: str) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "exchange.cli.main", *arguments], check=True, capture_output=True
-    )
+def _exchange(*arguments: str) -> bytes:
+    command = [sys.executable, "-m", "exchange.cli.main", *arguments]
+    return subprocess.run(command, check=True, capture_output=True).stdout
 
 
 def _free_port() -> int:
