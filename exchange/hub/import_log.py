@@ -3,7 +3,7 @@
 Nothing of a copy is believed: together with the tree that is here its leaves must lead to a root
 that this log has signed. What an entry stands for is known only where somebody shows it. So
 whatever has more entries than events is over: a consent whose last events nobody here knows may
-have been withdrawn (docs/decisions/0026).
+have been withdrawn (docs/decisions/0022).
 """
 
 import asyncio
