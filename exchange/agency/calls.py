@@ -60,7 +60,7 @@ _CARRIES_STATEMENTS: Final = frozenset(
     {
         *("agencies", "agency", "agreements", "agreement", "post_agreement", "sign_agreement"),
         *("give_notice", "consents", "consent", "inbox", "disclosure", "erasures"),
-        *("confirm_erasure", "collect"),
+        *("confirm_erasure", "collect", "log_openings"),
     }
 )
 

@@ -181,6 +181,17 @@ class HubClient:
             query["consent"] = consent
         return await self._calls.call(routes.CONSENTS, shapes.Consents, query=query)
 
+    async def every_consent(self) -> AsyncIterator[shapes.Consent]:
+        """Yield all consents this agency may read, page by page."""
+        after: str | None = None
+        while True:
+            page = await self.consents(after=after)
+            for consent in page.consents:
+                yield consent
+            if not _goes_on(after, page.next, len(page.consents)):
+                return
+            after = page.next
+
     async def consent(self, consent_id: str) -> shapes.Consent:
         """Return one consent and its present state; NotFound when absent or hidden."""
         return (await self.consent_now(consent_id)).value

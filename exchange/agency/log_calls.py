@@ -5,6 +5,7 @@ is a hint until `log_heads`, `verify_log` or `tail` has judged it.
 """
 
 import re
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Final
 
@@ -14,8 +15,9 @@ from exchange.audit.note import LARGEST_NOTE
 from exchange.audit.opening import LARGEST_OPENING
 from exchange.audit.proof import LARGEST_RECEIPT
 from exchange.audit.tiles import BUNDLED_SIZE, Bundle, Tile, bundle_path, tile_path
+from exchange.audit.tombstone import LARGEST_TOMBSTONE
 from exchange.errors import HubMisbehaves
-from exchange.wire import routes
+from exchange.wire import log, routes
 
 LONGEST_WAIT_S: Final = 30
 """Seconds the hub waits for a receipt, at most."""
@@ -88,6 +90,31 @@ class LogCalls:
             query["witnessed"] = "true"
         return await self._calls.fetch_ready(
             routes.LOG_RECEIPT, path={"id": rid}, query=query, limit=LARGEST_RECEIPT
+        )
+
+    async def openings(self, *, after: int | None = None) -> log.Openings:
+        """Return a page of what this agency may open, in the order of the log."""
+        query = {} if after is None else {"after": after}
+        return await self._calls.call(routes.LOG_OPENINGS, log.Openings, query=query)
+
+    async def every_tombstone(self) -> AsyncIterator[str]:
+        """Yield the digests of all lists of what was erased."""
+        after: str | None = None
+        while True:
+            query = {} if after is None else {"after": after}
+            page = await self._calls.call(routes.LOG_TOMBSTONES, log.Tombstones, query=query)
+            for one in page.tombstones:
+                yield one.digest
+            if page.next is None:
+                return
+            if after is not None and page.next <= after:
+                raise HubMisbehaves("the hub's pages do not end")
+            after = page.next
+
+    async def tombstone(self, digest: str) -> bytes:
+        """Return the list of what was erased that has this digest."""
+        return await self._calls.fetch(
+            routes.LOG_TOMBSTONE, path={"digest": digest}, limit=LARGEST_TOMBSTONE
         )
 
     async def hand_in(self, note: bytes) -> None:

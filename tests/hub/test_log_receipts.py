@@ -163,8 +163,34 @@ async def test_a_list_of_openings_goes_on_behind_an_index(
             break
         after = f"&after={page['next']}"
     monkeypatch.undo()
-    assert whole == (await openings(several, SENDER))["entries"]
+    assert whole == (await openings(several, SENDER))["entries"][: len(whole)]
     assert pages > len(whole) // 2
+
+
+async def test_each_page_of_openings_leaves_a_trace_that_its_agency_alone_can_open(
+    several: Several,
+) -> None:
+    """A page of nothing but traces leaves none: a list comes to its end."""
+    await everything(several)
+
+    first = await openings(several, SENDER)
+    traces = [one for one in await several.log() if one["kind"] == "officer-export"]
+    assert [(one["by"], one["officer"], one["count"]) for one in traces] == [
+        (SENDER, "gateway", len(first["entries"]))
+    ]
+    indexes = [one["index"] for one in first["entries"]]
+    assert (traces[0]["from"], traces[0]["until"]) == (indexes[0], indexes[-1] + 1)
+
+    await several.settled()
+    rest = await openings(several, SENDER, f"?after={indexes[-1]}")
+    assert [one["rid"] for one in rest["entries"]] == [traces[0]["id"]]
+    assert rest["next"] is None
+    assert len([one for one in await several.log() if one["kind"] == "officer-export"]) == 1
+    assert not [
+        one
+        for one in (await openings(several, RECIPIENT))["entries"]
+        if one["rid"] == traces[0]["id"]
+    ]
 
 
 async def test_an_entry_that_no_head_covers_yet_is_answered_with_202_and_then_waited_for(

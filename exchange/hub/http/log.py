@@ -22,6 +22,7 @@ from exchange.hub.http.caller import authenticated, neighbourhood
 from exchange.hub.http.limits import within
 from exchange.hub.open_entries import OpenedEntry, give_receipt, list_openings
 from exchange.hub.read_log import LogFiles
+from exchange.hub.record_export import record_export
 from exchange.hub.show_tombstones import show_tombstone, show_tombstones
 from exchange.wire import log, routes, shapes
 from exchange.wire.routes import Operation
@@ -59,8 +60,9 @@ async def get_receipt(
 
 
 async def get_openings(call: Call, *, query: log.OpeningsQuery) -> log.Openings:
-    """Return what the caller may open, page by page."""
+    """Return what the caller may open, page by page; the log notes each that opens something."""
     page = await list_openings(call.hub, call.agency, after=query.after, limit=query.limit)
+    await record_export(call.hub, call.agency, page.entries)
     return log.Openings(entries=tuple(_shape(one) for one in page.entries), next=page.next)
 
 

@@ -1,0 +1,188 @@
+"""Export the log with everything this agency may open of it, for officers, auditors and courts.
+
+Works beside a running gateway: of its state it only reads. What the hub delivers is judged by the
+agency's own policy, and the whole log is audited while it is copied.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import Connection, select
+
+from exchange.agency import tables
+from exchange.agency.client import HubClient
+from exchange.agency.log_policy import MISSING, read_trusted
+from exchange.agency.parts import Desk
+from exchange.agency.state import Erasing, Receiving, Sending
+from exchange.agency.tables import schema
+from exchange.audit.opening import read_opening
+from exchange.audit.policy import judge
+from exchange.audit.spelling import read_base64
+from exchange.canonical import digest, loads
+from exchange.errors import HubMisbehaves, Misconfigured, Unavailable
+from exchange.keyid import IdentityCard, identity_card
+from exchange.sqlite_file import reader_engine
+from exchange.verifier.entries import Progress
+from exchange.verifier.export import Belongings, export
+from exchange.verifier.opened import Opened
+from exchange.verifier.pack import packing
+from exchange.wire import shapes
+
+LARGEST_CARD = 4 * 1024
+"""Bytes of a stored identity card; it has 2.7 kB."""
+_LODGED = (
+    *(Sending.STORED, Sending.COLLECTED, Sending.ACKNOWLEDGED, Sending.EXPIRED, Sending.ENDED),
+)
+_ANSWERED = (Receiving.DONE, Receiving.ERASED)
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What an export holds."""
+
+    size: int
+    """Entries of the log."""
+    opened: int
+    """Entries that it opens."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Store:
+    """What the gateway's own state adds."""
+
+    statements: tuple[bytes, ...] = field(default=(), repr=False)
+    cards: tuple[IdentityCard, ...] = ()
+    status: dict[str, bytes] = field(default_factory=dict, repr=False)
+    older: dict[int, bytes] = field(default_factory=dict, repr=False)
+
+
+async def export_log(desk: Desk, out: Path, progress: Progress) -> Exported:
+    """Write an export of the log as it is now.
+
+    Args:
+        desk: speaks for the agency.
+        out: a folder, or a file ending in `.tar`; it must not exist.
+        progress: told as the entries are read.
+
+    Raises:
+        Misconfigured: the gateway has no policy of the log.
+        Unavailable: too few witnesses have signed the newest head so far.
+        LogInvalid: the log does not hold; nothing is written.
+        Conflict: `out` exists.
+    """
+    trusted = read_trusted(desk.home)
+    if trusted is None:
+        raise Misconfigured(MISSING)
+    head = judge(trusted.policy, await desk.client.log.checkpoint())
+    if head.checkpoint.origin != trusted.origin:
+        raise HubMisbehaves("the hub delivered the head of another log")
+    if not head.quorum:
+        raise Unavailable("too few witnesses have signed the newest head; try again in a minute")
+    store = _read_store(desk.home.state_file)
+    directory = [agency async for agency in desk.client.every_agency()]
+    belongings = Belongings(
+        agency=desk.agency,
+        policy=trusted.raw,
+        older=store.older,
+        statements=store.statements,
+        known={digest(data): data async for data in _delivered(desk.client)},
+        tombstones=[data async for data in _tombstones(desk.client)],
+        cards=[*store.cards, *_cards(directory)],
+        status=store.status,
+    )
+    opened = _openings(desk.client)
+    with packing(out) as pack:
+        count = await export(desk.client.log, head, opened, belongings, pack, progress)
+    return Exported(head.checkpoint.size, count)
+
+
+async def _openings(client: HubClient) -> AsyncIterator[Opened]:
+    """Yield what this agency may open; the export holds each against its leaf when checked."""
+    after: int | None = None
+    while True:
+        page = await client.log.openings(after=after)
+        for one in page.entries:
+            detail = None if one.detail is None else read_base64(one.detail)
+            yield Opened(one.index, read_opening(read_base64(one.opening)), detail)
+        if page.next is None:
+            return
+        if after is not None and page.next <= after:
+            raise HubMisbehaves("the hub's pages do not end")
+        after = page.next
+
+
+async def _delivered(client: HubClient) -> AsyncIterator[bytes]:
+    """Yield statements that the hub keeps for this agency; an event has to name them to count."""
+    async for agreement in client.every_agreement():
+        yield agreement.statement.encode("utf-8")
+        for signature in agreement.signatures:
+            yield signature.statement.encode("utf-8")
+        for notice in agreement.notices:
+            yield notice.statement.encode("utf-8")
+    async for consent in client.every_consent():
+        yield consent.statement.encode("utf-8")
+        if consent.withdrawal is not None:
+            yield consent.withdrawal.encode("utf-8")
+
+
+async def _tombstones(client: HubClient) -> AsyncIterator[bytes]:
+    async for name in client.log.every_tombstone():
+        data = await client.log.tombstone(name)
+        if digest(data) != name:
+            raise HubMisbehaves("the hub delivered another list of what was erased")
+        yield data
+
+
+def _cards(directory: list[shapes.Agency]) -> Iterator[IdentityCard]:
+    for agency in directory:
+        for card in (agency.card, agency.previous):
+            if card is not None:
+                yield identity_card(card.model_dump(by_alias=True))
+
+
+def _read_store(state_file: Path) -> _Store:
+    """Return what a gateway's state adds; of one that has none yet, nothing."""
+    if not state_file.exists():
+        return _Store()
+    engine = reader_engine(state_file)
+    try:
+        with engine.connect() as connection:
+            schema.check(connection)
+            return _read(connection)
+    finally:
+        engine.dispose()
+
+
+def _read(conn: Connection) -> _Store:
+    evidence, heads = tables.evidence.c, tables.log_heads.c
+    status = select(evidence.digest, evidence.data).where(evidence.kind == "status")
+    older = select(heads.size, heads.note)
+    return _Store(
+        statements=tuple(_statements(conn)),
+        cards=tuple(
+            identity_card(loads(card, limit=LARGEST_CARD))
+            for card in conn.execute(select(tables.cards.c.card)).scalars()
+        ),
+        status={row.digest: row.data for row in conn.execute(status)},
+        older={row.size: row.note for row in conn.execute(older)},
+    )
+
+
+def _statements(conn: Connection) -> Iterator[bytes]:
+    """Yield what was signed, sent and received here, as far as the hub has taken or given it."""
+    sent, received = tables.sent.c, tables.received.c
+    evidence, erasures = tables.evidence.c, tables.erasures.c
+    answered = [state.value for state in _ANSWERED]
+    queries = (
+        select(tables.consents.c.statement),
+        select(sent.manifest).where(sent.state.in_([state.value for state in _LODGED])),
+        select(tables.answers.c.statement),
+        select(evidence.data).where(evidence.kind == "manifest"),
+        select(evidence.data)
+        .join(tables.received, received.digest == evidence.digest)
+        .where(evidence.kind == "acknowledgement", received.state.in_(answered)),
+        select(erasures.statement).where(erasures.state == Erasing.DONE.value),
+    )
+    for query in queries:
+        yield from conn.execute(query).scalars()
