@@ -15,11 +15,13 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 
 from exchange.audit.policy import Policy
 from exchange.audit.submission import MOST_BYTES
 from exchange.errors import Misconfigured, Unavailable
 from exchange.hub.parts import Hub
+from exchange.hub.resolve import CheckedResolver, leads_back
 
 HOST: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.?", re.ASCII)
 """A name as resolvers take it; everything that could be a number in disguise is refused."""
@@ -79,14 +81,19 @@ class Session:
 
 
 @asynccontextmanager
-async def session(timeout_s: float) -> AsyncIterator[Session]:
+async def session(
+    timeout_s: float, resolver: AbstractResolver | None = None
+) -> AsyncIterator[Session]:
     """Yield connections to witnesses; neither cookies nor the environment have a say.
 
     Args:
         timeout_s: seconds one call may take in all.
+        resolver: finds addresses, each of which is checked; the system's own if not given.
     """
     async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit_per_host=1, keepalive_timeout=60),
+        connector=aiohttp.TCPConnector(
+            limit_per_host=1, keepalive_timeout=60, resolver=CheckedResolver(resolver)
+        ),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         trust_env=False,
@@ -148,7 +155,7 @@ def is_plain(url: str) -> bool:
         return False
     if parts.scheme == "http":
         return literal.is_loopback if literal is not None else host == "localhost"
-    return parts.scheme == "https" and not _leads_back(literal)
+    return parts.scheme == "https" and (literal is None or not leads_back(literal))
 
 
 def _literal(host: str) -> IPv4Address | IPv6Address | None:
@@ -156,12 +163,3 @@ def _literal(host: str) -> IPv4Address | IPv6Address | None:
         return ip_address(host)
     except ValueError:
         return None
-
-
-def _leads_back(literal: IPv4Address | IPv6Address | None) -> bool:
-    """Tell whether an address means this machine, or nobody in particular, in other words."""
-    if isinstance(literal, IPv6Address) and literal.ipv4_mapped is not None:
-        return True
-    return literal is not None and (
-        literal.is_unspecified or literal.is_multicast or literal.is_link_local
-    )

@@ -16,6 +16,7 @@ HERE = {
     35: "enumerate", 36: "functions", 37: "assignment", 38: "deputy", 40: "replayed",
     41: "onceonly", 42: "endraces", 43: "squatting", 44: "times", 45: "oneshot", 46: "tus",
     47: "release", 55: "lookalike", 57: "logs", 59: "sql", 61: "patterns",
+    62: "outgoing", 63: "outgoing", 64: "outgoing", 65: "outgoing", 66: "outgoing",
     76: "thief", 77: "twice", 78: "kc", 84: "hub_plugins",
     86: "tamper", 87: "config", 88: "exposed",
 }  # fmt: skip
@@ -47,9 +48,6 @@ LATER = {
     50: "intake formats with XML", 51: "intake formats with archives", 53: "intake of FHIR",
     56: "the scan hook",
     58: "exports of officers",
-    62: "webhooks, object storage and witnesses", 63: "webhooks, object storage and witnesses",
-    64: "webhooks, object storage and witnesses", 65: "webhooks, object storage and witnesses",
-    66: "webhooks, object storage and witnesses",
     71: "pages of officers",
     79: "the gateway's local API", 80: "watch folders",
     85: "checking an installation at its start",
