@@ -306,15 +306,20 @@ def test_no_other_bytes_are_a_note(raw: bytes) -> None:
         read_note(raw)
 
 
-def test_a_text_ends_with_a_line_feed() -> None:
+def test_a_note_has_a_text_that_ends_and_a_line_that_is_whole() -> None:
     with pytest.raises(Malformed, match="line feed"):
         Note(b"text", NOTE.lines)
+    with pytest.raises(Malformed, match="1 to 64"):
+        Note(TEXT, ())
+    for size in (3, 5):
+        with pytest.raises(Malformed, match="4 bytes"):
+            Line(ORIGIN, bytes(size), b"signature")
 
 
 def test_lines_alone_are_read_as_a_witness_answers_them() -> None:
     assert read_lines(LINE) == NOTE.lines[:1]
     assert read_lines(b"".join(map(write_line, NOTE.lines))) == NOTE.lines
-    for raw in (b"", b"\n", LINE[:-1], LINE + b"\n"):
+    for raw in (b"", b"\n", LINE[:-1], LINE + b"\n", LINE * 65):
         with pytest.raises(Malformed):
             read_lines(raw)
 

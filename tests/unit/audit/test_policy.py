@@ -137,6 +137,10 @@ NEEDED = f"log {K}\nwitness a {KA}\nwitness b {KB}\n"
         f"log {K}\nlog {K}\nquorum none\n",
         f"log {K}\nwitness a {K}\nquorum a\n",  # a log's key as a witness
         f"log {K}\nwitness a\nquorum a\n",
+        f"log {K}\nwitness\nquorum none\n",
+        f"log {K}\ngroup\nquorum none\n",
+        f"log {K}\nwitness a {write_vkey(verifying(key('w.example', ED25519, 33)))}\nquorum a\n",
+        f"# a control character \x01\nlog {K}\nquorum none\n",
         f"log {K}\nwitness a {KA} url more\nquorum a\n",
         f"log {K}\nquorum a\nwitness a {KA}\n",  # used before it is defined
         f"log {K}\nwitness none {KA}\nquorum none\n",
