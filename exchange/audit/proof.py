@@ -5,7 +5,6 @@ signed checkpoint. The format does not authenticate the opening; it proves itsel
 leaf is rebuilt from it and only that leaf leads to the signed root.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from exchange.audit import opening as openings
@@ -91,7 +90,7 @@ def read_receipt(raw: bytes) -> Receipt:
             return Receipt(
                 read_base64(_after("extra ", extra)),
                 read_number(_after("index ", index)),
-                _path(path),
+                tuple(read_base64(line, size=HASH_SIZE) for line in path),
                 note,
             )
     raise Malformed("a receipt has a first line, opening, index, hashes and a checkpoint")
@@ -120,9 +119,3 @@ def _after(word: str, line: str) -> str:
     if not line.startswith(word):
         raise Malformed("a receipt has a line of the opening, then one of the index")
     return line.removeprefix(word)
-
-
-def _path(lines: Sequence[str]) -> tuple[bytes, ...]:
-    if len(lines) > LONGEST_PATH:
-        raise Malformed(f"a receipt has an index and at most {LONGEST_PATH} hashes")
-    return tuple(read_base64(line, size=HASH_SIZE) for line in lines)

@@ -125,6 +125,8 @@ HEAD, NOTE = RAW.split(b"\n\n", 1)
         b"\n" + RAW,
         RAW.replace(b"extra ", b"more "),
         RAW.replace(b"extra ", b"extra"),
+        RAW.replace(b"extra ", b""),
+        RAW.replace(b"index ", b""),
         RAW.replace(b"index 1", b"index 01"),
         RAW.replace(b"index 1", b"index  1"),
         RAW.replace(b"index 1", b"Index 1"),
