@@ -282,10 +282,10 @@ async def test_two_new_keys_cannot_begin_at_once(place: Callable[[], Rows], key:
     rows = place()
     vault = opened(rows, key)
     await drawn(vault, 1)
-    await rows.begin(2, Epoch(mark(bytes(32)), NOW))
-    await rows.begin(2, Epoch(mark(bytes(32)), NOW))
+    await rows.open_epoch(2, Epoch(mark(bytes(32)), NOW))
+    await rows.open_epoch(2, Epoch(mark(bytes(32)), NOW))
     with pytest.raises(Conflict):
-        await rows.begin(2, Epoch(mark(bytes(31) + b"1"), NOW))
+        await rows.open_epoch(2, Epoch(mark(bytes(31) + b"1"), NOW))
     await vault.close()
 
 

@@ -207,7 +207,7 @@ class Rows(Protocol):
         """Return the vault keys under which something may be sealed, by their numbers."""
         ...
 
-    async def begin(self, number: int, epoch: Epoch) -> None:
+    async def open_epoch(self, number: int, epoch: Epoch) -> None:
         """Begin an epoch: from now on nothing is kept under an earlier one.
 
         A repetition changes nothing.
@@ -340,7 +340,7 @@ class SealedVault:
         following = self._keys.prepare()  # durable before a row is sealed under it
         if epochs[newest].mark != following:
             newest += 1
-            await self._rows.begin(newest, Epoch(following, self._clock()))
+            await self._rows.open_epoch(newest, Epoch(following, self._clock()))
         await self._unlock()
         return await self._rows.count_older(newest)
 
@@ -450,7 +450,7 @@ class SealedVault:
             except Unavailable:
                 self._seals = {}
                 raise Misconfigured("the vault key is not the one of this vault") from None
-        await self._rows.begin(FIRST, Epoch(mark, self._clock()))
+        await self._rows.open_epoch(FIRST, Epoch(mark, self._clock()))
 
     def _seal(self, chain: str, key: bytes, epoch: int) -> Sealed:
         nonce = secrets.token_bytes(NONCE_SIZE)

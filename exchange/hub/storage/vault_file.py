@@ -115,8 +115,8 @@ class FileRows:
             number: Epoch(mark, datetime.fromisoformat(began_at)) for number, mark, began_at in rows
         }
 
-    async def begin(self, number: int, epoch: Epoch) -> None:
-        """See `Rows.begin`."""
+    async def open_epoch(self, number: int, epoch: Epoch) -> None:
+        """See `Rows.open_epoch`."""
         await self._write(self._begin, [(number, epoch)])
 
     async def count_older(self, epoch: int) -> int:

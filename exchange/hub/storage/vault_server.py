@@ -156,8 +156,8 @@ class ServerRows:
         """See `Rows.epochs`."""
         return await self._database.look(_epochs)
 
-    async def begin(self, number: int, epoch: Epoch) -> None:
-        """See `Rows.begin`."""
+    async def open_epoch(self, number: int, epoch: Epoch) -> None:
+        """See `Rows.open_epoch`."""
         await _certain(self._database.write(_begin, number, epoch))
 
     async def count_older(self, epoch: int) -> int:
