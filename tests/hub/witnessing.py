@@ -1,7 +1,7 @@
 """A hub with witnesses: a policy made for it, witnesses that listen, and looks one at a time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -138,6 +138,7 @@ async def watched(
     *names: str,
     pull: tuple[str, ...] = (),
     quorum: str = "all",
+    served: Callable[[Watching], web.Application] = Watching.application,
     **settings: Any,
 ) -> AsyncIterator[Watched]:
     """Yield a hub with witnesses that it asks (`names`) and some that come by themselves.
@@ -147,6 +148,7 @@ async def watched(
         names: of witnesses with an address.
         pull: of witnesses without one.
         quorum: how many of them are enough, as a policy writes it.
+        served: returns what listens for a witness.
         settings: of the hub.
     """
     log = {**TICKS, "policy": "log-policy", "witness_timeout_s": LATEST_S}
@@ -156,7 +158,7 @@ async def watched(
     async with AsyncExitStack() as stack:
         sim.witnesses = {name: _witness(stack, sim, signer, name) for name in (*names, *pull)}
         for name in names:
-            await _listen(stack, sim.witnesses[name])
+            await _listen(stack, sim.witnesses[name], served(sim.witnesses[name]))
         text = _policy(signer, sim.witnesses.values(), quorum)
         (sim.home / "log-policy").write_text(text)
         await stack.enter_async_context(sim.running())
@@ -173,8 +175,8 @@ def _witness(stack: AsyncExitStack, sim: Watched, signer: Signer, name: str) -> 
     return Watching(name, Cosigner(witness_key(name), logs, memory, lambda: sim.now))
 
 
-async def _listen(stack: AsyncExitStack, witness: Watching) -> None:
-    runner = web.AppRunner(witness.application(), access_log=None, shutdown_timeout=0.1)
+async def _listen(stack: AsyncExitStack, witness: Watching, app: web.Application) -> None:
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     await web.TCPSite(runner, "127.0.0.1", 0).start()
