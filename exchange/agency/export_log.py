@@ -14,7 +14,7 @@ from exchange.agency import tables
 from exchange.agency.client import HubClient
 from exchange.agency.log_policy import MISSING, read_trusted
 from exchange.agency.parts import Desk
-from exchange.agency.state import Erasing, Receiving, Sending
+from exchange.agency.state import WAITING, Erasing, Receiving, Sending
 from exchange.agency.tables import schema
 from exchange.audit.opening import read_opening
 from exchange.audit.policy import judge
@@ -54,6 +54,8 @@ class _Store:
     statements: tuple[bytes, ...] = field(default=(), repr=False)
     cards: tuple[IdentityCard, ...] = ()
     status: dict[str, bytes] = field(default_factory=dict, repr=False)
+    waiting: tuple[str, ...] = ()
+    """Ids of sent disclosures that were answered since, perhaps."""
     older: dict[int, bytes] = field(default_factory=dict, repr=False)
 
 
@@ -86,7 +88,7 @@ async def export_log(desk: Desk, out: Path, progress: Progress) -> Exported:
         policy=trusted.raw,
         older=store.older,
         statements=store.statements,
-        known={digest(data): data async for data in _delivered(desk.client)},
+        known=await _known(desk.client, store.waiting),
         tombstones=[data async for data in _tombstones(desk.client)],
         cards=[*store.cards, *_cards(directory)],
         status=store.status,
@@ -95,6 +97,11 @@ async def export_log(desk: Desk, out: Path, progress: Progress) -> Exported:
     with packing(out) as pack:
         count = await export(desk.client.log, head, opened, belongings, pack, progress)
     return Exported(head.checkpoint.size, count)
+
+
+async def _known(client: HubClient, waiting: tuple[str, ...]) -> dict[str, bytes]:
+    found = [one.encode("utf-8") async for one in _delivered(client, waiting)]
+    return {digest(data): data for data in found}
 
 
 async def _openings(client: HubClient) -> AsyncIterator[Opened]:
@@ -112,18 +119,24 @@ async def _openings(client: HubClient) -> AsyncIterator[Opened]:
         after = page.next
 
 
-async def _delivered(client: HubClient) -> AsyncIterator[bytes]:
+async def _delivered(client: HubClient, waiting: tuple[str, ...]) -> AsyncIterator[str]:
     """Yield statements that the hub keeps for this agency; an event has to name them to count."""
     async for agreement in client.every_agreement():
-        yield agreement.statement.encode("utf-8")
-        for signature in agreement.signatures:
-            yield signature.statement.encode("utf-8")
-        for notice in agreement.notices:
-            yield notice.statement.encode("utf-8")
+        yield agreement.statement
+        for text in _added(agreement):
+            yield text
     async for consent in client.every_consent():
-        yield consent.statement.encode("utf-8")
-        if consent.withdrawal is not None:
-            yield consent.withdrawal.encode("utf-8")
+        yield consent.statement
+        yield consent.withdrawal or ""
+    for disclosure_id in waiting:
+        for recipient in (await client.disclosure(disclosure_id)).recipients:
+            yield recipient.acknowledgement or ""
+
+
+def _added(agreement: shapes.Agreement) -> tuple[str, ...]:
+    """Return what its parties have added to an agreement."""
+    signatures = (signature.statement for signature in agreement.signatures)
+    return (*signatures, *(notice.statement for notice in agreement.notices))
 
 
 async def _tombstones(client: HubClient) -> AsyncIterator[bytes]:
@@ -158,12 +171,15 @@ def _read(conn: Connection) -> _Store:
     evidence, heads = tables.evidence.c, tables.log_heads.c
     status = select(evidence.digest, evidence.data).where(evidence.kind == "status")
     older = select(heads.size, heads.note)
+    sent = tables.sent.c
+    waiting = select(sent.id).where(sent.state.in_([state.value for state in WAITING]))
     return _Store(
         statements=tuple(_statements(conn)),
         cards=tuple(
             identity_card(loads(card, limit=LARGEST_CARD))
             for card in conn.execute(select(tables.cards.c.card)).scalars()
         ),
+        waiting=tuple(conn.execute(waiting).scalars()),
         status={row.digest: row.data for row in conn.execute(status)},
         older={row.size: row.note for row in conn.execute(older)},
     )

@@ -289,8 +289,8 @@ async def _is_standing(evidence: Evidence, case: Case, at: datetime) -> tuple[bo
         return False, NAME
     if await evidence.active_at(case.recorded.event["consent"], at):
         return True, "status"
-    newest = max(evidence.head.cosigned.values(), default=0)
-    if case.recorded.event["by"] == await evidence.agency() and newest >= at.timestamp():
+    seen = max([case.newest.at.timestamp(), *evidence.head.cosigned.values()])
+    if case.recorded.event["by"] == await evidence.agency() and seen >= at.timestamp():
         return True, NAME
     return None, "status"
 

@@ -91,6 +91,8 @@ class Case:
     """Other disclosures under the consent."""
     later: tuple[Logged, ...] = ()
     """What became of those."""
+    newest: Logged
+    """The last event that the export opens: the log reaches at least to its time."""
     rejected: Mapping[str, str] = field(default_factory=dict)
     """Reasons of rejections by the digest of the acknowledgement."""
 
@@ -132,7 +134,7 @@ async def find_case(evidence: Evidence, question: Question) -> Case:
     others = tuple(one for one in ours if one.kind == "disclosure-stored" and one != stored)
     named = frozenset(one.event["manifest"] for one in others)
     later = tuple(one for one in events if one.kind in AFTER and one.event["manifest"] in named)
-    for one in (*ours, *later):
+    for one in (*ours, *later, events[-1]):
         await evidence.prove(one)
     found = await evidence.statement(digest, CONSENTS)
     record = None if found is None else read_consent(found)
@@ -147,6 +149,7 @@ async def find_case(evidence: Evidence, question: Question) -> Case:
         manifest=manifest,
         others=others,
         later=later,
+        newest=events[-1],
         rejected={} if terms is None else await _rejected(evidence, later, terms),
     )
 
