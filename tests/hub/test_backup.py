@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, make_url, select
+from sqlalchemy.pool import NullPool
 
 from exchange.canonical import unb64u
 from exchange.errors import Misconfigured, Unavailable
-from exchange.hub import sweep
+from exchange.hub import app, sweep
 from exchange.hub.back_up import back_up, back_up_vault, keep_apart
+from exchange.hub.change_schema import make_vault
 from exchange.hub.restore import mark, restore
-from exchange.hub.storage import restorations
+from exchange.hub.settings import HubSettings
+from exchange.hub.storage import restorations, vault_server
 from exchange.wire import routes
 from tests.hub.restored import MADE_AT, Place, backed_up, brought_back, empty_hub, quiet
 from tests.postgres import Server
@@ -246,12 +250,13 @@ async def test_a_place_that_is_not_empty_is_never_written_to(
     sim: Simulator, tmp_path: Path
 ) -> None:
     await backed_up(sim, tmp_path / "backup")
-    before = await sim.dump()
+    later = await sim.consent()
     with pytest.raises(Misconfigured, match=r"exists|not empty|another process"):
         restore(sim.settings, tmp_path / "backup", now=MADE_AT, progress=quiet)
     with pytest.raises(Misconfigured, match="never overwrites"):
         await backed_up(sim, tmp_path / "backup")
-    assert await sim.dump() == before
+    assert (await sim.call(SENDER, routes.GET_CONSENT, id=later.id)).status == 200
+    assert await sim.count("restorations") == 0
 
 
 async def test_a_damaged_backup_is_refused_before_anything_is_written(
@@ -328,3 +333,43 @@ async def test_a_stranger_learns_nothing_of_a_lost_payload(sim: Simulator) -> No
     assert (await sim.call("youth-c", routes.PAYLOAD_OF, id=letter.id)).face == stranger.face
     assert (await sim.payload(letter, RECIPIENT)).status == 503
     assert len(sim.hub.missing) == 1
+
+
+def test_a_vault_on_a_server_comes_back_with_every_row(
+    postgres_server: Server, tmp_path: Path
+) -> None:
+    with postgres_server.database() as full, postgres_server.database() as empty_one:
+        for url in (full, empty_one):
+            home = tmp_path / make_url(url).database
+            app.make_home(home)
+        settings, again = (
+            HubSettings(home=tmp_path / make_url(url).database, vault={"url": url})
+            for url in (full, empty_one)
+        )
+        make_vault(settings)
+        engine = create_engine(full, poolclass=NullPool)
+        row = {"chain": "c\\\t\n", "epoch": 1, "sealed": bytes(range(256)), "key_id": b"\0"}
+        with engine.begin() as conn:
+            conn.execute(vault_server.chain_key.insert(), {**row, "made_at": MADE_AT})
+        back_up_vault(settings, tmp_path / "backup", now=MADE_AT, progress=quiet)
+        restore(again, tmp_path / "backup", now=MADE_AT, progress=quiet)
+        engine = create_engine(empty_one, poolclass=NullPool)
+        with engine.begin() as conn:
+            (found,) = conn.execute(select(vault_server.chain_key)).all()
+            vault_server.check(conn)
+        assert {name: found._mapping[name] for name in row} == row
+        with pytest.raises(Misconfigured, match="not empty"):
+            restore(again, tmp_path / "backup", now=MADE_AT, progress=quiet)
+
+
+def test_what_the_server_refuses_is_told_without_a_row(
+    postgres_server: Server, tmp_path: Path
+) -> None:
+    with postgres_server.database() as url:
+        settings = HubSettings(home=tmp_path, vault={"url": url})
+        with pytest.raises(Misconfigured, match="the vault is empty"):
+            back_up_vault(settings, tmp_path / "backup", now=MADE_AT, progress=quiet)
+        gone = HubSettings(home=tmp_path, database_url=url + "_gone")
+        with pytest.raises(Misconfigured, match="the database refused"):
+            back_up(gone, tmp_path / "backup", now=MADE_AT, progress=quiet)
+    assert not (tmp_path / "backup").exists()
