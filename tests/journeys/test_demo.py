@@ -29,7 +29,7 @@ def test_the_demo_shows_every_step_and_leaves_its_folder(tmp_path: Path) -> None
     lines = done.stdout.splitlines()
     assert lines[-1] == "demo: ok"
     steps = [line for line in lines if re.match(r" +\d+  ok .* \d+\.\d\d s$", line)]
-    assert len(steps) == 18
+    assert len(steps) == 20
     assert "\x1b" not in done.stdout  # plain in a pipe
     assert str(folder) in done.stdout
     assert occurrences(folder / "received", [CANARY])
