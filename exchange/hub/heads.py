@@ -5,7 +5,9 @@ its own keep it up to date. What counts is read from the database by whoever nee
 """
 
 import asyncio
+import time
 from collections import deque
+from collections.abc import Callable
 from datetime import datetime
 
 import structlog
@@ -35,8 +37,14 @@ _FINAL = frozenset({EVIDENCE, DAMAGED})
 class Heads:
     """The newest signed head, and whoever waits for one; used in one event loop."""
 
-    def __init__(self, *, pending_limit: int) -> None:
-        """Know nothing yet; `pending_limit` is how many leaves may wait."""
+    def __init__(self, *, pending_limit: int, ticks: Callable[[], float] = time.monotonic) -> None:
+        """Know nothing yet.
+
+        Args:
+            pending_limit: leaves that may wait.
+            ticks: monotonic seconds.
+        """
+        self._ticks = ticks
         self.newest: Signed | None = None
         """The largest signed head this process knows; None before the first."""
         self.pending = 0
@@ -83,10 +91,9 @@ class Heads:
 
     async def beyond(self, index: int, *, seconds: float) -> bool:
         """Wait until a signed head covers the entry at `index`; False after `seconds`."""
-        ticks = asyncio.get_running_loop().time
-        ends_at = ticks() + seconds
+        ends_at = self._ticks() + seconds
         while not self.covers(index):
-            if not await self.grown(seconds=max(0, ends_at - ticks())):
+            if not await self.grown(seconds=max(0.0, ends_at - self._ticks())):
                 return self.covers(index)
         return True
 
@@ -129,14 +136,14 @@ class Heads:
         if pending or self.newest is None or size > self.newest.size:
             last = self._looks[-1][1] if self._looks else -1
             if size + pending > last and len(self._looks) < MOST_LOOKS:
-                self._looks.append((asyncio.get_running_loop().time(), size + pending))
+                self._looks.append((self._ticks(), size + pending))
         self._forget_covered()
 
     def age_s(self) -> float:
         """Return the seconds since what waits longest for a signed head was seen; 0 if nothing."""
         if not self._looks:
             return 0.0
-        return asyncio.get_running_loop().time() - self._looks[0][0]
+        return self._ticks() - self._looks[0][0]
 
     def check_room(self) -> None:
         """Refuse what would make the log longer than it is signed; for new disclosures only.

@@ -60,12 +60,13 @@ async def _tick(hub: Hub, log: Log, ending: asyncio.Event) -> None:
     """Sequence one batch; then wait for the next tick, or while nothing waits for something."""
     ticks = asyncio.get_running_loop().time
     next_at = ticks() + log.tick_ms / 1000
-    moved: int | None = 0
     try:
         moved = await sequence(hub, log)
     except (ExchangeError, OSError) as error:
         events = structlog.get_logger("exchange.hub.log")
         events.warning("sequencer-waits", code=type(error).__name__)
+        await pause(ending, log.tick_idle_ms / 1000)
+        return
     if moved == log.batch:  # more waits than one batch takes
         return
     await pause(ending, max(0.0, next_at - ticks()))
