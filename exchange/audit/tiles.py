@@ -161,7 +161,7 @@ def _entries(raw: bytes, count: int) -> tuple[list[bytes], int]:
     entries, at = [], 0
     for number in range(count):
         end = at + 2 + int.from_bytes(raw[at : at + 2], "big")
-        if at + 2 > len(raw) or end > len(raw):
+        if end > len(raw):
             raise LogInvalid("a bundle is cut", what="bundle", span=(number, number))
         entries.append(raw[at + 2 : end])
         at = end

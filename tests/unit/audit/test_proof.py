@@ -154,8 +154,9 @@ def test_a_path_has_at_most_63_hashes_of_32_bytes() -> None:
         replace(RECEIPT, path=(*hashes, bytes(32)))
     with pytest.raises(Malformed):
         replace(RECEIPT, path=(bytes(31),))
-    with pytest.raises(Malformed):
-        replace(RECEIPT, index=-1)
+    for index in (-1, 2**63):
+        with pytest.raises(Malformed):
+            replace(RECEIPT, index=index)
 
 
 def test_a_receipt_that_nobody_would_accept_is_not_written() -> None:
