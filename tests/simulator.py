@@ -12,7 +12,7 @@ import secrets
 import socket
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -196,11 +196,24 @@ class Simulator:
             try:
                 async with (
                     aiohttp.ClientSession(connector=connector) as self.http,
-                    sequenced(self.hub, self.settings),
+                    AsyncExitStack() as self.sequencing,
                 ):
+                    await self._sequence()
                     yield self
             finally:
+                self.hub.heads.end()
                 await runner.cleanup()
+
+    async def _sequence(self) -> None:
+        await self.sequencing.enter_async_context(sequenced(self.hub, self.settings))
+
+    @asynccontextmanager
+    async def still(self) -> AsyncIterator[None]:
+        """Let the log rest while the block runs: each statement is of what is asked meanwhile."""
+        await self.settled()
+        await self.sequencing.aclose()
+        yield
+        await self._sequence()
 
     async def settled(self) -> None:
         """Wait until a signed head covers every leaf that is not deferred."""
@@ -554,13 +567,10 @@ async def sequenced(hub: Hub, settings: HubSettings) -> AsyncIterator[None]:
         "publish": lambda ending: publish.run(hub, settings.log, ending),
     }
     async with looping(asyncio.Event(), loops):
-        try:
-            async with asyncio.timeout(SOON_S):
-                while hub.heads.stopped == CHECKING:  # noqa: ASYNC110 - nobody tells
-                    await asyncio.sleep(0.001)
-            yield
-        finally:
-            hub.heads.end()
+        async with asyncio.timeout(SOON_S):
+            while hub.heads.stopped == CHECKING:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.001)
+        yield
 
 
 @contextmanager

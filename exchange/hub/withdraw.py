@@ -1,6 +1,6 @@
 """End a consent: immediate and total. Never refused for a rate, a quota, the disk or the vault."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -38,7 +38,7 @@ class Withdrawn:
     """Digest."""
     ended_at: datetime
     receipt: str | None
-    """Name of the entry that records the withdrawal; None for one that somebody else told first."""
+    """Name of the entry that records it; None for an agency that may not know of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ def _withdraw(
     reason: erasures.Reason | None = None
     if withdrawal.asks_erasure:
         reason = "unlawful" if withdrawal.reason is EndReason.UNLAWFUL else "withdrawn"
-    return ending.withdraw(
+    ended = ending.withdraw(
         conn,
         locked,
         ending.Withdrawal(
@@ -169,3 +169,8 @@ def _withdraw(
         chain,
         at=now,
     )
+    # Of what somebody else said before, only the collecting agency may know.
+    knows = ended.first or caller == locked.collected_by
+    if knows or ending.ended_by(conn, locked.digest, verified.statement):
+        return ended
+    return replace(ended, receipt=None)

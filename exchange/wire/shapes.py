@@ -302,7 +302,7 @@ class Withdrawn(Shape):
     state: Literal["ended"]
     ended_at: Moment
     receipt: ReceiptPath | None = None
-    """Null where no withdrawal has ended it."""
+    """Null where another withdrawal, of which the caller may not know, came first."""
 
 
 class Asked(Shape):

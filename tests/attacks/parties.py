@@ -263,32 +263,32 @@ class Parties(Simulator):
     # What an answer costs
 
     async def leaves(self) -> list[int]:
-        return [
-            row[0] for row in await self.rows("SELECT length(leaf) FROM log_pending ORDER BY id")
-        ]
+        """Return the length of every leaf, those that wait for the tree last."""
+        query = (
+            "SELECT size FROM (SELECT 0 AS late, idx AS place, length(leaf) AS size FROM log_entry "
+            "UNION ALL SELECT 1, id, length(leaf) FROM log_pending) AS every ORDER BY late, place"
+        )
+        return [row[0] for row in await self.rows(query)]
 
     async def traced(self, ask: Any) -> "Traced":
         """Return an answer, how many statements it took, and the lengths of the leaves it left."""
-        await ask()  # what is read for the first time is verified once more
-        before = len(await self.leaves())
-        with statements() as seen:
-            answer = await ask()
-            count = len(seen)
-        return Traced(answer, count, tuple((await self.leaves())[before:]))
+        (found,) = await self.traces([ask])
+        return found
 
     async def traces(self, asks: Sequence[Callable[[], Awaitable[Answer]]]) -> list["Traced"]:
         """Return `traced` of each, with one look for all connections: they are open by then."""
         for one in asks:
             await one()  # what is read for the first time is verified once more
         found = []
-        with statements() as seen:
-            for one in asks:
-                before = len(await self.leaves())
-                count = len(seen)
-                answer = await one()
-                count = len(seen) - count
-                leaves = tuple((await self.leaves())[before:])
-                found.append(Traced(answer, count, leaves))
+        async with self.still():
+            with statements() as seen:
+                for one in asks:
+                    before = len(await self.leaves())
+                    count = len(seen)
+                    answer = await one()
+                    count = len(seen) - count
+                    leaves = tuple((await self.leaves())[before:])
+                    found.append(Traced(answer, count, leaves))
         return found
 
     async def tables(self) -> dict[str, int]:

@@ -29,9 +29,10 @@ VALUE = re.compile(r"[xX]?'(?:[^']|'')*'|\b\d+\b")
 
 async def cost(parties: Parties, ask: Callable[[], Awaitable[Answer]]) -> tuple[object, list[str]]:
     await ask()
-    with statements() as seen:
-        answer = await ask()
-        return answer.face, [VALUE.sub("?", one) for one in seen]
+    async with parties.still():
+        with statements() as seen:
+            answer = await ask()
+            return answer.face, [VALUE.sub("?", one) for one in seen]
 
 
 async def test_an_empty_inbox_costs_the_same_whatever_emptied_it(parties: Parties) -> None:

@@ -27,9 +27,14 @@ async def test_a_code_issued_later_opens_the_consent_and_the_log_says_so(sim: Si
     stored = await reissue(sim, given, credential=code.digest)
 
     assert stored.status == 200, stored.body
-    assert stored.json == {"id": given.id, "consent": given.digest, "log_key": None}
-    assert await view(sim.hub, code.text) is not None
     (event,) = await sim.log("receipt-reissued")
+    assert stored.json == {
+        "id": given.id,
+        "consent": given.digest,
+        "receipt": f"/log/receipts/{event['id']}",
+        "log_key": None,
+    }
+    assert await view(sim.hub, code.text) is not None
     assert (event["by"], event["consent"]) == (SENDER, given.digest)
 
 

@@ -14,11 +14,13 @@ async def test_a_document_crosses_and_every_step_is_logged(sim: Simulator) -> No
     collected = await sim.collect(letter)
     acknowledged = await sim.acknowledge(letter)
 
+    (event,) = await sim.log("disclosure-stored")
     assert stored.json == {
         "id": letter.id,
         "manifest": letter.digest,
         "state": "stored",
         "upload": None,
+        "receipt": f"/log/receipts/{event['id']}",
     }
     assert entry["disclosure"]["statement"].encode() == letter.manifest
     assert unb64u(collected.json["header"]) + payload.body == letter.sealed

@@ -49,7 +49,7 @@ async def test_case_1_a_request_is_open_whatever_came_before(
 
     made = (await post(sim, statement)).json
 
-    varying = {"id", "request", "agreement", "asked_at", "deadline"}
+    varying = {"id", "request", "agreement", "asked_at", "deadline", "receipt"}
     assert {name: made[name] for name in made.keys() - varying} == {
         "agency": RECIPIENT,
         "to": SENDER,
@@ -199,6 +199,7 @@ async def test_approve_the_person_signs_on_her_page_and_the_consent_is_used(
 
 async def test_decline_leaves_nothing_behind(sim: Simulator) -> None:
     tables = await sim.table_names()
+    await sim.settled()
     before = {table: await sim.count(table) for table in tables}
 
     await declined(sim)

@@ -37,8 +37,10 @@ async def test_a_request_waits_in_the_inbox_of_whoever_is_asked(sim: Simulator) 
     made = await post(sim, statement)
 
     assert made.status == 201
+    (event,) = await sim.log("request-made")
     assert made.json == {
         "id": made.json["id"],
+        "receipt": f"/log/receipts/{event['id']}",
         "request": canonical.digest(statement),
         "agency": RECIPIENT,
         "to": SENDER,

@@ -21,9 +21,13 @@ from exchange.hub.storage import (
     notices,
 )
 from exchange.hub.storage.disclosures import Answer
+from exchange.hub.storage.log_tables import (
+    log_chain,
+    log_event,
+    log_pending,
+)
 from exchange.hub.storage.tables import disclosures as disclosures_table
 from exchange.hub.storage.tables import erasures as erasures_table
-from exchange.hub.storage.tables import log_chain, log_event, log_pending
 from exchange.hub.storage.tables import notices as notices_table
 from tests.storage import rows
 from tests.storage.rows import DAY, HOUR, NOW, OTHER, RECIPIENT, SENDER, STRANGER
@@ -240,16 +244,12 @@ def test_a_repeated_withdrawal_changes_nothing_and_tells_the_first_moment(
     assert count(conn, log_event) == events
 
 
-def test_who_brings_another_withdrawal_later_gets_no_receipt_of_the_first(
-    conn: Connection,
-) -> None:
+def test_a_consent_is_ended_by_one_statement(conn: Connection) -> None:
     rows.add_consent(conn, "c")
-    assert withdraw(conn, "c").receipt is not None
-    found = consents.find(conn, rows.digest("consent", "c"))
-    assert found is not None
-    other = rows.withdrawal(statement=b"another statement", digest=rows.digest("another"))
-    again = ending.withdraw(conn, found, other, rows.chain("c"), at=LATER + HOUR)
-    assert (again.ended_at, again.receipt) == (LATER, None)
+    digest = rows.digest("consent", "c")
+    withdraw(conn, "c")
+    assert ending.ended_by(conn, digest, rows.withdrawal().statement)
+    assert not ending.ended_by(conn, digest, b"another statement")
 
 
 def test_withdrawal_while_the_vault_is_away_commits_and_its_leaves_follow_before_any_other(

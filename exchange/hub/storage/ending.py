@@ -70,7 +70,7 @@ class Ended:
     first: bool
     """False for a repetition, which changes nothing."""
     receipt: str | None
-    """Name of the entry that records this withdrawal; None where another one came first."""
+    """Name of the entry that records the first withdrawal; None where there was none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +186,7 @@ def withdraw(
         at: hub time, taken after the lock.
     """
     if consent.ended_at is not None and consent.ended_why not in WORDLESS:
-        return _again(conn, consent, consent.ended_at, withdrawal.statement)
+        return _again(conn, consent, consent.ended_at)
     rid = log.name()
     _end(conn, consent, withdrawal.why, at, statement=withdrawal.statement, receipt=rid)
     ended = event.consent_withdrawn(
@@ -215,24 +215,24 @@ def end_wordless(
         at: hub time.
     """
     if consent.ended_at is not None:
-        return _again(conn, consent, consent.ended_at, b"")
+        return _again(conn, consent, consent.ended_at)
     _end(conn, consent, why, at)
     cut = _cut_under(conn, consent.digest, chain, why=why, at=at)
     return Ended(ended_at=at, disclosures=cut, asked=(), first=True, receipt=None)
 
 
-def _again(
-    conn: Connection, consent: ConsentStanding, ended_at: datetime, statement: bytes
-) -> Ended:
-    """Return what a repetition is told: nothing has changed.
-
-    The receipt is for whoever brings what has ended it. Of what somebody else said before, the
-    caller may not know.
-    """
-    same = select(consents_table.c.withdrawal_receipt).where(
-        consents_table.c.digest == consent.digest, consents_table.c.withdrawal == statement
+def ended_by(conn: Connection, consent: str, statement: bytes) -> bool:
+    """Tell whether this very statement has ended a consent."""
+    query = select(consents_table.c.digest).where(
+        consents_table.c.digest == consent, consents_table.c.withdrawal == statement
     )
-    receipt = conn.execute(same).scalar()
+    return conn.execute(query).first() is not None
+
+
+def _again(conn: Connection, consent: ConsentStanding, ended_at: datetime) -> Ended:
+    """Return what a repetition is told: nothing has changed."""
+    query = select(consents_table.c.withdrawal_receipt)
+    receipt = conn.execute(query.where(consents_table.c.digest == consent.digest)).scalar()
     return Ended(ended_at=ended_at, disclosures=(), asked=(), first=False, receipt=receipt)
 
 
