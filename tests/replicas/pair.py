@@ -15,6 +15,7 @@ from aiohttp import web
 
 from exchange.hub import app, listen
 from exchange.hub.directory import Directory
+from exchange.hub.heads import Heads
 from exchange.hub.http.connection import Runner
 from exchange.hub.line import Line
 from exchange.hub.mirror import take_over
@@ -22,9 +23,10 @@ from exchange.hub.news import News
 from exchange.hub.open_database import open_database
 from exchange.hub.parts import Hub
 from exchange.hub.serve import looping
+from exchange.hub.stirring import StirringDatabase
 from exchange.hub.streams import Streams
 from tests.several import Several
-from tests.simulator import GENEROUS, Answer, _free_port
+from tests.simulator import GENEROUS, Answer, _free_port, sequenced
 
 Found = TypeVar("Found")
 SOON_S = 20.0
@@ -57,9 +59,11 @@ class Pair(Several):
             database = open_database(self.settings, on_failure=lambda: None)
             stack.push_async_callback(database.close)
             line = Line()
+            heads = Heads(pending_limit=self.settings.log.pending_limit)
             hub = replace(
                 self.hub,
-                db=database,
+                db=StirringDatabase(database, heads.stir),
+                heads=heads,
                 directory=Directory(),
                 line=line,
                 news=News(line),
@@ -80,6 +84,8 @@ class Pair(Several):
             await web.TCPSite(runner, "127.0.0.1", beside.port).start()
             for one in (self.hub, hub):
                 await stack.enter_async_context(looping(asyncio.Event(), self.loops(one)))
+            await stack.enter_async_context(sequenced(hub, self.settings))
+            stack.callback(heads.end)
             yield self
 
     def loops(self, hub: Hub) -> dict[str, Any]:
