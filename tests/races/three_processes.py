@@ -20,7 +20,16 @@ from sqlalchemy import event as engine_events
 from exchange.audit import event
 from exchange.consent.decision import Permit
 from exchange.errors import ExchangeError
-from exchange.hub.storage import consents, disclosures, ending, headers, log, schema, tables
+from exchange.hub.storage import (
+    consents,
+    disclosures,
+    ending,
+    headers,
+    log,
+    log_tables,
+    schema,
+    tables,
+)
 from exchange.hub.storage.log import Chain
 from exchange.sqlite_file import writer_engine
 from tests import samples
@@ -96,7 +105,7 @@ def load_consents(conn: Connection, numbers: range) -> None:
     """Add these consents, some stored disclosures under each, and their headers."""
     conn.execute(insert(tables.consents), [_consent(number) for number in numbers])
     conn.execute(
-        insert(tables.log_chain),
+        insert(log_tables.log_chain),
         [{"chain": rows.uuid("chain", number), "kind": "consent"} for number in numbers],
     )
     units = range(numbers.start * EACH, numbers.stop * EACH)

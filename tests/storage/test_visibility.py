@@ -30,8 +30,13 @@ from exchange.hub.storage import (
 from exchange.hub.storage.agencies import Reach
 from exchange.hub.storage.agreements import Signed
 from exchange.hub.storage.keys import KeyStatement
+from exchange.hub.storage.log_tables import (
+    log_chain,
+    log_entry,
+    log_event,
+    log_pending,
+)
 from exchange.hub.storage.notices import Waiting
-from exchange.hub.storage.tables import log_chain, log_entry, log_event, log_pending
 from exchange.hub.storage.uploads import Piece
 from exchange.sqlite import SqliteDatabase
 from tests import samples

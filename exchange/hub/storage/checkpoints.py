@@ -23,7 +23,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from exchange.canonical import digest
 from exchange.errors import NotFound
-from exchange.hub.storage.tables import log_checkpoint, log_cosignature, log_evidence
+from exchange.hub.storage.log_tables import (
+    log_checkpoint,
+    log_cosignature,
+    log_evidence,
+)
 from exchange.prepared import Prepared
 
 

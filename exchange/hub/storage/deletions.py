@@ -10,7 +10,9 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
 from exchange.days import day_of
-from exchange.hub.storage.tables import deletions
+from exchange.hub.storage.log_tables import (
+    deletions,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,13 @@ from sqlalchemy import (
 )
 
 from exchange.hub.storage import headers
+from exchange.hub.storage.log_tables import (
+    log_chain,
+    log_entry,
+    log_erased,
+    log_erasing,
+    log_event,
+)
 from exchange.hub.storage.tables import (
     agreement_notices,
     agreement_parties,
@@ -38,11 +45,6 @@ from exchange.hub.storage.tables import (
     disclosures,
     drafts,
     erasures,
-    log_chain,
-    log_entry,
-    log_erased,
-    log_erasing,
-    log_event,
     notices,
     requests,
     upload_pieces,

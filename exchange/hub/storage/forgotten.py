@@ -12,7 +12,15 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, select, upd
 
 from exchange.canonical import digest
 from exchange.hub.storage.log import Kind
-from exchange.hub.storage.tables import agreements, consents, log_chain, log_event, log_pending
+from exchange.hub.storage.log_tables import (
+    log_chain,
+    log_event,
+    log_pending,
+)
+from exchange.hub.storage.tables import (
+    agreements,
+    consents,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,13 +27,15 @@ from sqlalchemy import (
 from exchange.hub.storage import headers
 from exchange.hub.storage import requests as asking
 from exchange.hub.storage.disclosures import Result, State
+from exchange.hub.storage.log_tables import (
+    log_checkpoint,
+    log_entry,
+)
 from exchange.hub.storage.requests import Request
 from exchange.hub.storage.tables import (
     consents,
     disclosure_recipients,
     disclosures,
-    log_checkpoint,
-    log_entry,
     requests,
 )
 

@@ -17,7 +17,12 @@ from exchange.audit import leaf
 from exchange.audit.event import Event
 from exchange.canonical import digest as digest_of
 from exchange.errors import Unavailable
-from exchange.hub.storage.tables import log_chain, log_entry, log_event, log_pending
+from exchange.hub.storage.log_tables import (
+    log_chain,
+    log_entry,
+    log_event,
+    log_pending,
+)
 from exchange.prepared import Prepared
 
 Kind = Literal["consent", "agreement", "agency", "hub"]

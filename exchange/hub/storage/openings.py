@@ -13,14 +13,16 @@ from sqlalchemy import Connection, Integer, Row, bindparam, exists, or_, select
 from exchange.audit.event import read_event
 from exchange.hub.storage import consents as consent_rows
 from exchange.hub.storage import erasures
+from exchange.hub.storage.log_tables import (
+    log_checkpoint,
+    log_entry,
+    log_event,
+)
 from exchange.hub.storage.tables import (
     agreement_parties,
     consents,
     disclosure_recipients,
     disclosures,
-    log_checkpoint,
-    log_entry,
-    log_event,
 )
 from exchange.prepared import Prepared
 

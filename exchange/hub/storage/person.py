@@ -10,12 +10,14 @@ from typing import Literal
 
 from sqlalchemy import Connection, Row, select
 
+from exchange.hub.storage.log_tables import (
+    log_event,
+)
 from exchange.hub.storage.tables import (
     consents,
     disclosure_recipients,
     disclosures,
     erasures,
-    log_event,
 )
 
 

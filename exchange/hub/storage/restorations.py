@@ -5,7 +5,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
-from exchange.hub.storage.tables import log_tree, restorations
+from exchange.hub.storage.log_tables import (
+    log_tree,
+    restorations,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 from exchange.errors import Misconfigured
-from exchange.hub.storage import headers, tables
+from exchange.hub.storage import headers, log_tables, tables
 
 HEAD = "0007"
 """The schema of `tables`; each change of a table comes with a revision in `migrations`."""
@@ -56,7 +56,7 @@ def make(conn: Connection) -> None:
     if headers.headers.metadata is not tables.metadata:
         raise AssertionError("the headers belong to the same database")
     tables.metadata.create_all(conn, checkfirst=False)
-    for statement in tables.EXTRA[conn.dialect.name]:
+    for statement in log_tables.EXTRA[conn.dialect.name]:
         conn.exec_driver_sql(statement)
     stamp(conn, HEAD)
 

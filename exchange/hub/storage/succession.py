@@ -10,9 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from exchange.hub.storage import tree
-from exchange.hub.storage.tables import (
+from exchange.hub.storage.log_tables import (
     EXTRA,
-    consents,
     log_chain,
     log_checkpoint,
     log_cosignature,
@@ -23,6 +22,9 @@ from exchange.hub.storage.tables import (
     log_pending,
     log_tile,
     log_tree,
+)
+from exchange.hub.storage.tables import (
+    consents,
 )
 
 SKIPPED = 512

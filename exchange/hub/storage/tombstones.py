@@ -19,7 +19,12 @@ from exchange.canonical import b64u
 from exchange.days import day_of
 from exchange.hub.storage import log
 from exchange.hub.storage.log import Chain
-from exchange.hub.storage.tables import log_chain, log_erased, log_erasing, log_tombstone
+from exchange.hub.storage.log_tables import (
+    log_chain,
+    log_erased,
+    log_erasing,
+    log_tombstone,
+)
 
 HUB_CHAIN: Final = "00000000-0000-4000-8000-000000000000"
 """The chain of what the hub does on its own; its key is drawn by the vault as every other."""

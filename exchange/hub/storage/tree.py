@@ -28,7 +28,13 @@ from exchange.audit import merkle
 from exchange.audit.merkle import Range, leaf_hash
 from exchange.errors import LogInvalid, Malformed, Unavailable
 from exchange.hub.storage import log
-from exchange.hub.storage.tables import log_entry, log_event, log_pending, log_tile, log_tree
+from exchange.hub.storage.log_tables import (
+    log_entry,
+    log_event,
+    log_pending,
+    log_tile,
+    log_tree,
+)
 from exchange.prepared import Prepared
 
 OPENED = "opened"
