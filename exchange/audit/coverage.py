@@ -36,7 +36,7 @@ class Coverage:
 
     def __post_init__(self) -> None:
         agency_id(self.agency)
-        if not self.origin or not 0 <= self.size <= LARGEST_INTEGER:
+        if not self.origin or self.size < 0:
             raise Malformed("coverage is of a log and of a size")
         if len(self.root) != HASH_SIZE or len(self.covered) != -(-self.size // 8):
             raise Malformed("coverage has a root of 32 bytes and one bit per entry")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from exchange.audit.checkpoint import Checkpoint, read_checkpoint
 from exchange.audit.note import Note, VerifyingKey, read_note, verified
-from exchange.errors import LogInvalid, SplitView
+from exchange.errors import LogInvalid
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +45,3 @@ def check_origin(checkpoint: Checkpoint, signed_by: Iterable[VerifyingKey]) -> N
     """
     if any(key.name != checkpoint.origin for key in signed_by):
         raise LogInvalid("the checkpoint is signed by another log", what="checkpoint-origin")
-
-
-def check_same(one: Checkpoint, another: Checkpoint, notes: tuple[bytes, bytes]) -> None:
-    """Refuse two signed heads of the same size that show two different trees.
-
-    Args:
-        one: a checkpoint whose signature verified.
-        another: the same of another note by the same log.
-        notes: both notes, verbatim.
-
-    Raises:
-        SplitView: the sizes are equal and the roots are not; carries the notes.
-    """
-    if one.origin == another.origin and one.size == another.size and one.root != another.root:
-        raise SplitView("two heads of one size have two roots", notes=notes)

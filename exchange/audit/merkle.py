@@ -210,11 +210,6 @@ def tiles_for_consistency(old: int, size: int) -> frozenset[Position]:
     return _tiles_of(_consistency_ranges(old, size))
 
 
-def tiles_for_root(size: int) -> frozenset[Position]:
-    """Return every tile `range_hash(read, 0, size)` reads; none for the empty tree."""
-    return _tiles_of([(0, size)] if size else [])
-
-
 def verify_inclusion(
     leaf: bytes, index: int, size: int, path: Sequence[bytes], root: bytes
 ) -> None:

@@ -8,9 +8,11 @@ from exchange.errors import (
     Finding,
     Held,
     LintRefused,
+    LogInvalid,
     NoMatch,
     NotCovered,
     Quarantined,
+    SplitView,
     StatementNotAcceptable,
     Tampered,
     positions,
@@ -54,6 +56,14 @@ def test_every_unacceptable_statement_says_the_same_and_keeps_its_step_inside() 
     assert str(refused) == str(StatementNotAcceptable(step=2)) == "The statement is not acceptable."
     assert (refused.step, refused.code) == (6, "statement-not-acceptable")
     assert StatementNotAcceptable().step == 0
+
+
+def test_a_fault_of_the_log_says_which_check_failed_and_where() -> None:
+    fault = LogInvalid("an entry is not what its tile says", what="leaf", span=(777, 777))
+    assert (fault.what, fault.span, fault.code) == ("leaf", (777, 777), "internal")
+    split = SplitView(notes=(b"one", b"two"))
+    assert (split.what, split.span, split.notes) == ("split-view", None, (b"one", b"two"))
+    assert str(split) == "Two heads of one log are signed that cannot both be true."
 
 
 def test_a_lint_report_carries_its_findings() -> None:

@@ -203,13 +203,6 @@ def test_a_path_is_built_from_the_tiles_that_are_named_before(
     asked.clear()
     merkle.consistency_path(noting, index + 1, size)
     assert asked == merkle.tiles_for_consistency(index + 1, size)
-    asked.clear()
-    merkle.range_hash(noting, 0, size)
-    assert asked == merkle.tiles_for_root(size)
-
-
-def test_the_empty_tree_needs_no_tiles() -> None:
-    assert merkle.tiles_for_root(0) == frozenset()
 
 
 def test_a_proof_in_a_log_of_a_million_has_20_hashes() -> None:
