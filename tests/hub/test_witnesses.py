@@ -1,6 +1,6 @@
 """Witnesses of a hub: candidates are offered, cosignatures kept, and their lack stops little."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,8 @@ from exchange.hub.offer import AGAIN, LONGEST_REST
 from exchange.hub.storage import checkpoints
 from exchange.hub.storage.checkpoints import Signed
 from exchange.statement import seconds
-from tests.hub.witnessing import Watched, fork_of, offering, watched, witness_key
+from exchange.wire import routes
+from tests.hub.witnessing import Looks, Watched, fork_of, offering, watched, witness_key
 from tests.simulator import RECIPIENT, SENDER
 
 
@@ -488,31 +489,50 @@ async def test_what_witnesses_hold_is_asked_of_all_that_have_an_address(tmp_path
 
 
 async def test_no_quorum_for_five_minutes_is_an_alarm_until_it_is_there(pulling: Watched) -> None:
-    head = await pulling.candidate()
+    await pulling.candidate()
     async with offering(pulling) as offers:
         with capture_logs() as events:
-            await offers.look()
-            pulling.wait(299)
-            await offers.look()
+            await unwitnessed_for(pulling, offers, 299)
             assert not witnessed.late(pulling.hub)
-            assert events == []
+            assert alarms(events) == []
 
             pulling.wait(1)
             for _ in range(3):
                 await offers.look()
             assert witnessed.late(pulling.hub)
-            (alarm,) = events
+            assert (await pulling.call(None, routes.READYZ)).json == {"status": "degraded"}
+            (alarm,) = alarms(events)
             assert (alarm["event"], alarm["code"]) == ("not-witnessed", "late")
             assert (alarm["log_level"], alarm["duration_ms"]) == ("error", 300_000)
             pulling.wait(300)
             await offers.look()
-            assert [one["event"] for one in events] == ["not-witnessed"] * 2
+            assert [one["event"] for one in alarms(events)] == ["not-witnessed"] * 2
 
-            for name in ("a", "b"):
-                await add_cosignature(pulling.hub, await pulling.cosigned(name, head))
+            await cosign_newest(pulling)
             await offers.look()
-            assert events[-1]["event"] == "witnessed-again"
+            assert alarms(events)[-1]["event"] == "witnessed-again"
             assert not witnessed.late(pulling.hub)
+            assert (await pulling.call(None, routes.READYZ)).json == {"status": "ok"}
+
+
+async def unwitnessed_for(sim: Watched, offers: Looks, seconds: float) -> None:
+    """Let time pass until a candidate has waited for so long, and look."""
+    await offers.look()
+    since = sim.hub.heads.unwitnessed_since
+    assert since is not None
+    sim.now = since + timedelta(seconds=seconds)
+    await offers.look()
+
+
+async def cosign_newest(sim: Watched) -> None:
+    """Let both witnesses cosign what is the candidate now."""
+    head = await sim.candidate(after_s=0)
+    for name in ("a", "b"):
+        await add_cosignature(sim.hub, await sim.cosigned(name, head))
+
+
+def alarms(events: list[MutableMapping[str, Any]]) -> list[MutableMapping[str, Any]]:
+    return [one for one in events if one["event"] in {"not-witnessed", "witnessed-again"}]
 
 
 async def test_a_log_that_does_not_grow_is_never_late(pulling: Watched) -> None:
@@ -533,10 +553,9 @@ async def test_without_a_quorum_for_four_hours_nothing_new_is_disclosed_and_all_
     collected, waiting = await pulling.sent(consent), await pulling.sent(consent)
     assert (await pulling.collect(collected)).status == 200
     await pulling.settled()
-    head = await pulling.candidate()
-    pulling.wait(4 * 3600 - 1)
+    await pulling.candidate()
     async with offering(pulling) as offers:
-        await offers.look()
+        await unwitnessed_for(pulling, offers, 4 * 3600 - 1)
         last = await pulling.sent(consent)
         pulling.wait(1)
         await offers.look()
@@ -551,6 +570,5 @@ async def test_without_a_quorum_for_four_hours_nothing_new_is_disclosed_and_all_
         assert (await pulling.withdraw(other, SENDER)).status == 200
         assert await pulling.inbox(RECIPIENT)
 
-        for name in ("a", "b"):
-            await add_cosignature(pulling.hub, await pulling.cosigned(name, head))
+        await cosign_newest(pulling)
         assert (await pulling.send(pulling.letter(consent.digest))).status == 201

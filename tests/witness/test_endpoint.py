@@ -11,6 +11,7 @@ from aiohttp import web
 
 from exchange.audit.note import Note, SigningKey, read_lines, read_note, verified, verifying
 from exchange.audit.submission import MOST_BYTES, Submission, write_submission
+from exchange.witness import endpoint
 from exchange.witness.cosign import Cosigner
 from exchange.witness.endpoint import application
 from exchange.witness.memory import file_name
@@ -19,6 +20,8 @@ from tests.witness.watching import Clock, asked, witness
 
 LOG = Log(random_leaves(300))
 FORK = Log(random_leaves(300, "fork"))
+SOON_S = 60.0
+"""More than a busy machine needs."""
 OTHER = SigningKey("other.example/log", LOG_KEY.type, b"\x08" * 32)
 
 
@@ -166,3 +169,16 @@ async def test_many_requests_share_one_connection(listening: Asked) -> None:
             await asker.add(asked(LOG, old, size))
 
     assert len(opened) == 1
+
+
+async def test_a_request_that_does_not_arrive_is_not_waited_for(
+    listening: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoint, "BODY_S", 0.2)
+    port = int(listening.address.rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST /add-checkpoint HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nold")
+    async with asyncio.timeout(SOON_S):
+        assert (await reader.readline()).split()[1] == b"408"
+    writer.close()
+    await writer.wait_closed()

@@ -1,8 +1,12 @@
 """exchange.witness.pull and mirror: a witness without an open port, and the copy it keeps."""
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from structlog.testing import capture_logs
 
 from exchange.audit.cosignature import time_of
 from exchange.audit.merkle import TILE_WIDTH
@@ -15,6 +19,7 @@ from exchange.audit.note import (
     verifying,
     write_note,
 )
+from exchange.audit.submission import MOST_BYTES
 from exchange.audit.tiles import bundle_path, bundles_of, tile_path, tiles_of
 from exchange.errors import (
     LogInvalid,
@@ -24,7 +29,7 @@ from exchange.errors import (
     Unauthenticated,
     Unavailable,
 )
-from exchange.witness.look import Look, look_once
+from exchange.witness.look import Look, look_on, look_once
 from exchange.witness.mirror import CHECKPOINT, Mirror, mirror
 from exchange.witness.pull import AGAIN, Last, Pulled, pull
 from exchange.witness.road import Way, open_road
@@ -340,3 +345,77 @@ async def test_nothing_is_copied_that_was_not_cosigned(tmp_path: Path) -> None:
             with pytest.raises(SplitView):
                 await look_once(Look(cosigner, road, ORIGIN, clock, copy), Last())
     assert copy.head() is None
+
+
+# Looks, one after the other
+
+
+def ended(events: Sequence[Mapping[str, object]]) -> list[object]:
+    return [one["event"] for one in events]
+
+
+async def test_a_log_without_a_candidate_is_looked_at_again_in_peace(tmp_path: Path) -> None:
+    served, stop = Served(LOG, 5, empty=True), asyncio.Event()
+    with witness(tmp_path / "state") as cosigner, capture_logs() as events:
+        async with reached(served) as road:
+            asyncio.get_running_loop().call_later(0.3, stop.set)
+            await look_on(Look(cosigner, road, ORIGIN, Clock()), stop, convicted=never)
+
+    assert ended(events) == ["no_candidate_yet"]
+
+
+async def test_what_fails_is_told_without_an_address_and_tried_again(tmp_path: Path) -> None:
+    stop = asyncio.Event()
+    with witness(tmp_path / "state") as cosigner, capture_logs() as events:
+        async with open_road(Way("http://127.0.0.1:9/log")) as road:
+            asyncio.get_running_loop().call_later(0.3, stop.set)
+            await look_on(Look(cosigner, road, ORIGIN, Clock()), stop, convicted=never)
+
+    (failed,) = events
+    assert (failed["event"], failed["code"], failed["log_level"]) == (
+        "look_failed",
+        "Unavailable",
+        "error",
+    )
+    assert "127.0.0.1" not in str(failed)
+
+
+async def test_a_split_view_is_the_loudest_event_there_is(tmp_path: Path) -> None:
+    served, stop, convicted = Served(LOG, 200), asyncio.Event(), list[SplitView]()
+    with witness(tmp_path / "state") as cosigner, capture_logs() as events:
+        cosigner.add(asked(LOG, 0, 200))
+        served.log = FORK
+
+        def stopping(split: SplitView) -> None:
+            convicted.append(split)
+            stop.set()
+
+        async with reached(served) as road:
+            await look_on(Look(cosigner, road, ORIGIN, Clock()), stop, convicted=stopping)
+
+    assert [one.notes[1] for one in convicted] == [FORK.note(200)]
+    assert ("split_view", "critical") in [(one["event"], one["log_level"]) for one in events]
+
+
+def never(_split: SplitView) -> None:
+    pytest.fail("nobody was convicted")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        web.Response(status=302, headers={"Location": "http://127.0.0.1:9/"}),
+        web.Response(status=500),
+        web.Response(body=b"x" * (MOST_BYTES + 1)),
+    ],
+    ids=["elsewhere", "broken", "endless"],
+)
+async def test_an_answer_that_no_log_gives_is_used_for_nothing(
+    answer: web.Response, tmp_path: Path
+) -> None:
+    served = Served(LOG, 5, instead=answer)
+    with witness(tmp_path / "state") as cosigner:
+        async with reached(served) as road:
+            with pytest.raises(Unavailable):
+                await pull(cosigner, road, ORIGIN, Last(), now=Clock()())
+        assert cosigner.note(ORIGIN) is None

@@ -64,6 +64,10 @@ class Served:
     """Opens entries, if they are not open."""
     note: bytes | None = None
     """The candidate, if it is not the log's own at `size`."""
+    empty: bool = False
+    """Whether it has no candidate yet."""
+    instead: web.Response | None = None
+    """Answered to everything."""
     handed_in: list[bytes] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     """Paths, as asked for."""
@@ -72,10 +76,14 @@ class Served:
         """Answer one request as the hub does."""
         path = request.path.removeprefix("/log/")
         self.asked.append(path)
+        if self.instead is not None:
+            return self.instead
         if request.method == "POST":
             self.handed_in.append(await request.read())
             return web.Response(status=self.status)
         if path == "candidate":
+            if self.empty:
+                raise web.HTTPNotFound
             return self._candidate(request)
         try:
             part = read_path(path.removeprefix("tile/"))
