@@ -1,9 +1,17 @@
 """Export a consent this agency may read, in the structure of ISO/IEC TS 27560."""
 
+import asyncio
 from uuid import uuid4
 
+from sqlalchemy import Connection, select
+
+from exchange.agency import tables
+from exchange.agency.evidence import KEPT_AS
+from exchange.agency.log_points import RECORDED, STORED, WITHDRAWN
 from exchange.agency.parts import Gateway
+from exchange.agency.prove import kept_receipts
 from exchange.agency.records import KnownAgreement
+from exchange.audit.proof import read_receipt
 from exchange.canonical import encode
 from exchange.consent.export import became, export_receipt, export_record
 from exchange.consent.record import ConsentRecord
@@ -34,11 +42,31 @@ async def export_consent(gateway: Gateway, consent_id: str, *, receipt: bool) ->
         at=given.ended_at,
     )
     if not receipt:
-        return encode(export_record(known.record, agreement.scope, since))
+        receipts = await receipts_of(gateway, known.record)
+        return encode(export_record(known.record, agreement.scope, since, receipts=receipts))
     made = export_receipt(
         known.record, agreement.scope, since, receipt_id=str(uuid4()), created=now
     )
     return encode(made)
+
+
+async def receipts_of(gateway: Gateway, record: ConsentRecord) -> list[bytes]:
+    """Return every log receipt held here about a consent and what happened under it, in order."""
+    sent, evidence = await gateway.state.read(_under, record.digest)
+    acts = [(RECORDED, record.id), (WITHDRAWN, record.id), *((STORED, one) for one in sent)]
+    own = await asyncio.to_thread(kept_receipts, gateway.home, acts)
+    return sorted({*own, *evidence}, key=lambda one: read_receipt(one).index)
+
+
+def _under(conn: Connection, consent: str) -> tuple[list[str], list[bytes]]:
+    """Return what was sent under a consent, and the receipts about it and what was received."""
+    sent, received, evidence = tables.sent.c, tables.received.c, tables.evidence.c
+    gave = conn.execute(select(sent.id).where(sent.consent == consent)).scalars().all()
+    came = select(received.digest).where(received.consent == consent)
+    about = evidence.digest.in_(came) | (evidence.digest == consent)
+    kinds = sorted(set(KEPT_AS.values()))
+    kept = select(evidence.data).where(about, evidence.kind.in_(kinds))
+    return list(gave), list(conn.execute(kept).scalars())
 
 
 def _over(given: shapes.Consent, record: ConsentRecord) -> tuple[bool, str | None]:

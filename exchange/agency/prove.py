@@ -76,6 +76,12 @@ def keep_receipt(home: Home, kind: str, about: str, receipt: bytes) -> None:
     write_bytes_durably(receipt_file(home, kind, about), receipt, replace=True)
 
 
+def kept_receipts(home: Home, acts: Iterable[tuple[str, str]]) -> list[bytes]:
+    """Return the receipts that are here of these acts, by kind of event and id."""
+    files = [receipt_file(home, kind, about) for kind, about in acts]
+    return [file.read_bytes() for file in files if file.is_file()]
+
+
 def forget_receipts(home: Home, acts: Iterable[tuple[str, str]]) -> None:
     """Remove the receipts of what is forgotten, by kind of event and id; durable on return."""
     for kind, about in acts:
