@@ -8,9 +8,20 @@ import pytest
 from sqlalchemy import Connection, func, select
 from structlog.testing import capture_logs
 
-from exchange.agency import arrivals, erase, follow, poll, send, signed, state, tables
+from exchange.agency import (
+    arrivals,
+    erase,
+    follow,
+    poll,
+    prove,
+    send,
+    signed,
+    state,
+    tables,
+)
 from exchange.agency.forget import forget
 from exchange.agency.home import Home
+from exchange.agency.log_points import RECORDED
 from exchange.canonical import b64u
 from exchange.consent.draft import draft_of
 from exchange.consent.record import ConsentRecord, read_payload
@@ -24,9 +35,10 @@ from tests.agency.network import CONSENT_ID, RECIPIENT, SENDER, SUBJECT, Network
 from tests.samples import CONSENT, changed
 
 ERASURE = "1d3f7a2e-58c1-4d4f-8c57-3f6f0d2f9a10"
+ANOTHER = "1d3f7a2e-58c1-4d4f-8c57-3f6f0d2f9a11"
 EVIDENCE = (
     *(tables.consents, tables.sent, tables.answers, tables.received, tables.evidence),
-    *(tables.headers, tables.delivered, tables.erasures, tables.majorities),
+    *(tables.headers, tables.delivered, tables.erasures, tables.majorities, tables.awaited),
 )
 BEFORE, AFTER = begin_of(date(2030, 1, 1)) - timedelta(seconds=1), begin_of(date(2030, 1, 1))
 """The consent ends in August 2026: three years later ends 2029."""
@@ -85,11 +97,14 @@ async def test_evidence_is_kept_to_the_end_of_the_third_year_and_not_longer(
     network.now = BEFORE
     assert await looked(network, agency) >= 3
     assert statements(home) == {f"consent-{CONSENT_ID}.jws"}
+    prove.keep_receipt(home, RECORDED, CONSENT_ID, b"receipt")
+    prove.keep_receipt(home, RECORDED, ANOTHER, b"receipt of another consent")
 
     network.now = AFTER
     with capture_logs() as lines:
         assert await looked(network, agency) == 0
     assert statements(home) == set()
+    assert [file.name for file in home.receipts.iterdir()] == [f"consent-{ANOTHER}.tlog-proof"]
     assert [line["count"] for line in lines if line["event"] == "forgotten"] == [1]
     for file in home.state.iterdir():
         assert SUBJECT["family_name"].encode() not in file.read_bytes()
