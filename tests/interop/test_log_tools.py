@@ -1,6 +1,5 @@
 """Verifiers written elsewhere accept our log byte for byte: of Go, of Sigstore and of OpenSSL."""
 
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -23,40 +22,24 @@ from exchange.audit.note import (
 from exchange.audit.opening import event_opening, leaf_of, write_opening
 from exchange.audit.proof import ENDING, Receipt, write_receipt
 from exchange.audit.spelling import write_base64
-from tests import needs
+from tests import logcheck, needs
+from tests.logcheck import go
 from tests.logs import LOG_KEY, ORIGIN, WITNESS_KEY, Log, put, random_leaves, vkey
 from tests.unit.audit.test_leaf import EVENT_A, KEY
 
 SIZES = [0, 1, 2, 3, 255, 256, 257, 511, 512, 513, 65_535, 65_536, 65_537]
-SOURCE = needs.FOREIGN.parent / "logcheck" / "logcheck.go"
 OPENED = event_opening(KEY, 0, EVENT_A)
 LEAVES = [leaf_of(OPENED), *random_leaves(65_536)]
 SCRIPT = needs.FOREIGN.parent / "receipt.mjs"
 SPKI = PublicFormat.SubjectPublicKeyInfo
-GO_LIBRARIES = Path("/usr/share/gocode")
-"""Where Debian's packages of Go libraries lie; nothing is fetched."""
 
 pytestmark = pytest.mark.xdist_group("log-tools")  # one build, one set of logs
-go = needs.tool("go", "golang-go golang-golang-x-mod-dev")
 
 
 @pytest.fixture(scope="module")
-def logcheck(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Go program, built once from source."""
-    folder = tmp_path_factory.mktemp("logcheck")
-    offline = {
-        "GO111MODULE": "off",
-        "GOPATH": str(GO_LIBRARIES),
-        "GOFLAGS": "",
-        "GOPROXY": "off",
-        "GOCACHE": str(folder / "cache"),
-    }
-    subprocess.run(
-        ["go", "build", "-o", folder / "logcheck", SOURCE],
-        env={**os.environ, **offline},
-        check=True,
-    )
-    return folder / "logcheck"
+    return logcheck.built(tmp_path_factory.mktemp("logcheck"))
 
 
 @pytest.fixture(scope="module")
@@ -96,15 +79,9 @@ def _run(
     return subprocess.run(command, input=given, cwd=cwd, capture_output=True, check=False)
 
 
-def checked(logcheck: Path, *folders: Path) -> tuple[int, str, str]:
-    """Return exit status, output and errors of the Go program."""
-    done = _run([logcheck, vkey(LOG_KEY), *folders])
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
-
-
 @go
-def test_go_accepts_our_log_at_every_size(logcheck: Path, folders: dict[int, Path]) -> None:
-    status, output, errors = checked(logcheck, *folders.values())
+def test_go_accepts_our_log_at_every_size(program: Path, folders: dict[int, Path]) -> None:
+    status, output, errors = logcheck.checked(program, vkey(LOG_KEY), *folders.values())
     assert (status, errors) == (0, "")
     told = output.splitlines()
     assert [int(line.split()[0]) for line in told] == SIZES
@@ -125,21 +102,21 @@ def test_go_accepts_our_log_at_every_size(logcheck: Path, folders: dict[int, Pat
     ],
 )
 def test_go_refuses_our_log_with_one_bit_changed(
-    logcheck: Path, folders: dict[int, Path], tmp_path: Path, name: str, at: int, said: str
+    program: Path, folders: dict[int, Path], tmp_path: Path, name: str, at: int, said: str
 ) -> None:
     """The program above looks at everything it says it looks at."""
     folder = shutil.copytree(folders[513], tmp_path / "log")
     raw = bytearray((folder / name).read_bytes())
     raw[at] ^= 1
     (folder / name).write_bytes(raw)
-    status, _output, errors = checked(logcheck, folder)
+    status, _output, errors = logcheck.checked(program, vkey(LOG_KEY), folder)
     assert status == 1
     assert said in errors
 
 
 @go
 def test_go_accepts_a_note_with_an_ml_dsa_line_and_a_receipt_under_it(
-    logcheck: Path, tmp_path: Path
+    program: Path, tmp_path: Path
 ) -> None:
     folder = written(tmp_path / "log", 3)
     log = Log(LEAVES[:3], witnesses=(WITNESS_KEY,))
@@ -148,7 +125,7 @@ def test_go_accepts_a_note_with_an_ml_dsa_line_and_a_receipt_under_it(
     more = replace(note, lines=(*note.lines, cosign(note.text, post_quantum, 1795338000)))
     put(folder, "checkpoint", write_note(more))
     put(folder, f"first{ENDING}", receipt(log, write_note(more)))
-    status, _output, errors = checked(logcheck, folder)
+    status, _output, errors = logcheck.checked(program, vkey(LOG_KEY), folder)
     assert (status, errors) == (0, "")
 
 
