@@ -57,13 +57,11 @@ def import_(
             found = asyncio.run(_import(settings, from_, openings, given))
         except LogInvalid as error:
             raise Misconfigured(f"nothing was imported: {error}") from None
-    print(f"{found.entries} entries brought back; the log has {found.size}")
-    print(f"{found.explained} of them are known again")
+    print(f"entries brought back: {found.entries}, known again: {found.explained}")
+    print(f"entries of the log now: {found.size}")
     if found.consents or found.agreements:
-        print(
-            f"{found.consents} consents and {found.agreements} agreements have ended: nobody can "
-            "say here what last happened to them"
-        )
+        print(f"ended: consents {found.consents}, agreements {found.agreements}")
+        print("Nobody here can say what last happened to them.")
     print(f"Next: exchange hub serve --home {home}")
 
 

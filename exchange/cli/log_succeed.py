@@ -49,8 +49,9 @@ def succeed(
     with alone_in(home):
         if not _finished(settings.home, origin):
             done = asyncio.run(_succeed(settings, origin, reason))
-            print(f"{done.queued} entries go over into the new log; {done.consents} consents ended")
-            print(f"the closed log is in {done.closed}")
+            print(f"entries that go over into the new log: {done.queued}")
+            print(f"ended: consents {done.consents}")
+            print(f"the closed log: {done.closed}")
     print(f'Next: in {home / SETTINGS_FILE}, section [log], set origin = "{origin}"')
     return 0
 

@@ -17,7 +17,9 @@ async def answer_decision(hub: Hub, asked: Asked) -> datetime:
 
     Raises:
         NotPermitted: absent, hidden or denied; the caller cannot tell which.
+        Unavailable: this database may have forgotten something.
     """
+    gate.require_certain(hub)
     vetoed = await gate.vetoes(hub, asked)
     examined = await hub.db.read(gate.examine, hub, asked, vetoed=vetoed)
     if isinstance(examined.decision, Deny):

@@ -77,6 +77,7 @@ async def test_a_forgotten_withdrawal_releases_nothing_before_and_after_the_impo
                 assert (await again.collect(one)).status == 503
                 assert (await again.payload(one)).status == 503
             assert (await again.send(again.letter(other.digest))).status == 503
+            assert (await again.ask(SENDER, other.digest)).status == 503
             status = await again.call(RECIPIENT, routes.GET_CONSENT, id=consent.id)
             assert routes.CONSENT_STATUS not in status.headers
             # What may never wait does not: it is acknowledged, and remembered.
