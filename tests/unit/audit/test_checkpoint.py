@@ -39,6 +39,7 @@ def test_the_checkpoint_of_an_empty_log() -> None:
         TEXT[:-1],
         TEXT + b"\n",
         TEXT + b"extension\n",
+        TEXT + b"extension",
         b"\n" + TEXT,
         TEXT.replace(b"hub.example/log", b""),
         TEXT.replace(b"hub", b"\xff"),
