@@ -23,6 +23,7 @@ SHOWN: Mapping[str, JsonValue] = {
     "hub.certificates": "/etc/exchange/authority.pem",
     "hub.origin": "https://hub.example",
     "hub.proxy": "http://proxy.example:3128",
+    "log.policy": "log-policy",
     "vault.url": "postgresql+psycopg://vault@vault.example/vault",
 }
 """What stands for settings without a default."""
