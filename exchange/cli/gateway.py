@@ -38,7 +38,10 @@ def gateway_app() -> App:
         help="Run an agency's side: send, fetch and open documents.",
         help_format="plaintext",
     )
-    for command in (init, send, fetch, run, status, recall, erased, token, witness):
+    for command in (
+        *(init, send, fetch, run, status, recall, erased, token),
+        *(log_policy, resume, witness),
+    ):
         app.command(command)
     return app
 
