@@ -62,6 +62,8 @@ def test_what_two_agencies_export_proves_a_disclosure_without_the_hub(
     for agency, out in exports.items():
         said = scene.act(agency, "log", "export", "--out", str(out))
         assert "exported" in said
+    audited = tmp_path / "audited.tar"  # by an auditor at the hub, while it serves
+    scene.processes.run("log", "export", "--hub-home", str(scene.hub), "--out", str(audited))
     scene.processes.stop_all()  # from here on there is neither hub nor gateway
 
     for agency, out in exports.items():
@@ -70,4 +72,5 @@ def test_what_two_agencies_export_proves_a_disclosure_without_the_hub(
         words = ["consent", "allowed", str(out), "--policy", str(policies[agency])]
         assert main([*words, "--disclosure", disclosure]) == 0, capsys.readouterr()
         assert "permit" in capsys.readouterr().out
+    assert verified(capsys, audited, policies[SENDER])[0] == 0
     assert read_coverage((exports[RECIPIENT] / "coverage.json").read_bytes()).agency == RECIPIENT
