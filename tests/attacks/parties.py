@@ -58,6 +58,8 @@ class World:
     agreement: str
     request: str = field(default_factory=lambda: str(uuid4()))
     draft: str = field(default_factory=lambda: str(uuid4()))
+    receipt: str = field(default_factory=lambda: str(uuid4()))
+    """Of the disclosure where it was stored, else of the consent."""
 
 
 class Parties(Simulator):
@@ -129,13 +131,23 @@ class Parties(Simulator):
             asked = (await self.call(RECIPIENT, routes.ERASURES, query="?limit=200")).json
             mine = [one for one in asked["erasures"] if one["consent_id"] == consent.id]
             erasure = mine[0]["id"] if mine else erasure
-        return World(consent, letter, erasure, self.agreement_id)
+        receipt = await self._receipt(consent, letter)
+        return World(consent, letter, erasure, self.agreement_id, receipt=receipt)
+
+    async def _receipt(self, consent: Given, letter: Letter) -> str:
+        query = (
+            "SELECT coalesce((SELECT receipt FROM disclosures WHERE id = :letter), receipt) "
+            "FROM consents WHERE id = :consent"
+        )
+        (row,) = await self.rows(query, letter=letter.id, consent=consent.id)
+        return str(row[0])
 
     async def _unsent(self, *, asked: bool) -> World:
         consent = await self.consent()
         name = (await ask(self))["id"] if asked else str(uuid4())
         letter = self.letter(consent.digest)
-        return World(consent, letter, str(uuid4()), self.agreement_id, name)
+        receipt = await self._receipt(consent, letter)
+        return World(consent, letter, str(uuid4()), self.agreement_id, name, receipt=receipt)
 
     async def _expired(self) -> World:
         """Return a consent and its disclosure whose time is over; the clock has moved."""
@@ -145,7 +157,8 @@ class Parties(Simulator):
         assert (await self.send(letter)).status == 201
         self.later(hours=2)
         await sweep.sweep(self.hub, leftovers=False)
-        return World(consent, letter, str(uuid4()), self.agreement_id)
+        receipt = await self._receipt(consent, letter)
+        return World(consent, letter, str(uuid4()), self.agreement_id, receipt=receipt)
 
     async def _unsigned(self, *, declined: bool) -> World:
         """Return a consent of which there is a draft, or was one until the person said no."""
@@ -237,6 +250,7 @@ class Parties(Simulator):
             "erasures": world.erasure,
             "requests": world.request,
             "drafts": world.draft,
+            "receipts": world.receipt,
         }.get(place, world.letter.id)
 
     def _body(self, operation: Operation, world: World, signer: str) -> dict[str, Any]:

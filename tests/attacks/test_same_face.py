@@ -3,6 +3,7 @@
 Generated over `wire.routes.OPERATIONS`: an operation that is added is tested, or fails here.
 """
 
+import base64
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -10,6 +11,8 @@ from uuid import uuid4
 
 import pytest
 
+from exchange.audit.opening import event_of, read_opening
+from exchange.canonical import unb64u
 from exchange.hub.http.uploads import CREATE, OFFSET
 from exchange.wire import routes
 from exchange.wire.routes import OPERATIONS, Operation
@@ -114,6 +117,37 @@ async def consent_of_ones_own(parties: Parties, caller: str, _digest: str) -> An
     return await parties.record(parties.signed_consent(collected_by=caller), caller)
 
 
+async def document_of(parties: Parties, caller: str, digest: str) -> Answer:
+    return await parties.call(caller, routes.LOG_DOCUMENT, sha256=unb64u(digest).hex())
+
+
+async def tombstone_of(parties: Parties, caller: str, digest: str) -> Answer:
+    return await parties.call(caller, routes.LOG_TOMBSTONE, digest=digest)
+
+
+async def hand_in(parties: Parties, _caller: str, digest: str) -> Answer:
+    headers = {"Content-Type": routes.TEXT}
+    return await parties.call(None, routes.LOG_COSIGNATURES, body=digest.encode(), headers=headers)
+
+
+def first_of(operation: Operation) -> Ask:
+    """Ask for the oldest entry, which is everybody's: the document that opens the log."""
+
+    async def ask(parties: Parties, caller: str, _digest: str) -> Answer:
+        return await parties.call(caller, operation, tile="0/000.p/1", bundle="000.p/1")
+
+    return ask
+
+
+async def openings_of_others(parties: Parties, caller: str, _digest: str) -> Answer:
+    """Return what a caller may open and has not done itself: each question leaves its own."""
+    await parties.settled()
+    found = await parties.call(caller, routes.LOG_OPENINGS)
+    openings = [read_opening(base64.b64decode(one["opening"])) for one in found.json["entries"]]
+    others = [one.body for one in openings if event_of(one)["by"] != caller]
+    return Answer(found.status, {}, b"\n".join(others))
+
+
 def somebody_else(caller: str) -> str:
     return RECIPIENT if caller == SENDER else SENDER
 
@@ -132,6 +166,18 @@ WITHOUT_ID: dict[Operation, tuple[Ask, ...]] = {
     routes.POST_REQUEST: (ask_under,),
     routes.REQUESTS: (plain(routes.REQUESTS),),
     routes.ERASURES: (plain(routes.ERASURES),),
+    # The log grows in public: what its growth tells is told by the number of leaves, below.
+    routes.LOG_CHECKPOINT: (),
+    routes.LOG_CANDIDATE: (),
+    routes.LOG_POLICY: (plain(routes.LOG_POLICY),),
+    routes.LOG_POLICY_PQ: (plain(routes.LOG_POLICY_PQ),),
+    routes.LOG_DOCUMENT: (document_of,),
+    routes.LOG_ENTRIES: (first_of(routes.LOG_ENTRIES),),
+    routes.LOG_TILE: (first_of(routes.LOG_TILE),),
+    routes.LOG_OPENINGS: (openings_of_others,),
+    routes.LOG_TOMBSTONES: (plain(routes.LOG_TOMBSTONES),),
+    routes.LOG_TOMBSTONE: (tombstone_of,),
+    routes.LOG_COSIGNATURES: (hand_in,),
     routes.HEALTHZ: (plain(routes.HEALTHZ),),
     routes.READYZ: (plain(routes.READYZ),),
 }

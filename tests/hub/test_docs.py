@@ -86,4 +86,11 @@ def test_every_route_without_an_agency_is_listed_here() -> None:
         routes.TOKEN,
         routes.HEALTHZ,
         routes.READYZ,
+        routes.LOG_CHECKPOINT,
+        routes.LOG_CANDIDATE,
+        routes.LOG_POLICY,
+        routes.LOG_POLICY_PQ,
+        routes.LOG_DOCUMENT,
+        routes.LOG_TILE,
+        routes.LOG_COSIGNATURES,
     }

@@ -37,6 +37,7 @@ class World:
     erasure: str
     request: str
     draft: str
+    receipt: str
 
     def id_for(self, operation: Operation, sim: Simulator) -> str:
         if "upload" in operation.path:
@@ -47,6 +48,7 @@ class World:
             "erasures": self.erasure,
             "requests": self.request,
             "drafts": self.draft,
+            "receipts": self.receipt,
         }.get(operation.path.split("/")[2], self.letter.id)
 
 
@@ -64,6 +66,8 @@ async def world(sim: Simulator) -> World:
     found.draft = uploaded.json["id"]
     found.consent = await sim.consent()
     found.letter = await sim.sent(found.consent)
+    (stored, *_) = reversed(await sim.log("disclosure-stored"))
+    found.receipt = stored["id"]
     found.announced = sim.letter(found.consent.digest)
     announced = await sim.call(
         SENDER,

@@ -52,6 +52,11 @@ LITERAL: dict[type[ExchangeError], tuple[int, str, str]] = {
         "unavailable",
         "Something this needs is not available at the moment. Try again later.",
     ),
+    errors.LogNotWitnessed: (
+        503,
+        "log-not-witnessed",
+        "The log has not been witnessed for too long; nothing new is disclosed until it is.",
+    ),
     errors.StorageFull: (507, "storage-full", "There is no room for another document."),
 }
 

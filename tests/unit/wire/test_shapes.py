@@ -1,5 +1,6 @@
 """exchange.wire.shapes and routes: strict, frozen, and one operation per route."""
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -15,14 +16,23 @@ def test_every_operation_has_a_name_and_a_route_of_its_own() -> None:
 
 def test_an_operation_with_an_id_in_its_path_says_its_shape() -> None:
     for one in routes.OPERATIONS:
-        assert ("{id}" in one.path) is (one.path_shape is not None), one.name
+        named = set(re.findall(r"\{(\w+)\}", one.path))
+        shaped = set() if one.path_shape is None else set(one.path_shape.model_fields)
+        assert named == shaped, one.name
 
 
-def test_everything_but_token_and_health_is_authenticated() -> None:
+def test_everything_but_token_health_and_what_the_log_shows_is_authenticated() -> None:
     assert {one.name for one in routes.OPERATIONS if not one.authenticated} == {
         "token",
         "healthz",
         "readyz",
+        "log_checkpoint",
+        "log_candidate",
+        "log_policy",
+        "log_policy_pq",
+        "log_document",
+        "log_tile",
+        "log_cosignatures",
     }
 
 
@@ -35,7 +45,7 @@ def test_a_moment_is_written_in_utc_with_microseconds(hours: int) -> None:
 
     assert withdrawn.model_dump_json() == (
         '{"id":"06060606-0606-4606-8606-060606060606","consent":"' + "A" * 43 + '",'
-        '"state":"ended","ended_at":"2026-03-02T09:40:00.000000Z"}'
+        '"state":"ended","ended_at":"2026-03-02T09:40:00.000000Z","receipt":null}'
     )
 
 
