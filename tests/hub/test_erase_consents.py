@@ -52,6 +52,8 @@ async def test_when_its_years_are_over_nothing_is_left_of_a_consent(sim: Simulat
     await swept(sim)
     assert (await sim.call(SENDER, routes.GET_CONSENT, id=consent.id)).status == 200
     before = await sim.dump()
+    (row,) = await sim.rows(f"SELECT receipt FROM consents WHERE id = '{consent.id}'")  # noqa: S608
+    assert (await sim.call(SENDER, routes.LOG_RECEIPT, id=row.receipt)).status == 200
 
     sim.now = OVER
     await swept(sim)
@@ -72,6 +74,9 @@ async def test_when_its_years_are_over_nothing_is_left_of_a_consent(sim: Simulat
         await post(sim, "/p/", {**asked, "code": WRONG})
     ).face
     assert (await sim.collect(letter)).status == 404
+    assert (await sim.call(SENDER, routes.LOG_RECEIPT, id=row.receipt)).status == 404
+    openings = (await sim.call(SENDER, routes.LOG_OPENINGS)).json["entries"]
+    assert row.receipt not in {entry["rid"] for entry in openings}
 
 
 async def test_entries_stay_in_the_tree_and_those_of_others_still_prove(sim: Simulator) -> None:
