@@ -163,8 +163,10 @@ async def _missing(source: Source, first: int, size: int) -> list[bytes]:
 
 
 def _check_root(before: Range, leaves: Sequence[bytes], head: Head) -> None:
+    if head.checkpoint.size < before.size:
+        raise Misconfigured("the copy ends before this database does: nothing is missing from it")
     grown = merkle.append(before, map(leaf_hash, leaves)).range
-    if head.checkpoint.size < before.size or merkle.root(grown) != head.checkpoint.root:
+    if merkle.root(grown) != head.checkpoint.root:
         raise LogInvalid(
             "the tree of this database is not the beginning of the copy's: one of them was "
             "changed, or this database went its own way",
@@ -218,10 +220,23 @@ async def _find_chains(
     }
     after = ""
     while page := await hub.db.read(forgotten.chains, after=after, limit=PAGE):
-        keys = await hub.vault.chains([begun.uuid for begun in page])
-        await hub.vault.key_since()  # of a vault that is away nothing is concluded
+        keys = await _keys(hub, [begun.uuid for begun in page])
         await asyncio.to_thread(_search, page, keys, indexes, openings, found)
         after = page[-1].uuid
+
+
+async def _keys(hub: Hub, chains: Sequence[str]) -> Mapping[str, Chain]:
+    """Return these chains with their keys, without those whose key is gone.
+
+    A key that did not come is asked for again, between two answers of the vault: of one that is
+    away nothing must be concluded.
+    """
+    keys = dict(await hub.vault.chains(chains))
+    if missing := [chain for chain in chains if chain not in keys]:
+        await hub.vault.key_since()
+        keys |= await hub.vault.chains(missing)
+        await hub.vault.key_since()
+    return keys
 
 
 def _search(

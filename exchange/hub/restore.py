@@ -28,7 +28,7 @@ from exchange.hub.storage import (
 )
 from exchange.hub.storage.engine import FILE
 from exchange.hub.storage.snapshot import Progress, Snapshot
-from exchange.sqlite_file import changer_engine, lock_file
+from exchange.sqlite_file import lock_file
 
 
 def restore(settings: HubSettings, source: Path, *, now: datetime, progress: Progress) -> Snapshot:
@@ -63,7 +63,7 @@ def restore(settings: HubSettings, source: Path, *, now: datetime, progress: Pro
         _on_server(url, source, found, now, progress)
     elif found.kind == "records":
         with _locked(settings.home / FILE) as path:
-            snapshot_file.place(source / FILE, path, lambda conn: _begin(conn, found, now))
+            snapshot_file.place(source / FILE, path, lambda conn: _brought_back(conn, found, now))
     else:
         with _locked(settings.home / VAULT / VAULT_FILE) as path:
             snapshot_file.place(source / VAULT_FILE, path, None)
@@ -77,31 +77,26 @@ def mark(settings: HubSettings, *, now: datetime) -> None:
         Misconfigured: a hub uses it, it cannot be reached, or it has another schema.
     """
 
-    def begin(conn: Connection) -> None:
+    def marked(conn: Connection) -> None:
         schema.check(conn)
-        restorations.begin(conn, at=now, made_at=None)
+        restorations.record(conn, at=now, made_at=None)
 
     if settings.database_url is not None:
         with server(settings.database_url) as engine:
             from exchange.hub.storage import snapshot_server  # noqa: PLC0415 - with the extra only
 
             with snapshot_server.filling(engine) as conn:
-                begin(conn)
+                marked(conn)
         return
     if not (settings.home / FILE).is_file():
         raise Misconfigured(f"there is no database at {settings.home / FILE}")
     with _locked(settings.home / FILE) as path:
-        engine = changer_engine(path)
-        try:
-            with engine.begin() as conn:
-                begin(conn)
-        finally:
-            engine.dispose()
+        snapshot_file.change_file(path, marked)
 
 
-def _begin(conn: Connection, found: Snapshot, now: datetime) -> None:
+def _brought_back(conn: Connection, found: Snapshot, now: datetime) -> None:
     migrate.upgrade(conn, _quiet)
-    restorations.begin(conn, at=now, made_at=found.made_at)
+    restorations.record(conn, at=now, made_at=found.made_at)
 
 
 def _on_server(
@@ -121,7 +116,7 @@ def _on_server(
                 vault_server.make(conn)
             snapshot_server.fill(conn, source, found.parts, progress)
             if found.kind == "records":
-                _begin(conn, found, now)
+                _brought_back(conn, found, now)
 
 
 @contextmanager

@@ -298,7 +298,9 @@ async def remove_blobs(hub: Hub) -> None:
 
 
 async def remove_leftovers(hub: Hub) -> None:
-    """Remove blobs that a crash left without a row."""
+    """Remove blobs that a crash left without a row; not while the log is in doubt, as below."""
+    if hub.heads.stopped is not None:
+        return
     async for old in hub.blobs.names(before=hub.clock() - LEFTOVER):
         for first in range(0, len(old), BATCH):
             batch = old[first : first + BATCH]

@@ -4,8 +4,7 @@ Each function is one unit of work, complete in itself. From its commit on no hea
 ended can be released by anybody: the database orders every release and every end.
 """
 
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
@@ -13,7 +12,6 @@ from uuid import uuid4
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Row,
     and_,
     bindparam,
     exists,
@@ -23,9 +21,9 @@ from sqlalchemy import (
 )
 
 from exchange.audit import event
-from exchange.consent.decision import Fate, gives_back
 from exchange.errors import Conflict, Unavailable
-from exchange.hub.storage import consents, erasures, headers, log, notices
+from exchange.hub.storage import closing, consents, erasures, headers, log, notices
+from exchange.hub.storage.closing import CUT
 from exchange.hub.storage.consents import ConsentStanding
 from exchange.hub.storage.log import Chain
 from exchange.hub.storage.tables import consents as consents_table
@@ -109,49 +107,10 @@ _END = (
         withdrawal_receipt=bindparam("rid"),
     )
 )
-_CUT = (
-    select(
-        disclosures.c.id,
-        disclosures.c.digest,
-        disclosures.c.sender,
-        disclosures.c.consent,
-        disclosures.c.state,
-        consents_table.c.chain,
-    )
-    .join_from(disclosures, consents_table)
-    .order_by(disclosures.c.announced_at, disclosures.c.id)
-)
-_ENDED = _CUT.add_columns(disclosures.c.ended_why, disclosures.c.ended_receipt)
-_OPEN = _CUT.where(
+_ENDED = CUT.add_columns(disclosures.c.ended_why, disclosures.c.ended_receipt)
+_OPEN = CUT.where(
     disclosures.c.consent == bindparam("of"),
     disclosures.c.state.in_(("announced", "stored", "collected")),
-)
-_RECIPIENTS = select(
-    disclosure_recipients.c.disclosure,
-    disclosure_recipients.c.agency,
-    disclosure_recipients.c.collected_at,
-    disclosure_recipients.c.result,
-    disclosure_recipients.c.reason,
-).where(disclosure_recipients.c.disclosure.in_(bindparam("ids", expanding=True)))
-_CLOSE = (
-    update(disclosures)
-    .where(disclosures.c.id == bindparam("of"))
-    .values(
-        state=bindparam("final"),
-        ended_at=bindparam("at"),
-        ended_why=bindparam("because"),
-        ended_receipt=bindparam("rid"),
-    )
-)
-_NO_LONGER_WAITING = (
-    update(disclosure_recipients)
-    .where(disclosure_recipients.c.disclosure.in_(bindparam("ids", expanding=True)))
-    .values(waiting=False)
-)
-_RETURNED = (
-    update(disclosures)
-    .where(disclosures.c.id.in_(bindparam("ids", expanding=True)))
-    .values(use_returned=True)
 )
 _COLLECTORS = (
     select(disclosure_recipients.c.agency)
@@ -253,7 +212,7 @@ def due(
         announced_before: uploads that were not completed since then.
         limit: most rows.
     """
-    query = _CUT.where(_overdue(now, stored_before, announced_before)).limit(limit)
+    query = CUT.where(_overdue(now, stored_before, announced_before)).limit(limit)
     return tuple(Due(id=row.id, chain=row.chain) for row in conn.execute(query))
 
 
@@ -295,18 +254,18 @@ def expire(
     ids = [one.id for one in found]
     under = conn.execute(select(disclosures.c.consent).where(disclosures.c.id.in_(ids))).scalars()
     free = consents.take(conn, frozenset(under))
-    query = _CUT.where(
+    query = CUT.where(
         disclosures.c.id.in_(ids),
         disclosures.c.consent.in_(sorted(free)),
         _overdue(now, stored_before, announced_before),
     )
     rows = conn.execute(query).all()
-    return _expire(conn, rows, keys, why="expired", at=now)
+    return closing.expire(conn, rows, keys, why="expired", at=now)
 
 
 def sealed_to(conn: Connection, fingerprints: Collection[str]) -> tuple[Due, ...]:
     """Return disclosures whose header is sealed to one of these keys, for `end_sealed_to`."""
-    rows = conn.execute(_CUT.where(_sealed_to(fingerprints)))
+    rows = conn.execute(CUT.where(_sealed_to(fingerprints)))
     return tuple(Due(id=row.id, chain=row.chain) for row in rows)
 
 
@@ -324,8 +283,8 @@ def end_sealed_to(
         at: hub time.
     """
     lock(conn, sealed_to(conn, fingerprints))
-    rows = conn.execute(_CUT.where(_sealed_to(fingerprints))).all()
-    return _expire(conn, rows, keys, why="key-revoked", at=at)
+    rows = conn.execute(CUT.where(_sealed_to(fingerprints))).all()
+    return closing.expire(conn, rows, keys, why="key-revoked", at=at)
 
 
 def end_lost(
@@ -343,12 +302,12 @@ def end_lost(
         at: hub time.
     """
     lock(conn, found)
-    query = _CUT.where(
+    query = CUT.where(
         disclosures.c.id.in_([one.id for one in found]),
         or_(disclosures.c.state == "announced", headers.present(disclosures.c.id)),
     )
     rows = conn.execute(query).all()
-    ended = _expire(conn, rows, keys, why="payload-lost", at=at)
+    ended = closing.expire(conn, rows, keys, why="payload-lost", at=at)
     for row in rows:
         notices.enqueue(conn, [row.sender], "resend", consent=row.consent, disclosure=row.id, at=at)
     return ended
@@ -356,7 +315,7 @@ def end_lost(
 
 def recallable(conn: Connection, id: str, sender: str) -> Recallable | None:  # noqa: A002
     """Return a disclosure to its sender, who wants to take it back, or None."""
-    query = _CUT.where(disclosures.c.id == id, disclosures.c.sender == sender)
+    query = CUT.where(disclosures.c.id == id, disclosures.c.sender == sender)
     row = conn.execute(query).one_or_none()
     return None if row is None else Recallable(id=row.id, consent=row.consent, chain=row.chain)
 
@@ -382,7 +341,7 @@ def recall(conn: Connection, found: Recallable, chain: Chain, *, at: datetime) -
         return receipt
     if row.state not in {"announced", "stored"}:
         raise Conflict("it is too late to take this disclosure back")
-    closed = _close(conn, [row], {row.chain: chain}, state="ended", why="recalled", at=at)
+    closed = closing.close(conn, [row], {row.chain: chain}, state="ended", why="recalled", at=at)
     notices.drop(conn, [row.id])
     return closed.get(row.id)
 
@@ -405,83 +364,9 @@ def _cut_under(
     conn: Connection, consent: str, chain: Chain, *, why: str, at: datetime
 ) -> tuple[str, ...]:
     rows = conn.execute(_OPEN, {"of": consent}).all()
-    _close(conn, rows, {chain.uuid: chain}, state="ended", why=why, at=at)
+    closing.close(conn, rows, {chain.uuid: chain}, state="ended", why=why, at=at)
     notices.drop_under(conn, consent)
     return tuple(row.id for row in rows)
-
-
-def _expire(
-    conn: Connection,
-    rows: Sequence[Row[*tuple[object, ...]]],
-    keys: Mapping[str, Chain],
-    *,
-    why: str,
-    at: datetime,
-) -> tuple[str, ...]:
-    _forget(conn, [row.id for row in rows if row.state == "collected"])
-    ending = [row for row in rows if row.state != "collected"]
-    _close(conn, ending, keys, state="expired", why=why, at=at)
-    notices.drop(conn, [row.id for row in ending])
-    return tuple(row.id for row in rows)
-
-
-def _close(
-    conn: Connection,
-    rows: Sequence[Row[*tuple[object, ...]]],
-    keys: Mapping[str, Chain],
-    *,
-    state: str,
-    why: str,
-    at: datetime,
-) -> Mapping[str, str]:
-    """Delete the headers, set the final state, give back unread uses and log each end.
-
-    Returns:
-        The name of the entry of each disclosure that was stored.
-    """
-    ids = [row.id for row in rows]
-    if not ids:
-        return {}
-    _forget(conn, ids)
-    # An incomplete upload counted no use and was never in the log.
-    stored = [row for row in rows if row.state != "announced"]
-    receipts = {row.id: log.name() for row in stored}
-    final = {"final": state, "because": why, "at": at}
-    conn.execute(_CLOSE, [{"of": id_, "rid": receipts.get(id_), **final} for id_ in ids])
-    fates = _fates(conn, [row.id for row in stored])
-    unread = [row for row in stored if gives_back(fates[row.id].values())]
-    if unread:
-        conn.execute(_RETURNED, {"ids": [row.id for row in unread]})
-    for consent, count in Counter(row.consent for row in unread).items():
-        consents.give_back(conn, consent, count)
-    for row in stored:
-        ended = event.disclosure_ended(
-            at=at,
-            by=row.sender if why == "recalled" else event.HUB,
-            manifest=row.digest,
-            to=fates[row.id],
-            why=why,
-        )
-        log.record(conn, log.keyed(keys, row.chain), ended, rid=receipts[row.id])
-    return receipts
-
-
-def _forget(conn: Connection, ids: Sequence[str]) -> None:
-    """Delete headers, and with each its place among what waits in inboxes."""
-    if ids:
-        headers.forget(conn, ids)
-        conn.execute(_NO_LONGER_WAITING, {"ids": list(ids)})
-
-
-def _fates(conn: Connection, ids: Sequence[str]) -> dict[str, dict[str, Fate]]:
-    """Return what became of each disclosure at each of its recipients."""
-    found: dict[str, dict[str, Fate]] = {}
-    if ids:
-        for row in conn.execute(_RECIPIENTS, {"ids": ids}):
-            rejected = row.reason if row.result == "rejected" else None
-            fate = Fate(collected=row.collected_at is not None, rejected_for=rejected)
-            found.setdefault(row.disclosure, {})[row.agency] = fate
-    return found
 
 
 def _ask_to_erase(

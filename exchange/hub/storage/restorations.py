@@ -22,7 +22,7 @@ class Restoration:
     """Entries of the log in it."""
 
 
-def begin(conn: Connection, *, at: datetime, made_at: datetime | None) -> None:
+def record(conn: Connection, *, at: datetime, made_at: datetime | None) -> None:
     """Note that this database was brought back just now; in the transaction that fills it.
 
     Args:

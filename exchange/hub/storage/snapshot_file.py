@@ -110,7 +110,7 @@ def place(source: Path, path: Path, change: Callable[[Connection], None] | None)
                 made.write(chunk)
         _check(partial)
         if change is not None:
-            _change(partial, change)
+            change_file(partial, change)
         with partial.open("rb") as written:
             os.fsync(written.fileno())
         # A crash before this line leaves a hidden file that nobody opens.
@@ -129,7 +129,8 @@ def _check(path: Path) -> None:
         raise Misconfigured("the database in the backup is damaged: use another backup")
 
 
-def _change(path: Path, change: Callable[[Connection], None]) -> None:
+def change_file(path: Path, change: Callable[[Connection], None]) -> None:
+    """Change a database that nobody uses, in one transaction; no deleted row stays in its WAL."""
     engine = changer_engine(path)
     try:
         with engine.begin() as conn:
