@@ -9,6 +9,8 @@ import pytest
 
 from exchange.agency import erase, follow, poll, send
 from exchange.agency.receive import Outcome
+from exchange.audit import leaf
+from exchange.audit.tiles import bundle_path, bundles_of, tile_path, tiles_of
 from exchange.canonical import b64u
 from exchange.envelope.sealing import Outgoing
 from exchange.errors import NotPermitted
@@ -18,7 +20,7 @@ from exchange.hub.sweep import sweep
 from exchange.wire import routes
 from exchange.wire.routes import Operation
 from tests.attacks.whole import Whole
-from tests.simulator import RECIPIENT, SENDER, Simulator
+from tests.simulator import RECIPIENT, SENDER, Given, Simulator
 
 MARKS = {
     "family name": "KANARIENVOGEL",
@@ -77,8 +79,8 @@ def found_in(data: bytes, marks: dict[str, bytes]) -> list[str]:
     ]
 
 
-async def journey(whole: Whole, sim: WithPlugins) -> tuple[list[bytes], bytes]:
-    """Go the whole way; return every answer an attacker saw, and the key of the log entries."""
+async def journey(whole: Whole, sim: WithPlugins) -> tuple[list[bytes], Given]:
+    """Go the whole way; return every answer an attacker saw, and the consent."""
     seen: list[bytes] = []
     files = (
         Outgoing(f"{MARKS['file name']}.pdf", "application/pdf", b"%PDF-1.7 " + _text("document")),
@@ -111,7 +113,7 @@ async def journey(whole: Whole, sim: WithPlugins) -> tuple[list[bytes], bytes]:
     await sweep(sim.hub, leftovers=True)
     (erasure,) = (await sim.call(SENDER, routes.ERASURES)).json["erasures"]
     assert erasure["state"] == "erased"
-    return seen, given.log_key
+    return seen, given
 
 
 def _text(name: str) -> bytes:
@@ -154,10 +156,12 @@ async def test_no_marker_is_left_anywhere_at_the_hub_or_in_any_log(
     whole = Whole(tmp_path, sim)
     whole.channel = "failing"
     async with whole.running():
-        seen, log_key = await journey(whole, sim)
+        seen, given = await journey(whole, sim)
         rows = await sim.rows("SELECT * FROM notices")
-        marks = {name: mark.encode() for name, mark in MARKS.items()} | {"log key": log_key}
+        marks = {name: mark.encode() for name, mark in MARKS.items()} | secrets_of(given)
         while_running = held(sim.home, marks)
+        shown = await everything_shown(sim)
+        events = await sim.log()
     out, err = capfd.readouterr()
 
     assert rows
@@ -166,9 +170,46 @@ async def test_no_marker_is_left_anywhere_at_the_hub_or_in_any_log(
     assert held(sim.home, marks) == {}
     for body in (*seen, repr(rows).encode(), out.encode(), err.encode(), caplog.text.encode()):
         assert found_in(body, marks) == []
+    # Of whose consent something is, neither the log of the program nor the public one says.
+    names = {"consent": given.digest.encode(), "consent id": given.id.encode()}
+    names |= {event["id"]: event["id"].encode() for event in events}
+    for body in (out.encode(), err.encode(), *shown):
+        assert found_in(body, {**marks, **names}) == []
+    reasons = {one["open"]["why"] for one in events if one["kind"] == "disclosure-ended"}
+    assert reasons == {"withdrawn"}
+    for body in shown:
+        assert found_in(body, {"reason": b"withdrawn", "sender": SENDER.encode()}) == []
     for home in tmp_path.iterdir():  # the gateways' own logs, if they keep any
         for path in home.rglob("*.log"):
             assert found_in(path.read_bytes(), marks) == [], path.name
+
+
+def secrets_of(given: Given) -> dict[str, bytes]:
+    """Return the key of a consent's entries, and every salt that may have been made from it."""
+    found = {"log key": given.log_key}
+    for n in range(40):
+        found[f"salt {n}"] = leaf.salt(given.log_key, n)
+        found[f"detail salt {n}"] = leaf.detail_salt(given.log_key, n)
+    return found
+
+
+async def everything_shown(sim: Simulator) -> list[bytes]:
+    """Return heads, hashes and entries of the log as an agency is shown them."""
+    await sim.settled()
+    assert sim.hub.heads.newest is not None
+    size = sim.hub.heads.newest.size
+    answers = [
+        await sim.call(SENDER, routes.LOG_CHECKPOINT),
+        await sim.call(SENDER, routes.LOG_CANDIDATE),
+    ]
+    for tile in tiles_of(size):
+        name = tile_path(tile).removeprefix("tile/")
+        answers.append(await sim.call(SENDER, routes.LOG_TILE, tile=name))
+    for bundle in bundles_of(size):
+        name = bundle_path(bundle).removeprefix("tile/entries/")
+        answers.append(await sim.call(SENDER, routes.LOG_ENTRIES, bundle=name))
+    assert {answer.status for answer in answers} == {200}
+    return [answer.body for answer in answers]
 
 
 def held(home: Path, marks: dict[str, bytes]) -> dict[str, list[str]]:
