@@ -63,6 +63,7 @@ class Heads:
         self._grown = asyncio.Event()
         self._stirred = asyncio.Event()
         self._confirmed = asyncio.Event()
+        self._compared = asyncio.Event()
         self._over = False
 
     @property
@@ -120,6 +121,7 @@ class Heads:
         if self.stopped == code or self.stopped in _FINAL:
             return
         self.stopped = code
+        self._compared.set()
         structlog.get_logger("exchange.hub.log").error("log-stopped", code=code)
 
     def resume(self) -> None:
@@ -129,6 +131,7 @@ class Heads:
         if self.stopped != CHECKING:
             structlog.get_logger("exchange.hub.log").warning("log-resumes", code=self.stopped)
         self.stopped = None
+        self._compared.set()
 
     def looked(self, *, size: int, pending: int) -> None:
         """Note what a look at the database found: the size of the tree, and what waits for it."""
@@ -144,6 +147,10 @@ class Heads:
         if not self._looks:
             return 0.0
         return self._ticks() - self._looks[0][0]
+
+    async def compared(self, *, seconds: float) -> bool:
+        """Wait until the database was compared with what others hold; False after `seconds`."""
+        return await _set(self._compared, seconds)
 
     def check_room(self) -> None:
         """Refuse what would make the log longer than it is signed; for new disclosures only.
@@ -164,7 +171,7 @@ class Heads:
     def end(self) -> None:
         """End every wait at once, now and later: the process is stopping."""
         self._over = True
-        for event in (self._grown, self._stirred, self._confirmed):
+        for event in (self._grown, self._stirred, self._confirmed, self._compared):
             event.set()
 
     def _forget_covered(self) -> None:

@@ -31,6 +31,8 @@ from exchange.hub.settings import HubSettings
 
 YOUNG = 50_000
 """Objects made between two collections of the youngest: a request makes some thousands."""
+COMPARED_S = 2.0
+"""Seconds for which the port stays closed while the log is compared with what others hold."""
 ENDING_S = 5.0
 """Seconds a background loop has to come to its end."""
 
@@ -87,6 +89,7 @@ async def serve(
         async with (
             looping(stop, loops(found, settings, stop, accepted=accepted is not None)),
             commanded(found.hub, settings, worker),
+            compared(found.hub),
             served(runner, settings),
         ):
             # What was built so far lives as long as the process: no collection need look at it.
@@ -99,6 +102,17 @@ async def serve(
             found.hub.heads.end()
         if found.database.failed:
             raise Misconfigured("a commit failed: look at the disk, then start the hub again")
+
+
+@asynccontextmanager
+async def compared(hub: Hub) -> AsyncIterator[None]:
+    """Give the log a moment to be compared with what others hold, then let the block run.
+
+    Mostly it takes milliseconds, and nobody is refused for it. Where witnesses are waited for,
+    withdrawals need not wait as well.
+    """
+    await hub.heads.compared(seconds=COMPARED_S)
+    yield
 
 
 @asynccontextmanager

@@ -196,7 +196,7 @@ def _with_a_dying_one(loops: Any, sign: Path) -> Any:
             await asyncio.sleep(0.01)
         raise RuntimeError
 
-    return lambda *given: {**loops(*given), "dying": dying}
+    return lambda *given, **named: {**loops(*given, **named), "dying": dying}
 
 
 def _answer(command: dict[str, Any], children: set[int]) -> int | None:
