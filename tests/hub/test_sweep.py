@@ -178,7 +178,7 @@ async def test_a_header_is_in_no_file_after_withdrawal_and_one_round(sim: Simula
     await sim.withdraw(consent, SENDER)
     await swept(sim)
     async with asyncio.timeout(30):  # a look of the sequencer may hold it up, as the sweeper knows
-        while not await sim.database.erase_from_wal():
+        while not await sim.database.erase_from_wal():  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
 
     assert not any(letter.header[200:600] in file.read_bytes() for file in files(sim))
