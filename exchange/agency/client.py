@@ -7,10 +7,9 @@ nothing and verifies nothing: what an answer claims is judged by `receive` and `
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Generic, Literal, TypeVar
+from typing import Literal
 
 import aiohttp
 
@@ -18,8 +17,8 @@ from exchange.agency import content
 from exchange.agency.calls import Calls, Credentials, Patience
 from exchange.agency.content import Progress, unseen
 from exchange.agency.log_calls import LogCalls
-from exchange.audit.spelling import read_base64
-from exchange.errors import HubMisbehaves, Malformed, Misconfigured
+from exchange.agency.vouched import Vouched, status_in
+from exchange.errors import HubMisbehaves, Misconfigured
 from exchange.wire import person, routes, shapes
 
 ONE_SHOT_SIZE = 4 * 1024 * 1024
@@ -32,17 +31,6 @@ LARGEST_NOTICE = 512 * 1024
 """Bytes of a text as it was shown; the longest shipped one has about 6 kB."""
 LARGEST_FORM = 4 * 1024 * 1024
 """Bytes of a form; one with all its fonts has about 60 kB."""
-
-S = TypeVar("S", bound=shapes.Shape)
-
-
-@dataclass(frozen=True, slots=True)
-class Vouched(Generic[S]):
-    """An answer about a consent, with the hub's word that the consent has not ended."""
-
-    value: S
-    status: bytes | None = field(repr=False)
-    """The signed status note, not yet verified; None where the hub gave none."""
 
 
 class HubClient:
@@ -201,7 +189,7 @@ class HubClient:
         found, status = await self._calls.call_vouched(
             routes.GET_CONSENT, shapes.Consent, path={"id": consent_id}
         )
-        return Vouched(found, _status(status))
+        return Vouched(found, status_in(status))
 
     async def post_credential(
         self, consent_id: str, credential: str | None
@@ -359,7 +347,7 @@ class HubClient:
         found, status = await self._calls.call_vouched(
             routes.COLLECT, shapes.Collected, path={"id": disclosure_id}
         )
-        return Vouched(found, _status(status))
+        return Vouched(found, status_in(status))
 
     async def acknowledge(self, disclosure_id: str, statement: bytes) -> shapes.Acknowledged:
         """Hand in the signed acknowledgement, whose exact bytes were persisted before."""
@@ -485,16 +473,6 @@ def _trusted(certificates: Path | None) -> ssl.SSLContext:
         except (OSError, ssl.SSLError):
             raise Misconfigured(f"no certificates can be read from {certificates}") from None
     return context
-
-
-def _status(header: str | None) -> bytes | None:
-    """Return the note in a header; what cannot be read is kept, and is worth as little."""
-    if header is None:
-        return None
-    try:
-        return read_base64(header)
-    except Malformed:
-        return header.encode("utf-8", "replace")
 
 
 def _page(after: str | None, limit: int) -> dict[str, str | int]:
