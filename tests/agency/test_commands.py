@@ -502,7 +502,10 @@ async def test_run_says_when_it_runs_and_ends_with_sigterm(today: Network, lette
     assert all(line.startswith(b"{") for line in err.splitlines())
 
 
-@pytest.mark.parametrize("command", ["", "init", "send", "fetch", "run", "status", "token"])
+@pytest.mark.parametrize(
+    "command",
+    ["", "init", "log-policy", "send", "fetch", "run", "status", "resume", "token"],
+)
 async def test_help_teaches(command: str) -> None:
     said = await exchange(*filter(None, [command]), "--help")
 
