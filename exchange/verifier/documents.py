@@ -51,6 +51,8 @@ class Documents:
     def _documents(self) -> Check:
         if self._wrong:
             return self._wrong[0]
+        if not self.public:
+            return good(5, "document", "no public entry")
         count = numbered(len(self.public), "public entry has", "public entries have")
         return good(5, "document", f"{count} the document they stand for")
 
