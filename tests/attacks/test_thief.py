@@ -25,10 +25,10 @@ async def test_no_page_shows_another_consent_a_name_an_id_or_the_log_key(
         "YWdlLWVuY3J5cHRpb24",
     ]
 
-    for do in WISHES.keys() - {"withdraw", "receipt", "records", "everything"}:
+    for do in WISHES.keys() - {"withdraw", "receipt", "records", "everything", "proofs"}:
         body = (await page(sim, do=do, code=stolen, names="yes")).body.decode()
         assert [text for text in hidden if text in body] == [], do
-    for do in ("receipt", "records", "everything"):  # her own, to take along
+    for do in ("receipt", "records", "everything", "proofs"):  # her own, to take along
         body = (await page(sim, do=do, code=stolen)).body.decode(errors="replace")
         assert [text for text in (*hidden[:2], *hidden[3:]) if text in body] == [], do
 

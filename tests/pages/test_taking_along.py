@@ -5,19 +5,26 @@ Everything about it is on paper as well: with all that happened, in the words of
 
 import asyncio
 import io
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from pypdf import PdfReader
 
+from exchange.audit import leaf
+from exchange.audit.opening import event_of
+from exchange.audit.policy import read_policy
+from exchange.audit.proof import prove, read_receipt
 from exchange.canonical import loads
 from exchange.consent import export
 from exchange.database import Database
 from exchange.errors import Misconfigured
+from exchange.hub import prove_consent
 from exchange.hub.pages.recount import recount
 from exchange.hub.pages.shell import SHELL
 from exchange.hub.pages.words import read_words
@@ -68,6 +75,49 @@ async def test_her_record_is_in_the_documented_structure(sim: Simulator) -> None
     record = await taken(sim, code)
     assert record["dct:identifier"] == given.id
     assert [event["@type"] for event in record["dpv:hasConsentStatus"]] == ["dpv:ConsentGiven"]
+
+
+async def test_she_takes_the_proof_of_everything_along_and_any_tar_opens_it(
+    sim: Simulator, tmp_path: Path
+) -> None:
+    given, code = await consent_with_code(sim)
+    letter = await sim.sent(given)
+    assert (await sim.collect(letter)).status == 200
+    await sim.withdraw(given)
+    await refused(sim, given, prove_consent.AT_ONCE)
+    await sim.settled()
+    answer = await post(sim, "/p/", {"do": "proofs", "lang": "de", "code": code})
+    assert answer.headers["Content-Type"] == "application/x-tar"
+    file = tmp_path / "auskunft.tar"
+    file.write_bytes(answer.body)
+    subprocess.run(["tar", "-xf", file.name], cwd=tmp_path, check=True)
+
+    proofs = sorted(tmp_path.glob("*.tlog-proof"))
+    policy = read_policy((tmp_path / "policy").read_bytes())
+    proven = [prove(read_receipt(one.read_bytes()), policy) for one in proofs]
+    events = [event_of(one.opening) for one in proven]
+    mine = (await sim.rows("SELECT chain FROM consents WHERE id = :id", id=given.id))[0].chain
+    rows = await sim.rows("SELECT rid FROM log_event WHERE chain = :mine ORDER BY n", mine=mine)
+    assert [one["id"] for one in events] == [row.rid for row in rows]
+    assert events[0]["kind"] == "consent-recorded"
+    labels = [leaf.label(given.log_key, n) for n in range(len(events))]
+    assert [one.opening.label for one in proven] == labels
+    assert "exchange log verify" in (tmp_path / "README.txt").read_text("utf-8")
+    assert sim.hub.signer.origin in (tmp_path / "README.txt").read_text("utf-8")
+
+    record = await taken(sim, code)
+    assert record["xch:logReceipts"] == [one.read_text("utf-8") for one in proofs]
+
+
+async def test_what_is_not_signed_yet_is_proven_a_moment_later(sim: Simulator) -> None:
+    _, code = await consent_with_code(sim)
+    async with sim.still():
+        _, fresh_code = await consent_with_code(sim)
+        assert await prove_consent.prove_consent(sim.hub, fresh_code) == ()
+        found = await prove_consent.prove_consent(sim.hub, code)
+        assert found is not None
+        assert [one.n for one in found] == [0]
+    assert await prove_consent.prove_consent(sim.hub, "nonsense") is None
 
 
 @pytest.mark.parametrize(
@@ -156,7 +206,10 @@ async def test_a_paper_that_leaves_something_out_says_so(sim: Simulator) -> None
     assert whole is not None
     assert (len(seen.events), len(whole.events)) == (PAGE, PAGE + 1)
     closing = [said_under(one, "Was geschehen ist") for one in (seen, whole)]
-    assert closing == [("Das sind die 50 neuesten. Älteres zeigt die Seite.",), ()]
+    older, proofs = "Das sind die 50 neuesten. Älteres zeigt die Seite.", "Jeder Eintrag lässt sich"
+    assert [len(one) for one in closing] == [2, 1]
+    assert closing[0][0] == older
+    assert all(one[-1].startswith(proofs) for one in closing)
 
 
 def said_under(seen: PersonView, heading: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from tests.pages.visitor import PERSON
 from tests.person import WRONG, consent_with_code, draft, fresh, reissue, upload
 from tests.simulator import Answer, Simulator, statements
 
-SHOWING = ("show", "ask", "withdraw", "take-back", "receipt", "everything", "records")
+SHOWING = ("show", "ask", "withdraw", "take-back", "receipt", "everything", "records", "proofs")
 """What a code opens; what is not opened looks like the form to type it in."""
 ASKING = ("prepare-withdrawal",)
 

@@ -34,7 +34,6 @@ def recount(seen: PersonView, say: Words, *, at: datetime) -> Account:
             _events(teller, seen),
             _names(teller, seen),
             _text(say, seen),
-            Chapter(heading=say("view.proofs"), hints=(say("account.proofs"),)),
         ),
         link=link_to_page(seen.scope, labels()[say.lang]),
         footer=say("page.title"),
@@ -70,7 +69,10 @@ def _events(teller: Teller, seen: PersonView) -> Chapter:
         heading=say("view.events"),
         hints=(say("view.events_hint") if events else say("view.no_events"),),
         told=tuple(teller.event(one) for one in events),
-        closing=(say("account.older", count=len(events)),) if seen.next else (),
+        closing=(
+            *((say("account.older", count=len(events)),) if seen.next else ()),
+            say("account.proofs"),
+        ),
     )
 
 

@@ -86,8 +86,9 @@ async def proofs(request: web.Request, entry: Entry) -> web.Response:
     if found is None:
         return await nothing(request, entry)
     say, made_at = shell.words[entry.lang], seconds(hub.clock())
+    readme = say("proofs.readme", origin=hub.signer.origin)
     files = {
-        README: say("proofs.readme", origin=hub.signer.origin).encode(),
+        README: f"{readme}\n".encode(),
         POLICY: hub.signer.policy_text,
         **{f"{proof.n:05}{ENDING}": proof.receipt for proof in found},
     }
