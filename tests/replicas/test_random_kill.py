@@ -18,6 +18,7 @@ import aiohttp
 import pytest
 from sqlalchemy import create_engine
 
+from exchange.hub import high_water
 from exchange.hub.storage import schema
 from exchange.hub.storage.tables import metadata
 from tests import postgres
@@ -80,8 +81,9 @@ def replica(hubs: Hubs, sim: OfTwo, folder: Path, port: int) -> Life:
     """Return a replica with a home of its own: the same keys, vault and payloads."""
     home = folder / "hub"
     home.mkdir(parents=True, mode=0o700)
-    (home / "token.key").write_bytes((sim.home / "token.key").read_bytes())
-    (home / "token.key").chmod(0o600)
+    for secret in (*sim.home.glob("*.key"), sim.home / high_water.FILE):
+        (home / secret.name).write_bytes(secret.read_bytes())
+        (home / secret.name).chmod(0o600)
     for shared in ("vault", "payloads"):
         (home / shared).symlink_to(sim.home / shared)
     assert sim.settings.database_url is not None
