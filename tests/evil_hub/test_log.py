@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from sqlalchemy import Connection, delete
 from structlog.testing import capture_logs
 
 from exchange.agency import arrivals, conflict, poll, send, state, tail
@@ -19,6 +20,7 @@ from exchange.agency.hand_over import open_reception
 from exchange.agency.log import judged
 from exchange.agency.log_policy import trusted
 from exchange.agency.receive import Outcome
+from exchange.agency.tables import evidence
 from exchange.audit import event
 from exchange.audit.note import ED25519, SigningKey
 from exchange.audit.spelling import write_base64
@@ -550,3 +552,37 @@ def _spoiled(receipt: bytes) -> bytes:
     at = receipt.rindex(b" ") + 40
     other = b"A" if receipt[at : at + 1] != b"A" else b"B"
     return receipt[:at] + other + receipt[at + 1 :]
+
+
+async def test_what_was_collected_before_the_log_was_asked_is_asked_about_before_it_is_opened(
+    network: Network,
+) -> None:
+    await sent(network)
+    honest = network.double.collect
+
+    async def collect(request: web.Request) -> web.StreamResponse:
+        vouching(network, "consent", status="none")
+        return await honest(request)
+
+    network.double.replaced["collect"] = collect
+    await waits(network)
+    network.double.replaced.clear()
+    async with network.gateway(RECIPIENT) as gateway:  # as an earlier version has left it
+        await gateway.state.write(_without_receipts)
+
+    serve(network, DISCLOSURE, of_another_leaf)
+    assert set((await received(network)).outcomes) == {Outcome.HELD}
+    async with network.gateway(RECIPIENT) as gateway:
+        ((_, reason, _),) = await gateway.state.read(state.list_held)
+    assert reason == "log-receipt-invalid"
+    assert nothing_is_answered(network)
+    nothing_is_delivered(network)
+    network.double.replaced.clear()
+    assert (await received(network)).outcomes == {Outcome.ACCEPTED: 1}
+    async with network.gateway(RECIPIENT) as gateway:
+        (light,) = await gateway.state.read(arrivals.list_received)
+        assert (await gateway.state.read(arrivals.whole, light)).receipt is not None
+
+
+def _without_receipts(conn: Connection) -> None:
+    conn.execute(delete(evidence).where(evidence.c.kind.in_(["receipt", "status"])))
