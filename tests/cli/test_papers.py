@@ -145,6 +145,8 @@ def test_record_and_receipt_are_exported_and_name_nobody(
     assert receipt["@type"] == "dpv:ConsentReceipt"
     assert receipt["dct:identifier"] != consent
     del record["@context"]
+    (proof,) = record.pop("xch:logReceipts")  # of the recording; the record alone carries it
+    assert proof.startswith("c2sp.org/tlog-proof@v1\n")
     assert receipt["dct:source"] == record
     for name in ("record.jsonld", "r.jsonld"):
         content = (out / name).read_bytes()
