@@ -211,7 +211,12 @@ async def _find_chains(
         Misconfigured: the vault does not have the key of an agency, which it never forgets.
         Unavailable: the vault does not answer.
     """
-    indexes = {leaf[1 : 1 + LABEL_SIZE]: at for at, leaf in enumerate(leaves, first)}
+    waiting = await hub.db.read(forgotten.waiting)
+    # What waits here and is in the copy is no news. What waits under a label that has another
+    # leaf in the copy is: the hub gave a number again that it had forgotten.
+    indexes = {
+        leaf[1 : 1 + LABEL_SIZE]: at for at, leaf in enumerate(leaves, first) if leaf not in waiting
+    }
     openings = {
         one.index: one
         for one in shown
@@ -257,7 +262,7 @@ def _search(
             # Erased since, or lost: either way nobody can tell what happened to it.
             found.uncertain.add(begun.uuid)
             continue
-        for n, index in _labelled(key, begun.next_n, indexes):
+        for n, index in _labelled(key, begun, indexes):
             found.behind[begun.uuid] = n + 1
             event = openings.get(index)
             if event is not None:
@@ -266,18 +271,17 @@ def _search(
                 found.uncertain.add(begun.uuid)
 
 
-def _labelled(key: bytes, next_n: int, indexes: Mapping[bytes, int]) -> Iterator[tuple[int, int]]:
+def _labelled(key: bytes, begun: Begun, indexes: Mapping[bytes, int]) -> Iterator[tuple[int, int]]:
     """Yield number and index of each event of a chain, until none comes for `AHEAD` numbers.
 
     A gap is no end: an event can have got its number and then not been sequenced before others.
     """
-    last = next_n
-    n = next_n
+    last, n = begun.next_n, begun.first
     while n < last + AHEAD:
         index = indexes.get(label(key, n))
         if index is not None:
             yield n, index
-            last = n + 1
+            last = max(last, n + 1)
         n += 1
 
 
@@ -313,6 +317,7 @@ def _import(
         index: waiting[leaf] for index, leaf in enumerate(leaves, before.size) if leaf in waiting
     }
     forgotten.sequenced(conn, names.values())
+    forgotten.raise_numbers(conn, found.behind)  # before events with their numbers are learned
     forgotten.learn(conn, [found.known[index] for index in sorted(found.known)])
     names |= {index: one.rid for index, one in found.known.items()}
     rows = [(leaf, names.get(index)) for index, leaf in enumerate(leaves, before.size)]
@@ -320,7 +325,6 @@ def _import(
     if tree.root_at(conn, size) != head.checkpoint.root:
         raise LogInvalid("the tiles of this database are damaged", what="tree")
     _keep_head(conn, hub, head)
-    forgotten.raise_numbers(conn, found.behind)
     for index, (agency, document) in sorted(found.documents.items()):
         _relearn(conn, hub, index, agency, document)
     ended = _end(conn, hub, found.uncertain)

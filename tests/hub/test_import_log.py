@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from exchange.audit.leaf import label
-from exchange.audit.opening import event_opening
+from exchange.audit.opening import event_opening, leaf_of
 from exchange.errors import LogInvalid, Misconfigured, NotFound
 from exchange.hub import app, high_water
 from exchange.hub.heads import EVIDENCE, UNCONFIRMED
@@ -23,6 +23,7 @@ from exchange.verifier.source import Source
 from exchange.wire import routes
 from tests.hub.restored import Place, backed_up, brought_back, mirrored
 from tests.hub.test_agreements import give_notice
+from tests.person import fresh, reissue
 from tests.postgres import Server
 from tests.simulator import RECIPIENT, SENDER, Simulator
 
@@ -359,3 +360,36 @@ async def test_a_number_is_skipped_where_an_event_came_without_its_neighbour(
                 f"SELECT next_n FROM log_chain WHERE chain = '{row.chain}'"  # noqa: S608
             )
             assert found[0].next_n == 1002
+
+
+async def test_what_was_recorded_meanwhile_under_a_lost_number_does_not_hide_the_withdrawal(
+    sim: Simulator, empty: Place, tmp_path: Path
+) -> None:
+    """Its number was given twice: once to what was lost, once to what came while in doubt."""
+    consent = await sim.consent()
+    await backed_up(sim, tmp_path / "backup")
+    assert (await sim.withdraw(consent)).status == 200
+    mirror = await mirrored(sim, tmp_path / "mirror")
+    with empty() as place:
+        again = await brought_back(sim, tmp_path / "backup", tmp_path / "two", place, payloads=True)
+        async with again.running():
+            assert again.hub.heads.stopped == EVIDENCE
+            for _ in range(2):
+                assert (await reissue(again, consent, credential=fresh().digest)).status == 200
+        assert (await imported(again, mirror)).consents == 1
+        async with again.running():
+            assert (await again.send(again.letter(consent.digest))).status == 403
+            await again.settled()
+            found = await labels(again)
+            assert len(found) == len(set(found))
+            # Each entry opens to what was recorded, under its new number too.
+            for row in await again.rows(
+                "SELECT x.leaf, e.chain, e.n, e.body FROM log_event e "
+                "JOIN log_entry x ON x.rid = e.rid WHERE e.chain IS NOT NULL"
+            ):
+                key = (await again.hub.vault.chain(row.chain)).key
+                assert key is not None
+                opening = event_opening(key, row.n, bytes(row.body))
+                assert leaf_of(opening) == bytes(row.leaf)
+            reissued = [one for one in await again.log() if one["kind"] == "receipt-reissued"]
+            assert len(reissued) == 2

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, func, insert, select, update
 
 from exchange.canonical import digest
 from exchange.hub.storage.log import Kind
@@ -29,6 +29,8 @@ class Begun:
 
     uuid: str
     kind: Kind
+    first: int
+    """The number of its first event that is not in the tree, or of its next one."""
     next_n: int
     """The number of its next event."""
 
@@ -57,17 +59,41 @@ _RAISE = (
     .where(log_chain.c.chain == bindparam("of"), log_chain.c.next_n < bindparam("behind"))
     .values(next_n=bindparam("behind"))
 )
+_WAITING = (
+    select(log_event.c.rid)
+    .join_from(log_pending, log_event, log_event.c.rid == log_pending.c.rid)
+    .where(log_event.c.chain == bindparam("of"))
+    .order_by(log_event.c.n)
+)
+_TAKE = (
+    update(log_chain)
+    .where(log_chain.c.chain == bindparam("of"))
+    .values(
+        next_n=log_chain.c.next_n + bindparam("count"),
+        deferred=log_chain.c.deferred + bindparam("count"),
+    )
+    .returning(log_chain.c.next_n)
+)
+_NUMBER = update(log_event).where(log_event.c.rid == bindparam("of")).values(n=bindparam("new"))
+_DEFER = update(log_pending).where(log_pending.c.rid == bindparam("of")).values(leaf=None)
 
 
 def chains(conn: Connection, *, after: str, limit: int) -> tuple[Begun, ...]:
     """Return chains behind `after`, in their order."""
+    waits = (
+        select(func.min(log_event.c.n))
+        .join_from(log_pending, log_event, log_event.c.rid == log_pending.c.rid)
+        .where(log_event.c.chain == log_chain.c.chain)
+        .scalar_subquery()
+    )
+    first = func.coalesce(waits, log_chain.c.next_n)
     query = (
-        select(log_chain.c.chain, log_chain.c.kind, log_chain.c.next_n)
+        select(log_chain.c.chain, log_chain.c.kind, first.label("first"), log_chain.c.next_n)
         .where(log_chain.c.chain > after)
         .order_by(log_chain.c.chain)
         .limit(limit)
     )
-    return tuple(Begun(row.chain, row.kind, row.next_n) for row in conn.execute(query))
+    return tuple(Begun(row.chain, row.kind, row.first, row.next_n) for row in conn.execute(query))
 
 
 def waiting(conn: Connection) -> dict[bytes, str]:
@@ -102,10 +128,18 @@ def learn(conn: Connection, known: Sequence[Known]) -> None:
 
 
 def raise_numbers(conn: Connection, behind: Mapping[str, int]) -> None:
-    """Let the next event of each chain have at least this number: none is used twice."""
-    rows = [{"of": chain, "behind": n} for chain, n in behind.items()]
-    if rows:
-        conn.execute(_RAISE, rows)
+    """Let the next event of each chain have at least this number: none is used twice.
+
+    What waits for the tree was recorded while nobody here knew of the others, and may have their
+    numbers. It gets new ones, and its leaves are made when the hub runs again.
+    """
+    for chain, n in sorted(behind.items()):
+        conn.execute(_RAISE, {"of": chain, "behind": n})
+        names = conn.execute(_WAITING, {"of": chain}).scalars().all()
+        ends = conn.execute(_TAKE, {"of": chain, "count": len(names)}).scalar_one()
+        for new, name in enumerate(names, ends - len(names)):
+            conn.execute(_NUMBER, {"of": name, "new": new})
+            conn.execute(_DEFER, {"of": name})
 
 
 def consents_of(conn: Connection, found: Collection[str]) -> tuple[tuple[str, str], ...]:
