@@ -58,6 +58,10 @@ class Cosigned:
 _row = log_checkpoint.c
 _SIGNED = select(_row.size, _row.root, _row.note, _row.signed_at)
 _NEWEST = Prepared(_SIGNED.order_by(_row.size.desc()).limit(1))
+_KEEP = {
+    "sqlite": Prepared(sqlite.insert(log_checkpoint).on_conflict_do_nothing()),
+    "postgresql": Prepared(postgresql.insert(log_checkpoint).on_conflict_do_nothing()),
+}
 _AT_SIZE = Prepared(_SIGNED.where(_row.size == bindparam("of", type_=BigInteger)))
 
 
@@ -79,7 +83,7 @@ def keep(conn: Connection, head: Signed) -> None:
         "note": head.note,
         "signed_at": head.signed_at,
     }
-    conn.execute(_or_nothing(conn, log_checkpoint), row)
+    _KEEP[conn.dialect.name].changed(conn, row)
 
 
 def newest_candidate(conn: Connection) -> tuple[Signed, datetime] | None:
@@ -203,7 +207,7 @@ def covering(conn: Connection, index: int, *, witnessed: bool) -> bytes | None:
 def keep_evidence(conn: Connection, note: bytes, *, at: datetime) -> None:
     """Keep a note with our own signature that the tree contradicts; no replica signs after it."""
     row = {"digest": digest(note), "found_at": at, "note": note}
-    conn.execute(_or_nothing(conn, log_evidence), row)
+    conn.execute(_dialect(conn).insert(log_evidence).on_conflict_do_nothing(), row)
 
 
 _EVIDENCE = Prepared(select(log_evidence.c.note).order_by(log_evidence.c.digest))
@@ -286,7 +290,3 @@ def _signed(row: Any) -> Signed | None:
 
 def _dialect(conn: Connection) -> Any:
     return sqlite if conn.dialect.name == "sqlite" else postgresql
-
-
-def _or_nothing(conn: Connection, table: Any) -> Any:
-    return _dialect(conn).insert(table).on_conflict_do_nothing()

@@ -78,6 +78,8 @@ _FIRST = (
     .limit(bindparam("batch", type_=Integer))
 )
 _ANY = Prepared(select(log_pending.c.id).where(_waits).limit(1))
+_COUNTED = select(log_pending.c.id).where(_waits).limit(bindparam("limit", type_=Integer))
+_WAITING = Prepared(select(func.count().label("waits")).select_from(_COUNTED.subquery()))
 _LAST = Prepared(select(func.max(_FIRST.subquery().c.id).label("id")))
 _INDEX = select(log_entry.c.idx).where(log_entry.c.rid == bindparam("of"))
 _LEAVES = Prepared(
@@ -235,8 +237,8 @@ def any_waits(conn: Connection) -> bool:
 
 def waiting(conn: Connection, *, limit: int) -> int:
     """Return how many leaves wait for the tree, counted up to a limit."""
-    counted = select(log_pending.c.id).where(_waits).limit(limit).subquery()
-    return conn.execute(select(func.count()).select_from(counted)).scalar_one()
+    found = _WAITING.one(conn, {"limit": limit})
+    return 0 if found is None else int(found.waits)
 
 
 def row(conn: Connection, level: int, n: int) -> bytes:
