@@ -6,6 +6,7 @@ knows less than anybody who got one from here. Losing it costs a question to the
 
 import fcntl
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from exchange.audit.checkpoint import read_checkpoint
@@ -26,10 +27,19 @@ def read(home: Path) -> bytes | None:
         return None
 
 
-def raise_to(home: Path, note: bytes) -> None:
+def _any(_note: bytes) -> bool:
+    return True
+
+
+def raise_to(home: Path, note: bytes, *, counts: Callable[[bytes], bool] = _any) -> None:
     """Keep a signed head, unless a larger one is kept; durable when it returns.
 
     Workers that share a home take turns, so that the slower one does not lower it.
+
+    Args:
+        home: of the hub.
+        note: of the head.
+        counts: tells whether what is kept is a head of this log at all; if not, it is replaced.
 
     Raises:
         OSError: disk full, input or output error: then the head must not be shown.
@@ -38,7 +48,7 @@ def raise_to(home: Path, note: bytes) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         kept = read(home)
-        if kept is None or _size(kept) < _size(note):
+        if kept is None or not counts(kept) or _size(kept) < _size(note):
             # A crash here leaves the older note or this one, whole. Either way the tree in the
             # database has this size already: it was read there before it was signed.
             write_bytes_durably(home / FILE, note, replace=True)

@@ -5,6 +5,7 @@ docs/transparency-log.md has the table: who agrees, who is silent, and what happ
 """
 
 import asyncio
+from functools import partial
 
 import structlog
 
@@ -15,6 +16,7 @@ from exchange.hub.ask_witness import heads_elsewhere
 from exchange.hub.contradict import contradict
 from exchange.hub.heads import CHECKING, UNCONFIRMED
 from exchange.hub.parts import Hub
+from exchange.hub.signer import own_head
 from exchange.hub.storage import checkpoints, tree
 from exchange.hub.storage.checkpoints import Signed
 
@@ -35,7 +37,7 @@ async def resume(hub: Hub, *, accepted: bool) -> None:
     while hub.heads.stopped == CHECKING:
         try:
             await _compare(hub, accepted=accepted)
-        except ExchangeError as error:
+        except (ExchangeError, OSError) as error:  # a full disk must not stop withdrawals
             events.warning("log-check-waits", code=type(error).__name__)
             await asyncio.sleep(RETRY_S)
     if hub.heads.stopped == UNCONFIRMED:
@@ -64,7 +66,7 @@ async def _compare(hub: Hub, *, accepted: bool) -> None:
         await _agrees(hub, note)
     elsewhere = [await _agrees(hub, note) for note in await _held_elsewhere(hub)]
     if newest is not None:
-        known = accepted or any(elsewhere) or await _confirmed(hub)
+        known = accepted or any(elsewhere) or await _confirmed(hub, newest)
         if not known and not kept_here:
             hub.heads.stop(UNCONFIRMED)
             return
@@ -88,19 +90,35 @@ async def _held_elsewhere(hub: Hub) -> list[bytes]:
     return await heads_elsewhere(hub) if asked else []
 
 
-async def _confirmed(hub: Hub) -> bool:
-    """Give witnesses that come by themselves the time to come."""
-    return bool(hub.signer.policy.witnesses) and await hub.heads.confirmed(seconds=WITNESSES_S)
+async def _confirmed(hub: Hub, newest: Signed) -> bool:
+    """Give witnesses that come by themselves the time to come, or another replica to sign."""
+    came = bool(hub.signer.policy.witnesses) and await hub.heads.confirmed(seconds=WITNESSES_S)
+    return came or hub.heads.covers(newest.size)
 
 
 async def _begin(hub: Hub, newest: Signed | None) -> None:
     await hub.db.write(tree.record_policy, hub.signer.policy_text, hub.clock())
     if newest is not None:
-        await asyncio.to_thread(high_water.raise_to, hub.home, newest.note)
+        # One that is damaged, or of a log before this one, is as good as none.
+        ours = partial(_is_ours, hub)
+        await asyncio.to_thread(high_water.raise_to, hub.home, newest.note, counts=ours)
     hub.heads.resume()
+
+
+def _is_ours(hub: Hub, note: bytes) -> bool:
+    try:
+        own_head(hub.signer, note)
+    except (LogInvalid, Malformed):
+        return False
+    return True
 
 
 async def _follow(hub: Hub) -> None:
     """Wait until another replica, which knew the newest head, has signed a larger one here."""
-    if await hub.heads.grown(seconds=None):
-        await _begin(hub, hub.heads.newest)
+    while hub.heads.stopped == UNCONFIRMED and await hub.heads.grown(seconds=None):
+        try:
+            await _begin(hub, hub.heads.newest)
+        except (ExchangeError, OSError) as error:  # the next head tries again
+            structlog.get_logger("exchange.hub.log").warning(
+                "log-check-waits", code=type(error).__name__
+            )

@@ -38,6 +38,8 @@ class _Looked:
     pending: int
     """Leaves that wait for it."""
     newest: Signed | None
+    contradicted: bool
+    """Whether a head is kept as evidence that the tree does not continue."""
 
 
 async def run(hub: Hub, log: Log, ending: asyncio.Event, *, accepted: bool = False) -> None:
@@ -84,12 +86,14 @@ async def sequence(hub: Hub, log: Log) -> int | None:
         Unavailable: the database is away, or another sequencer was faster.
         OSError: the head could not be kept outside the database: it is not signed.
     """
-    looked = await hub.db.read(_look, hub.heads.pending_limit + 1)
+    looked = await hub.db.read(_look, hub)
     signed = 0
     if looked.newest is not None:
         hub.heads.learn(looked.newest)
         signed = looked.newest.size
     hub.heads.looked(size=looked.size, pending=looked.pending)
+    if looked.contradicted:  # found by another replica: a tree that grows now is beyond repair
+        hub.heads.stop(EVIDENCE)
     if hub.heads.stopped not in {None, CLOCK}:
         return 0
     moved: int | None = 0
@@ -137,12 +141,25 @@ async def sign(hub: Hub) -> None:
     hub.line.heads()
 
 
-def _look(conn: Connection, limit: int) -> _Looked:
+def _look(conn: Connection, hub: Hub) -> _Looked:
     return _Looked(
         size=tree.tree(conn).size,
-        pending=tree.waiting(conn, limit=limit),
+        pending=tree.waiting(conn, limit=hub.heads.pending_limit + 1),
         newest=checkpoints.newest(conn),
+        contradicted=_is_contradicted(conn, hub),
     )
+
+
+def _is_contradicted(conn: Connection, hub: Hub) -> bool:
+    try:
+        return not all(_continues(conn, hub, note) for note in checkpoints.evidence(conn))
+    except (LogInvalid, Malformed):  # whatever it was, it was kept because it contradicted
+        return True
+
+
+def _continues(conn: Connection, hub: Hub, note: bytes) -> bool:
+    head = own_head(hub.signer, note).checkpoint
+    return tree.continues(conn, head.size, head.root)
 
 
 def _provable(conn: Connection, hub: Hub) -> tuple[Checkpoint, Signed | None]:
@@ -163,7 +180,6 @@ def _provable(conn: Connection, hub: Hub) -> tuple[Checkpoint, Signed | None]:
         raise LogInvalid("the tree does not continue the newest head", what="tree")
     kept = high_water.read(hub.home)
     for note in (*([] if kept is None else [kept]), *checkpoints.evidence(conn)):
-        head = own_head(hub.signer, note).checkpoint
-        if not tree.continues(conn, head.size, head.root):
+        if not _continues(conn, hub, note):
             raise LogInvalid("a head was signed that the tree contradicts", what=EVIDENCE)
     return Checkpoint(hub.signer.origin, compact.size, root), last

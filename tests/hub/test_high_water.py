@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from exchange.audit.checkpoint import Checkpoint
-from exchange.audit.note import read_note, write_note
+from exchange.audit.note import COSIGNATURE, SigningKey, read_note, verifying, write_note
+from exchange.audit.policy import Witness
 from exchange.errors import LogInvalid, Malformed, Misconfigured, Unavailable
 from exchange.hub import high_water, resume
 from exchange.hub.contradict import contradict
@@ -124,6 +125,102 @@ async def test_a_damaged_file_is_one_that_is_missing(
         resuming.cancel()
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(b"\n", b""), (b"\n3\n", b"\n7\n"), (b"/log", b"/old")],
+    ids=["torn", "one bit", "of the log before this one"],
+)
+async def test_once_the_head_is_confirmed_a_damaged_file_is_replaced(
+    tmp_path: Path, stored_in: dict[str, Any], before: bytes, after: bytes
+) -> None:
+    one = ledger(tmp_path, **stored_in)
+    async with one.open():
+        size = await one.grow(1)
+    file = one.settings.home / high_water.FILE
+    whole = file.read_bytes()
+    damaged = whole.replace(before, after)
+    assert damaged != whole
+    file.write_bytes(damaged)
+    async with one.open(accepted=True):
+        assert file.read_bytes() == whole
+        assert await one.grow(1) == size + 1
+        assert one.hub.heads.stopped is None
+
+
+async def test_a_file_that_cannot_be_written_does_not_end_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk: withdrawals go on, and the log when there is room again."""
+    monkeypatch.setattr(resume, "RETRY_S", 0.01)
+    one = ledger(tmp_path)
+    async with one.open():
+        await one.grow(1)
+    (one.settings.home / high_water.FILE).unlink()
+    lock = one.settings.home / high_water.LOCK_FILE
+    lock.unlink()
+    lock.mkdir()  # cannot be opened for writing, not even by root
+    async with one.open(resumed=False):
+        resuming = asyncio.create_task(resume.resume(one.hub, accepted=True))
+        await asyncio.sleep(0.1)
+        assert not resuming.done()
+        assert one.hub.heads.stopped == "checking"
+        lock.rmdir()
+        await resuming
+        assert one.hub.heads.stopped is None
+
+
+async def test_a_new_replica_that_is_written_to_no_disk_tries_again_with_the_next_head(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    first = ledger(tmp_path, "first", database_url=postgres_url)
+    second = ledger(tmp_path, "second", database_url=postgres_url)
+    async with first.open():
+        await first.grow(3)
+        shutil.copytree(first.settings.home, second.settings.home)
+        (second.settings.home / high_water.FILE).unlink()
+        lock = second.settings.home / high_water.LOCK_FILE
+        lock.unlink()
+        lock.mkdir()
+        async with second.open(resumed=False):
+            resuming = asyncio.create_task(resume.resume(second.hub, accepted=False))
+            await until(lambda: second.hub.heads.stopped == "unconfirmed")
+            await first.grow(1)
+            await second.tick()
+            await asyncio.sleep(0.1)
+            assert not resuming.done()
+            assert second.hub.heads.stopped == "unconfirmed"
+            lock.rmdir()
+            await first.grow(1)
+            await second.tick()
+            await resuming
+            assert second.hub.heads.stopped is None
+
+
+async def test_a_head_signed_by_another_replica_while_witnesses_are_waited_for_is_an_answer(
+    tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = ledger(tmp_path, "first", database_url=postgres_url)
+    second = ledger(tmp_path, "second", database_url=postgres_url)
+    async with first.open():
+        await first.grow(3)
+        shutil.copytree(first.settings.home, second.settings.home)
+        (second.settings.home / high_water.FILE).unlink()
+        async with second.open(resumed=False):
+            policy = second.hub.signer.policy
+            witness = Witness("a", verifying(SigningKey("w.example/a", COSIGNATURE, bytes(32))))
+            asked = replace(policy, witnesses=(witness,), quorum="a")
+            signer = replace(second.hub.signer, policy=asked)
+            monkeypatch.setattr(resume, "WITNESSES_S", 2.0)
+            resuming = asyncio.create_task(
+                resume.resume(replace(second.hub, signer=signer), accepted=False)
+            )
+            await first.grow(1)
+            await until(lambda: second.hub.heads.newest is not None)
+            await second.tick()  # learns of it
+            await resuming
+            assert second.hub.heads.stopped is None
+
+
 async def test_a_new_replica_signs_once_another_one_has(tmp_path: Path, postgres_url: str) -> None:
     first = ledger(tmp_path, "first", database_url=postgres_url)
     second = ledger(tmp_path, "second", database_url=postgres_url)
@@ -153,9 +250,18 @@ async def test_a_larger_head_of_ours_stops_every_replica(tmp_path: Path, postgre
             )
             assert await contradict(first.hub, larger)
             assert first.hub.heads.stopped == "evidence"
+            # Nothing is built on it either: a tree that went its own way can join no copy.
             await second.record(1)
-            await second.tick()
+            assert await second.tick() == 0
             assert (second.hub.heads.stopped, second.size) == ("evidence", size)
+            assert len(await second.rows("SELECT idx FROM log_entry")) == size
+
+
+async def test_evidence_that_cannot_be_read_stops_the_signer(log: Ledger) -> None:
+    await log.hub.db.write(checkpoints.keep_evidence, b"torn", at=log.now)
+    await log.record(1)
+    assert await log.tick() == 0
+    assert log.hub.heads.stopped == "evidence"
 
 
 async def test_another_tree_of_the_same_size_stops_the_signer(log: Ledger) -> None:
