@@ -17,7 +17,7 @@ from exchange.audit.proof import LARGEST_RECEIPT
 from exchange.audit.tiles import BUNDLED_SIZE, Bundle, Tile, bundle_path, tile_path
 from exchange.audit.tombstone import LARGEST_TOMBSTONE
 from exchange.errors import HubMisbehaves
-from exchange.wire import log, routes
+from exchange.wire import log, log_routes
 
 LONGEST_WAIT_S: Final = 30
 """Seconds the hub waits for a receipt, at most."""
@@ -36,11 +36,11 @@ class LogCalls:
 
     async def checkpoint(self) -> bytes:
         """Return the newest published head, a signed note."""
-        return await self._calls.fetch(routes.LOG_CHECKPOINT, limit=LARGEST_NOTE)
+        return await self._calls.fetch(log_routes.LOG_CHECKPOINT, limit=LARGEST_NOTE)
 
     async def candidate(self) -> bytes:
         """Return the head that witnesses cosign now, a signed note."""
-        return await self._calls.fetch(routes.LOG_CANDIDATE, limit=LARGEST_NOTE)
+        return await self._calls.fetch(log_routes.LOG_CANDIDATE, limit=LARGEST_NOTE)
 
     async def tile(self, tile: Tile) -> bytes:
         """Return the hashes of a tile, of any head that was signed.
@@ -50,7 +50,7 @@ class LogCalls:
             HubMisbehaves: it has another size.
         """
         # Open to everybody up to the newest candidate; with a token up to the newest head.
-        operation = replace(routes.LOG_TILE, authenticated=True)
+        operation = replace(log_routes.LOG_TILE, authenticated=True)
         data = await self._calls.fetch(
             operation,
             path={"tile": tile_path(tile).removeprefix("tile/")},
@@ -63,7 +63,7 @@ class LogCalls:
     async def bundle(self, bundle: Bundle) -> bytes:
         """Return the bytes of an entry bundle; NotFound when no signed head covers it."""
         return await self._calls.fetch(
-            routes.LOG_ENTRIES,
+            log_routes.LOG_ENTRIES,
             path={"bundle": bundle_path(bundle).removeprefix("tile/entries/")},
             limit=bundle.width * BUNDLED_SIZE,
         )
@@ -71,7 +71,7 @@ class LogCalls:
     async def document(self, sha256: str) -> bytes:
         """Return a public document by its SHA-256, lowercase hex; NotFound without one."""
         return await self._calls.fetch(
-            routes.LOG_DOCUMENT, path={"sha256": sha256}, limit=LARGEST_OPENING
+            log_routes.LOG_DOCUMENT, path={"sha256": sha256}, limit=LARGEST_OPENING
         )
 
     async def receipt(self, rid: str, *, wait: int = 0, witnessed: bool = False) -> bytes | None:
@@ -89,20 +89,20 @@ class LogCalls:
         if witnessed:
             query["witnessed"] = "true"
         return await self._calls.fetch_ready(
-            routes.LOG_RECEIPT, path={"id": rid}, query=query, limit=LARGEST_RECEIPT
+            log_routes.LOG_RECEIPT, path={"id": rid}, query=query, limit=LARGEST_RECEIPT
         )
 
     async def openings(self, *, after: int | None = None) -> log.Openings:
         """Return a page of what this agency may open, in the order of the log."""
         query = {} if after is None else {"after": after}
-        return await self._calls.call(routes.LOG_OPENINGS, log.Openings, query=query)
+        return await self._calls.call(log_routes.LOG_OPENINGS, log.Openings, query=query)
 
     async def every_tombstone(self) -> AsyncIterator[str]:
         """Yield the digests of all lists of what was erased."""
         after: str | None = None
         while True:
             query = {} if after is None else {"after": after}
-            page = await self._calls.call(routes.LOG_TOMBSTONES, log.Tombstones, query=query)
+            page = await self._calls.call(log_routes.LOG_TOMBSTONES, log.Tombstones, query=query)
             for one in page.tombstones:
                 yield one.digest
             if page.next is None:
@@ -114,12 +114,12 @@ class LogCalls:
     async def tombstone(self, digest: str) -> bytes:
         """Return the list of what was erased that has this digest."""
         return await self._calls.fetch(
-            routes.LOG_TOMBSTONE, path={"digest": digest}, limit=LARGEST_TOMBSTONE
+            log_routes.LOG_TOMBSTONE, path={"digest": digest}, limit=LARGEST_TOMBSTONE
         )
 
     async def hand_in(self, note: bytes) -> None:
         """Show the hub a note that its log has signed: evidence against itself."""
-        await self._calls.hand_in(routes.LOG_COSIGNATURES, note)
+        await self._calls.hand_in(log_routes.LOG_COSIGNATURES, note)
 
 
 def rid_in(path: str) -> str:

@@ -1,14 +1,14 @@
 """The HTTP API as values: one `Operation` per route, the same for hub, client and OpenAPI.
 
-The hub binds handlers to them, the client calls them, `make openapi` renders them. A route that
-is not listed here does not exist.
+The hub binds handlers to them, the client calls them. Those of the log are in `log_routes`, the
+list of all of them in `operations`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from exchange.wire import log, person, shapes
+from exchange.wire import person, shapes
 from exchange.wire.shapes import Shape, Text
 
 JSON = "application/json"
@@ -23,8 +23,6 @@ OFFSET_STREAM = "application/offset+octet-stream"
 FORM = "application/x-www-form-urlencoded"
 CONSENT_STATUS = "Consent-Status"
 """Header with the hub's signed note "no withdrawal up to here", base64 of the note."""
-CHECKPOINT_LIMIT = 128 * 1024
-"""Bytes of a checkpoint with its lines, as witnesses hand it in."""
 NO_MEDIA: Mapping[str, str] = MappingProxyType({})
 
 JSON_LIMIT = 64 * 1024
@@ -423,115 +421,6 @@ CONFIRM_ERASURE = Operation(
     problems=(404, 409, 413, 415, 422),
     creates=True,
 )
-LOG_CHECKPOINT = Operation(
-    name="log_checkpoint",
-    method="GET",
-    path="/log/checkpoint",
-    summary="The newest witnessed head of the log, a C2SP signed checkpoint.",
-    answers=TEXT,
-    problems=(404, 503),
-    authenticated=False,
-)
-LOG_CANDIDATE = Operation(
-    name="log_candidate",
-    method="GET",
-    path="/log/candidate",
-    summary="The head of the log that witnesses cosign now.",
-    answers=TEXT,
-    problems=(404, 503),
-    authenticated=False,
-)
-LOG_POLICY = Operation(
-    name="log_policy",
-    method="GET",
-    path="/log/policy",
-    summary="Keys and quorum of the log, for comparison: trust comes from elsewhere.",
-    answers=TEXT,
-    authenticated=False,
-)
-LOG_POLICY_PQ = Operation(
-    name="log_policy_pq",
-    method="GET",
-    path="/log/policy-pq",
-    summary="The same with the log's post-quantum key; absent where it has none.",
-    answers=TEXT,
-    problems=(404,),
-    authenticated=False,
-)
-LOG_DOCUMENT = Operation(
-    name="log_document",
-    method="GET",
-    path="/log/documents/{sha256}",
-    summary="A public document of the log, such as a key statement, by its SHA-256.",
-    path_shape=log.DocumentPath,
-    answers=PAYLOAD,
-    problems=(404, 503),
-    authenticated=False,
-)
-LOG_ENTRIES = Operation(
-    name="log_entries",
-    method="GET",
-    path="/log/tile/entries/{bundle}",
-    summary="Entries of the log, 256 to a bundle; open to everybody where the hub says so.",
-    path_shape=log.BundlePath,
-    answers=PAYLOAD,
-    problems=(404,),
-)
-LOG_TILE = Operation(
-    name="log_tile",
-    method="GET",
-    path="/log/tile/{tile}",
-    summary="Hashes of the log's tree, 256 to a tile (C2SP tlog-tiles).",
-    path_shape=log.TilePath,
-    answers=PAYLOAD,
-    problems=(404, 503),
-    authenticated=False,
-)
-LOG_RECEIPT = Operation(
-    name="log_receipt",
-    method="GET",
-    path="/log/receipts/{id}",
-    summary="The receipt of an entry (C2SP tlog-proof) with its opening; 202 until a head has it.",
-    path_shape=shapes.IdPath,
-    query=log.ReceiptQuery,
-    answers=TEXT,
-    problems=(404,),
-)
-LOG_OPENINGS = Operation(
-    name="log_openings",
-    method="GET",
-    path="/log/openings",
-    summary="Every entry that the caller may open, in the order of the log.",
-    returns=log.Openings,
-    query=log.OpeningsQuery,
-)
-LOG_TOMBSTONES = Operation(
-    name="log_tombstones",
-    method="GET",
-    path="/log/tombstones",
-    summary="Which documents name the entries of the log that were erased.",
-    returns=log.Tombstones,
-    query=log.TombstonesQuery,
-)
-LOG_TOMBSTONE = Operation(
-    name="log_tombstone",
-    method="GET",
-    path="/log/tombstones/{digest}",
-    summary="Entries of the log that open to nobody any more; never whose they were.",
-    path_shape=log.TombstonePath,
-    answers=JSON,
-    problems=(404,),
-)
-LOG_COSIGNATURES = Operation(
-    name="log_cosignatures",
-    method="POST",
-    path="/log/cosignatures",
-    summary="Hand in a witness's cosignature of a candidate, or a head as evidence.",
-    answers=TEXT,
-    streams={TEXT: "The checkpoint with its signature lines, at most 128 KiB."},
-    problems=(400, 403, 404, 408, 413, 415, 429, 503),
-    authenticated=False,
-)
 HEALTHZ = Operation(
     name="healthz",
     method="GET",
@@ -548,62 +437,4 @@ READYZ = Operation(
     returns=shapes.Health,
     problems=(503,),
     authenticated=False,
-)
-
-
-def receipt_at(rid: str | None) -> str | None:
-    """Return where the receipt with this name is; None for what has none (yet)."""
-    return None if rid is None else LOG_RECEIPT.path.replace("{id}", rid)
-
-
-OPERATIONS: tuple[Operation, ...] = (
-    TOKEN,
-    AGENCIES,
-    AGENCY,
-    PUT_KEY_STATEMENT,
-    PUT_SUCCESSION,
-    PUT_CAPABILITIES,
-    POST_AGREEMENT,
-    AGREEMENTS,
-    GET_AGREEMENT,
-    SIGN_AGREEMENT,
-    GIVE_NOTICE,
-    POST_CONSENT,
-    CONSENTS,
-    GET_CONSENT,
-    CONSENT_NOTICE,
-    CONSENT_FORM,
-    WITHDRAW,
-    POST_CREDENTIAL,
-    POST_DRAFT,
-    GET_DRAFT,
-    DELETE_DRAFT,
-    DECIDE,
-    DISCLOSE,
-    UPLOAD,
-    INBOX,
-    GET_DISCLOSURE,
-    PAYLOAD_OF,
-    COLLECT,
-    ACKNOWLEDGE,
-    RECALL,
-    POST_REQUEST,
-    REQUESTS,
-    GET_REQUEST,
-    ERASURES,
-    CONFIRM_ERASURE,
-    LOG_CHECKPOINT,
-    LOG_CANDIDATE,
-    LOG_POLICY,
-    LOG_POLICY_PQ,
-    LOG_DOCUMENT,
-    LOG_ENTRIES,
-    LOG_TILE,
-    LOG_RECEIPT,
-    LOG_OPENINGS,
-    LOG_TOMBSTONES,
-    LOG_TOMBSTONE,
-    LOG_COSIGNATURES,
-    HEALTHZ,
-    READYZ,
 )

@@ -23,6 +23,7 @@ from exchange.errors import ExchangeError, NotFound
 from exchange.keyid import IdentityCard
 from exchange.members import read_time
 from exchange.wire import problems, routes, shapes
+from exchange.wire.operations import OPERATIONS
 from tests.agency.ledger import Ledger
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -90,7 +91,7 @@ class Double:
     async def running(self) -> AsyncIterator["Double"]:
         """Serve on a free port of this machine."""
         app = web.Application(client_max_size=1 << 30, middlewares=[self._honest_errors])
-        for operation in routes.OPERATIONS:
+        for operation in OPERATIONS:
             path = operation.path.replace("{bundle}", "{bundle:.+}").replace("{tile}", "{tile:.+}")
             app.router.add_route(operation.method, path, self._named(operation.name))
         app.router.add_route("HEAD", routes.UPLOAD.path, self._named("upload"))

@@ -7,7 +7,8 @@ import pytest
 from exchange.canonical import b64u
 from exchange.statement import Kind, sign
 from exchange.wire import routes
-from exchange.wire.routes import OPERATIONS, Operation
+from exchange.wire.operations import OPERATIONS
+from exchange.wire.routes import Operation
 from tests.attacks.parties import COLLECTOR, Parties
 from tests.simulator import OUTSIDER, RECIPIENT, SENDER
 

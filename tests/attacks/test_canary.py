@@ -17,7 +17,7 @@ from exchange.errors import NotPermitted
 from exchange.hub.parts import Hub
 from exchange.hub.relay import Relay
 from exchange.hub.sweep import sweep
-from exchange.wire import routes
+from exchange.wire import log_routes, routes
 from exchange.wire.routes import Operation
 from tests.attacks.whole import Whole
 from tests.simulator import RECIPIENT, SENDER, Given, Simulator
@@ -199,15 +199,15 @@ async def everything_shown(sim: Simulator) -> list[bytes]:
     assert sim.hub.heads.newest is not None
     size = sim.hub.heads.newest.size
     answers = [
-        await sim.call(SENDER, routes.LOG_CHECKPOINT),
-        await sim.call(SENDER, routes.LOG_CANDIDATE),
+        await sim.call(SENDER, log_routes.LOG_CHECKPOINT),
+        await sim.call(SENDER, log_routes.LOG_CANDIDATE),
     ]
     for tile in tiles_of(size):
         name = tile_path(tile).removeprefix("tile/")
-        answers.append(await sim.call(SENDER, routes.LOG_TILE, tile=name))
+        answers.append(await sim.call(SENDER, log_routes.LOG_TILE, tile=name))
     for bundle in bundles_of(size):
         name = bundle_path(bundle).removeprefix("tile/entries/")
-        answers.append(await sim.call(SENDER, routes.LOG_ENTRIES, bundle=name))
+        answers.append(await sim.call(SENDER, log_routes.LOG_ENTRIES, bundle=name))
     assert {answer.status for answer in answers} == {200}
     return [answer.body for answer in answers]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from exchange.wire import routes
+from exchange.wire.operations import OPERATIONS
 from tests.attacks.served import Served
 
 pytestmark = pytest.mark.supply
@@ -74,7 +74,7 @@ def test_what_is_not_in_the_table_does_not_exist(hub: Served, path: str, known: 
 
 def test_nothing_else_answers_without_a_token(hub: Served) -> None:
     identity = "06060606-0606-4606-8606-06060606060a"
-    for operation in routes.OPERATIONS:
+    for operation in OPERATIONS:
         path = operation.path.replace("{id}", identity).replace("{bundle}", "000")
         path = path.replace("{digest}", "A" * 43)
         if operation.authenticated:

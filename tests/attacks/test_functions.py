@@ -12,7 +12,8 @@ from exchange.hub.pages.assets import PATH
 from exchange.keyring.ceremony import new_identity
 from exchange.statement import seconds
 from exchange.wire import routes
-from exchange.wire.routes import OPERATIONS, Operation
+from exchange.wire.operations import OPERATIONS
+from exchange.wire.routes import Operation
 from tests import needs
 from tests.attacks.parties import Parties
 from tests.simulator import SENDER, Simulator

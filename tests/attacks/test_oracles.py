@@ -7,7 +7,8 @@ import pytest
 
 from exchange.hub.http.uploads import CREATE, OFFSET
 from exchange.wire import routes, shapes
-from exchange.wire.routes import OPERATIONS, Operation
+from exchange.wire.operations import OPERATIONS
+from exchange.wire.routes import Operation
 from tests.attacks.parties import COLLECTOR, PARTY, TUS, Parties
 from tests.simulator import OUTSIDER, RECIPIENT, Letter
 

@@ -7,7 +7,8 @@ import pytest
 
 from exchange.canonical import b64u, unb64u
 from exchange.wire import routes
-from exchange.wire.routes import OPERATIONS, Operation
+from exchange.wire.operations import OPERATIONS
+from exchange.wire.routes import Operation
 from tests import needs
 from tests.attacks.parties import COLLECTOR, PARTY, Parties
 from tests.simulator import OUTSIDER, RECIPIENT, SENDER, Letter, sealed_to

@@ -1,6 +1,6 @@
 """Rule 6 over all routes: absent, hidden and refused are one answer, one path, one trace.
 
-Generated over `wire.routes.OPERATIONS`: an operation that is added is tested, or fails here.
+Generated over `wire.OPERATIONS`: an operation that is added is tested, or fails here.
 """
 
 import base64
@@ -14,8 +14,9 @@ import pytest
 from exchange.audit.opening import event_of, read_opening
 from exchange.canonical import unb64u
 from exchange.hub.http.uploads import CREATE, OFFSET
-from exchange.wire import routes
-from exchange.wire.routes import OPERATIONS, Operation
+from exchange.wire import log_routes, routes
+from exchange.wire.operations import OPERATIONS
+from exchange.wire.routes import Operation
 from tests.asking import post, request
 from tests.attacks.parties import COLLECTOR, PARTY, TUS, Parties
 from tests.simulator import OUTSIDER, RECIPIENT, SENDER, Answer
@@ -118,16 +119,18 @@ async def consent_of_ones_own(parties: Parties, caller: str, _digest: str) -> An
 
 
 async def document_of(parties: Parties, caller: str, digest: str) -> Answer:
-    return await parties.call(caller, routes.LOG_DOCUMENT, sha256=unb64u(digest).hex())
+    return await parties.call(caller, log_routes.LOG_DOCUMENT, sha256=unb64u(digest).hex())
 
 
 async def tombstone_of(parties: Parties, caller: str, digest: str) -> Answer:
-    return await parties.call(caller, routes.LOG_TOMBSTONE, digest=digest)
+    return await parties.call(caller, log_routes.LOG_TOMBSTONE, digest=digest)
 
 
 async def hand_in(parties: Parties, _caller: str, digest: str) -> Answer:
     headers = {"Content-Type": routes.TEXT}
-    return await parties.call(None, routes.LOG_COSIGNATURES, body=digest.encode(), headers=headers)
+    return await parties.call(
+        None, log_routes.LOG_COSIGNATURES, body=digest.encode(), headers=headers
+    )
 
 
 def first_of(operation: Operation) -> Ask:
@@ -142,7 +145,7 @@ def first_of(operation: Operation) -> Ask:
 async def openings_of_others(parties: Parties, caller: str, _digest: str) -> Answer:
     """Return what a caller may open and has not done itself: each question leaves its own."""
     await parties.settled()
-    found = await parties.call(caller, routes.LOG_OPENINGS)
+    found = await parties.call(caller, log_routes.LOG_OPENINGS)
     openings = [read_opening(base64.b64decode(one["opening"])) for one in found.json["entries"]]
     others = [one.body for one in openings if event_of(one)["by"] != caller]
     return Answer(found.status, {}, b"\n".join(others))
@@ -167,17 +170,17 @@ WITHOUT_ID: dict[Operation, tuple[Ask, ...]] = {
     routes.REQUESTS: (plain(routes.REQUESTS),),
     routes.ERASURES: (plain(routes.ERASURES),),
     # The log grows in public: what its growth tells is told by the number of leaves, below.
-    routes.LOG_CHECKPOINT: (),
-    routes.LOG_CANDIDATE: (),
-    routes.LOG_POLICY: (plain(routes.LOG_POLICY),),
-    routes.LOG_POLICY_PQ: (plain(routes.LOG_POLICY_PQ),),
-    routes.LOG_DOCUMENT: (document_of,),
-    routes.LOG_ENTRIES: (first_of(routes.LOG_ENTRIES),),
-    routes.LOG_TILE: (first_of(routes.LOG_TILE),),
-    routes.LOG_OPENINGS: (openings_of_others,),
-    routes.LOG_TOMBSTONES: (plain(routes.LOG_TOMBSTONES),),
-    routes.LOG_TOMBSTONE: (tombstone_of,),
-    routes.LOG_COSIGNATURES: (hand_in,),
+    log_routes.LOG_CHECKPOINT: (),
+    log_routes.LOG_CANDIDATE: (),
+    log_routes.LOG_POLICY: (plain(log_routes.LOG_POLICY),),
+    log_routes.LOG_POLICY_PQ: (plain(log_routes.LOG_POLICY_PQ),),
+    log_routes.LOG_DOCUMENT: (document_of,),
+    log_routes.LOG_ENTRIES: (first_of(log_routes.LOG_ENTRIES),),
+    log_routes.LOG_TILE: (first_of(log_routes.LOG_TILE),),
+    log_routes.LOG_OPENINGS: (openings_of_others,),
+    log_routes.LOG_TOMBSTONES: (plain(log_routes.LOG_TOMBSTONES),),
+    log_routes.LOG_TOMBSTONE: (tombstone_of,),
+    log_routes.LOG_COSIGNATURES: (hand_in,),
     routes.HEALTHZ: (plain(routes.HEALTHZ),),
     routes.READYZ: (plain(routes.READYZ),),
 }

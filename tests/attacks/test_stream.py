@@ -10,6 +10,7 @@ import pytest
 from exchange import canonical
 from exchange.errors import TooLarge
 from exchange.wire import problems, routes
+from exchange.wire.operations import OPERATIONS
 from exchange.wire.routes import Operation
 from tests.attacks.served import PATIENCE_S, Served, check_problem
 from tests.simulator import RECIPIENT
@@ -21,7 +22,7 @@ ID = "06060606-0606-4606-8606-06060606060a"
 
 
 def bodied() -> list[Operation]:
-    return [operation for operation in routes.OPERATIONS if operation.body is not None]
+    return [operation for operation in OPERATIONS if operation.body is not None]
 
 
 def large(limit: int) -> bytes:

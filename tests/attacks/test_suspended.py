@@ -10,6 +10,7 @@ from exchange import canonical
 from exchange.hub.admit import suspend
 from exchange.keyring.ceremony import new_identity, succeed
 from exchange.wire import routes
+from exchange.wire.operations import OPERATIONS
 from tests.attacks import clients
 from tests.attacks.served import Served
 from tests.simulator import OUTSIDER, RECIPIENT, SENDER
@@ -45,7 +46,7 @@ def test_a_suspended_agency_is_refused_at_its_next_request(own: Served) -> None:
 def test_a_suspended_agency_is_refused_on_every_route(own: Served) -> None:
     own.do(suspend(own.sim.hub, SENDER))
     identity = "06060606-0606-4606-8606-06060606060a"
-    for operation in routes.OPERATIONS:
+    for operation in OPERATIONS:
         if operation.authenticated:
             name = SENDER if "agencies" in operation.path else identity
             first = f"{operation.method} {operation.path.replace('{id}', name)} HTTP/1.1"

@@ -1,4 +1,4 @@
-"""Renders `exchange.wire.routes` as OpenAPI 3.1; `make openapi` writes what hubs serve.
+"""Renders `exchange.wire.operations` as OpenAPI 3.1; `make openapi` writes what hubs serve.
 
 Run: python -m tests.house.openapi
 """
@@ -10,8 +10,9 @@ from typing import Any
 from openapi_pydantic import OpenAPI
 from openapi_pydantic.util import PydanticSchema, construct_open_api_with_schema_class
 
+from exchange.wire.operations import OPERATIONS
 from exchange.wire.problems import HTTP_CODES, MEDIA_TYPE, STATUS
-from exchange.wire.routes import JSON, OPERATIONS, TOKEN, Operation
+from exchange.wire.routes import JSON, TOKEN, Operation
 
 COMMITTED = Path(__file__).parents[2] / "exchange" / "wire" / "openapi.json"
 TITLES = {status.value: error.__doc__ for error, status in STATUS.items()}

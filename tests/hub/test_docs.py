@@ -12,8 +12,9 @@ from exchange.hub.http import uploads
 from exchange.hub.http.docs import FILES
 from exchange.hub.pages.assets import read_assets
 from exchange.hub.pages.site import PAGES
-from exchange.wire import routes
-from exchange.wire.routes import OPERATIONS, Operation
+from exchange.wire import log_routes, routes
+from exchange.wire.operations import OPERATIONS
+from exchange.wire.routes import Operation
 from tests.house import openapi
 from tests.simulator import Simulator
 
@@ -103,11 +104,11 @@ def test_every_route_without_an_agency_is_listed_here() -> None:
         routes.TOKEN,
         routes.HEALTHZ,
         routes.READYZ,
-        routes.LOG_CHECKPOINT,
-        routes.LOG_CANDIDATE,
-        routes.LOG_POLICY,
-        routes.LOG_POLICY_PQ,
-        routes.LOG_DOCUMENT,
-        routes.LOG_TILE,
-        routes.LOG_COSIGNATURES,
+        log_routes.LOG_CHECKPOINT,
+        log_routes.LOG_CANDIDATE,
+        log_routes.LOG_POLICY,
+        log_routes.LOG_POLICY_PQ,
+        log_routes.LOG_DOCUMENT,
+        log_routes.LOG_TILE,
+        log_routes.LOG_COSIGNATURES,
     }

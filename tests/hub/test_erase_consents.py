@@ -15,7 +15,7 @@ from exchange.hub import erase_consents as erasing_hub
 from exchange.hub import sweep
 from exchange.hub.erase_consents import erase_consents, erase_one, forget_chains, kept_since
 from exchange.hub.storage import erasing, log, tree
-from exchange.wire import routes
+from exchange.wire import log_routes, routes
 from tests import needs
 from tests.hub.erasable import (
     LAST_DAY,
@@ -53,7 +53,7 @@ async def test_when_its_years_are_over_nothing_is_left_of_a_consent(sim: Simulat
     assert (await sim.call(SENDER, routes.GET_CONSENT, id=consent.id)).status == 200
     before = await sim.dump()
     (row,) = await sim.rows(f"SELECT receipt FROM consents WHERE id = '{consent.id}'")  # noqa: S608
-    assert (await sim.call(SENDER, routes.LOG_RECEIPT, id=row.receipt)).status == 200
+    assert (await sim.call(SENDER, log_routes.LOG_RECEIPT, id=row.receipt)).status == 200
 
     sim.now = OVER
     await swept(sim)
@@ -74,8 +74,8 @@ async def test_when_its_years_are_over_nothing_is_left_of_a_consent(sim: Simulat
         await post(sim, "/p/", {**asked, "code": WRONG})
     ).face
     assert (await sim.collect(letter)).status == 404
-    assert (await sim.call(SENDER, routes.LOG_RECEIPT, id=row.receipt)).status == 404
-    openings = (await sim.call(SENDER, routes.LOG_OPENINGS)).json["entries"]
+    assert (await sim.call(SENDER, log_routes.LOG_RECEIPT, id=row.receipt)).status == 404
+    openings = (await sim.call(SENDER, log_routes.LOG_OPENINGS)).json["entries"]
     assert row.receipt not in {entry["rid"] for entry in openings}
 
 

@@ -20,7 +20,7 @@ from exchange.keyring.ceremony import new_document_key
 from exchange.verifier.files import FolderFiles
 from exchange.verifier.opened import Opened
 from exchange.verifier.source import Source
-from exchange.wire import routes
+from exchange.wire import log_routes, routes
 from tests.hub.restored import Place, backed_up, brought_back, mirrored
 from tests.hub.test_agreements import give_notice
 from tests.person import fresh, reissue
@@ -160,7 +160,7 @@ async def test_a_witness_that_comes_by_itself_stops_what_was_restored(
             assert again.hub.heads.stopped is None
             posted = await again.call(
                 None,
-                routes.LOG_COSIGNATURES,
+                log_routes.LOG_COSIGNATURES,
                 body=newest.note,
                 headers={"Content-Type": routes.TEXT},
             )

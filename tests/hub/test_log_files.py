@@ -13,6 +13,7 @@ from exchange.audit.checkpoint import Checkpoint, read_checkpoint
 from exchange.audit.leaf import document_leaf
 from exchange.audit.note import read_note
 from exchange.audit.policy import judge, read_policy
+from exchange.audit.submission import MOST_BYTES
 from exchange.audit.tiles import (
     Bundle,
     Tile,
@@ -26,7 +27,7 @@ from exchange.canonical import b64u, sha256_hex, unb64u
 from exchange.hub import publish
 from exchange.hub.read_log import LogFiles
 from exchange.hub.storage import log
-from exchange.wire import routes
+from exchange.wire import log_routes, routes
 from exchange.wire.routes import Operation
 from tests.simulator import OUTSIDER, SENDER, TICKS, Answer, Simulator, statements
 
@@ -36,7 +37,7 @@ IMMUTABLE = "max-age=31536000, immutable"
 
 
 def named(path: str) -> Operation:
-    return replace(routes.LOG_TILE, path=f"/log/{path}")
+    return replace(log_routes.LOG_TILE, path=f"/log/{path}")
 
 
 async def get(sim: Simulator, path: str, agency: str | None = None, **options: Any) -> Answer:
@@ -282,7 +283,7 @@ async def test_a_cosignature_is_handed_in_as_text_and_as_little_as_it_needs(
     async def hand_in(body: bytes, kind: str = routes.TEXT, query: str = "") -> int:
         headers = {"Content-Type": kind}
         given = await served.call(
-            None, routes.LOG_COSIGNATURES, body=body, headers=headers, query=query
+            None, log_routes.LOG_COSIGNATURES, body=body, headers=headers, query=query
         )
         return given.status
 
@@ -296,13 +297,13 @@ async def test_a_cosignature_is_handed_in_as_text_and_as_little_as_it_needs(
         400,
         403,
     }
-    assert await hand_in(b"x" * (routes.CHECKPOINT_LIMIT + 1)) == 413
+    assert await hand_in(b"x" * (MOST_BYTES + 1)) == 413
 
 
 async def test_an_address_that_hands_in_too_much_is_slowed_down(served: Simulator) -> None:
     headers = {"Content-Type": routes.TEXT}
     statuses = [
-        (await served.call(None, routes.LOG_COSIGNATURES, body=b"x", headers=headers)).status
+        (await served.call(None, log_routes.LOG_COSIGNATURES, body=b"x", headers=headers)).status
         for _ in range(60)
     ]
     assert statuses[:50] == [400] * 50

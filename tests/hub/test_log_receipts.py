@@ -17,7 +17,7 @@ from exchange.canonical import b64u
 from exchange.errors import Unavailable
 from exchange.hub import open_entries
 from exchange.hub.heads import CHECKING
-from exchange.wire import routes
+from exchange.wire import log_routes, routes
 from tests import asking
 from tests.attacks.parties import COLLECTOR, PARTY
 from tests.hub.witnessing import Watched, watched
@@ -29,7 +29,7 @@ PARTIES = {COLLECTOR, SENDER, RECIPIENT, PARTY}
 
 
 async def fetch(sim: Simulator, agency: str | None, rid: str, query: str = "") -> Answer:
-    return await sim.call(agency, routes.LOG_RECEIPT, id=rid, query=query)
+    return await sim.call(agency, log_routes.LOG_RECEIPT, id=rid, query=query)
 
 
 def proven(sim: Simulator, answer: Answer) -> Proven:
@@ -45,7 +45,7 @@ def rid_in(path: str) -> str:
 
 
 async def openings(sim: Simulator, agency: str, query: str = "") -> Any:
-    return (await sim.call(agency, routes.LOG_OPENINGS, query=query)).json
+    return (await sim.call(agency, log_routes.LOG_OPENINGS, query=query)).json
 
 
 async def everything(sim: Several) -> dict[str, str]:
@@ -234,7 +234,7 @@ async def test_a_witnessed_receipt_is_the_one_under_the_quorums_head(pulling: Wa
     for name in pulling.witnesses:
         body = await pulling.cosigned(name, candidate)
         kind = {"Content-Type": routes.TEXT}
-        kept = await pulling.call(None, routes.LOG_COSIGNATURES, body=body, headers=kind)
+        kept = await pulling.call(None, log_routes.LOG_COSIGNATURES, body=body, headers=kind)
         assert (kept.status, kept.body) == (200, b"")
     await pulling.grow()  # the newest head has no quorum
     for query in ("", "?witnessed=true"):
@@ -259,7 +259,7 @@ async def test_while_the_vault_is_away_there_is_no_receipt_and_nobody_learns_who
     monkeypatch.setattr(type(sim.hub.vault), "chains", nothing)
     assert (await fetch(sim, SENDER, rid)).status == 503
     assert (await fetch(sim, OUTSIDER, rid)).status == 404
-    assert (await sim.call(SENDER, routes.LOG_OPENINGS)).status == 503
+    assert (await sim.call(SENDER, log_routes.LOG_OPENINGS)).status == 503
     assert (await openings(sim, OUTSIDER)) == {"entries": [], "next": None}
 
 

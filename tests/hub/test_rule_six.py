@@ -8,7 +8,8 @@ from uuid import uuid4
 import pytest
 
 from exchange.wire import routes
-from exchange.wire.routes import OPERATIONS, Operation
+from exchange.wire.operations import OPERATIONS
+from exchange.wire.routes import Operation
 from tests.asking import ask
 from tests.person import draft, upload
 from tests.simulator import (

@@ -13,7 +13,7 @@ from exchange.hub.erase_consents import make_tombstones
 from exchange.hub.show_tombstones import show_tombstone, show_tombstones
 from exchange.hub.storage import tombstones
 from exchange.hub.storage.tombstones import FEWEST, HUB_CHAIN
-from exchange.wire import routes
+from exchange.wire import log_routes
 from tests.hub.erasable import OVER, ended, erased_indexes, grow, swept
 from tests.simulator import OUTSIDER, Simulator
 
@@ -139,23 +139,23 @@ async def test_what_is_erased_later_waits_for_a_tombstone_of_its_own(sim: Simula
 
 async def test_an_agency_gets_tombstones_and_a_stranger_none(sim: Simulator) -> None:
     indexes = await erased(sim, FEWEST)
-    shown = await sim.call(OUTSIDER, routes.LOG_TOMBSTONES)
+    shown = await sim.call(OUTSIDER, log_routes.LOG_TOMBSTONES)
     assert shown.json == {"tombstones": [], "pending": len(indexes), "next": None}
     sim.now = in_month(2)
     await make_tombstones(sim.hub)
 
-    (listed,) = (await sim.call(OUTSIDER, routes.LOG_TOMBSTONES)).json["tombstones"]
-    found = await sim.call(OUTSIDER, routes.LOG_TOMBSTONE, digest=listed["digest"])
+    (listed,) = (await sim.call(OUTSIDER, log_routes.LOG_TOMBSTONES)).json["tombstones"]
+    found = await sim.call(OUTSIDER, log_routes.LOG_TOMBSTONE, digest=listed["digest"])
     assert named([found.body]) == indexes
     assert found.headers["Cache-Control"] == "no-store"
-    for operation in (routes.LOG_TOMBSTONES, routes.LOG_TOMBSTONE):
+    for operation in (log_routes.LOG_TOMBSTONES, log_routes.LOG_TOMBSTONE):
         assert (await sim.call(None, operation, digest=listed["digest"])).status == 401
 
 
 async def test_an_unknown_tombstone_is_not_found(sim: Simulator) -> None:
     with pytest.raises(NotFound):
         await show_tombstone(sim.hub, "A" * 43)
-    assert (await sim.call(OUTSIDER, routes.LOG_TOMBSTONE, digest="A" * 43)).status == 404
+    assert (await sim.call(OUTSIDER, log_routes.LOG_TOMBSTONE, digest="A" * 43)).status == 404
 
 
 async def test_tombstones_are_fetched_page_by_page(
@@ -165,10 +165,10 @@ async def test_tombstones_are_fetched_page_by_page(
     monkeypatch.setattr(tombstones, "MOST_INDEXES", 7)
     sim.now = in_month(2)
     await make_tombstones(sim.hub)
-    whole = (await sim.call(OUTSIDER, routes.LOG_TOMBSTONES)).json["tombstones"]
+    whole = (await sim.call(OUTSIDER, log_routes.LOG_TOMBSTONES)).json["tombstones"]
     found, query = list[Any](), "?limit=2"
     while True:
-        page = (await sim.call(OUTSIDER, routes.LOG_TOMBSTONES, query=query)).json
+        page = (await sim.call(OUTSIDER, log_routes.LOG_TOMBSTONES, query=query)).json
         found += page["tombstones"]
         if page["next"] is None:
             break

@@ -13,7 +13,7 @@ from exchange.hub.publish_capabilities import LARGEST, publish_capabilities
 from exchange.hub.publish_keys import publish_key_statement, publish_succession
 from exchange.hub.storage import agencies, keys, log
 from exchange.keyid import IdentityCard
-from exchange.wire import routes, shapes
+from exchange.wire import log_routes, routes, shapes
 
 
 def directory_routes() -> Routes:
@@ -49,7 +49,7 @@ async def put_key_statement(
         agency=stored.agency,
         seq=stored.seq,
         digest=stored.digest,
-        receipt=routes.receipt_at(receipt),
+        receipt=log_routes.receipt_at(receipt),
     )
 
 
@@ -64,7 +64,7 @@ async def put_succession(
         agency=stored.agency,
         kid=stored.new.kid,
         until=moment(stored.until),
-        receipt=routes.receipt_at(receipt),
+        receipt=log_routes.receipt_at(receipt),
     )
 
 
@@ -115,7 +115,7 @@ def _shape(conn: Connection, agency: agencies.Agency, now: datetime) -> shapes.A
 def _receipt(conn: Connection, statement: bytes | None) -> str | None:
     if statement is None:
         return None
-    return routes.receipt_at(log.document_receipt(conn, digest(statement)))
+    return log_routes.receipt_at(log.document_receipt(conn, digest(statement)))
 
 
 def _card(card: IdentityCard) -> shapes.Card:

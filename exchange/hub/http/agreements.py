@@ -12,7 +12,7 @@ from exchange.hub.http.call import Call
 from exchange.hub.parts import Hub
 from exchange.hub.record_agreement import give_notice, record_agreement, sign_agreement
 from exchange.hub.storage import agreements
-from exchange.wire import routes, shapes
+from exchange.wire import log_routes, routes, shapes
 
 
 def agreement_routes() -> Routes:
@@ -102,7 +102,7 @@ def _shape(conn: Connection, hub: Hub, found: agreements.Agreement) -> shapes.Ag
                 agency=one.agency,
                 statement=one.statement.decode("ascii"),
                 signed_at=one.signed_at,
-                receipt=routes.receipt_at(one.receipt),
+                receipt=log_routes.receipt_at(one.receipt),
             )
             for one in agreements.signatures(conn, found.digest)
         ),
@@ -111,7 +111,7 @@ def _shape(conn: Connection, hub: Hub, found: agreements.Agreement) -> shapes.Ag
                 agency=one.agency,
                 statement=one.statement.decode("ascii"),
                 ends=one.ends,
-                receipt=routes.receipt_at(one.receipt),
+                receipt=log_routes.receipt_at(one.receipt),
             )
             for one in agreements.notices(conn, found.digest)
         ),

@@ -15,7 +15,7 @@ from exchange.hub.http.drafts import draft_routes
 from exchange.hub.http.erasures import erasure_routes
 from exchange.hub.http.health import get_healthz, get_readyz
 from exchange.hub.http.inbox import inbox_routes
-from exchange.hub.http.log import log_routes, open_routes, pattern
+from exchange.hub.http.log import entry_routes, open_routes, pattern
 from exchange.hub.http.middleware import problem_middleware, security_headers
 from exchange.hub.http.papers import paper_routes
 from exchange.hub.http.payload import payload_routes
@@ -57,7 +57,7 @@ def application(front: Front) -> web.Application:
         payload_routes(),
         request_routes(),
         erasure_routes(),
-        log_routes(),
+        entry_routes(),
     ):
         _add(app, bound.bound)
     # The routes that name no agency: each has an authenticator of its own, or tells nothing.

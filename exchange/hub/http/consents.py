@@ -17,7 +17,7 @@ from exchange.hub.show_notice import show_notice
 from exchange.hub.storage import consents, findings
 from exchange.hub.storage.consents import ConsentSeen
 from exchange.hub.withdraw import withdraw
-from exchange.wire import person, routes, shapes
+from exchange.wire import log_routes, person, routes, shapes
 from exchange.wire.findings import finding_payload
 
 Why = Literal["withdrawn", "agreement", "expired", "agency", "used-up", "restored"]
@@ -45,7 +45,7 @@ async def post_consent(call: Call, *, body: shapes.ConsentGiven) -> shapes.Conse
         id=recorded.id,
         consent=recorded.digest,
         recorded_at=recorded.recorded_at,
-        receipt=routes.receipt_at(recorded.receipt),
+        receipt=log_routes.receipt_at(recorded.receipt),
     )
 
 
@@ -99,7 +99,7 @@ async def post_withdrawal(
         consent=ended.consent,
         state="ended",
         ended_at=ended.ended_at,
-        receipt=routes.receipt_at(ended.receipt),
+        receipt=log_routes.receipt_at(ended.receipt),
     )
 
 
@@ -114,7 +114,7 @@ async def post_credential(
     return person.CredentialStored(
         id=path.id,
         consent=registered.consent,
-        receipt=routes.receipt_at(registered.receipt),
+        receipt=log_routes.receipt_at(registered.receipt),
         log_key=log_key,
     )
 
@@ -130,12 +130,12 @@ def shape(found: ConsentSeen, now: datetime, warned: tuple[Finding, ...] = ()) -
         id=found.id,
         consent=found.digest,
         statement=found.statement.decode("ascii"),
-        receipt=routes.receipt_at(found.receipt),
+        receipt=log_routes.receipt_at(found.receipt),
         state=_state(found, now),
         reason=cast("Why | None", reason),
         ended_at=found.ended_at if knows else None,
         withdrawal=None if found.withdrawal is None else found.withdrawal.decode("ascii"),
-        withdrawal_receipt=routes.receipt_at(found.withdrawal_receipt),
+        withdrawal_receipt=log_routes.receipt_at(found.withdrawal_receipt),
         used=None if found.role == "recipient" else found.used,
         findings=tuple(shapes.Finding(**finding_payload(finding)) for finding in warned),
     )

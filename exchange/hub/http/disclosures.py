@@ -22,7 +22,7 @@ from exchange.hub.repeat import Once
 from exchange.hub.storage import disclosures, inbox
 from exchange.hub.storage.inbox import DisclosureSeen
 from exchange.hub.streams import cut
-from exchange.wire import routes, shapes
+from exchange.wire import log_routes, routes, shapes
 from exchange.wire.asked import asked_beforehand
 
 LATE = timedelta(seconds=5)
@@ -103,7 +103,7 @@ def _stored(manifest: Manifest, receipt: str | None) -> shapes.DisclosureStored:
         id=manifest.context.id,
         manifest=manifest.digest,
         state="stored",
-        receipt=routes.receipt_at(receipt),
+        receipt=log_routes.receipt_at(receipt),
     )
 
 
@@ -126,7 +126,7 @@ async def post_collection(call: Call, *, path: shapes.IdPath) -> web.Response:
         id=path.id,
         header=b64u(released.header),
         collected_at=released.collected_at,
-        receipt=routes.receipt_at(released.receipt),
+        receipt=log_routes.receipt_at(released.receipt),
     )
     return with_status(rendered(routes.COLLECT, collected), released.status)
 
@@ -142,14 +142,14 @@ async def post_acknowledgement(
         id=path.id,
         state=stored.state,
         result=stored.answer.result.value,
-        receipt=routes.receipt_at(stored.receipt),
+        receipt=log_routes.receipt_at(stored.receipt),
     )
 
 
 async def post_recall(call: Call, *, path: shapes.IdPath) -> shapes.Recalled:
     """Take a disclosure back."""
     receipt = await recall(call.hub, path.id, call.agency, once=call.once)
-    return shapes.Recalled(id=path.id, state="ended", receipt=routes.receipt_at(receipt))
+    return shapes.Recalled(id=path.id, state="ended", receipt=log_routes.receipt_at(receipt))
 
 
 def shape(found: DisclosureSeen) -> shapes.Disclosure:
@@ -162,9 +162,9 @@ def shape(found: DisclosureSeen) -> shapes.Disclosure:
         manifest=found.digest,
         statement=found.manifest.decode("ascii"),
         consent_id=found.consent_id,
-        consent_receipt=routes.receipt_at(found.consent_receipt),
-        receipt=routes.receipt_at(found.receipt),
-        ended_receipt=routes.receipt_at(found.ended_receipt),
+        consent_receipt=log_routes.receipt_at(found.consent_receipt),
+        receipt=log_routes.receipt_at(found.receipt),
+        ended_receipt=log_routes.receipt_at(found.ended_receipt),
         state=found.state,
         stored_at=found.stored_at,
         payload_size=payload_size,
@@ -173,12 +173,12 @@ def shape(found: DisclosureSeen) -> shapes.Disclosure:
             shapes.RecipientState(
                 agency=one.agency,
                 collected_at=one.collected_at,
-                collected_receipt=routes.receipt_at(one.collected_receipt),
+                collected_receipt=log_routes.receipt_at(one.collected_receipt),
                 result=one.result,
                 acknowledgement=None
                 if one.acknowledgement is None
                 else one.acknowledgement.decode("ascii"),
-                acknowledged_receipt=routes.receipt_at(one.acknowledged_receipt),
+                acknowledged_receipt=log_routes.receipt_at(one.acknowledged_receipt),
             )
             for one in found.recipients
         ),

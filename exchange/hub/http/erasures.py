@@ -6,7 +6,7 @@ from exchange.hub.confirm_erasure import confirm_erasure
 from exchange.hub.http.binding import Routes
 from exchange.hub.http.call import Call
 from exchange.hub.storage import erasures
-from exchange.wire import routes, shapes
+from exchange.wire import log_routes, routes, shapes
 
 
 def erasure_routes() -> Routes:
@@ -57,6 +57,6 @@ def _shape(found: erasures.Erasure) -> shapes.Erasure:
         asked_at=found.asked_at,
         due=found.due,
         state=state,
-        receipt=routes.receipt_at(found.confirmation_receipt),
+        receipt=log_routes.receipt_at(found.confirmation_receipt),
         confirmation=None if found.confirmation is None else found.confirmation.decode("ascii"),
     )

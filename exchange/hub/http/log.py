@@ -11,6 +11,7 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from exchange.audit.spelling import write_base64
+from exchange.audit.submission import MOST_BYTES
 from exchange.audit.tiles import Bundle, Tile, read_path
 from exchange.canonical import b64u, sha256_hex
 from exchange.errors import Malformed, NotFound
@@ -24,7 +25,7 @@ from exchange.hub.open_entries import OpenedEntry, give_receipt, list_openings
 from exchange.hub.read_log import LogFiles
 from exchange.hub.record_export import record_export
 from exchange.hub.show_tombstones import show_tombstone, show_tombstones
-from exchange.wire import log, routes, shapes
+from exchange.wire import log, log_routes, routes, shapes
 from exchange.wire.routes import Operation
 
 FOR_EVER: Final = "max-age=31536000, immutable"
@@ -35,13 +36,13 @@ ANYWHERE: Final = {
 """On what is open: a verifier may be a page of somebody else's."""
 
 
-def log_routes() -> Routes:
+def entry_routes() -> Routes:
     """Return the handlers for those who may open entries."""
     bound = Routes()
-    bound.streams(routes.LOG_RECEIPT)(get_receipt)
-    bound.handles(routes.LOG_OPENINGS)(get_openings)
-    bound.handles(routes.LOG_TOMBSTONES)(get_tombstones)
-    bound.streams(routes.LOG_TOMBSTONE)(get_tombstone)
+    bound.streams(log_routes.LOG_RECEIPT)(get_receipt)
+    bound.handles(log_routes.LOG_OPENINGS)(get_openings)
+    bound.handles(log_routes.LOG_TOMBSTONES)(get_tombstones)
+    bound.streams(log_routes.LOG_TOMBSTONE)(get_tombstone)
     return bound
 
 
@@ -97,14 +98,14 @@ def open_routes(served_by: Front) -> Mapping[Operation, Handler]:
     """Return the handlers of routes that ask for no token, or may ask for one themselves."""
     files = OpenLog(LogFiles(served_by.hub), served_by)
     return {
-        routes.LOG_CHECKPOINT: files.checkpoint,
-        routes.LOG_CANDIDATE: files.candidate,
-        routes.LOG_POLICY: files.policy,
-        routes.LOG_POLICY_PQ: files.policy_pq,
-        routes.LOG_DOCUMENT: files.document,
-        routes.LOG_ENTRIES: files.entries,  # before tiles, whose pattern would take it
-        routes.LOG_TILE: files.tile,
-        routes.LOG_COSIGNATURES: post_cosignature,
+        log_routes.LOG_CHECKPOINT: files.checkpoint,
+        log_routes.LOG_CANDIDATE: files.candidate,
+        log_routes.LOG_POLICY: files.policy,
+        log_routes.LOG_POLICY_PQ: files.policy_pq,
+        log_routes.LOG_DOCUMENT: files.document,
+        log_routes.LOG_ENTRIES: files.entries,  # before tiles, whose pattern would take it
+        log_routes.LOG_TILE: files.tile,
+        log_routes.LOG_COSIGNATURES: post_cosignature,
     }
 
 
@@ -195,7 +196,7 @@ async def post_cosignature(request: web.Request) -> web.Response:
     if front.parameters(request):
         raise Malformed("this route has no parameters")
     bodies.media_type(request, routes.TEXT)
-    limit, seconds = routes.CHECKPOINT_LIMIT, here.settings.body_s
+    limit, seconds = MOST_BYTES, here.settings.body_s
     await add_cosignature(here.hub, await bodies.whole(request, limit=limit, seconds=seconds))
     return _text(b"")
 

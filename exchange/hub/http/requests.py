@@ -8,7 +8,7 @@ from exchange.hub.http.call import Call
 from exchange.hub.request_document import request_document
 from exchange.hub.storage import requests
 from exchange.hub.storage.requests import Request
-from exchange.wire import routes, shapes
+from exchange.wire import log_routes, routes, shapes
 
 
 def request_routes() -> Routes:
@@ -66,7 +66,7 @@ def shape(found: Request, now: datetime) -> shapes.DocumentRequest:
         asked_at=found.made_at,
         deadline=found.deadline,
         state="open" if is_open else "closed",
-        receipt=routes.receipt_at(found.receipt),
+        receipt=log_routes.receipt_at(found.receipt),
         # The sweeper comes a moment after the deadline; the sealed part is not served after it.
         statement=found.statement.decode("ascii") if found.statement and is_open else None,
     )

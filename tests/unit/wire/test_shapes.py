@@ -6,23 +6,24 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from exchange.wire import routes, shapes
+from exchange.wire import shapes
+from exchange.wire.operations import OPERATIONS
 
 
 def test_every_operation_has_a_name_and_a_route_of_its_own() -> None:
-    assert len({one.name for one in routes.OPERATIONS}) == len(routes.OPERATIONS)
-    assert len({(one.method, one.path) for one in routes.OPERATIONS}) == len(routes.OPERATIONS)
+    assert len({one.name for one in OPERATIONS}) == len(OPERATIONS)
+    assert len({(one.method, one.path) for one in OPERATIONS}) == len(OPERATIONS)
 
 
 def test_an_operation_with_an_id_in_its_path_says_its_shape() -> None:
-    for one in routes.OPERATIONS:
+    for one in OPERATIONS:
         named = set(re.findall(r"\{(\w+)\}", one.path))
         shaped = set() if one.path_shape is None else set(one.path_shape.model_fields)
         assert named == shaped, one.name
 
 
 def test_everything_but_token_health_and_what_the_log_shows_is_authenticated() -> None:
-    assert {one.name for one in routes.OPERATIONS if not one.authenticated} == {
+    assert {one.name for one in OPERATIONS if not one.authenticated} == {
         "token",
         "healthz",
         "readyz",
