@@ -1,18 +1,20 @@
-"""A copy of a log that a witness keeps: entries and tiles, every byte of them verified.
+"""A copy of a log that a witness keeps: entries, tiles and public documents, all verified.
 
 A plain directory as C2SP tlog-tiles has it, which any tool for such logs reads: `checkpoint`,
-`tile/…`, `tile/entries/…`. What `checkpoint` covers is verified: its root was computed from the
-entries, and tiles are computed, never fetched. What lies beyond it is not done yet and is
-written again.
+`tile/…`, `tile/entries/…`, and `documents/…` beside them, without which a hub could not be
+repaired from it. What `checkpoint` covers is verified: its root was computed from the entries,
+tiles are computed, never fetched, and each document has the digest that its entry names. What
+lies beyond it is not done yet and is written again.
 """
 
 import asyncio
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 from exchange.audit.checkpoint import Checkpoint, read_checkpoint
-from exchange.audit.leaf import LEAF_SIZE
+from exchange.audit.leaf import LABEL_SIZE, LEAF_SIZE
 from exchange.audit.merkle import (
     EMPTY_ROOT,
     HASH_SIZE,
@@ -25,6 +27,7 @@ from exchange.audit.merkle import (
     root,
 )
 from exchange.audit.note import read_note
+from exchange.audit.opening import DOCUMENT
 from exchange.audit.tiles import (
     Bundle,
     Tile,
@@ -43,6 +46,8 @@ from exchange.witness.road import Road
 CHECKPOINT: Final = "checkpoint"
 AT_ONCE: Final = 8
 """Bundles fetched at the same time: 100 kB."""
+_PUBLIC: Final = bytes([DOCUMENT])
+"""How the entry of a public document begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +110,8 @@ async def mirror(copy: Mirror, road: Road, note: bytes) -> int:
 
     Raises:
         LogInvalid: the entries do not lead to the root that was signed (`mirror-root`), or are
-            others than those copied before (`mirror-entries`).
+            others than those copied before (`mirror-entries`), or a public document is not the
+            one that its entry names (`mirror-document`).
         Unauthenticated: entries need a token.
         NotFound, Unavailable: something cannot be fetched now.
         Misconfigured: the copy is damaged.
@@ -125,6 +131,8 @@ async def mirror(copy: Mirror, road: Road, note: bytes) -> int:
             await asyncio.to_thread(growing.add, bundle, raw)
     if root(growing.range) != head.root:
         raise LogInvalid("the entries do not lead to the signed root", what="mirror-root")
+    for digest in growing.documents:
+        await _copy_document(copy, road, digest)
     await asyncio.to_thread(_end, copy, growing, note, before.size)
     return head.size - before.size
 
@@ -139,6 +147,8 @@ class _Growing:
     """Entries of the last bundle that is not full, as copied before."""
     rows: dict[int, bytes] = field(default_factory=dict)
     """By level, the tile that is not full."""
+    documents: list[bytes] = field(default_factory=list)
+    """SHA-256 of each public document that a new entry stands for."""
 
     def add(self, bundle: Bundle, raw: bytes) -> None:
         """Take the next bundle: keep it, and every tile that it fills."""
@@ -154,6 +164,9 @@ class _Growing:
                 self.copy.write(tile_path(Tile(piece.level, piece.n)), row)
             self.rows[piece.level] = b"" if full else row
         self.copy.write(bundle_path(bundle), encode_bundle(leaves))
+        self.documents += [
+            leaf[1 + LABEL_SIZE :] for leaf in leaves[known:] if leaf.startswith(_PUBLIC)
+        ]
         self.leaves = leaves if len(leaves) < TILE_WIDTH else []
         self.range = grown.range
 
@@ -180,6 +193,13 @@ def _begin(copy: Mirror, before: Checkpoint) -> _Growing:
     if any(len(leaf) != LEAF_SIZE for leaf in leaves):
         raise _damaged(copy.directory)
     return _Growing(copy, compact, leaves, rows)
+
+
+async def _copy_document(copy: Mirror, road: Road, digest: bytes) -> None:
+    document = await road.document(digest.hex())
+    if sha256(document).digest() != digest:
+        raise LogInvalid("a public document is another one", what="mirror-document")
+    await asyncio.to_thread(copy.write, f"documents/{digest.hex()}", document)
 
 
 def _end(copy: Mirror, growing: _Growing, note: bytes, old: int) -> None:

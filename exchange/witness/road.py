@@ -22,8 +22,8 @@ from exchange.errors import Misconfigured, NotFound, Unauthenticated, Unavailabl
 ANSWER_S: Final = 20.0
 """Seconds one answer may take in all."""
 CONNECT_S: Final = 10.0
-MOST_TILE: Final = 1024 * 1024
-"""Bytes of a tile or bundle; ours have 8,192 and 13,056."""
+MOST_FILE: Final = 1024 * 1024
+"""Bytes of a tile, a bundle or a public document; ours have 8,192, 13,056 and some thousand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Road:
         Raises:
             NotFound, Unavailable: it cannot be had.
         """
-        return (await self._fetch(tile_path(tile), MOST_TILE, {})).body
+        return (await self._fetch(tile_path(tile), MOST_FILE, {})).body
 
     async def bundle(self, bundle: Bundle) -> bytes:
         """Return the bytes of an entry bundle, as they came; see `tile`.
@@ -89,7 +89,11 @@ class Road:
         if self._way.token_file is not None:
             token = self._way.token_file.read_text(encoding="ascii").strip()
             headers = {"Authorization": f"Bearer {token}"}
-        return (await self._fetch(bundle_path(bundle), MOST_TILE, headers)).body
+        return (await self._fetch(bundle_path(bundle), MOST_FILE, headers)).body
+
+    async def document(self, sha256: str) -> bytes:
+        """Return a public document by the SHA-256 of its bytes, lowercase hex; see `tile`."""
+        return (await self._fetch(f"documents/{sha256}", MOST_FILE, {})).body
 
     async def hand_in(self, note: bytes) -> int:
         """Bring a cosigned or contradicting note to the log; return the HTTP status."""

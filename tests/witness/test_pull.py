@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from exchange.audit.cosignature import time_of
+from exchange.audit.leaf import document_leaf
 from exchange.audit.merkle import TILE_WIDTH
 from exchange.audit.note import (
     ED25519,
@@ -25,6 +27,7 @@ from exchange.errors import (
     LogInvalid,
     Malformed,
     Misconfigured,
+    NotFound,
     SplitView,
     Unauthenticated,
     Unavailable,
@@ -244,6 +247,52 @@ async def test_a_copy_asks_only_for_what_is_new(tmp_path: Path) -> None:
         await mirror(copy, road, LOG.note(1300))
 
     assert served.asked == [bundle_path(one) for one in bundles_of(1300) if one.n >= 2]
+
+
+def with_documents() -> tuple[Log, dict[str, bytes]]:
+    """Return a log of 300 entries of which two are public, and their documents."""
+    leaves, documents = random_leaves(300), [b"a policy", b"a statement about keys"]
+    for at, document in zip((3, 290), documents, strict=True):
+        leaves[at] = document_leaf("policy", document)
+    return Log(leaves), {sha256(one).hexdigest(): one for one in documents}
+
+
+async def test_a_copy_has_the_public_documents(tmp_path: Path) -> None:
+    log, documents = with_documents()
+    served, copy = Served(log, 0, documents=documents), Mirror(tmp_path / "copy")
+    async with reached(served) as road:
+        for size in (280, 300):
+            await mirror(copy, road, log.note(size))
+
+    assert copied(copy.directory) == copied(
+        log.write(tmp_path / "expected", documents=documents.values())
+    )
+    assert sorted(one for one in served.asked if one.startswith("documents/")) == sorted(
+        f"documents/{name}" for name in documents
+    )
+
+
+@pytest.mark.parametrize(
+    ("served_as", "fault"), [(b"another policy", LogInvalid), (None, NotFound)]
+)
+async def test_a_copy_waits_for_a_public_document(
+    served_as: bytes | None, fault: type[Exception], tmp_path: Path
+) -> None:
+    log, documents = with_documents()
+    later = sha256(b"a statement about keys").hexdigest()
+    wrong = {name: served_as if name == later else one for name, one in documents.items()}
+    served, copy = Served(log, 0), Mirror(tmp_path / "copy")
+    served.documents = {name: one for name, one in wrong.items() if one is not None}
+    async with reached(served) as road:
+        await mirror(copy, road, log.note(280))
+        with pytest.raises(fault):
+            await mirror(copy, road, log.note(300))
+        found = copy.head()
+        assert found is not None
+        assert found.size == 280
+
+        served.documents = documents
+        assert await mirror(copy, road, log.note(300)) == 20
 
 
 @pytest.mark.parametrize("at", [10, 600, 699, 1299])

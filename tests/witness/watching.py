@@ -68,6 +68,8 @@ class Served:
     """Whether it has no candidate yet."""
     instead: web.Response | None = None
     """Answered to everything."""
+    documents: dict[str, bytes] = field(default_factory=dict)
+    """Public documents, by the SHA-256 that they are asked for by."""
     handed_in: list[bytes] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     """Paths, as asked for."""
@@ -82,9 +84,9 @@ class Served:
             self.handed_in.append(await request.read())
             return web.Response(status=self.status)
         if path == "candidate":
-            if self.empty:
-                raise web.HTTPNotFound
             return self._candidate(request)
+        if path.startswith("documents/"):
+            return self._document(path.removeprefix("documents/"))
         try:
             part = read_path(path.removeprefix("tile/"))
         except Malformed:
@@ -97,7 +99,14 @@ class Served:
         first = 256 * part.n
         return web.Response(body=encode_bundle(self.log.leaves[first : first + part.width]))
 
+    def _document(self, name: str) -> web.Response:
+        if name not in self.documents:
+            raise web.HTTPNotFound
+        return web.Response(body=self.documents[name])
+
     def _candidate(self, request: web.Request) -> web.Response:
+        if self.empty:
+            raise web.HTTPNotFound
         note = self.log.note(self.size) if self.note is None else self.note
         etag = f'"{sha256(note).hexdigest()}"'
         if request.headers.get("If-None-Match") == etag:
