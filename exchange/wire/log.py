@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from exchange.wire.shapes import Digest, Id, Moment, Shape, Text
+from exchange.wire.fields import Digest, Id, Moment
+from exchange.wire.shapes import Shape, Text
 
 Base64 = Annotated[str, Field(pattern="^[A-Za-z0-9+/]*={0,2}$", max_length=8192)]
 """Standard alphabet with padding, as in the files of the log."""

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from exchange.wire.shapes import Digest, Id, LogKey, Moment, ReceiptPath, Shape
+from exchange.wire.fields import Digest, Id, LogKey, Moment, ReceiptPath
+from exchange.wire.shapes import Shape
 
 
 class CredentialGiven(Shape):

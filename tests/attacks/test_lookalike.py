@@ -7,7 +7,7 @@ import pytest
 
 from exchange.statement import Kind, sign
 from exchange.wire import routes
-from exchange.wire.shapes import AGENCY_PATTERN
+from exchange.wire.fields import AGENCY_PATTERN
 from tests.attacks.parties import COLLECTOR, Parties
 from tests.simulator import RECIPIENT, SENDER
 

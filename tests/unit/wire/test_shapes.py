@@ -7,6 +7,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from exchange.wire import shapes
+from exchange.wire.fields import Id
 from exchange.wire.operations import OPERATIONS
 
 
@@ -62,7 +63,7 @@ def test_a_moment_is_written_in_utc_with_microseconds(hours: int) -> None:
 )
 def test_an_id_is_a_version_4_uuid_in_lower_case(text: str) -> None:
     with pytest.raises(ValidationError):
-        TypeAdapter[str](shapes.Id).validate_python(text)
+        TypeAdapter[str](Id).validate_python(text)
 
 
 def test_unknown_members_are_refused_and_not_quoted() -> None:
