@@ -17,10 +17,18 @@ from exchange.errors import Finding, LintRefused, Malformed, NotPermitted, State
 from exchange.hub import repeat
 from exchange.hub.parts import Hub
 from exchange.hub.repeat import Once
-from exchange.hub.storage import agreements, consents, credentials, drafts, findings, log
+from exchange.hub.storage import (
+    agreements,
+    consents,
+    credentials,
+    drafts,
+    findings,
+    log,
+    restorations,
+)
 from exchange.hub.storage.consents import NewConsent
 from exchange.hub.storage.log import Chain
-from exchange.rules import refuse, refused
+from exchange.rules import broken, refuse, refused
 from exchange.statement import Identities, Kind, Verified, verify
 from exchange.vocabulary import Scope
 
@@ -121,6 +129,9 @@ def check(conn: Connection, hub: Hub, consent: ConsentRecord) -> tuple[Finding, 
     """
     scope, held = agreed(conn, hub, consent)
     found = lint(consent, scope, agreement_held=held, now=hub.clock())
+    if restorations.since(conn, consent.collected_at):
+        # What is not here may have been here before, and have ended: nobody can tell.
+        found = (*found, broken("L48", "collected_at"))
     refuse(found)
     return found
 

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +48,13 @@ async def brought_back(
     """
     await sim.runner.cleanup()
     again = empty_hub(sim, root, stored_in)
+    again.later(minutes=2)
     for name in (VAULT, *(("payloads",) if payloads else ())):
         shutil.rmtree(again.home / name)
         shutil.copytree(sim.home / name, again.home / name)
     if high_water:
         shutil.copyfile(sim.home / FILE, again.home / FILE)
-    restore(again.settings, backup, now=MADE_AT, progress=quiet)
+    restore(again.settings, backup, now=again.now - timedelta(minutes=1), progress=quiet)
     return again
 
 

@@ -393,3 +393,27 @@ async def test_what_was_recorded_meanwhile_under_a_lost_number_does_not_hide_the
                 assert leaf_of(opening) == bytes(row.leaf)
             reissued = [one for one in await again.log() if one["kind"] == "receipt-reissued"]
             assert len(reissued) == 2
+
+
+async def test_a_consent_given_before_the_restoration_is_given_anew(
+    sim: Simulator, empty: Place, tmp_path: Path
+) -> None:
+    """It was recorded and withdrawn in what was lost: nobody here knows of either."""
+    await backed_up(sim, tmp_path / "backup")
+    lost = await sim.consent()
+    assert (await sim.withdraw(lost)).status == 200
+    mirror = await mirrored(sim, tmp_path / "mirror")
+    with empty() as place:
+        again = await brought_back(sim, tmp_path / "backup", tmp_path / "two", place, payloads=True)
+        async with again.running():  # in doubt
+            assert (await again.record(lost)).status == 422
+        await imported(again, mirror)
+        async with again.running():
+            refused = await again.record(lost)
+            assert refused.status == 422
+            assert [one["id"] for one in refused.json["findings"]] == ["L48"]
+            assert (await again.send(again.letter(lost.digest))).status == 403
+            anew = await again.consent()
+            assert (await again.send(again.letter(anew.digest))).status == 201
+            # What the backup has is answered as ever.
+            assert (await again.record(anew)).status == 201

@@ -109,6 +109,7 @@ ELSEWHERE = {
     "L21": "test_the_persons_signature_is_part_of_an_electronic_consent",
     "L42": "A06: no agreement leaves an undertaking out",
     "L47": "test_the_agencys_signature_is_checked",
+    "L48": "test_import_log: test_a_consent_given_before_the_restoration_is_given_anew",
     **dict.fromkeys(("L34", "L35", "L36"), "asked at the gateway, which knows the birth date"),
 }
 

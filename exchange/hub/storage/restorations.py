@@ -47,6 +47,12 @@ def unfinished(conn: Connection) -> Restoration | None:
     return None if row is None else Restoration(at=row.at, made_at=row.made_at, size=row.size)
 
 
+def since(conn: Connection, moment: datetime) -> bool:
+    """Tell whether this database was brought back at a moment, or after it."""
+    query = select(restorations.c.at).where(restorations.c.at >= moment).limit(1)
+    return conn.execute(query).first() is not None
+
+
 def finish(conn: Connection, *, at: datetime) -> None:
     """Note that nothing is left in this database that has lost its payload."""
     change = update(restorations).where(restorations.c.ready_at.is_(None))

@@ -297,8 +297,9 @@ BREAKING: list[Row] = [
     ),
     ("L46", "collected_at", SCOPE, {"signers": (replace(SUBJECT, at=AT - SECOND),)}, set()),
 ]
-ELSEWHERE = {"L37", "L47"}
-"""A proxy is refused by the reader of the record; the agency's signature by whoever verifies."""
+ELSEWHERE = {"L37", "L47", "L48"}
+"""A proxy is refused by the reader of the record; the agency's signature by whoever verifies; what
+was given before a restoration by the hub that was brought back."""
 
 
 @pytest.mark.parametrize(("rule", "field", "scope", "facts", "along"), BREAKING)
