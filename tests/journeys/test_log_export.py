@@ -1,4 +1,4 @@
-"""From the first agreement to a court: both agencies export, and everything verifies without a hub.
+"""From the first agreement over a withdrawal to a court: what both agencies export verifies alone.
 
 Real processes and real homes, by the command line alone.
 """
@@ -14,7 +14,7 @@ from rich.console import Console
 
 from exchange.audit.coverage import read_coverage
 from exchange.canonical import loads
-from exchange.cli import demo_crossing, demo_setting
+from exchange.cli import demo_crossing, demo_setting, demo_withdrawal
 from exchange.cli.demo_processes import free_port, processes
 from exchange.cli.demo_report import Report
 from exchange.cli.demo_scene import RECIPIENT, SENDER, Scene
@@ -56,6 +56,9 @@ def test_what_two_agencies_export_proves_a_disclosure_without_the_hub(
     consent = demo_crossing.record_consent(scene, refusal, until_day=until)
     disclosure = demo_crossing.send_letter(scene, consent)
     demo_crossing.receive_letter(scene, disclosure)
+    scene.processes.stop(RECIPIENT)
+    demo_withdrawal.withdraw(scene, consent)
+    scene.act(RECIPIENT, "gateway", "fetch")  # erases, and signs that it has
 
     policies = {agency: scene.home(agency) / "log-policy" for agency in (SENDER, RECIPIENT)}
     exports = {SENDER: tmp_path / "sender.tar", RECIPIENT: tmp_path / "recipient"}
