@@ -18,14 +18,12 @@ from exchange.agency import tables
 from exchange.agency.log_calls import LogCalls
 from exchange.audit.merkle import (
     HASH_SIZE,
-    TILE_HEIGHT,
-    TILE_WIDTH,
     Position,
     consistency_path,
     tiles_for_consistency,
     verify_consistency,
 )
-from exchange.audit.tiles import Tile
+from exchange.audit.tiles import tile_in
 from exchange.database import Database
 from exchange.errors import Held, LogInvalid, Malformed, NotFound, SplitView
 
@@ -111,19 +109,19 @@ class Heads:
 
     async def _tile(self, position: Position, size: int) -> bytes:
         """Return the hashes of a tile as far as a tree of `size` entries has them: a hint."""
-        level, n = position
-        width = min((size >> TILE_HEIGHT * level) - n * TILE_WIDTH, TILE_WIDTH)
+        tile = tile_in(size, *position)
+        wanted = tile.width * HASH_SIZE
         kept = self._tiles.get(position, b"")
-        if len(kept) < width * HASH_SIZE:
+        if len(kept) < wanted:
             try:
-                kept = await self._calls.tile(Tile(level, n, width))
+                kept = await self._calls.tile(tile)
             except NotFound:
                 raise Held("log-receipt-missing") from None
             self._tiles[position] = kept
             while len(self._tiles) > MOST_TILES:
                 self._tiles.popitem(last=False)
         self._tiles.move_to_end(position)
-        return kept[: width * HASH_SIZE]
+        return kept[:wanted]
 
 
 def forget_head(conn: Connection, origin: str) -> None:

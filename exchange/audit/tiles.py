@@ -58,6 +58,11 @@ def bundle_path(bundle: Bundle) -> str:
     return f"tile/entries/{_numbered(bundle.n, bundle.width)}"
 
 
+def path_of(part: Tile | Bundle) -> str:
+    """Return the path of a tile or a bundle below the log's prefix."""
+    return tile_path(part) if isinstance(part, Tile) else bundle_path(part)
+
+
 def read_path(text: str) -> Tile | Bundle:
     """Return what the text after `tile/` names.
 
@@ -74,6 +79,11 @@ def read_path(text: str) -> Tile | Bundle:
 def width_at(size: int, level: int) -> int:
     """Return the width of the partial tile at a level of a tree; 0: there is none."""
     return (size >> TILE_HEIGHT * level) % TILE_WIDTH
+
+
+def tile_in(size: int, level: int, n: int) -> Tile:
+    """Return tile `n` of a level as a tree of `size` entries has it: full, or as wide as it is."""
+    return Tile(level, n, min((size >> TILE_HEIGHT * level) - n * TILE_WIDTH, TILE_WIDTH))
 
 
 def tiles_of(size: int) -> Iterator[Tile]:

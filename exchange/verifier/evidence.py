@@ -18,19 +18,19 @@ from exchange.audit.merkle import (
     tiles_for_inclusion,
     verify_inclusion,
 )
-from exchange.audit.note import VerifyingKey
+from exchange.audit.note import LARGEST_NOTE, VerifyingKey
 from exchange.audit.opening import EVENT, event_of, leaf_of
 from exchange.audit.policy import Head, Policy, judge
 from exchange.audit.status import SUFFIX, Status, read_status
+from exchange.audit.tiles import tile_in
 from exchange.canonical import digest, loads
 from exchange.errors import LogInvalid, Malformed, NotFound
 from exchange.keyid import IdentityCard, identity_card
 from exchange.members import read_time
 from exchange.statement import ANY_TIME, LARGEST_RECORD, Kind, Verified, verify
 from exchange.verifier.files import lines, read
-from exchange.verifier.heads import tile_in
 from exchange.verifier.opened import LARGEST_LINE, NAME, Opened, read_opened
-from exchange.verifier.source import LARGEST_NOTE, Source
+from exchange.verifier.source import Source
 
 LARGEST_CARD = 16 * 1024
 """Bytes of an identity card; ours have 2.8 kB."""

@@ -18,7 +18,7 @@ from exchange.audit.merkle import TILE_WIDTH
 from exchange.audit.opening import EVENT, event_of
 from exchange.audit.policy import Head
 from exchange.audit.spans import spans_of
-from exchange.audit.tiles import Bundle, bundle_path, tile_path
+from exchange.audit.tiles import Bundle, path_of
 from exchange.audit.tombstone import read_tombstone
 from exchange.audit.whole import Audit, check_roots, parts_of
 from exchange.canonical import digest, encode
@@ -115,14 +115,13 @@ async def _copy(log: Reader, tree: Checkpoint, pack: Pack, progress: Progress) -
     audit, public, documents = Audit(tree.size), list[int](), set[str]()
     async with aclosing(read_parts(log, parts_of(tree.size), tree.size)) as parts:
         async for part, raw in parts:
-            is_bundle = isinstance(part, Bundle)
-            pack.add(bundle_path(part) if isinstance(part, Bundle) else tile_path(part), raw)
+            pack.add(path_of(part), raw)
             leaves = audit.feed(part, raw)
             for index, leaf in enumerate(leaves, TILE_WIDTH * part.n):
                 if leaf[0] == PUBLIC:
                     public.append(index)
                     documents.add(leaf[1 + LABEL_SIZE :].hex())
-            if is_bundle:
+            if isinstance(part, Bundle):
                 read = TILE_WIDTH * part.n + part.width
                 progress(read * LEAF_SIZE, tree.size * LEAF_SIZE)
     check_roots(audit.roots(), [tree])

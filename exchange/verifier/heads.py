@@ -9,8 +9,6 @@ from datetime import UTC, datetime, timedelta
 
 from exchange.audit.checkpoint import Checkpoint
 from exchange.audit.merkle import (
-    TILE_HEIGHT,
-    TILE_WIDTH,
     consistency_path,
     tiles_for_consistency,
     verify_consistency,
@@ -18,7 +16,7 @@ from exchange.audit.merkle import (
 from exchange.audit.note import read_vkey
 from exchange.audit.policy import NONE, Head, Log, Policy, judge
 from exchange.audit.status import SUFFIX
-from exchange.audit.tiles import Tile
+from exchange.audit.tiles import tile_in
 from exchange.errors import LogInvalid, Malformed, NotFound
 from exchange.verifier.report import Check, broken, good, numbered
 from exchange.verifier.source import Source
@@ -173,9 +171,3 @@ async def _prove(source: Source, old: Checkpoint, new: Checkpoint) -> None:
         tiles[level, n] = await source.tile(tile_in(new.size, level, n))
     path = consistency_path(lambda level, n: tiles[level, n], old.size, new.size)
     verify_consistency(old.size, new.size, path, old.root, new.root)
-
-
-def tile_in(size: int, level: int, n: int) -> Tile:
-    """Return tile `n` of a level as it is in a tree of `size` entries: full, or as wide as it."""
-    hashes = (size >> TILE_HEIGHT * level) - n * TILE_WIDTH
-    return Tile(level, n, min(hashes, TILE_WIDTH))

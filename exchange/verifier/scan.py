@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from exchange.audit.leaf import LABEL_SIZE, label
-from exchange.audit.opening import Opening, leaf_of
+from exchange.audit.opening import EVENT, Opening, event_of, leaf_of
 from exchange.audit.spans import spans_of
 from exchange.verifier.report import Check, broken, good
 
@@ -72,6 +72,18 @@ WORDS: Final[Mapping[str, Mapping[Finding, str]]] = MappingProxyType(
     }
 )
 """What the person reads, by language."""
+
+
+def told_of(key: bytes, openings: Sequence[Opening]) -> list[Opening]:
+    """Return those of an agency's openings that tell of the consent with this key.
+
+    An agency's list tells of agreements and of other consents too. What names this consent and is
+    not of its chain stays in: it was shown, and the scan says that it is foreign.
+    """
+    ours = {label(key, n) for n in range(len(openings) + BEYOND)}
+    events = [(one, event_of(one)) for one in openings if one.version == EVENT]
+    consents = {event.get("consent") for one, event in events if one.label in ours} - {None}
+    return [one for one, event in events if one.label in ours or event.get("consent") in consents]
 
 
 class Scan:

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from exchange.audit.merkle import HASH_SIZE, TILE_HEIGHT, TILE_WIDTH
-from exchange.audit.tiles import Bundle, Tile, bundle_path, cut, tile_path
+from exchange.audit.note import LARGEST_NOTE
+from exchange.audit.tiles import Bundle, Tile, cut, path_of, tile_path
 from exchange.errors import LogInvalid, NotFound, TooLarge
 from exchange.verifier.archive import read_archive
 from exchange.verifier.files import Files, FolderFiles, read
 from exchange.verifier.web import open_web
 
-LARGEST_NOTE: Final = 128 * 1024
-"""Bytes of a signed note."""
 LARGEST_DOCUMENT: Final = 1024 * 1024
 """Bytes of a public document."""
 LARGEST_BUNDLE: Final = TILE_WIDTH * (2 + 0xFFFF)
@@ -88,11 +87,11 @@ class Source:
 
     async def _part(self, part: Tile | Bundle, limit: int) -> bytes:
         try:
-            return await self._read(_path(part), limit)
+            return await self._read(path_of(part), limit)
         except NotFound:
             for width in self._wider(part):
                 try:
-                    wider = await self._read(_path(replace(part, width=width)), limit)
+                    wider = await self._read(path_of(replace(part, width=width)), limit)
                 except NotFound:
                     continue
                 return cut(part, wider)
@@ -111,10 +110,6 @@ class Source:
             return await read(self.files, path, limit=limit)
         except TooLarge:
             raise LogInvalid(f"{path} is too large", what="tile") from None
-
-
-def _path(part: Tile | Bundle) -> str:
-    return tile_path(part) if isinstance(part, Tile) else bundle_path(part)
 
 
 @asynccontextmanager

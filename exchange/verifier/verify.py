@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from exchange.audit.checkpoint import Checkpoint
+from exchange.audit.note import LARGEST_NOTE
 from exchange.audit.policy import Head, Policy, judge
 from exchange.audit.proof import Proven
 from exchange.errors import LogInvalid, Malformed, NotFound, TooLarge, Unauthenticated, Unavailable
@@ -28,7 +29,7 @@ from exchange.verifier.heads import Anchor, Kept, check_head, check_olds, check_
 from exchange.verifier.openings import Openings
 from exchange.verifier.receipts import Held, Sent, check_logged, check_receipt, check_sent, head_of
 from exchange.verifier.report import Check, Outcome, broken, unchecked
-from exchange.verifier.source import LARGEST_NOTE, Source
+from exchange.verifier.source import Source
 
 KEPT: Final = "checkpoints"
 """Folder of older heads in an export; beside them may lie time stamps, `<size>.tsr`."""

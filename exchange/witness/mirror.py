@@ -35,9 +35,9 @@ from exchange.audit.tiles import (
     bundles_of,
     encode_bundle,
     read_bundle,
+    tile_in,
     tile_path,
     tiles_of,
-    width_at,
 )
 from exchange.durable import make_directory, write_bytes_durably
 from exchange.errors import LogInvalid, Malformed, Misconfigured
@@ -176,8 +176,7 @@ def _begin(copy: Mirror, before: Checkpoint) -> _Growing:
     size = before.size
 
     def read(level: int, n: int) -> bytes:
-        full = size >> 8 * (level + 1)
-        return copy.tile(Tile(level, n, TILE_WIDTH if n < full else width_at(size, level)))
+        return copy.tile(tile_in(size, level, n))
 
     hashes, lo = [], 0
     for bit in reversed(range(size.bit_length())):

@@ -12,10 +12,10 @@ from http import HTTPStatus
 from typing import Final
 
 from exchange.audit.checkpoint import Checkpoint, read_checkpoint
-from exchange.audit.merkle import TILE_WIDTH, consistency_path, tiles_for_consistency
+from exchange.audit.merkle import consistency_path, tiles_for_consistency
 from exchange.audit.note import Note, read_note, write_note
 from exchange.audit.submission import Reason, Refusal, Submission, write_submission
-from exchange.audit.tiles import Tile, width_at
+from exchange.audit.tiles import tile_in
 from exchange.errors import LogInvalid, SplitView, Unavailable
 from exchange.witness.cosign import Cosigned, Cosigner
 from exchange.witness.road import Road
@@ -119,16 +119,10 @@ async def _proof(road: Road, old: int, size: int) -> tuple[bytes, ...]:
     if not 0 < old < size:
         return ()
     rows = {
-        (level, n): await road.tile(Tile(level, n, width_of(size, level, n)))
+        (level, n): await road.tile(tile_in(size, level, n))
         for level, n in sorted(tiles_for_consistency(old, size))
     }
     return consistency_path(lambda level, n: rows[level, n], old, size)
-
-
-def width_of(size: int, level: int, n: int) -> int:
-    """Return how many hashes a tile has in a tree of `size` entries."""
-    full = size >> 8 * (level + 1)
-    return TILE_WIDTH if n < full else width_at(size, level)
 
 
 async def _remind(cosigner: Cosigner, road: Road, origin: str) -> None:

@@ -25,8 +25,18 @@ NAMES = [
 @pytest.mark.parametrize(("name", "part"), NAMES)
 def test_names_there_and_back(name: str, part: Tile | Bundle) -> None:
     assert tiles.read_path(name) == part
-    path = tiles.tile_path(part) if isinstance(part, Tile) else tiles.bundle_path(part)
-    assert path == f"tile/{name}"
+    assert tiles.path_of(part) == f"tile/{name}"
+
+
+@given(st.integers(1, 2**40))
+def test_a_tile_in_a_tree_is_the_one_its_tree_names(size: int) -> None:
+    height = (size.bit_length() + 7) // 8
+    for level in range(height):
+        hashes = size >> 8 * level
+        last = (hashes - 1) // 256
+        assert tiles.tile_in(size, level, last).width == hashes - 256 * last
+        if last:
+            assert tiles.tile_in(size, level, last - 1) == Tile(level, last - 1)
 
 
 @given(st.integers(0, 63), st.integers(0, 2**63 - 1), st.integers(1, 256))
