@@ -89,9 +89,9 @@ async def _watch(gateway: Gateway, name: str, stop: asyncio.Event) -> None:
     logs = {trusted.origin: log_keys(trusted.policy, trusted.origin)}
 
     def convicted(split: SplitView) -> None:
-        conflict.stop(gateway.home, split.notes, gateway.clock())
         gateway.log.stopped = True
-        gateway.client.halt()
+        gateway.client.halt()  # first: the disk for the evidence may be full
+        conflict.stop(gateway.home, split.notes, gateway.clock())
 
     with remembering(place / MEMORY, logs) as memory:
         cosigner = Cosigner(key, logs, memory, gateway.clock)

@@ -162,11 +162,13 @@ class Log:
             raise
 
     async def _stop(self, notes: tuple[bytes, bytes]) -> None:
-        await asyncio.to_thread(conflict.stop, self._home, notes, self._clock())
         self.stopped = True
         log.critical("split_view", code=SPLIT)
-        await self._show_it_itself(notes[0])
-        self._halt()
+        try:
+            await asyncio.to_thread(conflict.stop, self._home, notes, self._clock())
+            await self._show_it_itself(notes[0])
+        finally:  # also where no evidence can be written, such as on a full disk
+            self._halt()
 
     async def _show_it_itself(self, note: bytes) -> None:
         """Hand the hub a head that it has signed, once: an honest one then stops signing others."""

@@ -1,6 +1,7 @@
 """Receipts of what an agency did: nothing counts as done before the log shows it."""
 
 import asyncio
+import shutil
 from typing import Any
 
 import pytest
@@ -192,6 +193,24 @@ async def test_a_split_view_stops_the_sender_too(network: Network) -> None:
     assert conflict.is_stopped(network.offices[SENDER].home)
     with pytest.raises(Misconfigured, match="two histories"):
         await sent(network)
+
+
+async def test_a_split_view_stops_all_traffic_also_where_no_evidence_can_be_written(
+    network: Network,
+) -> None:
+    await sent(network)
+    async with network.gateway(SENDER) as gateway:
+        network.double.ledger = network.double.ledger.forked(at=0)
+        home = network.offices[SENDER].home
+        shutil.rmtree(home.conflict)
+        home.conflict.write_bytes(b"")  # no directory can be made here, by nobody
+        note = await gateway.log.calls.checkpoint()
+        with pytest.raises(OSError, match="Not a directory"):
+            await gateway.log.agree(gateway.log.head(note))
+
+        assert gateway.log.stopped
+        with pytest.raises(Held, match="log-split-view"):
+            await gateway.client.inbox()
 
 
 async def test_a_running_gateway_ends_when_it_sees_two_histories(network: Network) -> None:
