@@ -117,8 +117,11 @@ async def sign(hub: Hub) -> None:
         Unavailable: the database is away.
         OSError: the head could not be kept outside the database: it is not signed.
     """
+    # Before the snapshot: a worker that shares the home may sign a larger head at any moment, and
+    # what it signs is in the database by then.
+    kept = high_water.read(hub.home)
     try:
-        checkpoint, last = await hub.db.read(_provable, hub)
+        checkpoint, last = await hub.db.read(_provable, hub, kept)
     except (LogInvalid, Malformed) as error:
         hub.heads.stop(EVIDENCE if getattr(error, "what", "") == EVIDENCE else DAMAGED)
         return
@@ -162,8 +165,13 @@ def _continues(conn: Connection, hub: Hub, note: bytes) -> bool:
     return tree.continues(conn, head.size, head.root)
 
 
-def _provable(conn: Connection, hub: Hub) -> tuple[Checkpoint, Signed | None]:
+def _provable(conn: Connection, hub: Hub, kept: bytes | None) -> tuple[Checkpoint, Signed | None]:
     """Return the head of the tree and the newest signed one, from a snapshot that is durable.
+
+    Args:
+        conn: of a reader.
+        hub: the parts.
+        kept: the note in the high-water file before the snapshot was taken.
 
     Raises:
         LogInvalid: the tree's own hashes do not lead to the root that its tiles have, or it does
@@ -178,7 +186,6 @@ def _provable(conn: Connection, hub: Hub) -> tuple[Checkpoint, Signed | None]:
     last = checkpoints.newest(conn)
     if last is not None and not tree.continues(conn, last.size, last.root):
         raise LogInvalid("the tree does not continue the newest head", what="tree")
-    kept = high_water.read(hub.home)
     for note in (*([] if kept is None else [kept]), *checkpoints.evidence(conn)):
         if not _continues(conn, hub, note):
             raise LogInvalid("a head was signed that the tree contradicts", what=EVIDENCE)

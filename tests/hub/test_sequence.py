@@ -1,7 +1,9 @@
 """Leaves become a tree, and its head is signed: in order, each once, and only what is durable."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from itertools import combinations_with_replacement
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from sqlalchemy.pool import NullPool
 
 from exchange.audit.leaf import document_leaf
 from exchange.audit.merkle import consistency_path, verify_consistency
+from exchange.database import Database
 from exchange.errors import ExchangeError, OutcomeUnknown, Unavailable
 from exchange.hub import high_water, sequence
 from exchange.hub.open_database import open_database
@@ -306,6 +309,40 @@ async def test_a_head_that_cannot_be_kept_outside_the_database_is_not_signed(log
     with pytest.raises(OSError, match="directory"):
         await log.tick()
     assert await log.rows("SELECT max(size) FROM log_checkpoint") == [(size,)]
+
+
+async def test_a_head_that_a_worker_of_the_same_home_signs_meanwhile_stops_nobody(
+    log: Ledger,
+) -> None:
+    size = await log.grow(2)
+    beside = replace(log.hub, db=Slow(log.hub.db, log.grow))
+    await sequence.sign(beside)
+    assert (log.hub.heads.stopped, log.size) == (None, size + 1)
+
+
+class Slow:
+    """A database in which something else happens between a snapshot and what is read from it."""
+
+    def __init__(self, db: Database, meanwhile: Callable[[], Awaitable[object]]) -> None:
+        self._db, self._meanwhile = db, meanwhile
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._db, name)
+
+    async def read(self, work: Callable[..., Any], *args: Any) -> Any:
+        begun, over = threading.Event(), threading.Event()
+
+        def late(conn: Connection) -> Any:
+            tree.tree(conn)  # what is read first begins the snapshot
+            begun.set()
+            assert over.wait(20)
+            return work(conn, *args)
+
+        reading = asyncio.create_task(self._db.read(late))
+        assert await asyncio.to_thread(begun.wait, 20)
+        await self._meanwhile()
+        over.set()
+        return await reading
 
 
 async def test_a_new_policy_is_an_entry_of_its_own_and_the_same_one_is_not(
