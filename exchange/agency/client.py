@@ -4,7 +4,6 @@ Raises the hub's error as the same class, so that a caller writes `except NotPer
 nothing and verifies nothing: what an answer claims is judged by `receive` and `partners`.
 """
 
-import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -18,7 +17,8 @@ from exchange.agency.calls import Calls, Credentials, Patience
 from exchange.agency.content import Progress, unseen
 from exchange.agency.log_calls import LogCalls
 from exchange.agency.vouched import Vouched, status_in
-from exchange.errors import HubMisbehaves, Misconfigured
+from exchange.certificates import trusting
+from exchange.errors import HubMisbehaves
 from exchange.wire import person, routes, shapes
 
 ONE_SHOT_SIZE = 4 * 1024 * 1024
@@ -450,7 +450,7 @@ async def connect(
         proxy: an HTTP proxy to go through; the environment is not consulted.
         patience: how long and how often a call is tried.
     """
-    connector = aiohttp.TCPConnector(ssl=_trusted(certificates), limit=8, keepalive_timeout=60)
+    connector = aiohttp.TCPConnector(ssl=trusting(certificates), limit=8, keepalive_timeout=60)
     async with aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -462,17 +462,6 @@ async def connect(
     ) as session:
         calls = Calls(session, origin, credentials, clock=clock, patience=patience or Patience())
         yield HubClient(calls)
-
-
-def _trusted(certificates: Path | None) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if certificates is not None:
-        try:
-            context.load_verify_locations(certificates)
-        except (OSError, ssl.SSLError):
-            raise Misconfigured(f"no certificates can be read from {certificates}") from None
-    return context
 
 
 def _page(after: str | None, limit: int) -> dict[str, str | int]:

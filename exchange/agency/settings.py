@@ -3,7 +3,6 @@
 Holds no secret of its own; keys are files (`keyfiles`). A plugin's table may hold the plugin's.
 """
 
-import ipaddress
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +14,7 @@ from exchange.configuration import Configuration, Section, load
 from exchange.errors import Malformed
 from exchange.hookspecs import FILES
 from exchange.keyid import agency_id
+from exchange.loopback import is_loopback
 
 
 class HubSection(Section):
@@ -33,7 +33,7 @@ class HubSection(Section):
     @classmethod
     def _is_an_origin(cls, text: str) -> str:
         found = urlsplit(text)
-        plain = found.scheme == "http" and _is_this_machine(found.hostname or "")
+        plain = found.scheme == "http" and is_loopback(found.hostname or "")
         if not (found.scheme == "https" or plain):
             raise ValueError("https, or http to this machine itself")
         if not found.hostname or found.path.strip("/") or found.query or found.username:
@@ -118,10 +118,3 @@ class GatewaySettings(Configuration):
 def read_settings(file: Path) -> GatewaySettings:
     """Read and check `gateway.toml`, or raise Misconfigured, which never quotes a value."""
     return load(GatewaySettings, file)
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -14,6 +14,7 @@ from pydantic_settings import SettingsConfigDict
 
 from exchange.configuration import Configuration, Section
 from exchange.hub import ways
+from exchange.loopback import is_loopback
 from exchange.rules import broken, sentence
 
 MEBI = 1024 * 1024
@@ -352,7 +353,7 @@ class HubSettings(Configuration):
             raise ValueError("origin must be a URL such as https://hub.example")
         if self.origin != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
             raise ValueError("origin has a scheme, a host and perhaps a port, nothing else")
-        if parts.scheme == "http" and not _loopback(parts.hostname):
+        if parts.scheme == "http" and not is_loopback(parts.hostname):
             raise ValueError("origin must be https unless it is a loopback address")
         return self
 
@@ -404,12 +405,3 @@ class HubSettings(Configuration):
         if self.notices.first_retry_s > self.notices.longest_retry_s:
             raise ValueError("notices.first_retry_s must not exceed notices.longest_retry_s")
         return self
-
-
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

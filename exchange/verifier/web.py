@@ -6,13 +6,13 @@ Encrypted, or on this machine: entries are fetched with a token, which nobody on
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from exchange.errors import NotFound, Unauthenticated, Unavailable
+from exchange.loopback import is_loopback
 from exchange.verifier.files import PIECE
 
 CONNECT_S: Final = 10.0
@@ -69,7 +69,7 @@ async def open_web(address: str, token: str | None) -> AsyncIterator[WebFiles]:
         Unavailable: not encrypted, and not on this machine.
     """
     parts = urlsplit(address)
-    if parts.scheme != "https" and not _is_here(parts.hostname):
+    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
         raise Unavailable("a log is read over https, or on this machine")
     timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_S, sock_read=SILENCE_S)
     async with aiohttp.ClientSession(
@@ -82,15 +82,6 @@ async def open_web(address: str, token: str | None) -> AsyncIterator[WebFiles]:
         headers={"Accept-Encoding": "identity"},
     ) as session:
         yield WebFiles(session, address.rstrip("/"), token)
-
-
-def _is_here(host: str | None) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host or "").is_loopback
-    except ValueError:
-        return False
 
 
 def _check(response: aiohttp.ClientResponse, path: str) -> None:

@@ -3,12 +3,10 @@
 Nothing that comes back is trusted; whoever asked verifies it.
 """
 
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -17,7 +15,9 @@ import aiohttp
 
 from exchange.audit.submission import MOST_BYTES
 from exchange.audit.tiles import Bundle, Tile, bundle_path, tile_path
+from exchange.certificates import trusting
 from exchange.errors import Misconfigured, NotFound, Unauthenticated, Unavailable
+from exchange.loopback import is_loopback
 
 ANSWER_S: Final = 20.0
 """Seconds one answer may take in all."""
@@ -147,11 +147,11 @@ async def open_road(way: Way) -> AsyncIterator[Road]:
         Misconfigured: neither https nor this machine, or certificates that cannot be read.
     """
     parts = urlsplit(way.prefix)
-    plain = parts.scheme == "http" and _is_here(parts.hostname or "")
+    plain = parts.scheme == "http" and is_loopback(parts.hostname or "")
     if not (parts.scheme == "https" or plain) or not parts.hostname or parts.username is not None:
         raise Misconfigured("the log is named as https://host/log, or http on this machine")
     async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=_trusted(way.certificates), limit=8),
+        connector=aiohttp.TCPConnector(ssl=trusting(way.certificates), limit=8),
         timeout=aiohttp.ClientTimeout(total=ANSWER_S, sock_connect=CONNECT_S),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
@@ -159,21 +159,3 @@ async def open_road(way: Way) -> AsyncIterator[Road]:
         skip_auto_headers=("User-Agent", "Accept-Encoding"),
     ) as session:
         yield Road(session, way)
-
-
-def _trusted(certificates: Path | None) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if certificates is not None:
-        try:
-            context.load_verify_locations(certificates)
-        except (OSError, ssl.SSLError):
-            raise Misconfigured(f"no certificates can be read from {certificates}") from None
-    return context
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
