@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
-from exchange.audit.checkpoint import Checkpoint
 from exchange.audit.cosignature import time_of
 from exchange.audit.note import write_line
 from exchange.audit.policy import NONE
@@ -21,7 +20,7 @@ from exchange.errors import ExchangeError, Unavailable
 from exchange.hub.parts import Hub
 from exchange.hub.relay import pause
 from exchange.hub.settings import Log
-from exchange.hub.signer import head_cosigned
+from exchange.hub.signer import head_cosigned, own_head
 from exchange.hub.storage import checkpoints, tree
 from exchange.hub.storage.checkpoints import Cosigned, Kept
 from exchange.statement import seconds
@@ -153,8 +152,9 @@ def _name(conn: Connection, hub: Hub, size: int, now: datetime) -> None:
     if head is None:
         raise Unavailable("a head of the log has gone")
     checkpoints.mark_candidate(conn, size, at=now)
-    checkpoint = Checkpoint(hub.signer.origin, size, head.root)
-    own = head_cosigned(hub.signer, checkpoint, at=seconds(now))
+    # What was signed, and not what a row says beside it: two keys never vouch for two trees.
+    signed = own_head(hub.signer, head.note).checkpoint
+    own = head_cosigned(hub.signer, signed, at=seconds(now))
     if own is not None:
         line = Cosigned(own.name, own.key_id, time_of(own), write_line(own))
         checkpoints.add_cosignature(conn, size, line)

@@ -205,6 +205,18 @@ async def test_candidates_carry_a_line_by_ml_dsa_where_it_is_switched_on(
             pass
 
 
+async def test_both_keys_of_the_log_sign_one_tree_whatever_a_row_says(tmp_path: Path) -> None:
+    one = ledger(tmp_path, log={"mldsa": True})
+    async with one.open():
+        size = await one.grow(1)
+        await one.change("UPDATE log_checkpoint SET root = zeroblob(32)")
+        await show(one)
+        assert one.hub.signer.mldsa is not None
+        note = read_note(await one.hub.db.read(checkpoints.served_note, size))
+        keys = [verifying(one.hub.signer.key), verifying(one.hub.signer.mldsa)]
+        assert len(verified(note, keys)) == len(note.lines) == 2
+
+
 async def test_old_heads_are_thinned_to_the_best_of_each_hour_and_day(watched: Ledger) -> None:
     begin = watched.now
     kept: dict[str, int] = {}
