@@ -11,7 +11,7 @@ import structlog
 from exchange import canonical, jws
 from exchange.agency import signed
 from exchange.agency.agree import REFUSED
-from exchange.agency.home import Home
+from exchange.agency.awaited import list_awaited
 from exchange.agency.log import judged
 from exchange.agency.log_calls import rid_in
 from exchange.agency.log_points import WITHDRAWN, shows_own
@@ -20,7 +20,7 @@ from exchange.agency.parts import Desk, Gateway
 from exchange.agency.prove import WAIT_S, keep_receipt, obtain, owe, receipt_file
 from exchange.canonical import Json
 from exchange.consent.withdrawal import By, Channel, EndReason, Withdrawal, payload
-from exchange.errors import Conflict, ExchangeError, Malformed, NotFound
+from exchange.errors import ClockWrong, Conflict, ExchangeError, Held, Malformed, NotFound
 from exchange.statement import LARGEST, Kind, seconds, sign
 from exchange.wire import shapes
 
@@ -85,13 +85,21 @@ async def withdraw(desk: Desk, consent_id: str, told: Told) -> shapes.Withdrawn:
 
 
 async def catch_up(gateway: Gateway) -> list[ExchangeError]:
-    """Ask for the receipts of withdrawals that have none; return what went wrong.
+    """Ask for receipts of withdrawals that have none with a quorum; return what went wrong.
 
-    A withdrawal is handed in beside a running gateway, and knows nothing of its state.
+    A withdrawal is handed in beside a running gateway, and knows nothing of its state: what it
+    kept at once has the log's signature alone.
     """
     troubles: list[ExchangeError] = []
-    for name, data in await asyncio.to_thread(_unproved, gateway.home, gateway.clock()):
-        consent_id = name.removeprefix("withdrawal-").removesuffix(".jws")
+    owed_already = {
+        owed.about
+        for owed in await gateway.state.read(list_awaited)
+        if owed.kind == WITHDRAWN and owed.proved
+    }
+    for name, data in await asyncio.to_thread(_unproved, gateway):
+        consent_id = _consent_of(name)
+        if consent_id in owed_already:
+            continue  # `prove.catch_up` asks for its quorum, and counts how long it takes
         try:
             withdrawn = await gateway.client.withdraw(consent_id, data)
             owed = owe(gateway, WITHDRAWN, withdrawn.consent, consent_id, withdrawn.receipt)
@@ -119,17 +127,28 @@ async def _keep_receipt(desk: Desk, withdrawn: shapes.Withdrawn) -> None:
     await asyncio.to_thread(keep_receipt, desk.home, WITHDRAWN, withdrawn.id, receipt)
 
 
-def _unproved(home: Home, now: datetime) -> list[tuple[str, bytes]]:
-    """Return name and bytes of withdrawals handed in lately of which no receipt lies here."""
+def _unproved(gateway: Gateway) -> list[tuple[str, bytes]]:
+    """Return name and bytes of withdrawals handed in lately without a receipt with its quorum."""
     found = []
-    for name, data in signed.every(home, "withdrawal"):
-        consent_id = name.removeprefix("withdrawal-").removesuffix(".jws")
-        if receipt_file(home, WITHDRAWN, consent_id).is_file():
-            continue
+    for name, data in signed.every(gateway.home, "withdrawal"):
         payload = canonical.loads(canonical.unb64u(jws.read(data).payload), limit=LARGEST)
-        if now - datetime.fromtimestamp(payload["iat"], UTC) < ASKED_FOR:
+        is_late = gateway.clock() - datetime.fromtimestamp(payload["iat"], UTC) >= ASKED_FOR
+        if not is_late and not _is_proved(gateway, _consent_of(name)):
             found.append((name, data))
     return found
+
+
+def _is_proved(gateway: Gateway, consent_id: str) -> bool:
+    """Return if a receipt is here that the policy asks for nothing more of."""
+    try:
+        receipt = receipt_file(gateway.home, WITHDRAWN, consent_id).read_bytes()
+        return gateway.log.proven(receipt).head.quorum
+    except (FileNotFoundError, Held, ClockWrong):
+        return False
+
+
+def _consent_of(name: str) -> str:
+    return name.removeprefix("withdrawal-").removesuffix(".jws")
 
 
 def _payload(desk: Desk, consent: str, told: Told) -> dict[str, Json]:

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
-from exchange.agency import conflict, poll, send, signed, state, withdraw
+from exchange.agency import conflict, poll, prove, send, signed, state, withdraw
 from exchange.agency.app import open_desk
 from exchange.agency.awaited import list_awaited
 from exchange.agency.hand_in import hand_in, keep
@@ -315,6 +315,34 @@ async def test_a_withdrawal_never_waits_for_its_receipt_and_a_round_fetches_it(
         network.double.calls.clear()
         assert await withdraw.catch_up(gateway) == []
         assert network.double.calls == []  # nothing is owed any more
+
+
+async def test_a_round_replaces_the_receipt_of_a_withdrawal_by_the_witnessed_one(
+    network: Network,
+) -> None:
+    take_withdrawals(network)
+    home = network.offices[SENDER].home
+    home.log_policy.write_bytes(ledger.policy(quorum="both"))
+    demanding = trusted(ledger.policy(quorum="both"))
+    await withdrawn(network)
+    file = receipt_file(home, WITHDRAWN, CONSENT_ID)
+    assert not judged(demanding, file.read_bytes()).head.quorum
+
+    async with network.gateway(SENDER) as gateway:
+        assert await withdraw.catch_up(gateway) == []
+        (owed,) = await gateway.state.read(list_awaited)
+        assert owed.proved
+        network.double.calls.clear()
+        assert await withdraw.catch_up(gateway) == []
+        assert network.double.calls == []  # from here on it is one of what is owed
+
+        network.double.ledger.witnesses = ledger.WITNESSES
+        assert await prove.catch_up(gateway) == []
+        assert judged(demanding, file.read_bytes()).head.quorum
+        assert await gateway.state.read(list_awaited) == []
+        network.double.calls.clear()
+        assert await withdraw.catch_up(gateway) == []
+        assert network.double.calls == []
 
 
 async def test_a_withdrawal_goes_out_also_when_the_log_lies_or_nobody_knows_it(
