@@ -47,8 +47,8 @@ def scan(  # noqa: PLR0913  # each is an option of its own
     key_file
         File with the log key as it is printed, K... in nine groups; never on the command line.
     shown
-        What she was shown: receipts (*.tlog-proof), a folder of them, or an openings.jsonl. Without
-        it her entries are only listed.
+        What she was shown: receipts (*.tlog-proof), a folder of them, or the openings.jsonl of an
+        agency's export. Without it her entries are only listed.
     token
         File with an access token, where entries are not open to everybody.
     lang
@@ -69,7 +69,8 @@ async def _scan(
     from exchange.verifier.scanned import scanned
     from exchange.verifier.source import open_source
 
-    scan_ = Scan(_key(key_file), _shown(shown) if shown else None)
+    key = _key(key_file)
+    scan_ = Scan(key, _shown(key, shown) if shown else None)
     policy = None if trust == NOBODY else trust.read()
     secret = None if token is None else read_token(token)
     async with AsyncExitStack() as stack:
@@ -91,22 +92,23 @@ def _key(file: Path) -> bytes:
     return found.secret
 
 
-def _shown(paths: tuple[Path, ...]) -> "list[Opening]":
+def _shown(key: bytes, paths: tuple[Path, ...]) -> "list[Opening]":
     """Return the openings in receipts, folders of them, and lists."""
     found = list["Opening"]()
     for path in paths:
         files = sorted(path.glob("*.tlog-proof")) if path.is_dir() else [path]
         for file in files:
-            found += _openings(file)
+            found += _openings(key, file)
     return found
 
 
-def _openings(file: Path) -> "list[Opening]":
+def _openings(key: bytes, file: Path) -> "list[Opening]":
     from exchange.audit.opening import read_opening
     from exchange.audit.proof import read_receipt
     from exchange.verifier.opened import read_opened
+    from exchange.verifier.scan import told_of
 
     data = file.read_bytes()
     if file.suffix == ".jsonl":
-        return [read_opened(line).opening for line in data.split(b"\n") if line]
+        return told_of(key, [read_opened(line).opening for line in data.split(b"\n") if line])
     return [read_opening(read_receipt(data).opening)]

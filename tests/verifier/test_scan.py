@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from exchange.audit.leaf import event_leaf, label
+from exchange.audit.leaf import event_leaf
+from exchange.audit.opening import event_opening
 from exchange.canonical import loads
 from exchange.cli.main import main
 from exchange.consent.credential import Credential, Purpose
-from exchange.verifier.opened import write_opened
-from tests.exports import CHAIN_KEY, POLICY, Story, uuid
+from exchange.verifier.opened import Opened, write_opened
+from tests.exports import CHAIN_KEY, OTHER_KEY, POLICY, Story, uuid
 
 KEY = bytes(range(32))
 OURS = ("consent-recorded", "disclosure-stored", "disclosure-refused", "consent-withdrawn")
@@ -35,10 +36,8 @@ def scan(tmp_path: Path, key_file: Path, trusted: Path, capsys: pytest.CaptureFi
 
     def run(story: Story, *, without: tuple[str, ...] = (), lang: str = "en") -> Any:
         story.log.write(tmp_path / "log", documents=story.documents)
-        ours = {label(CHAIN_KEY, n) for n in range(9)}
-        kept = [one for one in story.opened if one.opening.label in ours]
         hidden = [story.index_of(kind) for kind in without]
-        lines = [write_opened(one) + b"\n" for one in kept if one.index not in hidden]
+        lines = [write_opened(one) + b"\n" for one in story.opened if one.index not in hidden]
         (tmp_path / "shown.jsonl").write_bytes(b"".join(lines))
         words = ["log", "scan", str(tmp_path / "log"), "--key-file", str(key_file)]
         words += ["--shown", str(tmp_path / "shown.jsonl"), "--policy", str(trusted)]
@@ -113,15 +112,38 @@ def test_another_event_than_was_shown_is_found(scan: Any) -> None:
     assert found["changed"]["span"] == [at, at]
 
 
-def test_a_key_of_nobody_finds_nothing_and_foreign_events_are_told(
-    story: Story, scan: Any, key_file: Path
-) -> None:
+def test_a_key_of_nobody_finds_nothing(story: Story, scan: Any, key_file: Path) -> None:
     key_file.write_text(Credential(Purpose.LOG_KEY, b"\x77" * 32).text)
 
     ended, found = scan(story)
 
     assert ended == 1
+    assert list(found) == ["none"]
+
+
+def test_an_event_of_this_consent_under_another_key_is_foreign(story: Story, scan: Any) -> None:
+    at = story.index_of("disclosure-stored")
+    event = next(one.opening.body for one in story.opened if one.index == at)
+    story.opened.append(Opened(99, event_opening(OTHER_KEY, 99, event)))
+
+    ended, found = scan(story)
+
+    assert ended == 1
+    assert list(found) == ["foreign"]
     assert "does not belong to this key" in found["foreign"]["said"]
+
+
+def test_a_receipt_of_another_consent_is_foreign(
+    story: Story, tmp_path: Path, key_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key_file.write_text(Credential(Purpose.LOG_KEY, b"\x77" * 32).text)
+    story.log.write(tmp_path / "log")
+    receipt = tmp_path / "stored.tlog-proof"
+    receipt.write_bytes(story.receipt("disclosure-stored"))
+
+    words = ["log", "scan", str(tmp_path / "log"), "--key-file", str(key_file)]
+    assert main([*words, "--shown", str(receipt)]) == 1
+    assert "does not belong to this key" in capsys.readouterr().out
 
 
 def test_a_log_that_does_not_hold_is_not_believed(scan: Any, trusted: Path, tmp_path: Path) -> None:
