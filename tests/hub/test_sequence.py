@@ -315,8 +315,8 @@ async def test_a_head_that_a_worker_of_the_same_home_signs_meanwhile_stops_nobod
     log: Ledger,
 ) -> None:
     size = await log.grow(2)
-    beside = replace(log.hub, db=Slow(log.hub.db, log.grow))
-    await sequence.sign(beside)
+    slow: Any = Slow(log.hub.db, log.grow)
+    await sequence.sign(replace(log.hub, db=slow))
     assert (log.hub.heads.stopped, log.size) == (None, size + 1)
 
 
@@ -354,6 +354,7 @@ async def test_a_new_policy_is_an_entry_of_its_own_and_the_same_one_is_not(
         text = one.hub.signer.policy_text
     (tmp_path / "policy").write_bytes(b"# a comment makes another file\n" + text)
     changed = ledger(tmp_path, log={"policy": tmp_path / "policy"}, **stored_in)
+    leaves: list[bytes] = []
     for _ in range(2):
         async with changed.open():
             await changed.tick()
