@@ -5,9 +5,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exchange.cli.log_verify import late
 from exchange.cli.place import HERE, Place, beside
-from exchange.cli.progress import bars
+from exchange.cli.progress import bars, late
 
 if TYPE_CHECKING:
     from exchange.agency.export_log import Exported

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from exchange.cli.hub_home import Home, alone_in, settings_in
+from exchange.cli.log_verify import read_token
 from exchange.errors import ExchangeError, LogInvalid, Misconfigured
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def import_(
     Example: exchange log import --from /mirror --openings jobcentre.tar --home hub
     """
     settings = settings_in(home)
-    given = None if token is None else token.read_text(encoding="ascii").strip()
+    given = None if token is None else read_token(token)
     os.umask(0o077)
     with alone_in(home):
         try:

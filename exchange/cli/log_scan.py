@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from cyclopts import Parameter
 
 from exchange.cli.log_report import told
-from exchange.cli.log_verify import NOBODY, Trust, late, read_token
-from exchange.cli.progress import bars
+from exchange.cli.log_verify import NOBODY, Trust, read_token
+from exchange.cli.progress import bars, late
 from exchange.errors import Malformed
 
 if TYPE_CHECKING:

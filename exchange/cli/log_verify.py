@@ -5,7 +5,6 @@ Needs no hub, and no network for files. Keys come from `--policy` or `--log` alo
 
 import asyncio
 import re
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from cyclopts import Parameter
 
 from exchange.cli.log_report import line, told
-from exchange.cli.progress import Bar, bars
+from exchange.cli.progress import Bar, bars, late
 from exchange.errors import Malformed
 
 if TYPE_CHECKING:
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from exchange.verifier.source import Source
     from exchange.verifier.verify import Wanted
 
-PATIENCE_S: Final = 2.0
-"""Seconds after which a person wants to see that something happens."""
 LIVE_AGE: Final = timedelta(hours=1)
 """How old the newest cosignature of a log in the web may be, if nothing else is asked for."""
 LARGEST_TOKEN: Final = 16 * 1024
@@ -185,17 +182,6 @@ def _checked(source: "Source | None", wanted: "Wanted", progress: Bar) -> "Async
     from exchange.verifier.verify import verify as verify_now
 
     return verify_now(source, wanted, progress)
-
-
-def late(bar: Bar) -> Bar:
-    """Return a bar that is shown only when the work takes longer than `PATIENCE_S`."""
-    begun = time.monotonic()
-
-    def show(done: int, total: int) -> None:
-        if time.monotonic() - begun > PATIENCE_S:
-            bar(done, total)
-
-    return show
 
 
 def read_token(file: Path) -> str:

@@ -1,12 +1,16 @@
 """Progress of long work: bars on a terminal, nothing in a pipe."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 Bar: TypeAlias = Callable[[int, int], None]
 """Told the bytes done and the bytes in all."""
+
+PATIENCE_S: Final = 2.0
+"""Seconds after which a person wants to see that something happens."""
 
 
 @contextmanager
@@ -38,6 +42,17 @@ def bars() -> Iterator[Callable[[str], Bar]]:
             return show
 
         yield bar
+
+
+def late(bar: Bar) -> Bar:
+    """Return a bar that is shown only when the work takes longer than `PATIENCE_S`."""
+    begun = time.monotonic()
+
+    def show(done: int, total: int) -> None:
+        if time.monotonic() - begun > PATIENCE_S:
+            bar(done, total)
+
+    return show
 
 
 def _silent(_done: int, _total: int) -> None:
