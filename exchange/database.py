@@ -20,6 +20,9 @@ T = TypeVar("T")
 
 DRIVER: Final = "exchange_driver"
 """Execution option of a connection that is always in a transaction: what runs its statements."""
+UNBOUND: Final = "exchange_unbound"
+"""Execution option of a connection whose units are cut after a while: call it, and this one is not.
+"""
 NAMES = {
     "ix": "ix_%(column_0_N_label)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -192,3 +195,16 @@ def unavailable(error: Exception) -> Unavailable:
     refused = Unavailable(f"the database refused: {type(error).__qualname__}")
     refused.__cause__ = error
     return refused
+
+
+def take_time(conn: Connection) -> None:
+    """Let this unit of work take as long as it takes: nobody else works with the database.
+
+    SQLite puts no bounds to a unit; there this does nothing.
+    """
+    unbound: Callable[[], None] | None = conn.get_execution_options().get(UNBOUND)
+    if unbound is None:
+        return
+    unbound()
+    for bound in ("statement_timeout", "idle_in_transaction_session_timeout"):
+        conn.exec_driver_sql(f"SET LOCAL {bound} = 0")

@@ -30,6 +30,7 @@ from exchange.audit.opening import DOCUMENT, SALT_SIZE, event_of, leaf_of
 from exchange.audit.policy import Head, judge
 from exchange.audit.tiles import Bundle, read_bundle
 from exchange.canonical import loads, unb64u
+from exchange.database import take_time
 from exchange.errors import (
     Conflict,
     LogInvalid,
@@ -310,6 +311,7 @@ def _import(
     leaves: Sequence[bytes],
     found: _Found,
 ) -> Imported:
+    take_time(conn)
     if not tree.locked(conn, tree.lock_of(hub.signer.origin)) or tree.tree(conn) != before:
         raise Unavailable("another process sequences this log: stop every hub first")
     waiting = forgotten.waiting(conn)

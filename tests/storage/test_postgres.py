@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from exchange.database import Moment
+from exchange.database import Moment, take_time
 from exchange.errors import Misconfigured, OutcomeUnknown, Unavailable
 from exchange.hub.open_database import open_database
 from exchange.hub.settings import HubSettings
@@ -313,6 +313,28 @@ async def test_a_unit_that_the_server_leaves_hanging_is_cut(
             await db.write(lambda conn: conn.execute(text("SELECT pg_sleep(4.5)")))
         assert time.monotonic() - began < 4
         await db.write(add, "after")
+
+
+async def test_a_unit_may_ask_for_all_the_time_it_takes(
+    empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "RUN_S", 0.3)
+    bounds = text(
+        "SELECT current_setting('statement_timeout'), "
+        "current_setting('idle_in_transaction_session_timeout')"
+    )
+
+    def long(conn: Connection) -> tuple[Any, ...]:
+        take_time(conn)
+        conn.execute(text("SELECT pg_sleep(1.2)"))
+        return tuple(conn.execute(bounds).one())
+
+    async with opened(empty, replace(TWO, connections=1)) as db:
+        assert await db.write(long) == ("0", "0")
+        # The next one has its bounds again.
+        assert await db.write(lambda conn: tuple(conn.execute(bounds).one())) == ("5s", "3s")
+        with pytest.raises(Unavailable):
+            await db.write(lambda conn: conn.execute(text("SELECT pg_sleep(4.5)")))
 
 
 async def test_a_session_that_was_ended_between_two_units_is_replaced_unnoticed(

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from exchange.database import DRIVER, Unit
+from exchange.database import DRIVER, UNBOUND, Unit
 from exchange.errors import Misconfigured, OutcomeUnknown, Unavailable, positions
 from exchange.hub.storage.postgres_statements import DONE, PostgresDriver, Unlocked
 
@@ -261,6 +261,10 @@ class Session:
                 with socket.socket(fileno=dup(self._pgconn.socket)) as line:
                     line.shutdown(socket.SHUT_RDWR)
 
+    def _take_time(self) -> None:
+        with self._turn:
+            self._began = None
+
     def close(self) -> None:
         """Give the connection up."""
         self._meet(None)
@@ -289,6 +293,7 @@ class Session:
                 return self._connection
             self.close()
         self._connection = connection = self._connect(self._meet)
+        connection.execution_options(**{UNBOUND: self._take_time})
         driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
         driver.add_notice_handler(self._notice)
         if not self._done(self._begin):

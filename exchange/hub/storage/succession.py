@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from exchange.database import take_time
 from exchange.hub.storage import tree
 from exchange.hub.storage.log_tables import (
     EXTRA,
@@ -49,6 +50,7 @@ def begin_anew(conn: Connection, *, skip: bool) -> int:
         conn: of the unit of work, as a role that may change tables; nobody sequences meanwhile.
         skip: whether numbers of lost events are left out.
     """
+    take_time(conn)
     waiting = conn.execute(
         select(log_pending.c.rid, log_pending.c.leaf).order_by(log_pending.c.id)
     ).all()

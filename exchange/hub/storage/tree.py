@@ -200,8 +200,11 @@ def extend(conn: Connection, rows: Sequence[tuple[bytes, str | None]]) -> int:
         The size of the tree afterwards.
     """
     before = tree(conn)
-    for index, (leaf, rid) in enumerate(rows, before.size):
-        _ENTRY.changed(conn, {"idx": index, "leaf": leaf, "rid": rid})
+    entries = [
+        {"idx": index, "leaf": leaf, "rid": rid}
+        for index, (leaf, rid) in enumerate(rows, before.size)
+    ]
+    conn.execute(insert(log_entry), entries)
     _grow(conn, before, (leaf_hash(leaf) for leaf, _ in rows))
     return before.size + len(rows)
 
