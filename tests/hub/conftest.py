@@ -1,11 +1,14 @@
 """A running hub with parties that have agreed."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.hub.restored import Place
+from tests.postgres import Server
 from tests.several import Several
 from tests.simulator import GENEROUS, Simulator
 
@@ -26,3 +29,19 @@ async def several(tmp_path: Path, stored_in: dict[str, Any]) -> AsyncIterator[Se
     async with simulator.running():
         await simulator.arrange()
         yield simulator
+
+
+@pytest.fixture
+def empty(request: pytest.FixtureRequest, stored_in: dict[str, Any]) -> Place:
+    """Makes empty places of the same kind as that of `sim`."""
+
+    @contextmanager
+    def place() -> Iterator[dict[str, Any]]:
+        if not stored_in:
+            yield {}
+            return
+        server: Server = request.getfixturevalue("postgres_server")
+        with server.database() as url:
+            yield {**stored_in, "database_url": url}
+
+    return place

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from exchange.audit.tiles import bundle_path, bundles_of, encode_bundle
 from exchange.canonical import sha256_hex
 from exchange.hub import app
@@ -21,6 +23,10 @@ from tests.simulator import Simulator
 MADE_AT = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
 Place = Callable[[], AbstractContextManager[dict[str, Any]]]
 """Makes settings that say where records go, in a database that is empty."""
+
+
+on_file = pytest.mark.parametrize("stored_in", ["sqlite"], indirect=True)
+"""Of tests that ask nothing of the database that the others do not ask."""
 
 
 def quiet(_done: int, _total: int) -> None:

@@ -3,8 +3,6 @@
 import asyncio
 import shutil
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,29 +19,9 @@ from exchange.hub.restore import mark, restore
 from exchange.hub.settings import HubSettings
 from exchange.hub.storage import restorations, vault_server
 from exchange.wire import routes
-from tests.hub.restored import MADE_AT, Place, backed_up, brought_back, empty_hub, quiet
+from tests.hub.restored import MADE_AT, Place, backed_up, brought_back, empty_hub, on_file, quiet
 from tests.postgres import Server
 from tests.simulator import RECIPIENT, SENDER, Simulator
-
-
-@pytest.fixture
-def empty(request: pytest.FixtureRequest, stored_in: dict[str, Any]) -> Place:
-    """Makes empty places of the same kind as that of `sim`."""
-
-    @contextmanager
-    def place() -> Iterator[dict[str, Any]]:
-        if not stored_in:
-            yield {}
-            return
-        server: Server = request.getfixturevalue("postgres_server")
-        with server.database() as url:
-            yield {**stored_in, "database_url": url}
-
-    return place
-
-
-on_file = pytest.mark.parametrize("stored_in", ["sqlite"], indirect=True)
-"""Of tests that ask nothing of the database that the others do not ask."""
 
 
 async def test_a_backup_taken_while_the_hub_works_is_one_moment(

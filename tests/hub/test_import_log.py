@@ -1,10 +1,7 @@
 """exchange.hub.import_log: what a restored hub refuses, and what it may do once it is whole."""
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,31 +18,10 @@ from exchange.verifier.files import FolderFiles
 from exchange.verifier.opened import Opened
 from exchange.verifier.source import Source
 from exchange.wire import log_routes, routes
-from tests.hub.restored import Place, backed_up, brought_back, mirrored
+from tests.hub.restored import Place, backed_up, brought_back, mirrored, on_file
 from tests.hub.test_agreements import give_notice
 from tests.person import fresh, reissue
-from tests.postgres import Server
 from tests.simulator import RECIPIENT, SENDER, Simulator
-
-
-@pytest.fixture
-def empty(request: pytest.FixtureRequest, stored_in: dict[str, Any]) -> Place:
-    """Makes empty places of the same kind as that of `sim`."""
-
-    @contextmanager
-    def place() -> Iterator[dict[str, Any]]:
-        if not stored_in:
-            yield {}
-            return
-        server: Server = request.getfixturevalue("postgres_server")
-        with server.database() as url:
-            yield {**stored_in, "database_url": url}
-
-    return place
-
-
-on_file = pytest.mark.parametrize("stored_in", ["sqlite"], indirect=True)
-"""Of tests that ask nothing of the database that the others do not ask."""
 
 
 async def imported(again: Simulator, mirror: Path, shown: list[Opened] | None = None) -> Imported:

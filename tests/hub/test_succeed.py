@@ -1,9 +1,6 @@
 """exchange.hub.succeed: a log that lost entries ends; its successor says so and holds the rest."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,24 +16,7 @@ from exchange.verifier.files import FolderFiles
 from exchange.verifier.source import Source
 from exchange.wire import routes
 from tests.hub.restored import Place, backed_up, brought_back
-from tests.postgres import Server
 from tests.simulator import SENDER, Simulator
-
-
-@pytest.fixture
-def empty(request: pytest.FixtureRequest, stored_in: dict[str, Any]) -> Place:
-    """Makes empty places of the same kind as that of `sim`."""
-
-    @contextmanager
-    def place() -> Iterator[dict[str, Any]]:
-        if not stored_in:
-            yield {}
-            return
-        server: Server = request.getfixturevalue("postgres_server")
-        with server.database() as url:
-            yield {**stored_in, "database_url": url}
-
-    return place
 
 
 async def succeeded(again: Simulator, origin: str, reason: Reason = "entries-lost") -> Succeeded:
