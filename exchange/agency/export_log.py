@@ -131,8 +131,10 @@ async def _delivered(client: HubClient, waiting: tuple[str, ...]) -> AsyncIterat
     for disclosure_id in waiting:
         for recipient in (await client.disclosure(disclosure_id)).recipients:
             yield recipient.acknowledgement or ""
-    async for asked in client.every_erasure():
-        yield asked.confirmation or ""
+    async for request in client.every_request():
+        yield request.statement or ""
+    async for erasure in client.every_erasure():
+        yield erasure.confirmation or ""
 
 
 def _added(agreement: shapes.Agreement) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """`exchange log coverage`: lists of several agencies, united. Asks nobody, needs no network."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from cyclopts import Parameter
 
@@ -11,6 +12,8 @@ from exchange.errors import Malformed
 
 if TYPE_CHECKING:
     from exchange.verifier.report import Check
+
+Read = TypeVar("Read")
 
 
 def coverage(
@@ -58,10 +61,17 @@ def _checks(
     if not files:
         raise Malformed("name the coverage.json of each agency")
     lists = Lists(
-        now=[read_coverage(path.read_bytes()) for path in files],
-        earlier=[read_coverage(path.read_bytes()) for path in earlier],
-        tombstones=[read_tombstone(path.read_bytes()) for path in tombstone],
+        now=[_read(path, read_coverage, "coverage list") for path in files],
+        earlier=[_read(path, read_coverage, "coverage list") for path in earlier],
+        tombstones=[_read(path, read_tombstone, "list of what was erased") for path in tombstone],
         heads=[Kept(path.name, path.read_bytes()) for path in head],
         policy=trust.read() if head or trust != NOBODY else None,
     )
     return check_lists(lists)
+
+
+def _read(path: Path, read: Callable[[bytes], Read], what: str) -> Read:
+    try:
+        return read(path.read_bytes())
+    except Malformed as error:
+        raise Malformed(f"{path.name} is no {what}: {error}") from None

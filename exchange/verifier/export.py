@@ -27,7 +27,7 @@ from exchange.verifier.documents import PUBLIC
 from exchange.verifier.entries import Progress, read_parts
 from exchange.verifier.index import Index
 from exchange.verifier.opened import NAME, Opened, write_opened
-from exchange.verifier.openings import STATED
+from exchange.verifier.openings import statements_of
 from exchange.verifier.pack import Pack
 from exchange.verifier.source import Reader
 
@@ -139,7 +139,7 @@ async def _openings(
         index = Index(page, agency, tree)
         async for one in opened:
             event = event_of(one.opening) if one.opening.version == EVENT else {}
-            stated = {event[member] for member in STATED.get(event.get("kind", ""), ())}
+            stated = statements_of(event)
             if one.index >= tree.size:
                 named.later |= stated
                 continue

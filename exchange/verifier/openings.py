@@ -27,7 +27,6 @@ STATED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "agreement-notice": frozenset({"statement"}),
         "consent-recorded": frozenset({"consent"}),
         "consent-withdrawn": frozenset({"statement"}),
-        "request-made": frozenset({"request"}),
         "disclosure-stored": frozenset({"manifest"}),
         "disclosure-acknowledged": frozenset({"statement"}),
         "erasure-confirmed": frozenset({"statement"}),
@@ -37,6 +36,17 @@ STATED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
 
 What a refusal names was refused, and need not be kept by anybody.
 """
+FORGOTTEN: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {"request-made": frozenset({"request"})}
+)
+"""The same of statements that need not be here: a request is erased soon after its deadline."""
+
+
+def statements_of(event: Mapping[str, Any]) -> frozenset[str]:
+    """Return the digests of all statements that an event is about and that exist, or did."""
+    kind = event.get("kind", "")
+    members = STATED.get(kind, frozenset()) | FORGOTTEN.get(kind, frozenset())
+    return frozenset(event[member] for member in members)
 
 
 class Openings:
@@ -50,6 +60,7 @@ class Openings:
         self._next: Opened | None = None
         self._wrong: Check | None = None
         self._stated = dict[str, int]()
+        self._forgotten = set[str]()
         self._lists = dict[str, int]()
         self.opened = list[int]()
         """Indexes that were opened, ascending."""
@@ -123,6 +134,7 @@ class Openings:
         kind = event["kind"]
         for member in STATED.get(kind, ()):
             self._stated.setdefault(event[member], opened.index)
+        self._forgotten.update(event[member] for member in FORGOTTEN.get(kind, ()))
         if kind == "erased":
             self._lists[event["list"]] = opened.index
         if opened.detail is not None:
@@ -142,7 +154,8 @@ class Openings:
             data = await read(files, f"statements/{name}", limit=LARGEST_RECORD)
             if digest(data) != name:
                 return broken(6, "statement", f"statements/{name} was changed")
-        unlogged = [name for name in kept if name not in self._stated and name not in public]
+        bound = self._stated.keys() | self._forgotten | public
+        unlogged = [name for name in kept if name not in bound]
         if unlogged:
             count = numbered(len(unlogged), "statement is", "statements are")
             said = f"happened, and not logged: {count} in no event, first {unlogged[0]}"

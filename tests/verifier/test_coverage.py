@@ -124,4 +124,4 @@ def test_a_command_without_lists_could_not_check_anything(
     assert main(["log", "coverage"]) == 2
     (tmp_path / "list").write_bytes(b"{}")
     assert main(["log", "coverage", str(tmp_path / "list")]) == 2
-    assert "exchange:" in capsys.readouterr().err
+    assert "list is no coverage list: " in capsys.readouterr().err

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from exchange.audit.coverage import read_coverage, write_coverage
+from exchange.audit.event import request_made
 from exchange.audit.policy import judge, read_policy
 from exchange.canonical import digest, loads
 from exchange.cli.main import main
@@ -23,7 +24,17 @@ from exchange.verifier.pack import packing
 from exchange.verifier.receipts import Held, check_receipt
 from exchange.verifier.report import Outcome
 from exchange.verifier.source import Source
-from tests.exports import CHAIN_KEY, FILE, POLICY, RECIPIENT, SENDER, Story, document_name
+from tests.exports import (
+    CHAIN_KEY,
+    FILE,
+    OTHER_KEY,
+    POLICY,
+    RECIPIENT,
+    RECORDED,
+    SENDER,
+    Story,
+    document_name,
+)
 from tests.logs import Verify, put
 
 
@@ -54,6 +65,19 @@ def test_an_export_is_good_and_says_what_it_covers(
     assert "7 opened, 2 public, 2 erased, 308 others'" in said
     assert "coverage.json of women-b says the same" in said
     assert said.endswith("all good\n")
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_request_for_documents_may_have_been_forgotten(
+    is_kept: bool, tmp_path: Path, verify: Verify
+) -> None:
+    story, request = Story(), b"a signed request"
+    made = request_made(at=RECORDED, by=RECIPIENT, request=digest(request), to=SENDER)
+    story.happens(OTHER_KEY, made, *([request] if is_kept else []))
+    folder = story.export(tmp_path / "export")
+
+    assert verify(folder) == (0, {})
+    assert (folder / "statements" / digest(request)).exists() is is_kept
 
 
 def test_a_tar_holds_the_same_files_and_is_as_good(
