@@ -62,7 +62,7 @@ def init(
         int | None, Parameter(help="Port to listen at; the one of the origin if not given.")
     ] = None,
 ) -> None:
-    """Make a new hub: its directory, two secret keys and a file of settings.
+    """Make a new hub: its directory, its secret keys and a file of settings.
 
     Example: exchange hub init --home hub --origin https://exchange.example.org --port 8700
     """
@@ -82,6 +82,7 @@ def init(
     make_home(home, {SETTINGS_FILE: text.encode("utf-8")})
     print(f"A new hub is in {home}. Settings: {home / SETTINGS_FILE}")
     print(f"Back up {home / 'vault'} apart from the rest, and never {home / 'payloads'}.")
+    print(f"Copy vault/vault.key and log-*.key from {home} offline now: a lost log key ends the log.")
     print(f"Next: exchange hub serve --home {home}")
 
 
