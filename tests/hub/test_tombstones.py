@@ -5,13 +5,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, Update, insert
 
 from exchange.audit.tombstone import read_tombstone
 from exchange.canonical import b64u
 from exchange.errors import NotFound
 from exchange.hub.erase_consents import make_tombstones
 from exchange.hub.show_tombstones import show_tombstone, show_tombstones
-from exchange.hub.storage import tombstones
+from exchange.hub.storage import log, tombstones, tree
+from exchange.hub.storage.log_tables import log_erased
 from exchange.hub.storage.tombstones import FEWEST, HUB_CHAIN
 from exchange.wire import log_routes
 from tests.hub.erasable import OVER, ended, erased_indexes, grow, swept
@@ -175,3 +177,40 @@ async def test_tombstones_are_fetched_page_by_page(
         query = f"?limit=2&after={page['next']}"
     assert found == whole
     assert len(whole) > 2
+
+
+async def test_an_entry_that_is_erased_while_a_tombstone_is_made_waits_for_the_next(
+    sim: Simulator,
+) -> None:
+    """Marked as named by a document that does not name it, it would be a finding for ever."""
+    await ended(sim)
+    await sim.hub.db.write(log.record_document, tree.POLICY, b"between", sim.now)
+    indexes = await erased(sim, FEWEST)
+    between = next(one for one in range(indexes[0], indexes[-1]) if one not in indexes)
+    sim.now = in_month(2)
+    chain = await sim.hub.vault.draw(HUB_CHAIN)
+
+    def work(conn: Connection) -> None:
+        tombstones.make(Meanwhile(conn, between), chain, at=sim.now)  # type: ignore[arg-type]
+
+    await sim.hub.db.write(work)
+
+    assert named(await documents(sim)) == indexes
+    rows = await sim.rows("SELECT idx FROM log_erased WHERE tombstone IS NULL")
+    assert [row.idx for row in rows] == [between]
+
+
+class Meanwhile:
+    """A connection beside which an entry is erased once the indexes were read."""
+
+    def __init__(self, conn: Connection, index: int) -> None:
+        self._conn = conn
+        self._index = index
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._conn, name)
+
+    def execute(self, statement: Any, *given: Any) -> Any:
+        if isinstance(statement, Update) and statement.table is log_erased:
+            self._conn.execute(insert(log_erased), {"idx": self._index})
+        return self._conn.execute(statement, *given)

@@ -14,6 +14,7 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, delete, exists, func, insert, select, update
 
 from exchange.audit import event
+from exchange.audit.spans import spans_of
 from exchange.audit.tombstone import SALT_SIZE, write_tombstone
 from exchange.canonical import b64u
 from exchange.days import day_of
@@ -136,7 +137,9 @@ def _keep(conn: Connection, chain: Chain, indexes: Sequence[int], at: datetime) 
     made = write_tombstone(secrets.token_bytes(SALT_SIZE), indexes)
     digest = b64u(hashlib.sha256(made).digest())
     conn.execute(insert(log_tombstone), {"digest": digest, "made_at": at, "document": made})
-    conn.execute(_NAMED, {"digest_of": digest, "first": indexes[0], "last": indexes[-1]})
+    # Span by span: another replica may erase an entry between two of these just now.
+    spans = [{"digest_of": digest, "first": one, "last": end} for one, end in spans_of(indexes)]
+    conn.execute(_NAMED, spans)
     log.record(conn, chain, event.erased(at=at, count=len(indexes), document=digest))
 
 
