@@ -33,6 +33,7 @@ NONE = "none"
 """The quorum that asks for no witness."""
 
 _ADMITTED = re.compile(rb"[\t\n\x20-\x7e\x80-\xff]*")
+_GAP = re.compile(r"[ \t]+")
 _FIELD = re.compile(r"[\x21-\x7e\x80-\xff]+")
 """Octets, one character each, that stand between two spaces."""
 
@@ -114,7 +115,7 @@ def read_policy(raw: bytes) -> Policy:
     defined: set[str] = set()
     # Octets, not characters: names mean nothing but themselves, in whatever encoding.
     for line in raw.decode("latin-1").split("\n"):
-        fields = re.split(r"[ \t]+", line.strip(" \t"))
+        fields = _GAP.split(line.strip(" \t"))
         if fields == [""] or fields[0].startswith("#"):
             continue
         keyword, *rest = fields
