@@ -9,7 +9,7 @@ import pytest
 from tests import needs
 from tests.docs.test_examples import blocks, run
 from tests.exports import FILE, POLICY, Story
-from tests.logs import put
+from tests.logs import OTHER_WITNESS_KEY, put, vkey
 
 
 @pytest.fixture
@@ -53,6 +53,20 @@ def test_every_command_of_the_guide_runs_and_proves_it(
     manifest, contents = found[-1][2].splitlines()[:2]
     assert manifest in told.split('"kind":"disclosure-stored"')[1]
     assert contents in found[-1][2].split("\n", 2)[2]
+
+
+@needs.tool("openssl", "openssl")
+def test_a_witness_that_the_quorum_can_do_without_is_named(
+    files: dict[str, str], tmp_path: Path
+) -> None:
+    absent = f"witness w1 {vkey(OTHER_WITNESS_KEY)}\n".encode()
+    put(tmp_path, "policy", POLICY.replace(b"group ", absent + b"group "))
+
+    _, code, out = said(files, tmp_path / "export")[2]
+
+    assert code == 0
+    assert f"{OTHER_WITNESS_KEY.name} has not signed" in out
+    assert out.count("Signature Verified Successfully") == 1
 
 
 @needs.tool("openssl", "openssl")
