@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from exchange.agency import conflict, export_consent, poll, send, state, tail
+from exchange.agency import conflict, export_consent, poll, prove, send, state, tail
 from exchange.agency.awaited import list_awaited
 from exchange.agency.log_policy import given, read_trusted, trusted
+from exchange.audit.note import SigningKey
 from exchange.audit.proof import read_receipt
 from exchange.canonical import loads
 from exchange.cli import gateway_log, gateway_status
@@ -71,10 +72,10 @@ async def test_a_policy_that_demands_no_witness_says_so(
 
 
 @pytest.mark.parametrize(
-    "keys", [(LOG_KEY,), (ledger.STATUS_KEY,), (LOG_KEY, ledger.STATUS_KEY, ledger.LOG_KEY)]
+    "keys", [(LOG_KEY,), (ledger.STATUS_KEY,), (LOG_KEY, ledger.STATUS_KEY, LOG_KEY)]
 )
 def test_a_policy_without_exactly_one_log_and_its_status_key_is_none(
-    keys: tuple[ledger.SigningKey, ...],
+    keys: tuple[SigningKey, ...],
 ) -> None:
     with pytest.raises(Malformed):
         trusted(ledger.policy(keys=keys))
@@ -82,7 +83,7 @@ def test_a_policy_without_exactly_one_log_and_its_status_key_is_none(
 
 def test_a_policy_of_two_logs_is_none() -> None:
     others = [
-        ledger.SigningKey(name, LOG_KEY.type, bytes([number]) * 32)
+        SigningKey(name, LOG_KEY.type, bytes([number]) * 32)
         for number, name in enumerate(("other.example/log", "other.example/log/status"), start=7)
     ]
     with pytest.raises(Malformed):
@@ -90,14 +91,14 @@ def test_a_policy_of_two_logs_is_none() -> None:
 
 
 def test_two_keys_of_status_notes_are_none() -> None:
-    second = ledger.SigningKey(ledger.STATUS_KEY.name, LOG_KEY.type, bytes([9]) * 32)
+    second = SigningKey(ledger.STATUS_KEY.name, LOG_KEY.type, bytes([9]) * 32)
 
     with pytest.raises(Malformed):
         trusted(ledger.policy(keys=(LOG_KEY, ledger.STATUS_KEY, second)))
 
 
 def test_two_keys_of_the_log_are_both_compared() -> None:
-    second = ledger.SigningKey(LOG_KEY.name, LOG_KEY.type, WITNESS_KEY.seed[:-1] + b"\x11")
+    second = SigningKey(LOG_KEY.name, LOG_KEY.type, WITNESS_KEY.seed[:-1] + b"\x11")
 
     chosen = trusted(ledger.policy(keys=(LOG_KEY, second, ledger.STATUS_KEY)))
 
@@ -198,7 +199,7 @@ async def test_an_export_of_a_consent_holds_every_receipt_about_it(
     await received(network)
 
     async with network.gateway(agency) as gateway:
-        await poll.prove.catch_up(gateway)
+        await prove.catch_up(gateway)
         written = await export_consent.export_consent(gateway, CONSENT_ID, receipt=False)
 
     proofs = loads(written, limit=len(written), depth=12)["xch:logReceipts"]

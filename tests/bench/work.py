@@ -125,7 +125,7 @@ async def look_into_inbox(hub: Hub, prepared: Prepared, number: int) -> int:
         found = await hub.db.read(
             inbox.waiting, RECIPIENT, after=None, limit=PAGE, now=prepared.now
         )
-        first = found[0]
+        first = found.entries[0]
         assert isinstance(first, DisclosureSeen)
         assert first.id == prepared.letters[prepared.of(number).start].id
     return PER_ROUND

@@ -114,7 +114,12 @@ def test_an_erasure_is_asked_about_before_it_is_done(
 ) -> None:
     asked: list[Any] = []
     monkeypatch.setattr("sys.stdin.isatty", lambda: terminal)
-    monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or typed)
+
+    def answer(question: str) -> str:
+        asked.append(question)
+        return typed
+
+    monkeypatch.setattr("builtins.input", answer)
     home = str(place / "hub")
     assert main(["hub", "erase-consent", "A" * 43, "--home", home]) == 1
     assert words in capfd.readouterr().err

@@ -7,6 +7,7 @@ import asyncio
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -23,7 +24,7 @@ WRITERS = 4
 def work(home: str, url: str | None, acknowledged: str) -> None:
     """Open the hub in `home` and work until killed; the outcome of a failed COMMIT ends it."""
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    given = {} if url is None else {"database_url": url}
+    given: dict[str, Any] = {} if url is None else {"database_url": url}
     settings = HubSettings(
         home=Path(home),
         origin="http://127.0.0.1:8700",

@@ -212,7 +212,7 @@ def offering(network: Network, kept: Kept, **members: object) -> None:
     def shown(one: Kept) -> Any:
         return honest(one).model_copy(update=members if one is kept else {})
 
-    network.double.shown = shown  # type: ignore[method-assign]
+    network.double.shown = shown  # type: ignore[method-assign, assignment]
 
 
 # Status notes

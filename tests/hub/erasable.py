@@ -18,8 +18,7 @@ async def grow(sim: Simulator) -> int:
     sim.hub.heads.resume()
     lock = tree.lock_of(sim.settings.origin)
     for _ in range(100):
-        grown = {"lock": lock, "opened": OPENED, "batch": 1000, "at": sim.now}
-        await sim.hub.db.write(tree.append, **grown)
+        await sim.hub.db.write(tree.append, lock=lock, opened=OPENED, batch=1000, at=sim.now)
         if not await sim.hub.db.read(tree.any_waits):
             break
     return (await sim.hub.db.read(tree.tree)).size

@@ -33,6 +33,11 @@ def quiet(_done: int, _total: int) -> None:
     """Take what is told of progress."""
 
 
+def stopped(sim: Simulator) -> str | None:
+    """Return why a hub signs nothing, as of now."""
+    return sim.hub.heads.stopped
+
+
 async def backed_up(sim: Simulator, target: Path) -> Snapshot:
     """Back up the records of a running hub in a quiet moment: all of it is in a signed head."""
     await sim.settled()

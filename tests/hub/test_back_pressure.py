@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from exchange.errors import Unavailable
-from exchange.hub import sequence
+from exchange.hub import high_water
 from exchange.hub.heads import CHECKING, CLOCK, DAMAGED, EVIDENCE, UNCONFIRMED, Heads
 from exchange.hub.storage import tree
 from exchange.hub.storage.checkpoints import Signed
@@ -191,7 +191,7 @@ async def failing(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     def full(*_: Any) -> None:
         raise OSError(28, "no space left on device")
 
-    monkeypatch.setattr(sequence.high_water, "raise_to", full)
+    monkeypatch.setattr(high_water, "raise_to", full)
     yield sim
     monkeypatch.undo()
 

@@ -12,9 +12,10 @@ from sqlalchemy.pool import NullPool
 
 from exchange.canonical import unb64u
 from exchange.errors import Misconfigured, Unavailable
-from exchange.hub import app, sweep
+from exchange.hub import app
 from exchange.hub.back_up import back_up, back_up_vault, keep_apart
 from exchange.hub.change_schema import make_vault
+from exchange.hub.end_lost import end_lost
 from exchange.hub.restore import mark, restore
 from exchange.hub.settings import HubSettings
 from exchange.hub.storage import restorations, vault_server
@@ -186,18 +187,21 @@ async def test_a_payload_that_vanishes_ends_its_disclosure_only_after_an_hour(
 ) -> None:
     await sim.reach(SENDER)
     letter, other = await sim.sent(), await sim.sent()
+    files = []
     for one in (letter, other):
         (row,) = await sim.rows(f"SELECT blob FROM disclosures WHERE id = '{one.id}'")  # noqa: S608
         (file,) = (sim.home / "payloads").rglob(row.blob)
         file.rename(sim.home / row.blob)
+        files.append(file)
         assert (await sim.payload(one)).status == 503
-    await sweep.end_lost(sim.hub)
+    await end_lost(sim.hub)
     assert (await sim.payload(letter)).status == 503
 
+    file = files[-1]
     file.parent.mkdir(exist_ok=True)
     (sim.home / file.name).rename(file)  # the store shows this one again
     sim.later(hours=1)
-    await sweep.end_lost(sim.hub)
+    await end_lost(sim.hub)
 
     assert (await sim.payload(letter)).status == 404
     assert (await sim.collect(letter)).status == 404
@@ -318,10 +322,10 @@ def test_a_vault_on_a_server_comes_back_with_every_row(
 ) -> None:
     with postgres_server.database() as full, postgres_server.database() as empty_one:
         for url in (full, empty_one):
-            home = tmp_path / make_url(url).database
+            home = tmp_path / str(make_url(url).database)
             app.make_home(home)
         settings, again = (
-            HubSettings(home=tmp_path / make_url(url).database, vault={"url": url})
+            HubSettings(home=tmp_path / str(make_url(url).database), vault={"url": url})
             for url in (full, empty_one)
         )
         make_vault(settings)

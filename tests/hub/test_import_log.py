@@ -18,7 +18,7 @@ from exchange.verifier.files import FolderFiles
 from exchange.verifier.opened import Opened
 from exchange.verifier.source import Source
 from exchange.wire import log_routes, routes
-from tests.hub.restored import Place, backed_up, brought_back, mirrored, on_file
+from tests.hub.restored import Place, backed_up, brought_back, mirrored, on_file, stopped
 from tests.hub.test_agreements import give_notice
 from tests.person import fresh, reissue
 from tests.simulator import RECIPIENT, SENDER, Simulator
@@ -49,7 +49,7 @@ async def test_a_forgotten_withdrawal_releases_nothing_before_and_after_the_impo
     with empty() as place:
         again = await brought_back(sim, tmp_path / "backup", tmp_path / "two", place, payloads=True)
         async with again.running():
-            assert again.hub.heads.stopped == EVIDENCE
+            assert stopped(again) == EVIDENCE
             for one in (letter, untouched):
                 assert (await again.collect(one)).status == 503
                 assert (await again.payload(one)).status == 503
@@ -65,9 +65,11 @@ async def test_a_forgotten_withdrawal_releases_nothing_before_and_after_the_impo
         done = await imported(again, mirror)
         assert (done.consents, done.agreements) == (1, 0)
         async with again.running():
-            assert again.hub.heads.stopped is None
+            assert stopped(again) is None
             assert before is not None
-            assert (await again.hub.db.read(checkpoints.newest)).size >= done.size > before.size
+            newest = await again.hub.db.read(checkpoints.newest)
+            assert newest is not None
+            assert newest.size >= done.size > before.size
             assert (await again.collect(letter)).status == 404
             assert (await again.send(again.letter(consent.digest))).status == 403
             seen = (await again.call(SENDER, routes.GET_CONSENT, id=consent.id)).json
@@ -113,7 +115,7 @@ async def test_without_file_and_witnesses_nothing_is_signed_or_released(
             sim, tmp_path / "backup", tmp_path / "two", place, payloads=True, high_water=False
         )
         async with again.running():
-            assert again.hub.heads.stopped == UNCONFIRMED
+            assert stopped(again) == UNCONFIRMED
             assert (await again.collect(letter)).status == 503
 
 
@@ -129,21 +131,22 @@ async def test_a_witness_that_comes_by_itself_stops_what_was_restored(
     await sim.withdraw(consent)
     await sim.settled()
     newest = await sim.hub.db.read(checkpoints.newest)
+    assert newest is not None
     with empty() as place:
         again = await brought_back(sim, tmp_path / "backup", tmp_path / "two", place, payloads=True)
         (again.home / high_water.FILE).write_bytes(image or b"")
         async with again.running():
-            assert again.hub.heads.stopped is None
+            assert stopped(again) is None
             posted = await again.call(
                 None,
                 log_routes.LOG_COSIGNATURES,
                 body=newest.note,
                 headers={"Content-Type": routes.TEXT},
             )
-            assert again.hub.heads.stopped == EVIDENCE, posted
+            assert stopped(again) == EVIDENCE, posted
             assert (await again.collect(letter)).status == 503
         async with again.running():  # and it stays so
-            assert again.hub.heads.stopped == EVIDENCE
+            assert stopped(again) == EVIDENCE
 
 
 async def test_what_agencies_show_is_known_again_and_harmless_events_end_nothing(
@@ -349,7 +352,7 @@ async def test_what_was_recorded_meanwhile_under_a_lost_number_does_not_hide_the
     with empty() as place:
         again = await brought_back(sim, tmp_path / "backup", tmp_path / "two", place, payloads=True)
         async with again.running():
-            assert again.hub.heads.stopped == EVIDENCE
+            assert stopped(again) == EVIDENCE
             for _ in range(2):
                 assert (await reissue(again, consent, credential=fresh().digest)).status == 200
         assert (await imported(again, mirror)).consents == 1

@@ -268,10 +268,11 @@ async def test_a_row_that_is_shorter_than_its_tree_says_is_not_served(grown: Sim
 async def test_full_tiles_are_kept_in_memory_while_there_is_room(grown: Simulator) -> None:
     roomy, narrow = LogFiles(grown.hub), LogFiles(grown.hub, room=10_000)
     for files, read_again in ((roomy, 0), (narrow, 2)):
-        for _ in range(2):
-            with statements() as seen:
-                await files.tile(Tile(0, 0), known=True)
-                await files.bundle(Bundle(0), known=True)
+        await files.tile(Tile(0, 0), known=True)
+        await files.bundle(Bundle(0), known=True)
+        with statements() as seen:
+            await files.tile(Tile(0, 0), known=True)
+            await files.bundle(Bundle(0), known=True)
         tiles = [one for one in seen if "FROM log_tile" in one or "FROM log_entry" in one]
         assert len(tiles) >= read_again
         assert bool(tiles) is bool(read_again)

@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -285,7 +285,7 @@ async def test_every_write_answers_with_its_receipt_and_a_repetition_with_the_sa
     withdrawal = {"statement": several.withdrawal(given, COLLECTOR).decode()}
     request = asking.request(several)
     acknowledgement = {"statement": several.acknowledgement(letter).decode()}
-    writes = {
+    writes: dict[str, Callable[[], Awaitable[Answer]]] = {
         "consent-recorded": lambda: several.record(given, COLLECTOR),
         "disclosure-stored": lambda: several.send(letter),
         "disclosure-collected": lambda: several.collect(letter),

@@ -15,7 +15,7 @@ from exchange.hub.succeed import Reason, Succeeded, begun, folder, retire, succe
 from exchange.verifier.files import FolderFiles
 from exchange.verifier.source import Source
 from exchange.wire import routes
-from tests.hub.restored import Place, backed_up, brought_back
+from tests.hub.restored import Place, backed_up, brought_back, stopped
 from tests.simulator import SENDER, Simulator
 
 
@@ -45,7 +45,7 @@ async def test_a_successor_names_what_it_follows_and_holds_what_is_known(
     with empty() as place:
         again = await brought_back(sim, tmp_path / "backup", tmp_path / "two", place, payloads=True)
         async with again.running():
-            assert again.hub.heads.stopped == EVIDENCE
+            assert stopped(again) == EVIDENCE
             before = (await again.hub.db.read(tree.tree)).size
             leaves = await again.hub.db.read(tree.leaves, 0, before)
 
@@ -58,7 +58,7 @@ async def test_a_successor_names_what_it_follows_and_holds_what_is_known(
         again.settings = renamed(again.settings, f"{name}/e2")
         async with again.running():
             await again.settled()
-            assert again.hub.heads.stopped is None
+            assert stopped(again) is None
             entries = await again.hub.db.read(tree.leaves, 0, 1000)
             assert set(leaves) - set(entries) == {leaves[0], *policies(leaves, entries)}
             row = (await again.rows("SELECT body FROM log_event WHERE kind = 'opened'"))[-1]
@@ -143,7 +143,7 @@ async def test_a_crash_before_the_new_name_is_written_signs_nothing_under_the_ol
                 await succeed(found.hub, f"{name}/e2", "entries-lost")
         (again.home / OPENED).rmdir()
         async with again.running():
-            assert again.hub.heads.stopped == EVIDENCE
+            assert stopped(again) == EVIDENCE
             assert (await again.send(again.letter((await again.consent()).digest))).status == 503
         await succeeded(again, f"{name}/e2")
         again.settings = renamed(again.settings, f"{name}/e2")

@@ -14,7 +14,7 @@ from exchange.hub import app, high_water
 from exchange.hub.heads import EVIDENCE
 from exchange.verifier.opened import NAME, Opened, write_opened
 from exchange.wire import routes
-from tests.hub.restored import empty_hub, mirrored
+from tests.hub.restored import empty_hub, mirrored, stopped
 from tests.simulator import SENDER, Simulator
 
 
@@ -71,7 +71,7 @@ async def test_a_hub_is_lost_and_comes_back_and_no_withdrawal_is_forgotten(
             assert await typed(again.home, "hub", "restore", backup) == 0
 
     async with again.running():
-        assert again.hub.heads.stopped == EVIDENCE
+        assert stopped(again) == EVIDENCE
         assert (await again.collect(letter)).status == 503
         state = await again.call(SENDER, routes.GET_DISCLOSURE, id=kept.id)
         assert state.json["state"] == "expired"  # its payload burnt: its sender sends it again
@@ -85,7 +85,7 @@ async def test_a_hub_is_lost_and_comes_back_and_no_withdrawal_is_forgotten(
     again.now = app.now().replace(microsecond=0) + timedelta(seconds=1)
     # The commands of the operator have the real clock.
     async with again.running():
-        assert again.hub.heads.stopped is None
+        assert stopped(again) is None
         seen = (await again.call(SENDER, routes.GET_CONSENT, id=withdrawn.id)).json
         assert (seen["state"], seen["reason"]) == ("ended", "restored")
         assert (await again.withdraw(withdrawn)).status == 200

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from exchange.audit.tiles import Bundle, Tile
-from exchange.cli import log_verify
+from exchange.cli import progress
 from exchange.cli.main import main
 from exchange.envelope.tarblocks import header
 from exchange.errors import LogInvalid, Malformed, NotFound, TooLarge, Unavailable
@@ -326,11 +326,11 @@ def test_a_witness_that_is_optional_is_shown_and_not_required(
 
 def test_a_bar_is_shown_only_when_it_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[tuple[int, int]] = []
-    show = log_verify.late(lambda done, total: shown.append((done, total)))
+    show = progress.late(lambda done, total: shown.append((done, total)))
     show(1, 2)
     assert shown == []
 
-    monkeypatch.setattr(log_verify, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(progress, "PATIENCE_S", 0.0)
     show(2, 2)
     assert shown == [(2, 2)]
 
