@@ -82,7 +82,8 @@ def init(
     make_home(home, {SETTINGS_FILE: text.encode("utf-8")})
     print(f"A new hub is in {home}. Settings: {home / SETTINGS_FILE}")
     print(f"Back up {home / 'vault'} apart from the rest, and never {home / 'payloads'}.")
-    print(f"Copy vault/vault.key and log-*.key from {home} offline now: a lost log key ends the log.")
+    print(f"Copy vault/vault.key and log-*.key from {home} offline now:")
+    print("a lost log key ends the log.")
     print(f"Next: exchange hub serve --home {home}")
 
 
