@@ -99,6 +99,7 @@ class Hubs:
         clock: datetime | None,
         watched: Path | None = None,
         dying: bool = False,
+        resting: bool = False,
     ) -> int:
         """Return the process id of a hub that is ready.
 
@@ -108,6 +109,8 @@ class Hubs:
             clock: its present moment, for ever; the real one if not given.
             watched: directory whose files the faults concern, if not all of `home`.
             dying: whether one of its background loops dies when the file `die` appears.
+            resting: whether the log rests once what waited at the start is signed: whatever
+                touches a file later is a request.
         """
         said = home.with_name("said")
         pid: int = await self._ask(
@@ -116,6 +119,7 @@ class Hubs:
             control=str(faults.file),
             watched=str(watched or home),
             dying=dying,
+            resting=resting,
             clock=None if clock is None else clock.isoformat(),
         )
         for turn in range(int(READY_S / 0.01)):
@@ -187,6 +191,8 @@ def _serve(command: dict[str, Any]) -> int:
         app.now = lambda: moment
     if command["dying"]:
         serve.loops = _with_a_dying_one(serve.loops, Path(command["home"]) / "die")
+    if command["resting"]:
+        serve.loops = _with_a_resting_log(serve.loops)
     return main(["hub", "serve", "--home", command["home"]])
 
 
@@ -197,6 +203,32 @@ def _with_a_dying_one(loops: Any, sign: Path) -> Any:
         raise RuntimeError
 
     return lambda *given, **named: {**loops(*given, **named), "dying": dying}
+
+
+def _with_a_resting_log(loops: Any) -> Any:
+    from exchange.hub import resume, sequence
+
+    def resting(found: Any, settings: Any, stop: asyncio.Event, **named: Any) -> Any:
+        given = loops(found, settings, stop, **named)
+        rests = asyncio.Event()
+
+        async def once(ending: asyncio.Event) -> None:
+            comparing = asyncio.create_task(resume.resume(found.hub, accepted=False))
+            while await sequence.sequence(found.hub, settings.log) or not comparing.done():
+                await asyncio.sleep(0.005)
+            await comparing
+            while await sequence.sequence(found.hub, settings.log):
+                continue
+            rests.set()
+            await ending.wait()
+
+        async def later(ending: asyncio.Event) -> None:
+            await rests.wait()
+            await given["sweep"](ending)
+
+        return {"relay": given["relay"], "sequence": once, "sweep": later}
+
+    return resting
 
 
 def _answer(command: dict[str, Any], children: set[int]) -> int | None:

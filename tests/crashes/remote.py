@@ -69,14 +69,24 @@ class Life:
     home: Path
     faults: Faults
     clock: datetime | None
+    resting: bool = False
+    """Whether the log rests after each start: no fault meets it in place of a request."""
     pid: int = 0
 
     @classmethod
-    def copied(cls, hubs: Hubs, home: Path, folder: Path, clock: datetime | None) -> "Life":
+    def copied(
+        cls,
+        hubs: Hubs,
+        home: Path,
+        folder: Path,
+        clock: datetime | None,
+        *,
+        resting: bool = False,
+    ) -> "Life":
         folder.mkdir()
         copy = folder / "hub"
         shutil.copytree(home, copy, ignore=shutil.ignore_patterns("*.sock"))
-        return cls(hubs, copy, Faults(folder / "control"), clock)
+        return cls(hubs, copy, Faults(folder / "control"), clock, resting)
 
     async def start_settled(self, *, watched: Path | None = None) -> None:
         """Start, and wait until the first round of the sweeper is over: it touches files, too.
@@ -96,7 +106,12 @@ class Life:
 
     async def start(self, *, watched: Path | None = None, dying: bool = False) -> None:
         self.pid = await self.hubs.start(
-            self.home, faults=self.faults, clock=self.clock, watched=watched, dying=dying
+            self.home,
+            faults=self.faults,
+            clock=self.clock,
+            watched=watched,
+            dying=dying,
+            resting=self.resting,
         )
 
     async def ended(self) -> int:

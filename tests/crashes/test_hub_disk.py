@@ -23,7 +23,7 @@ async def test_a_failing_call_of_storing_promises_nothing(place: Path, error: in
         forking(compiled(place)) as hubs,
         arranged(place / "arranged", Remote.consent) as (sim, consent),
     ):
-        life = Life.copied(hubs, sim.home, place / "life", sim.now)
+        life = Life.copied(hubs, sim.home, place / "life", sim.now, resting=True)
         await life.start_settled()
         stopped = 0
         for at in range(1, 100):
@@ -70,7 +70,7 @@ async def test_a_failing_commit_promises_nothing(place: Path, verb: str, error: 
     ):
         ignored = 0
         for at in range(1, 100):
-            life = Life.copied(hubs, sim.home, place / f"life-{at}", sim.now)
+            life = Life.copied(hubs, sim.home, place / f"life-{at}", sim.now, resting=True)
             await life.start_settled()
             life.faults.arm(Mode.FAIL_ONE, at, error)
             answer = await chosen.ask(sim, asked)
