@@ -86,7 +86,7 @@ async def again(recorded: Recorded) -> None:
     # The refused collection leaves its leaf, and nothing else is left by anything.
     assert {name: count for name, count in grown.items() if count} == {
         "log_event": 1,
-        "log_pending": 1,
+        "leaves": 1,
     }
 
 
@@ -130,7 +130,7 @@ async def test_the_same_requests_with_the_token_of_another_agency_get_nothing(
     assert after["log_event"] - before["log_event"] == 1  # the collection, refused
     assert {name for name in after if after[name] != before.get(name)} == {
         "log_event",
-        "log_pending",
+        "leaves",
     }
 
 

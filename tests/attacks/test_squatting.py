@@ -21,7 +21,7 @@ async def test_a_foreign_sender_cannot_use_an_id_it_has_seen(parties: Parties) -
     after = await parties.tables()
     assert {name for name in after if after[name] != before.get(name)} == {
         "log_event",
-        "log_pending",
+        "leaves",
     }
     assert (await parties.collect(world.letter)).status == 200
 

@@ -214,8 +214,9 @@ def _with_a_resting_log(loops: Any) -> Any:
 
         async def once(ending: asyncio.Event) -> None:
             comparing = asyncio.create_task(resume.resume(found.hub, accepted=False))
+            await asyncio.wait({comparing}, timeout=0.01)
             while await sequence.sequence(found.hub, settings.log) or not comparing.done():
-                await asyncio.sleep(0.005)
+                await asyncio.wait({comparing}, timeout=0.01)
             await comparing
             while await sequence.sequence(found.hub, settings.log):
                 continue
