@@ -202,7 +202,9 @@ def _store_all(conn: Connection, hub: Hub, letters: list[Letter], chain: Any) ->
         plan = Plan(asked, vetoed=False, chain=chain, known=None)
         kept = Kept(blob=new_name(), size=len(letter.payload), sha256="00" * 32)
         sealed = Sealed(letter.header, kept)
-        assert disclose._store(conn, hub, manifest, plan, sealed, None) is None
+        stored = disclose._store(conn, hub, manifest, plan, sealed, None)
+        assert isinstance(stored, disclose._Stored)
+        assert stored.before is None
 
 
 async def race_all(place: Place, raced: list[Raced]) -> None:
