@@ -574,14 +574,19 @@ async def sequenced(hub: Hub, settings: HubSettings) -> AsyncIterator[None]:
 
 
 @contextmanager
-def statements() -> Iterator[list[str]]:
-    """Collect every statement that any connection of this process runs, the vault's included.
+def statements(home: Path) -> Iterator[list[str]]:
+    """Collect every statement that the hub in `home` runs, the vault's included.
 
-    Of SQLite the drivers are asked: prepared statements do not pass through SQLAlchemy. Of
-    PostgreSQL the two places that hand a statement to the driver.
+    Of SQLite the drivers are asked: prepared statements do not pass through SQLAlchemy. Another
+    hub of this process may look after its log meanwhile: its files are others. Of PostgreSQL the
+    two places that hand a statement to the driver.
     """
     seen: list[str] = []
-    drivers = [one for one in gc.get_objects() if isinstance(one, sqlite3.Connection)]
+    drivers = [
+        one
+        for one in gc.get_objects()
+        if isinstance(one, sqlite3.Connection) and _is_below(one, home)
+    ]
     for driver in drivers:
         with suppress(sqlite3.ProgrammingError):  # closed
             driver.set_trace_callback(seen.append)
@@ -592,6 +597,13 @@ def statements() -> Iterator[list[str]]:
         for driver in drivers:
             with suppress(sqlite3.ProgrammingError):
                 driver.set_trace_callback(None)
+
+
+def _is_below(driver: sqlite3.Connection, home: Path) -> bool:
+    with suppress(sqlite3.ProgrammingError):  # closed
+        files = [row[2] for row in driver.execute("PRAGMA database_list")]
+        return any(Path(name).is_relative_to(home.resolve()) for name in files if name)
+    return False
 
 
 @contextmanager

@@ -297,7 +297,7 @@ class Parties(Simulator):
             await one()  # what is read for the first time is verified once more
         found = []
         async with self.still():
-            with statements() as seen:
+            with statements(self.home) as seen:
                 for one in asks:
                     before = len(await self.leaves())
                     count = len(seen)

@@ -30,7 +30,7 @@ VALUE = re.compile(r"[xX]?'(?:[^']|'')*'|\b\d+\b")
 async def cost(parties: Parties, ask: Callable[[], Awaitable[Answer]]) -> tuple[object, list[str]]:
     await ask()
     async with parties.still():
-        with statements() as seen:
+        with statements(parties.home) as seen:
             answer = await ask()
             return answer.face, [VALUE.sub("?", one) for one in seen]
 

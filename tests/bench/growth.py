@@ -107,7 +107,7 @@ async def measured(
         rounds: dict[str, list[tuple[float, ...]]] = {name: [] for name in works}
         for number in range(ROUNDS):
             for name, work in works.items():
-                with statements() if number == 0 else nullcontext(list[str]()) as seen:
+                with statements(folder) if number == 0 else nullcontext(list[str]()) as seen:
                     spent = [await _spent(work, hub, prepared, number) for hub in hubs]
                 rounds[name].append(tuple(spent))
                 if asked is not None:

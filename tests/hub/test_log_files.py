@@ -270,7 +270,7 @@ async def test_full_tiles_are_kept_in_memory_while_there_is_room(grown: Simulato
     for files, read_again in ((roomy, 0), (narrow, 2)):
         await files.tile(Tile(0, 0), known=True)
         await files.bundle(Bundle(0), known=True)
-        with statements() as seen:
+        with statements(grown.home) as seen:
             await files.tile(Tile(0, 0), known=True)
             await files.bundle(Bundle(0), known=True)
         tiles = [one for one in seen if "FROM log_tile" in one or "FROM log_entry" in one]

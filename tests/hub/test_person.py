@@ -275,7 +275,7 @@ async def test_wrong_never_issued_and_replaced_codes_cost_the_same_look_up(sim: 
     costs = set()
     async with sim.still():
         for typed in (WRONG, replaced, "nonsense", "", "C" * 500, fresh().text):
-            with statements() as ran:
+            with statements(sim.home) as ran:
                 assert await view(sim.hub, typed) is None
             costs.add(len(ran))
 

@@ -36,7 +36,7 @@ async def asked(tmp_path: Path) -> list[str]:
     async with sim.running():
         await sim.arrange()
         await sim.reach(RECIPIENT)
-        with statements() as seen:
+        with statements(sim.home) as seen:
             await _live(sim)
             await sweep.sweep(sim.hub, leftovers=True)
             await Relay(Notices()).send_due(sim.hub)

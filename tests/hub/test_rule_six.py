@@ -162,7 +162,7 @@ async def refused(
     await ask()  # warm: what is read for the first time is verified once more
     async with sim.still():
         before = await sim.count("log_pending")
-        with statements() as seen:
+        with statements(sim.home) as seen:
             answer = await ask()
             count = len(seen)
         lengths = await sim.rows("SELECT length(leaf) FROM log_pending ORDER BY id")

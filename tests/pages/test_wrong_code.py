@@ -56,11 +56,11 @@ async def test_whatever_opens_nothing_asks_the_database_the_same(sim: Simulator)
     codes = await opens_nothing(sim)
     async with sim.still():
         for do in (*SHOWING, *ASKING):
-            with statements() as wrong:
+            with statements(sim.home) as wrong:
                 await nothing(sim, do, WRONG)
             assert wrong
             for name, code in codes.items():
-                with statements() as asked:
+                with statements(sim.home) as asked:
                     await nothing(sim, do, code)
                 assert shapes(asked) == shapes(wrong), (do, name)
 
@@ -77,9 +77,9 @@ async def test_a_closed_page_looks_like_a_wrong_code(tmp_path: Path) -> None:
         _, code = await consent_with_code(closed)
         async with closed.still():
             for do in (*SHOWING, *ASKING):
-                with statements() as asked:
+                with statements(closed.home) as asked:
                     wrong = await nothing(closed, do, WRONG)
-                with statements() as as_well:
+                with statements(closed.home) as as_well:
                     right = await nothing(closed, do, code)
                 assert right.face == wrong.face
                 assert shapes(asked) == shapes(as_well)

@@ -34,6 +34,11 @@ PAGE = 1000
 """Entries read at once."""
 STAYS = "CREATE TRIGGER log_entry_stays BEFORE DELETE"
 """Beginning of what makes the trigger that lets no entry go."""
+UNFASTENED = {
+    "sqlite": "DROP TRIGGER log_entry_stays",
+    "postgresql": "DROP TRIGGER log_entry_stays ON log_entry",
+}
+"""What takes that trigger away, by dialect."""
 
 
 def active(conn: Connection, *, limit: int) -> tuple[tuple[str, str], ...]:
@@ -84,8 +89,7 @@ def _entries(conn: Connection) -> Iterator[list[dict[str, Any]]]:
 
 def _empty(conn: Connection) -> None:
     """Empty the tables of the tree; entries go in this unit of work only."""
-    on = " ON log_entry" if conn.dialect.name == "postgresql" else ""
-    conn.exec_driver_sql(f"DROP TRIGGER log_entry_stays{on}")
+    conn.exec_driver_sql(UNFASTENED[conn.dialect.name])
     for table in (log_entry, log_tile, log_checkpoint, log_cosignature, log_evidence, log_erased):
         conn.execute(delete(table))
     for statement in EXTRA[conn.dialect.name]:
