@@ -55,6 +55,8 @@ class Deployed(Place):
             f"[token]\nlife_s = {LIFE_S}\nper_address = {TOKENS_PER_SECOND}",
             "[agency]",
             *(f"{name} = {value}" for name, value in GENEROUS.items()),
+            # A log keeps the name it was begun with, before the proxy stood in front.
+            f'[log]\norigin = "{self.hub.signer.origin}"',
         ]
         (self.home / "hub.toml").write_text("\n".join(settings) + "\n")
         command = ["-m", "exchange.cli.main", "hub", "serve", "--home", str(self.home)]
