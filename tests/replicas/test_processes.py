@@ -51,7 +51,7 @@ async def test_two_processes_serve_obey_and_end_without_losing_a_request(served:
         letter = await served.sent(consent, sealed=sealed_to(RECIPIENT, bytes(padme(6_000_000))))
         upload = served.letter(consent.digest)
 
-        polling = asyncio.create_task(served.inbox(SENDER, "?wait=30"))
+        polling = asyncio.create_task(served.call(SENDER, routes.INBOX, query="?wait=30"))
         slow = asyncio.create_task(downloaded(served, letter, pause_s=0.02))
         stuck_reader, stuck = await opened(served, letter)
         begun = await asyncio.to_thread(half_sent, served, upload)
@@ -59,7 +59,7 @@ async def test_two_processes_serve_obey_and_end_without_losing_a_request(served:
         os.kill(hub.pid, signal.SIGTERM)
         asked = time.monotonic()
 
-        assert await polling == []
+        assert (await polling).json["entries"] == []
         assert time.monotonic() - asked < 10  # it would have waited thirty seconds
         await asyncio.sleep(0.5)
         answer = await asyncio.to_thread(the_rest, begun, upload)
