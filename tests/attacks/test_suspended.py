@@ -49,7 +49,9 @@ def test_a_suspended_agency_is_refused_on_every_route(own: Served) -> None:
     for operation in OPERATIONS:
         if operation.authenticated:
             name = SENDER if "agencies" in operation.path else identity
-            first = f"{operation.method} {operation.path.replace('{id}', name)} HTTP/1.1"
+            path = operation.path.replace("{id}", name).replace("{bundle}", "000")
+            path = path.replace("{digest}", "A" * 43)
+            first = f"{operation.method} {path} HTTP/1.1"
             own.refused(own.head(first, own.token()), 401)
 
 
