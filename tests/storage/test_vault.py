@@ -464,3 +464,16 @@ def _writes(directory: Path) -> tuple[int, int]:
         os.stat(directory / name).st_mtime_ns  # noqa: PTH116 - follows the WAL too
         for name in ("vault.sqlite", "vault.sqlite-wal")
     )  # type: ignore[return-value] # two names, two times
+
+
+async def test_two_that_make_the_same_file_wait_for_each_other(tmp_path: Path) -> None:
+    """SQLite refuses one of two that turn a new file into one with a WAL at the same moment."""
+    file = tmp_path / "vault.sqlite"
+    with (tmp_path / "vault.sqlite.turn").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        opening = asyncio.create_task(asyncio.to_thread(FileRows, file, shared=True))
+        await asyncio.wait({opening}, timeout=0.2)
+        assert not file.exists()
+    rows = await opening
+    assert file.exists()
+    await rows.close()

@@ -67,11 +67,13 @@ class FileRows:
         )
         # Writes have a thread of their own. Reads are some 20 microseconds on a small file and
         # stay in the caller's thread: a hop would cost ten times as much.
-        self._writer = connect(path)
-        self._reader = connect(path)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="vault")
+        self._connections: list[sqlite3.Connection] = []
         try:
             with self._turn():
+                # SQLite does not wait where two make a new file at once: one would be refused.
+                self._writer = self._connected(path)
+                self._reader = self._connected(path)
                 _prepare(self._writer)
             self._reader.execute("PRAGMA query_only=ON")
         except TimeoutError:
@@ -150,9 +152,14 @@ class FileRows:
         os.close(self._turns)
         os.close(self._lock)
 
+    def _connected(self, path: Path) -> sqlite3.Connection:
+        connection = connect(path)
+        self._connections.append(connection)
+        return connection
+
     def _close(self) -> None:
-        self._reader.close()
-        self._writer.close()
+        for connection in reversed(self._connections):
+            connection.close()
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
