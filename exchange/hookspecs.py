@@ -4,13 +4,14 @@ Hooks are synchronous and only register, once per start; adapters work, one at a
 by key. Nothing here knows the rest of the exchange, so a change inside cannot break a partner.
 """
 
+import socket
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import pluggy
 
@@ -27,8 +28,14 @@ HUB_GROUP = "exchange.hub"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
+CONTRACT = 1
+"""Version of this contract. It grows when a plugin written for an earlier one could break; a plugin
+says in its `Declaration` which one it was written for, and another number stops the start."""
+
 Settings: TypeAlias = Mapping[str, Json]
-"""The plugin's own table of the settings, and no other: it may hold the plugin's secrets."""
+"""The plugin's own table of the settings, and no other."""
+Secrets: TypeAlias = Mapping[str, str]
+"""Contents of the files that `secrets` in the plugin's table names, by the names given there."""
 
 FILES = "files/1"
 """Profile of a package that promises nothing but files a person can read."""
@@ -36,6 +43,30 @@ EVERY_CHARACTER = "*"
 """As `name_alphabet`: the back office takes every name the exchange admits (`*` is in none)."""
 ASCII_NAMES = string.ascii_letters + string.digits + "-_."
 """As `name_alphabet`: letters, digits and three signs that no file system refuses."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """What a plugin says of itself; it goes into the records of processing (Art. 30 GDPR)."""
+
+    contract: int
+    """The `CONTRACT` it was written for."""
+    licence: str
+    """SPDX expression."""
+    sees_plaintext: bool
+    """Whether documents reach it; never, of a plugin of the hub."""
+    endpoints: tuple[str, ...] = ()
+    """Kinds of systems it speaks with, in words, such as `mail server of the hub`."""
+    stores: str = ""
+    """What it keeps beyond one call, in words; empty for nothing."""
+    retention: str = ""
+    """How long it keeps that, in words; empty where it keeps nothing."""
+
+    def __post_init__(self) -> None:
+        if not self.licence:
+            raise Misconfigured("a declaration names the licence")
+        if bool(self.stores) != bool(self.retention):
+            raise Misconfigured("a declaration says how long what is stored is kept")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +81,11 @@ class Capabilities:
     """Bytes of all files of a package together."""
     name_alphabet: str
     """Characters that names of written files may have, or `EVERY_CHARACTER`."""
+    proofs: bool = False
+    """Whether `DocumentPackage.proofs` is wanted: the signed statements and log receipts."""
+    container: Literal["", "asic-e"] = ""
+    """`asic-e`: the gateway packs the written files into one ASiC-E container (ETSI EN 319 162-1)
+    and signs it with the X.509 key of its settings; the format never sees that key."""
 
     def __post_init__(self) -> None:
         if not self.profiles or not self.media_types or not self.name_alphabet:
@@ -86,6 +122,46 @@ class DocumentFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentTerms:
+    """What the person allowed, as far as a format may want to say it; she herself stays unnamed."""
+
+    id: str
+    """Of the consent record."""
+    agreement: str
+    """Id of the cooperation agreement it stands under."""
+    subject_ref: str
+    """Random reference to the person; only the agencies know who she is."""
+    purpose: Label
+    purpose_words: str
+    """The words of the purpose that the person was shown."""
+    categories: tuple[Label, ...]
+    releasers: tuple[str, ...]
+    """Ids of the agencies that may disclose."""
+    recipients: tuple[str, ...]
+    form: str
+    """`written`, `electronic` or `oral-minuted`."""
+    collected_by: str
+    """Id of the agency that took the consent down."""
+    collected_at: datetime
+    valid_from: datetime
+    valid_until: datetime
+    """First moment at which it is no longer valid."""
+    sha256: str
+    """Digest of the signed record, 64 lowercase hex digits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """A signed statement or a log receipt about the document: text, byte for byte as verified."""
+
+    kind: Literal["manifest", "consent", "stored", "collected"]
+    """Signed manifest, signed consent record, receipt of the sending, receipt of the collection."""
+    name: str
+    """Name for a file of it, such as `manifest.jws` or `stored.tlog-proof`."""
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentPackage:
     """What one disclosure brought: verified, opened, not yet converted."""
 
@@ -113,6 +189,10 @@ class DocumentPackage:
     notice: str = ""
     """Notice on purpose and secrecy that the law puts before the documents (§ 78 SGB X), in lines;
     empty when none is due. Show it first. The gateway lays it beside what `convert` has written."""
+    consent: ConsentTerms | None = None
+    """Under which it came; the gateway always says it, None is for tests of the author's."""
+    proofs: tuple[Proof, ...] = ()
+    """What proves it; filled only for formats whose capabilities ask for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +230,194 @@ class IntakeFormat(Protocol):
         Raises:
             Malformed: the content is not what the profile promises. The package goes to
                 quarantine and the sender is told so, without its content.
+        """
+        ...
+
+
+class Connections(Protocol):
+    """Opens connections to the addresses that the settings of this plugin name, and no other."""
+
+    async def connect(self, name: str) -> socket.socket:
+        """Return a connected TCP socket; speak TLS over it yourself, with the name you expect.
+
+        The gateway opens it and hands it over: the worker itself can reach nothing.
+
+        Args:
+            name: one of the keys of `addresses` in the plugin's table of the settings.
+
+        Raises:
+            Unavailable: nobody listens there now.
+            Misconfigured: the settings name no such address.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveredFile:
+    """One file that intake has made of a document."""
+
+    name: str
+    size: int
+    """Bytes."""
+    sha256: str
+    """64 lowercase hex digits."""
+    path: Path
+    """Where it lies; read only, gone when the delivery ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveredFolder:
+    """What intake has made of one document: what a delivery hands on."""
+
+    disclosure_id: str
+    """UUID; the same at every repetition: receivers drop the second by it."""
+    folder: str
+    """Name of the folder in the spool; says nothing of the content."""
+    sender: str
+    """Id of the sending agency."""
+    sender_name: str
+    purpose: Label
+    category: Label
+    secrecy: Label
+    collected_at: datetime
+    files: tuple[DeliveredFile, ...]
+    """In the order of import."""
+
+
+class Delivery(Protocol):
+    """Hands converted documents to one system of the agency, such as a case tool."""
+
+    @property
+    def key(self) -> str:
+        """Name under which settings choose it, such as `casetool`; constant."""
+        ...
+
+    async def deliver(self, delivered: DeliveredFolder, connections: Connections) -> None:
+        """Hand over one converted document; return when the other system has it for good.
+
+        Runs in a process of its own, behind the walls of intake formats, with the secrets of its
+        own table and no other document. Repeated until it returns, also after a crash that it
+        cannot know of: hand over under `disclosure_id`, so that twice is once.
+
+        Raises:
+            Unavailable: not now; repeated later.
+            Undeliverable: never; the document stays in the spool and the office is told.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedFile:
+    """One file that a back office has exported, to be sent."""
+
+    name: str
+    media_type: str
+    """Guessed by its name; the adapter checks for itself."""
+    size: int
+    """Bytes."""
+    path: Path
+    """Where the content lies; read only, gone when the reading ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingFile:
+    """One file to send that an outgoing format has written into its target folder."""
+
+    name: str
+    """Name in the target folder, no path."""
+    media_type: str
+    third_party: bool = False
+    """Whether it also tells of other persons, inseparably (§ 67d SGB X)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingPackage:
+    """What a back office wants to send, as its export says it. Empty: the export does not say."""
+
+    files: tuple[OutgoingFile, ...]
+    """At least one, in the order of reading: exactly those that lie in the target folder."""
+    profile: str = FILES
+    """What the files promise the recipient; `files/1` if he needs no format to read them."""
+    category: str = ""
+    """Code of the kind of document."""
+    reference: str = ""
+    """File number of the sender."""
+    remark: str = ""
+    """Words for the reader."""
+
+
+class OutgoingFormat(Protocol):
+    """Reads what one kind of back office exports, so that it can be sent."""
+
+    @property
+    def key(self) -> str:
+        """Name under which settings and callers choose it, such as `xdomea`; constant."""
+        ...
+
+    @property
+    def media_types(self) -> frozenset[str]:
+        """Media types of the exported files it reads; constant."""
+        ...
+
+    @property
+    def max_size(self) -> int:
+        """Bytes of all exported files together; constant."""
+        ...
+
+    async def read(self, exported: Sequence[ExportedFile], target: Path) -> OutgoingPackage:
+        """Write the files to be sent into `target` and say what the export says of them.
+
+        Runs where and as intake formats run: without keys, network and other documents.
+
+        Args:
+            exported: at least one file, at most `max_size` bytes together.
+            target: empty folder; nothing outside it can be written.
+
+        Raises:
+            Malformed: it is no such export; nothing is sent.
+        """
+        ...
+
+
+class Verdict(StrEnum):
+    """What an evidence verifier has found."""
+
+    SIGNED = "signed"
+    """A valid signature over the whole, made with a certificate that the settings trust."""
+    UNSIGNED = "unsigned"
+    """No signature at all: a scan, for example. People look at it, as at any paper."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceFound:
+    """What the evidence of a consent, such as a signed form, shows by itself."""
+
+    verdict: Verdict
+    signed_at: datetime | None = None
+    """When it says that it was signed, aware; None where it says nothing."""
+
+
+class EvidenceVerifier(Protocol):
+    """Looks at the evidence of a consent before the consent is recorded."""
+
+    @property
+    def key(self) -> str:
+        """Name under which settings choose it; constant."""
+        ...
+
+    @property
+    def media_types(self) -> frozenset[str]:
+        """Media types it looks at; other evidence passes it by. Constant."""
+        ...
+
+    async def verify(self, evidence: ExportedFile) -> EvidenceFound:
+        """Say what `evidence` shows.
+
+        Runs where and as intake formats run.
+
+        Raises:
+            Malformed: it is broken or forged, or signed with a certificate nobody trusts: no
+                consent is recorded on it.
         """
         ...
 
@@ -229,6 +497,16 @@ class AgencyHooks:
     """Hooks of the gateway, entry-point group ``exchange.agency``. They run where plaintext is."""
 
     @hookspec
+    def declare_plugin(self) -> Declaration:  # type: ignore[empty-body]
+        """Say for which contract this plugin was written, and what it does with personal data.
+
+        Called: once per start of each process that runs the plugin, before any other hook.
+        Returns: one declaration; another contract, or none, stops the start and names the plugin.
+        Raises: nothing; any exception stops the start.
+        Source: Art. 30(1) GDPR, for what is declared.
+        """
+
+    @hookspec
     def register_intake_formats(self, settings: Settings) -> Sequence[IntakeFormat]:  # type: ignore[empty-body]
         """Return the intake formats this plugin provides.
 
@@ -239,9 +517,53 @@ class AgencyHooks:
         Source: the partner's import specification; cite name and version in your class docstring.
         """
 
+    @hookspec
+    def register_deliveries(self, settings: Settings, secrets: Secrets) -> Sequence[Delivery]:  # type: ignore[empty-body]
+        """Return the deliveries this plugin provides.
+
+        Called: once per start of each delivery worker, before its first document.
+        Returns: any number of deliveries; two with one key stop the start.
+        Raises: Misconfigured for settings or secrets it cannot work with; any exception stops the
+            start and names the plugin.
+        Source: the interface of the receiving system; cite it in your class docstring.
+        """
+
+    @hookspec
+    def register_outgoing_formats(self, settings: Settings) -> Sequence[OutgoingFormat]:  # type: ignore[empty-body]
+        """Return the outgoing formats this plugin provides.
+
+        Called: once per start of each worker that reads exports, before its first export.
+        Returns: any number of formats; two with one key stop the start.
+        Raises: Misconfigured for settings it cannot work with; any exception stops the start
+            and names the plugin.
+        Source: the export specification of the back office; cite it in your class docstring.
+        """
+
+    @hookspec
+    def register_evidence_verifiers(self, settings: Settings) -> Sequence[EvidenceVerifier]:  # type: ignore[empty-body]
+        """Return the evidence verifiers this plugin provides.
+
+        Called: once per start of each worker that looks at evidence, before its first file.
+        Returns: any number of verifiers; two with one key stop the start.
+        Raises: Misconfigured for settings it cannot work with; any exception stops the start
+            and names the plugin.
+        Source: the specification of the signature format; cite it in your class docstring.
+        """
+
 
 class HubHooks:
     """Hooks of the hub, entry-point group ``exchange.hub``. They run inside the hub."""
+
+    @hookspec
+    def declare_plugin(self) -> Declaration:  # type: ignore[empty-body]
+        """Say for which contract this plugin was written, and what it does with personal data.
+
+        Called: once per start of the hub, before any other hook.
+        Returns: one declaration; another contract, none, or `sees_plaintext` stops the start and
+            names the plugin.
+        Raises: nothing; any exception stops the start.
+        Source: Art. 30(2) GDPR, for what is declared.
+        """
 
     @hookspec
     def register_channels(self, settings: Settings) -> Sequence[Channel]:  # type: ignore[empty-body]
