@@ -3,6 +3,7 @@
 ```
 gateway.toml      settings; no secret in it
 log-policy        whose word about the hub's log this agency takes; compared by people
+api-token         token of the local API (0600): whoever reads it works in the name of this agency
 keys/             private keys (0700), read by `keyfiles` only
 pins/             one JSON file per partner: whose identity this agency trusts, and why
 statements/       what this agency has signed, byte for byte: sign once, persist, then send
@@ -44,6 +45,11 @@ class Home:
     def log_policy(self) -> Path:
         """Policy file of the hub's log (C2SP tlog-policy), given by people."""
         return self.root / "log-policy"
+
+    @property
+    def api_token(self) -> Path:
+        """Token of the local API, one line; made by `init`, or at the first start."""
+        return self.root / "api-token"
 
     @property
     def keys(self) -> Path:

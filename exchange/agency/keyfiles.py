@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from exchange import canonical, jws
+from exchange.agency.private_file import LARGEST_FILE, OTHERS, read_private
 from exchange.durable import make_directory, move_durably, sync_directory, write_bytes_durably
 from exchange.envelope.age import passphrase as protection
 from exchange.errors import ExchangeError, Malformed, Misconfigured
@@ -34,8 +35,6 @@ from exchange.keyid import IdentityCard, identity_card
 from exchange.keyring.decryption import DocumentKey
 from exchange.keyring.signing import IdentityKey
 
-LARGEST_FILE: Final = 64 * 1024
-"""Bytes of a key file; the largest of ours, a statement, has 7 kB."""
 CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
 """Environment variable by which systemd says where the credentials of the service are."""
 CARD: Final = "identity.json"
@@ -50,8 +49,6 @@ _HALVES: Final = {
     jws.ML_DSA_65: "identity-ml-dsa-65.pem",
 }
 _DOCUMENT = re.compile(r"document-([1-9][0-9]{0,9})\.key(\.age)?", re.ASCII)
-_OTHERS = 0o077
-"""Permission bits of group and others."""
 _CREDENTIAL_OTHERS = 0o037
 """The same for a credential: systemd lends it by an access list, which shows as group read."""
 
@@ -192,7 +189,7 @@ class KeyFiles:
 
     def succession(self) -> bytes:
         """Return the signed succession to the pair that waits."""
-        return _read(self.folder / NEXT / SUCCESSION, _OTHERS)
+        return read_private(self.folder / NEXT / SUCCESSION)
 
     def install_next(self) -> None:
         """Put the new pair in the place of the old one; repeat it after a crash.
@@ -253,7 +250,9 @@ class KeyFiles:
 
     def _card(self, path: Path) -> IdentityCard:
         try:
-            return identity_card(canonical.loads(_read(path, 0o022), limit=LARGEST_FILE))
+            return identity_card(
+                canonical.loads(read_private(path, forbidden=0o022), limit=LARGEST_FILE)
+            )
         except FileNotFoundError:
             raise Misconfigured(
                 "there is no identity key; make one with: exchange keys new"
@@ -279,8 +278,8 @@ class KeyFiles:
 
     def _private(self, path: Path) -> bytes:
         """Return the plain text of a private file, its passphrase taken away."""
-        others = _CREDENTIAL_OTHERS if path.parent == self._credentials else _OTHERS
-        data = _read(path, others, links=path.parent == self._credentials)
+        others = _CREDENTIAL_OTHERS if path.parent == self._credentials else OTHERS
+        data = read_private(path, forbidden=others, links=path.parent == self._credentials)
         if path.suffix != PROTECTED:
             return data
         if self._opening is None:
@@ -343,33 +342,12 @@ def read_pem(algorithm: str, pem: bytes, *, name: str, passphrase: bytes | None 
     return key.private_bytes_raw()
 
 
-def _read(path: Path, forbidden: int, *, links: bool = False) -> bytes:
-    """Read a small file of ours that nobody else can change or, if private, read."""
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if links else os.O_NOFOLLOW)
-    try:
-        fd = os.open(path, flags)
-    except FileNotFoundError:
-        raise
-    except OSError:
-        raise Misconfigured(f"{path.name} cannot be opened, or is a link") from None
-    with os.fdopen(fd, "rb") as file:
-        found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode) or found.st_uid not in (os.geteuid(), 0):
-            raise Misconfigured(f"{path.name} is not a file of the user that runs this")
-        if found.st_mode & forbidden:
-            raise Misconfigured(f"others can use {path.name}; run: chmod 600 {path}")
-        data = file.read(LARGEST_FILE + 1)
-    if len(data) > LARGEST_FILE:
-        raise Misconfigured(f"{path.name} is too large for a key file")
-    return data
-
-
 def _check_folder(folder: Path) -> None:
     try:
         found = folder.lstat()
     except FileNotFoundError:
         raise Misconfigured(f"the key folder {folder} is missing") from None
-    if not stat.S_ISDIR(found.st_mode) or found.st_mode & _OTHERS:
+    if not stat.S_ISDIR(found.st_mode) or found.st_mode & OTHERS:
         raise Misconfigured(f"others can look into {folder}; run: chmod 700 {folder}")
 
 
