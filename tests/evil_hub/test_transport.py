@@ -67,6 +67,9 @@ async def flood(writer: asyncio.StreamWriter) -> None:
     while True:
         writer.write(b"HTTP/1.1 102 Processing\r\n\r\n" * 100)
         await writer.drain()
+        # Never silent, and never more than a processor shared by both sides can read: else the
+        # test would measure this machine.
+        await asyncio.sleep(0.002)
 
 
 DEEP = b'{"status":' * 12 + b'"ok"' + b"}" * 12
@@ -135,16 +138,13 @@ async def hub(speak: Speak) -> AsyncIterator[HubClient]:
 async def test_h27_h28_h29_what_no_hub_answers_is_used_for_nothing_and_ends_in_time(
     name: str,
 ) -> None:
-    # The flood keeps a processor busy, sent and read in this process, as long as it lasts: of it
-    # the processor's time is taken. All others wait, and are measured by the clock.
-    clock = time.process_time if name == "1xx flood" else time.monotonic
-    began = clock()
+    began = time.monotonic()
 
     async with hub(MISBEHAVIOUR[name]) as client:
         with pytest.raises(HubMisbehaves):
             await client.healthz()
 
-    assert clock() - began < DEADLINE_S + 1
+    assert time.monotonic() - began < DEADLINE_S + 1
 
 
 async def test_an_honest_answer_is_believed() -> None:
