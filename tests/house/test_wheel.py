@@ -37,10 +37,10 @@ def test_the_exchange_brings_what_its_programs_read(tmp_path: Path) -> None:
         "exchange/forms/sheet.typ",
         "exchange/hub/storage/migrations/env.py",
         "exchange/wire/openapi.json",
-        "exchange/hub/http/static/VENDORED.md",
+        "exchange/serving/static/VENDORED.md",
     ):
         assert needed in names
-    for folder in ("exchange/hub/http/static", "exchange/hub/pages/static"):
+    for folder in ("exchange/serving/static", "exchange/hub/pages/static"):
         static = {f"{folder}/{file.name}" for file in (ROOT / folder).iterdir()}
         assert static <= set(names)
     revisions = (ROOT / "exchange/hub/storage/migrations/versions").glob("*.py")

@@ -8,8 +8,9 @@ import pytest
 from exchange.audit.event import ENDINGS, MEMBERS
 from exchange.consent.decision import Reason
 from exchange.hub.pages.shell import make_shell
-from exchange.hub.pages.words import LANGUAGES, PLACEHOLDER, Words, preferred, read_words
+from exchange.hub.pages.words import LANGUAGES, read_words
 from exchange.hub.settings import Person
+from exchange.pages.words import PLACEHOLDER, Words, preferred
 from exchange.vocabulary import Secrecy
 from exchange.wire import acknowledgement, erasure
 

@@ -7,10 +7,10 @@ from typing import Final
 from aiohttp import web
 
 from exchange.errors import Malformed, NotPermitted
-from exchange.hub.http import bodies
 from exchange.hub.http.call import FRONT
-from exchange.hub.pages.own_page import from_own_page
 from exchange.hub.pages.shell import LANG, SHELL, language
+from exchange.pages.own_page import from_own_page
+from exchange.serving import bodies
 from exchange.statement import LARGEST_RECORD
 
 FIELDS: Final = frozenset(

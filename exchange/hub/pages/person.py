@@ -11,7 +11,6 @@ from aiohttp import web
 
 from exchange.canonical import b64u
 from exchange.hub.drafts import open_draft
-from exchange.hub.http import front
 from exchange.hub.http.call import FRONT
 from exchange.hub.pages.entry import Entry, nothing
 from exchange.hub.pages.shell import CLEAR, SHELL, SIGNING_POLICY, language
@@ -24,6 +23,7 @@ from exchange.hub.withdraw_by_person import (
     withdraw_by_key,
     withdrawal_to_sign,
 )
+from exchange.serving import front
 
 MAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)
 """A mail address, one word of the contact in the settings; it becomes a link."""

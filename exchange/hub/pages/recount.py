@@ -9,8 +9,8 @@ from exchange.forms.account import Account, Chapter, Fact, Said
 from exchange.forms.labels import labels
 from exchange.forms.sheet import link_to_page
 from exchange.hub.pages.tell import Contact, Teller, shown
-from exchange.hub.pages.words import Words
 from exchange.hub.view_consent import PersonView
+from exchange.pages.words import Words
 
 
 def recount(seen: PersonView, say: Words, *, at: datetime) -> Account:

@@ -10,13 +10,16 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from aiohttp import web
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from exchange.hub.http.limits import Ticks
-from exchange.hub.pages.assets import Asset, read_assets
+from exchange.hub.pages.assets import read_assets
 from exchange.hub.pages.pace import Pace
-from exchange.hub.pages.words import LANGUAGES, Words, preferred, read_words
+from exchange.hub.pages.words import LANGUAGES, read_words
 from exchange.hub.settings import Person
+from exchange.pages.assets import Asset
+from exchange.pages.templates import read_templates
+from exchange.pages.words import Words, preferred
 
 POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; form-action 'self'; "
@@ -92,20 +95,12 @@ def make_shell(settings: Person, ticks: Ticks) -> Shell:
         settings: validated.
         ticks: monotonic seconds, for the pace of codes.
     """
-    templates = Environment(
-        loader=PackageLoader("exchange.hub.pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        auto_reload=False,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     return Shell(
         settings=settings,
         pace=Pace(settings, ticks),
         words={lang: read_words(lang) for lang in LANGUAGES},
         assets=read_assets(),
-        templates=templates,
+        templates=read_templates("exchange.hub.pages"),
         press=asyncio.Semaphore(1),
     )
 

@@ -12,8 +12,8 @@ from exchange.consent.record import ConsentRecord
 from exchange.days import day_of, last_day
 from exchange.forms.account import Fact, Said, Shown, Told
 from exchange.forms.sheet import blocks_of, from_right_to_left
-from exchange.hub.pages.words import Words
 from exchange.hub.view_consent import DocumentSeen, ErasureSeen, EventSeen, PersonView
+from exchange.pages.words import Words
 from exchange.vocabulary import Scope
 
 GERMAN = "de"

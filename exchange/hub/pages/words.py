@@ -1,83 +1,15 @@
-"""What the pages say, in every language they are written in: content, never markup.
+"""What the person's page says, in every language it is written in."""
 
-One TOML file per language lies in `texts`; all have the same keys and the same placeholders, which
-a test holds. No language falls back to another: a missing text is a mistake of ours.
-"""
-
-import re
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
 from importlib.resources import files
-from typing import Any, Final
-from zoneinfo import ZoneInfo
+from typing import Final
 
-from exchange.days import ZONE
+from exchange.pages import words
+from exchange.pages.words import Words
 
 LANGUAGES: Final = ("de", "en", "de-simple")
-"""In the order of the switch; the first one where a browser asks for none of them."""
-PLACEHOLDER: Final = re.compile(r"\{([a-z_]+)\}")
-"""A place in a text that a value fills."""
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """The texts of one language."""
-
-    lang: str
-    """Language tag, as it stands in the page: `simple` is a registered variant."""
-    texts: Mapping[str, str]
-    """By dotted key, such as `start.title`."""
-
-    def __call__(self, key: str, **values: object) -> str:
-        """Return the text `key` with `values` in its places; markup in them stays text.
-
-        Raises:
-            KeyError: no such text, or no value for one of its places.
-        """
-        return PLACEHOLDER.sub(lambda place: str(values[place[1]]), self.texts[key])
-
-    def knows(self, key: str) -> bool:
-        """Tell whether there is a text `key`."""
-        return key in self.texts
-
-    def moment(self, moment: datetime) -> str:
-        """Return German day and time of an aware moment, to the minute."""
-        local = moment.astimezone(ZoneInfo(ZONE))
-        return self("format.moment", day=self.day(local.date()), time=f"{local:%H:%M}")
-
-    def day(self, day: date) -> str:
-        """Return a day as this language writes it."""
-        if self.lang == "en":
-            return f"{day.day} {self.texts[f'month.m{day.month}']} {day.year}"
-        return f"{day:%d.%m.%Y}"
+"""In the order of the switch."""
 
 
 def read_words(lang: str) -> Words:
     """Return the texts of one of `LANGUAGES`, read from the file of the package."""
-    source = files("exchange.hub.pages").joinpath("texts", f"{lang}.toml").read_text("utf-8")
-    return Words(lang, dict(_flat(tomllib.loads(source))))
-
-
-def preferred(accepted: str) -> str:
-    """Return the language for a page nobody has chosen one for, from `Accept-Language`.
-
-    Easy language is chosen by the person alone: no browser asks for it.
-    """
-    for part in accepted.lower().split(","):
-        tag = part.partition(";")[0].strip()
-        for lang in ("de", "en"):
-            if tag == lang or tag.startswith(f"{lang}-"):
-                return lang
-    return LANGUAGES[0]
-
-
-def _flat(table: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
-    found = list[tuple[str, str]]()
-    for name, value in table.items():
-        if isinstance(value, str):
-            found.append((f"{before}{name}", value))
-        else:
-            found += _flat(value, f"{before}{name}.")
-    return found
+    return words.read_words(files("exchange.hub.pages").joinpath("texts"), lang)
