@@ -6,7 +6,7 @@ Installed is not enabled. Every way in which a plugin can be wrong at start-up i
 
 import importlib.util
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -17,14 +17,20 @@ import pluggy
 from exchange.errors import Misconfigured
 from exchange.hookspecs import (
     AGENCY_GROUP,
+    CONTRACT,
     HUB_GROUP,
     PROJECT,
     AgencyHooks,
     Capabilities,
     Channel,
+    Declaration,
+    Delivery,
+    EvidenceVerifier,
     GateVeto,
     HubHooks,
     IntakeFormat,
+    OutgoingFormat,
+    Secrets,
     Settings,
 )
 
@@ -46,6 +52,12 @@ class Named:
     """Name of the installed distribution; empty means `exchange-plugin-<name>`."""
     settings: Settings = field(default_factory=dict, repr=False)
     """The plugin's own table."""
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    """Where its deliveries may connect to: `host:port` by name."""
+    secrets: Mapping[str, Path] = field(default_factory=dict)
+    """Files with the secrets of its deliveries, by name."""
+    reads: Mapping[str, Path] = field(default_factory=dict)
+    """Files and folders its workers may read, such as official schemas, by name."""
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -60,22 +72,63 @@ class Loaded:
 
     registered: pluggy.PluginManager
     plugins: tuple[Named, ...]
+    declarations: Mapping[str, Declaration]
+    """What each plugin says of itself, by the plugin's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """An entry point that some installed distribution offers; installed is not enabled."""
+
+    group: str
+    name: str
+    distribution: str
+    version: str
 
 
 def named(name: str, table: Settings) -> Named:
     """Return the plugin described by its table `[plugins.<name>]` of the settings.
 
-    The member `distribution` says which installed distribution is meant; the rest is the
-    plugin's own.
+    Four members are the exchange's: `distribution` says which installed distribution is meant,
+    `addresses` and `secrets` what its deliveries get, `reads` what its workers may read. The rest
+    is the plugin's own, and `reads` is shown to it.
 
     Raises:
-        Misconfigured: `distribution` is not a text.
+        Misconfigured: `distribution` is not a text, or another one not a table of texts.
     """
     distribution = table.get("distribution", "")
     if not isinstance(distribution, str):
         raise Misconfigured(f"plugin {name}: `distribution` is the name of a distribution")
-    rest = {key: value for key, value in table.items() if key != "distribution"}
-    return Named(name=name, distribution=distribution, settings=rest)
+    ours = {"distribution", "addresses", "secrets"}
+    return Named(
+        name=name,
+        distribution=distribution,
+        settings={key: value for key, value in table.items() if key not in ours},
+        addresses=_texts(name, table, "addresses"),
+        secrets={key: Path(path) for key, path in _texts(name, table, "secrets").items()},
+        reads={key: Path(path) for key, path in _texts(name, table, "reads").items()},
+    )
+
+
+def _texts(name: str, table: Settings, member: str) -> dict[str, str]:
+    found = table.get(member, {})
+    if not isinstance(found, Mapping):
+        raise Misconfigured(f"plugin {name}: `{member}` is a table")
+    texts = {key: value for key, value in found.items() if isinstance(value, str) and value}
+    if len(texts) != len(found):
+        raise Misconfigured(f"plugin {name}: `{member}` is a table of texts")
+    return texts
+
+
+def installed(group: str) -> tuple[Installed, ...]:
+    """Return what is installed for one entry-point group, by name; none of it is imported."""
+    found = {
+        Installed(group, point.name, distribution.metadata["Name"], distribution.version)
+        for distribution in metadata.distributions()
+        for point in distribution.entry_points
+        if point.group == group
+    }
+    return tuple(sorted(found, key=lambda offer: (offer.name, offer.distribution, offer.version)))
 
 
 def load(group: str, plugins: Sequence[Named]) -> Loaded:
@@ -87,20 +140,29 @@ def load(group: str, plugins: Sequence[Named]) -> Loaded:
 
     Raises:
         Misconfigured: a plugin is named twice, is not installed exactly once, does not provide
-            the entry point, fails on import, or implements a hook that does not exist.
+            the entry point, fails on import, does not declare itself, is written for another
+            contract, implements a hook that does not exist, or is a plugin of the hub that would
+            see plaintext, or has settings that are for deliveries and workers.
     """
     registered = pluggy.PluginManager(PROJECT)
     registered.add_hookspecs(HOOKS[group])
     if len({plugin.name for plugin in plugins}) != len(plugins):
         raise Misconfigured(f"a plugin of {group} is named twice")
+    declarations = {}
     for plugin in plugins:
         module = _import(_entry_point(group, plugin), plugin)
         try:
             registered.register(module, name=plugin.name)
         except Exception as cause:
-            raise Misconfigured(f"plugin {plugin.name}: its hooks do not fit") from cause
+            raise Misconfigured(
+                f"plugin {plugin.name}: its hooks do not fit contract {CONTRACT}"
+            ) from cause
+        declared = _declaration(registered, plugin)
         _refuse_unknown_hooks(registered, plugin)
-    return Loaded(registered, tuple(plugins))
+        if group == HUB_GROUP:
+            _refuse_what_needs_walls(plugin, declared)
+        declarations[plugin.name] = declared
+    return Loaded(registered, tuple(plugins), declarations)
 
 
 def code_of(group: str, plugin: Named) -> tuple[Path, ...]:
@@ -152,14 +214,37 @@ def _import(point: metadata.EntryPoint, plugin: Named) -> object:
     return module
 
 
+def _declaration(registered: pluggy.PluginManager, plugin: Named) -> Declaration:
+    answers = _called(registered, plugin, "declare_plugin", {})
+    if not answers:
+        raise Misconfigured(f"plugin {plugin.name}: does not declare itself")
+    if len(answers) > 1 or not isinstance(answers[0], Declaration):
+        raise Misconfigured(f"plugin {plugin.name}: declare_plugin returned something else")
+    if answers[0].contract != CONTRACT:
+        raise Misconfigured(
+            f"plugin {plugin.name}: is written for another contract than {CONTRACT}"
+        )
+    return answers[0]
+
+
 def _refuse_unknown_hooks(registered: pluggy.PluginManager, plugin: Named) -> None:
     """Stop at a misspelt hook, also at one marked optional, which pluggy lets pass."""
     callers = registered.get_hookcallers(registered.get_plugin(plugin.name)) or []
     unknown = sorted(caller.name for caller in callers if not caller.has_spec())
     if unknown:
         raise Misconfigured(f"plugin {plugin.name}: there is no hook {', '.join(unknown)}")
-    if not callers:
-        raise Misconfigured(f"plugin {plugin.name}: implements no hook")
+    if {caller.name for caller in callers} == {"declare_plugin"}:
+        raise Misconfigured(f"plugin {plugin.name}: registers nothing")
+
+
+def _refuse_what_needs_walls(plugin: Named, declared: Declaration) -> None:
+    """Keep plaintext, and what only workers get, out of the hub: no wall stands around it."""
+    if declared.sees_plaintext:
+        raise Misconfigured(f"plugin {plugin.name}: the hub runs no plugin that sees plaintext")
+    if plugin.addresses or plugin.secrets or plugin.reads:
+        raise Misconfigured(
+            f"plugin {plugin.name}: `addresses`, `secrets` and `reads` are for plugins of an agency"
+        )
 
 
 def intake_formats(loaded: Loaded) -> Mapping[str, IntakeFormat]:
@@ -172,7 +257,53 @@ def intake_formats(loaded: Loaded) -> Mapping[str, IntakeFormat]:
         loaded,
         "register_intake_formats",
         keys=lambda adapter: sorted(adapter.capabilities.profiles),
-        fits=lambda adapter: _has(adapter, "capabilities", Capabilities, "convert"),
+        has={"capabilities": Capabilities},
+        does="convert",
+    )
+
+
+def deliveries(
+    loaded: Loaded, secrets: Mapping[str, Secrets] | None = None
+) -> Mapping[str, Delivery]:
+    """Return every registered delivery by its key.
+
+    Args:
+        loaded: plugins of an agency.
+        secrets: contents of the files each plugin's `secrets` names, by the plugin's name.
+
+    Raises:
+        Misconfigured: a plugin raised, returned something else, or two have one key.
+    """
+    return _by_key(
+        loaded, "register_deliveries", has={"key": str}, does="deliver", secrets=secrets or {}
+    )
+
+
+def outgoing_formats(loaded: Loaded) -> Mapping[str, OutgoingFormat]:
+    """Return every registered outgoing format by its key.
+
+    Raises:
+        Misconfigured: a plugin raised, returned something else, or two have one key.
+    """
+    return _by_key(
+        loaded,
+        "register_outgoing_formats",
+        has={"key": str, "media_types": frozenset, "max_size": int},
+        does="read",
+    )
+
+
+def evidence_verifiers(loaded: Loaded) -> Mapping[str, EvidenceVerifier]:
+    """Return every registered evidence verifier by its key.
+
+    Raises:
+        Misconfigured: a plugin raised, returned something else, or two have one key.
+    """
+    return _by_key(
+        loaded,
+        "register_evidence_verifiers",
+        has={"key": str, "media_types": frozenset},
+        does="verify",
     )
 
 
@@ -182,12 +313,7 @@ def channels(loaded: Loaded) -> Mapping[str, Channel]:
     Raises:
         Misconfigured: a plugin raised, returned something else, or two have one key.
     """
-    return _by_key(
-        loaded,
-        "register_channels",
-        keys=lambda adapter: [adapter.key],
-        fits=lambda adapter: _has(adapter, "key", str, "send"),
-    )
+    return _by_key(loaded, "register_channels", has={"key": str}, does="send")
 
 
 def gate_vetoes(loaded: Loaded) -> Mapping[str, GateVeto]:
@@ -196,26 +322,26 @@ def gate_vetoes(loaded: Loaded) -> Mapping[str, GateVeto]:
     Raises:
         Misconfigured: a plugin raised, returned something else, or two have one key.
     """
-    return _by_key(
-        loaded,
-        "register_gate_vetoes",
-        keys=lambda adapter: [adapter.key],
-        fits=lambda adapter: _has(adapter, "key", str, "forbids"),
-    )
+    return _by_key(loaded, "register_gate_vetoes", has={"key": str}, does="forbids")
 
 
 def _by_key(
     loaded: Loaded,
     hook: str,
     *,
-    keys: Callable[[Any], Sequence[str]],
-    fits: Callable[[object], bool],
+    has: Mapping[str, type],
+    does: str,
+    keys: Callable[[Any], Sequence[str]] = lambda adapter: [adapter.key],
+    secrets: Mapping[str, Secrets] | None = None,
 ) -> dict[str, Any]:
     found: dict[str, Any] = {}
     owner: dict[str, str] = {}
     for plugin in loaded.plugins:
-        for adapter in _ask(loaded, plugin, hook):
-            if not fits(adapter):
+        given: dict[str, object] = {"settings": plugin.settings}
+        if secrets is not None:
+            given["secrets"] = secrets.get(plugin.name, {})
+        for adapter in _adapters(loaded, plugin, hook, given):
+            if not _fits(adapter, has, does):
                 raise Misconfigured(f"plugin {plugin.name}: {hook} returned something else")
             for key in keys(adapter):
                 if key in found:
@@ -226,32 +352,42 @@ def _by_key(
     return found
 
 
-def _ask(loaded: Loaded, plugin: Named, hook: str) -> list[object]:
-    """Call the hook of this plugin alone: nobody else sees its settings."""
+def _adapters(
+    loaded: Loaded, plugin: Named, hook: str, given: Mapping[str, object]
+) -> Iterator[object]:
+    for answer in _called(loaded.registered, plugin, hook, given):
+        if inspect.iscoroutine(answer):
+            answer.close()
+        if not isinstance(answer, list | tuple):
+            raise Misconfigured(f"plugin {plugin.name}: {hook} returned something else")
+        yield from answer
+
+
+def _called(
+    registered: pluggy.PluginManager, plugin: Named, hook: str, given: Mapping[str, object]
+) -> list[object]:
+    """Call the hook of this plugin alone: nobody else sees its settings, or its answer."""
     others = [
-        loaded.registered.get_plugin(other.name) for other in loaded.plugins if other != plugin
+        module for name, module in registered.list_name_plugin() if module and name != plugin.name
     ]
-    caller = loaded.registered.subset_hook_caller(hook, others)
+    caller = registered.subset_hook_caller(hook, others)
     try:
-        answers = caller(settings=plugin.settings)
+        return list(caller(**given))
     except Misconfigured as cause:
         raise Misconfigured(f"plugin {plugin.name}: {cause}") from None
     except (Exception, SystemExit) as cause:  # noqa: BLE001 - foreign code may do anything
         raise Misconfigured(
             f"plugin {plugin.name}: {hook} ended with {type(cause).__name__}"
         ) from None  # its text may quote the settings
-    adapters: list[object] = []
-    for answer in answers:
-        if inspect.iscoroutine(answer):
-            answer.close()
-        if not isinstance(answer, list | tuple):
-            raise Misconfigured(f"plugin {plugin.name}: {hook} returned something else")
-        adapters.extend(answer)
-    return adapters
 
 
-def _has(adapter: object, attribute: str, kind: type, method: str) -> bool:
-    """Tell whether `adapter` has the constant and the asynchronous method of its Protocol."""
-    return isinstance(getattr(adapter, attribute, None), kind) and inspect.iscoroutinefunction(
-        getattr(adapter, method, None)
+def _fits(adapter: object, has: Mapping[str, type], does: str) -> bool:
+    """Tell whether `adapter` has the constants and the asynchronous method of its Protocol."""
+    try:
+        constants = {name: getattr(adapter, name, None) for name in has}
+        method = getattr(adapter, does, None)
+    except Exception:  # noqa: BLE001 - a constant of foreign code may be computed
+        return False
+    return inspect.iscoroutinefunction(method) and all(
+        isinstance(value, has[name]) and bool(value) for name, value in constants.items()
     )

@@ -24,6 +24,7 @@ from exchange.hookspecs import (
     ASCII_NAMES,
     FILES,
     Capabilities,
+    Declaration,
     DocumentPackage,
     IntakeFile,
     Settings,
@@ -345,6 +346,12 @@ FORGERY: dict[str, Callable[..., Any]] = {
     "hang-up": _hang_up,
     "patch": _patch,
 }
+
+
+@hookimpl
+def declare_plugin() -> Declaration:
+    """Declare like an honest plugin: nobody believes a declaration for its words."""
+    return Declaration(contract=1, licence="EUPL-1.2", sees_plaintext=True)
 
 
 @hookimpl

@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from exchange.errors import Misconfigured
-from exchange.hookspecs import AgencyHooks, Capabilities, HubHooks
+from exchange.hookspecs import AgencyHooks, Capabilities, Declaration, HubHooks
 
 HOOKS = [
     hook
@@ -22,8 +22,9 @@ def test_every_hook_says_when_it_is_called_and_what_it_returns(hook: object) -> 
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_every_hook_registers_and_is_not_asynchronous(hook: object) -> None:
-    assert getattr(hook, "__name__", "").startswith("register_")
+def test_every_hook_declares_or_registers_and_is_not_asynchronous(hook: object) -> None:
+    name = getattr(hook, "__name__", "")
+    assert name == "declare_plugin" or name.startswith("register_")
     assert not inspect.iscoroutinefunction(hook)
 
 
@@ -45,3 +46,16 @@ def test_capabilities_that_name_nothing_are_refused(changed: dict[str, object]) 
     }
     with pytest.raises(Misconfigured):
         Capabilities(**{**given, **changed})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"licence": ""},
+        {"licence": "MIT", "stores": "ids of notices"},
+        {"licence": "MIT", "retention": "P1D"},
+    ],
+)
+def test_a_declaration_that_leaves_something_out_is_refused(said: dict[str, str]) -> None:
+    with pytest.raises(Misconfigured):
+        Declaration(contract=1, sees_plaintext=False, **said)  # type: ignore[arg-type]

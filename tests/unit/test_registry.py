@@ -10,10 +10,17 @@ import pytest
 from exchange import registry
 from exchange.canonical import Json
 from exchange.errors import Misconfigured
-from exchange.hookspecs import AGENCY_GROUP, FILES, HUB_GROUP, Capabilities
-from exchange.registry import Named
+from exchange.hookspecs import AGENCY_GROUP, FILES, HUB_GROUP, Capabilities, Declaration
+from exchange.registry import Installed, Named
 from tests.plugins.kitchen import install
 
+DECLARED = """
+    from exchange.hookspecs import Declaration, hookimpl
+
+    @hookimpl
+    def declare_plugin():
+        return Declaration(contract=1, licence="EUPL-1.2", sees_plaintext=False)
+"""
 CHANNEL = """
     from exchange.hookspecs import hookimpl
 
@@ -59,16 +66,22 @@ Add = Callable[..., Named]
 
 @pytest.fixture
 def add(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Add]:
-    """Install plugins of one module each; they are gone after the test."""
+    """Install plugins of one module each, declared unless told; they are gone after the test."""
     monkeypatch.syspath_prepend(str(tmp_path))
     before = set(sys.modules)
 
     def add(
-        name: str, source: str, *, group: str = HUB_GROUP, settings: dict[str, Json] | None = None
+        name: str,
+        source: str,
+        *,
+        group: str = HUB_GROUP,
+        declared: str = DECLARED,
+        table: dict[str, Json] | None = None,
     ) -> Named:
-        (tmp_path / f"module_{name}.py").write_text(textwrap.dedent(source))
+        code = textwrap.dedent(declared) + textwrap.dedent(source)
+        (tmp_path / f"module_{name}.py").write_text(code)
         install(tmp_path, name, group, f"module_{name}")
-        return Named(name=name, settings=settings or {})
+        return registry.named(name, table or {})
 
     yield add
     for module in set(sys.modules) - before:
@@ -197,9 +210,209 @@ def test_a_hook_with_an_unknown_argument_stops_the_start(add: Add) -> None:
         registry.load(HUB_GROUP, [add("pigeon", source)])
 
 
-def test_a_plugin_without_a_hook_stops_the_start(add: Add) -> None:
-    with pytest.raises(Misconfigured, match=r"pigeon.*no hook"):
+def test_a_plugin_that_registers_nothing_stops_the_start(add: Add) -> None:
+    with pytest.raises(Misconfigured, match=r"pigeon.*registers nothing"):
         registry.load(HUB_GROUP, [add("pigeon", "x = 1")])
+
+
+def declaring(words: str) -> str:
+    return f"""
+        from exchange.hookspecs import Declaration, hookimpl
+
+        @hookimpl
+        def declare_plugin():
+            {words}
+    """
+
+
+def test_what_a_plugin_declares_is_kept_by_its_name(add: Add) -> None:
+    loaded = registry.load(HUB_GROUP, [add("pigeon", CHANNEL.format(key="pigeon"))])
+    assert loaded.declarations == {
+        "pigeon": Declaration(contract=1, licence="EUPL-1.2", sees_plaintext=False)
+    }
+
+
+@pytest.mark.parametrize(
+    ("declared", "complaint"),
+    [
+        ("", "does not declare itself"),
+        (declaring("return None"), "does not declare itself"),
+        (declaring("return {'contract': 1}"), "returned something else"),
+        (declaring("raise ValueError('secret')"), "ended with ValueError"),
+        (declaring("return Declaration(contract=1, licence='', sees_plaintext=False)"), "licence"),
+        (
+            declaring("return Declaration(contract=2, licence='MIT', sees_plaintext=False)"),
+            "another contract than 1",
+        ),
+        (
+            declaring("return Declaration(contract=0, licence='MIT', sees_plaintext=False)"),
+            "another contract than 1",
+        ),
+        (
+            declaring("return Declaration(contract=1, licence='MIT', sees_plaintext=True)"),
+            "sees plaintext",
+        ),
+    ],
+    ids=["missing", "none", "other", "raises", "licence", "newer", "older", "plaintext"],
+)
+def test_a_plugin_of_the_hub_that_declares_itself_badly_stops_the_start(
+    add: Add, declared: str, complaint: str
+) -> None:
+    plugin = add("pigeon", CHANNEL.format(key="pigeon"), declared=declared)
+    with pytest.raises(Misconfigured, match=f"plugin pigeon.*{complaint}") as refusal:
+        registry.load(HUB_GROUP, [plugin])
+    assert "secret" not in str(refusal.value)
+
+
+def test_a_plugin_for_another_contract_hears_so_before_its_unknown_hooks(add: Add) -> None:
+    declared = declaring("return Declaration(contract=2, licence='MIT', sees_plaintext=False)")
+    plugin = add("pigeon", CHANNEL.format(key="x").replace("_channels", "_x"), declared=declared)
+    with pytest.raises(Misconfigured, match="another contract than 1"):
+        registry.load(HUB_GROUP, [plugin])
+
+
+def test_a_plugin_of_an_agency_may_see_plaintext(add: Add) -> None:
+    declared = declaring("return Declaration(contract=1, licence='MIT', sees_plaintext=True)")
+    plugin = add("plain", FORMAT.format(key=FILES), group=AGENCY_GROUP, declared=declared)
+    assert registry.load(AGENCY_GROUP, [plugin]).declarations["plain"].sees_plaintext
+
+
+def test_two_answers_to_one_declaration_stop_the_start(add: Add) -> None:
+    source = declaring("return Declaration(contract=1, licence='MIT', sees_plaintext=False)")
+    wrapper = """
+        from exchange.hookspecs import hookimpl
+
+        @hookimpl(wrapper=True, specname="declare_plugin")
+        def declare_again():
+            return (yield) * 2
+    """
+    plugin = add("pigeon", CHANNEL.format(key="x") + textwrap.dedent(wrapper), declared=source)
+    with pytest.raises(Misconfigured, match="plugin pigeon"):
+        registry.load(HUB_GROUP, [plugin])
+
+
+@pytest.mark.parametrize("member", ["addresses", "secrets", "reads"])
+def test_what_only_workers_get_is_refused_in_the_settings_of_the_hub(add: Add, member: str) -> None:
+    table: dict[str, Json] = {member: {"desk": "/srv/desk:1"}}
+    plugin = add("pigeon", CHANNEL.format(key="pigeon"), table=table)
+    with pytest.raises(Misconfigured, match=f"plugin pigeon.*`{member}`"):
+        registry.load(HUB_GROUP, [plugin])
+
+
+DELIVERY = """
+    from exchange.hookspecs import hookimpl
+
+    class Delivery:
+        def __init__(self, settings, secrets):
+            self.key, self.settings, self.secrets = "{key}", settings, secrets
+        async def deliver(self, delivered, connections):
+            pass
+
+    @hookimpl
+    def register_deliveries(settings, secrets):
+        return [Delivery(settings, secrets)]
+"""
+OUTGOING = """
+    from exchange.hookspecs import hookimpl
+
+    class Outgoing:
+        key, media_types, max_size = {constants}
+        async def read(self, exported, target):
+            raise AssertionError
+
+    @hookimpl
+    def register_outgoing_formats():
+        return [Outgoing()]
+"""
+EVIDENCE = """
+    from exchange.hookspecs import hookimpl
+
+    class Verifier:
+        key, media_types = {constants}
+        async def verify(self, evidence):
+            raise AssertionError
+
+    @hookimpl
+    def register_evidence_verifiers():
+        return [Verifier()]
+"""
+
+
+def test_a_delivery_gets_the_secrets_of_its_own_plugin_and_no_other(add: Add) -> None:
+    plugins = [
+        add(name, DELIVERY.format(key=name), group=AGENCY_GROUP, table={"at": name})
+        for name in ("case", "mail")
+    ]
+    loaded = registry.load(AGENCY_GROUP, plugins)
+    found = registry.deliveries(loaded, {"case": {"token": "swordfish"}})
+    assert {key: vars(adapter) for key, adapter in found.items()} == {
+        "case": {"key": "case", "settings": {"at": "case"}, "secrets": {"token": "swordfish"}},
+        "mail": {"key": "mail", "settings": {"at": "mail"}, "secrets": {}},
+    }
+    assert registry.deliveries(loaded).keys() == {"case", "mail"}
+
+
+def test_outgoing_formats_and_evidence_verifiers_are_found_by_key(add: Add) -> None:
+    sources = {
+        "reader": OUTGOING.format(constants="'sheet', frozenset({'text/csv'}), 5"),
+        "seal": EVIDENCE.format(constants="'seal', frozenset({'application/pdf'})"),
+    }
+    plugins = [add(name, source, group=AGENCY_GROUP) for name, source in sources.items()]
+    loaded = registry.load(AGENCY_GROUP, plugins)
+    assert registry.outgoing_formats(loaded)["sheet"].max_size == 5
+    assert registry.evidence_verifiers(loaded)["seal"].media_types == {"application/pdf"}
+
+
+@pytest.mark.parametrize(
+    "constants",
+    [
+        "'', frozenset({'text/csv'}), 5",
+        "5, frozenset({'text/csv'}), 5",
+        "'sheet', frozenset(), 5",
+        "'sheet', ['text/csv'], 5",
+        "'sheet', frozenset({'text/csv'}), 0",
+        "'sheet', frozenset({'text/csv'}), '5'",
+        "property(lambda _: 1 / 0), frozenset({'text/csv'}), 5",
+    ],
+)
+def test_an_adapter_whose_constants_do_not_fit_stops_the_start(add: Add, constants: str) -> None:
+    plugin = add("reader", OUTGOING.format(constants=constants), group=AGENCY_GROUP)
+    with pytest.raises(Misconfigured, match="plugin reader"):
+        registry.outgoing_formats(registry.load(AGENCY_GROUP, [plugin]))
+
+
+def test_the_members_of_the_exchange_are_taken_out_of_the_table() -> None:
+    plugin = registry.named(
+        "case",
+        {
+            "addresses": {"tool": "case.example:443"},
+            "secrets": {"token": "/etc/token"},
+            "reads": {"schemas": "/srv/schemas"},
+            "speed": 3,
+        },
+    )
+    assert plugin.addresses == {"tool": "case.example:443"}
+    assert plugin.secrets == {"token": Path("/etc/token")}
+    assert plugin.reads == {"schemas": Path("/srv/schemas")}
+    assert plugin.settings == {"reads": {"schemas": "/srv/schemas"}, "speed": 3}
+
+
+@pytest.mark.parametrize("member", ["addresses", "secrets", "reads"])
+@pytest.mark.parametrize("value", [["x"], "x", {"x": 5}, {"x": ""}, {"x": {"y": "z"}}])
+def test_a_member_of_the_exchange_that_is_no_table_of_texts_stops_the_start(
+    member: str, value: Json
+) -> None:
+    with pytest.raises(Misconfigured, match=f"plugin case: `{member}`"):
+        registry.named("case", {member: value})
+
+
+def test_what_is_installed_is_listed_and_not_imported(add: Add) -> None:
+    add("pigeon", "raise SystemExit('imported')")
+    add("owl", "raise SystemExit('imported')", group=AGENCY_GROUP)
+    offers = registry.installed(HUB_GROUP)
+    assert Installed(HUB_GROUP, "pigeon", "exchange-plugin-pigeon", "1") in offers
+    assert {offer.group for offer in offers} == {HUB_GROUP}
+    assert list(offers) == sorted(offers, key=lambda offer: offer.name)
 
 
 def hook(body: str) -> str:
@@ -236,7 +449,7 @@ def hook(body: str) -> str:
     ],
 )
 def test_a_hook_that_returns_something_else_or_raises_stops_the_start(add: Add, body: str) -> None:
-    plugin = add("pigeon", hook(body), settings={"password": "swordfish"})
+    plugin = add("pigeon", hook(body), table={"password": "swordfish"})
     loaded = registry.load(HUB_GROUP, [plugin])
     if body == "return None":
         assert registry.channels(loaded) == {}  # pluggy's word for "nothing to add"
@@ -286,7 +499,7 @@ def test_a_plugin_receives_its_own_settings_and_no_other(add: Add) -> None:
         def register_channels(settings):
             return [Channel(settings)]
     """
-    plugins = [add(name, source, settings={"key": name}) for name in ("one", "two")]
+    plugins = [add(name, source, table={"key": name}) for name in ("one", "two")]
     found = registry.channels(registry.load(HUB_GROUP, plugins))
     assert {key: getattr(found[key], "settings", None) for key in found} == {
         "one": {"key": "one"},

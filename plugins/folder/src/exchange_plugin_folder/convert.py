@@ -10,6 +10,7 @@ from exchange.hookspecs import (
     EVERY_CHARACTER,
     FILES,
     Capabilities,
+    Declaration,
     DocumentFile,
     DocumentPackage,
     IntakeFile,
@@ -74,6 +75,12 @@ def _free(name: str, taken: Set[str]) -> str:
     stem, ending = Path(name).stem, Path(name).suffix
     numbered = (f"{stem} ({number}){ending}" for number in itertools.count(2))
     return next(name for name in numbered if name.casefold() not in taken)
+
+
+@hookimpl
+def declare_plugin() -> Declaration:
+    """Say what this plugin is: it sees documents, and keeps nothing."""
+    return Declaration(contract=1, licence="EUPL-1.2", sees_plaintext=True)
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""Delivers notices by e-mail: encrypted, logged in, one address each, constant words."""
+"""Delivers notices by e-mail: encrypted, logged in, one address each, in the hub's words."""
 
 import asyncio
 import contextlib
@@ -11,10 +11,9 @@ from email.policy import SMTP as SMTP_POLICY
 import aiosmtplib
 
 from exchange.errors import Unavailable, Undeliverable
-from exchange.hookspecs import Channel, Notice, Settings, hookimpl
+from exchange.hookspecs import Channel, Declaration, Notice, Settings, hookimpl
 from exchange_plugin_smtp import configure
 from exchange_plugin_smtp.configure import MailServer
-from exchange_plugin_smtp.words import words
 
 _PERMANENT = 500
 """First reply code that means "never" (RFC 5321, section 4.2.1)."""
@@ -91,19 +90,18 @@ def compose(notice: Notice, server: MailServer) -> EmailMessage:
     """Return the mail for `notice`: no header beyond those every mail has.
 
     Raises:
-        Undeliverable: the address is not one plain address, or there are no such words.
+        Undeliverable: the address is not one plain address, or the id is not a random one.
     """
     if configure.address(notice.address) is None:
         raise Undeliverable("the notice has no plain mail address")
-    said = words(notice.kind, notice.language, hub_name=server.hub_name)
     mail = EmailMessage(policy=SMTP_POLICY)
     mail["From"] = server.sender
     mail["To"] = notice.address
-    mail["Subject"] = said.subject
+    mail["Subject"] = notice.subject
     mail["Date"] = email.utils.formatdate(usegmt=True)
     mail["Message-ID"] = f"<{_random_part(notice)}@{server.domain}>"
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no answer by a machine
-    mail.set_content(said.text, charset="utf-8", cte="quoted-printable")
+    mail.set_content(notice.text, charset="utf-8", cte="quoted-printable")
     return mail
 
 
@@ -119,6 +117,14 @@ def _code(refusal: aiosmtplib.SMTPRecipientsRefused | aiosmtplib.SMTPDataError) 
     if isinstance(refusal, aiosmtplib.SMTPDataError):
         return refusal.code
     return max(recipient.code for recipient in refusal.recipients)
+
+
+@hookimpl
+def declare_plugin() -> Declaration:
+    """Say what this plugin is: it sends constant words to addresses, and keeps nothing."""
+    return Declaration(
+        contract=1, licence="EUPL-1.2", sees_plaintext=False, endpoints=("mail server of the hub",)
+    )
 
 
 @hookimpl
