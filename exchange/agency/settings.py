@@ -3,6 +3,7 @@
 Holds no secret of its own; keys are files (`keyfiles`). A plugin's table may hold the plugin's.
 """
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +16,9 @@ from exchange.errors import Malformed
 from exchange.hookspecs import FILES
 from exchange.keyid import agency_id
 from exchange.loopback import is_loopback
+
+_PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
+_LAST_PORT = 65_535
 
 
 class HubSection(Section):
@@ -53,6 +57,32 @@ class IntakeSection(Section):
     """Name of the intake plugin; its own settings stand in `[plugins.<name>]`."""
     profile: str = FILES
     """What packages promise; the plugin reads this profile."""
+    profiles: dict[str, str] = Field(default_factory=dict)
+    """`[intake.profiles]`: names of plugins that read other profiles, by profile."""
+
+
+class DeliverySection(Section):
+    """`[delivery]`: to which system of the agency converted documents are handed, by a plugin."""
+
+    plugin: str = ""
+    """Name of the delivery plugin; empty: documents wait in the spool. Of its own table the
+    gateway reads `addresses`, the systems it may reach, and `secrets`, files for it alone."""
+    keep: bool = True
+    """Whether a delivered document stays in the spool for a day more."""
+
+
+class OutgoingSection(Section):
+    """`[outgoing]`: which exports of back offices can be read, by which plugins."""
+
+    plugins: list[str] = Field(default_factory=list)
+    """Names of plugins that provide outgoing formats."""
+
+
+class EvidenceSection(Section):
+    """`[evidence]`: which plugins look at evidence of consents before they are recorded."""
+
+    plugins: list[str] = Field(default_factory=list)
+    """Names of plugins that provide evidence verifiers."""
 
 
 class DisclosureSection(Section):
@@ -75,6 +105,45 @@ class PollSection(Section):
     """Longest pause while the hub cannot be reached; pauses grow up to it."""
 
 
+class ApiSection(Section):
+    """`[api]`: the local API and pages, for this machine alone."""
+
+    listen: str = "127.0.0.1:8470"
+    """Loopback address and port; agencies of one gateway may share it. Empty: none is served."""
+
+    @field_validator("listen")
+    @classmethod
+    def _is_this_machine(cls, text: str) -> str:
+        if text and _loopback(text) is None:
+            raise ValueError("address and port of this machine itself, such as 127.0.0.1:8470")
+        return text
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Host and port to listen at; None where nothing is served."""
+        return _loopback(self.listen)
+
+
+def _loopback(text: str) -> tuple[str, int] | None:
+    host, _, port = text.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    if not is_loopback(bare) or not _PORT.fullmatch(port) or int(port) > _LAST_PORT:
+        return None
+    return bare, int(port)
+
+
+class WatchSection(Section):
+    """`[watch]`: folders through which a back office sends and receives; see docs/gateway.md."""
+
+    out: Path | None = None
+    """Folder with drafts to send, from the home on; none: nothing is sent by a folder."""
+    into: Path | None = None
+    """Folder into which each converted document is put, from the home on; none: it stays in the
+    spool."""
+    look_s: int = Field(default=5, ge=1, le=3600)
+    """Seconds between two looks; what did not change in between is complete."""
+
+
 class LogSection(Section):
     """`[log]`: what is demanded of the hub's log."""
 
@@ -95,9 +164,14 @@ class GatewaySettings(Configuration):
     """Language of labels in converted documents, and of the notice that goes with sent ones."""
     hub: HubSection
     intake: IntakeSection = IntakeSection()
+    delivery: DeliverySection = DeliverySection()
+    outgoing: OutgoingSection = OutgoingSection()
+    evidence: EvidenceSection = EvidenceSection()
     disclosure: DisclosureSection = DisclosureSection()
     poll: PollSection = PollSection()
     log: LogSection = LogSection()
+    api: ApiSection = ApiSection()
+    watch: WatchSection = WatchSection()
     plugins: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
     """`[plugins.<name>]`: `distribution`, if it is not `exchange-plugin-<name>`, and its own."""
 

@@ -186,9 +186,31 @@ awaited = Table(  # receipts that the log still owes: none yet, or none with a q
     Column("alarmed", Boolean, nullable=False),
 )
 
+deliveries = Table(  # what is still to be handed on, by whom, and what became of it
+    "deliveries",
+    metadata,
+    Column("id", String, primary_key=True),  # of the disclosure
+    Column("destination", String, primary_key=True),  # its key
+    Column("stated", LargeBinary, nullable=False),  # what was received; empty once it is settled
+    Column("state", String, nullable=False),  # Handing
+    Column("since", Moment, nullable=False),
+    Column("attempts", Integer, nullable=False),  # that have failed
+    Column("next_at", Moment, nullable=False),  # before, nothing is tried again
+    Column("reason", String),
+)
+Index("ix_deliveries_due", deliveries.c.state, deliveries.c.next_at)
+
+fetched = Table(  # documents that the back office has: their folder in the spool goes a day later
+    "fetched",
+    metadata,
+    Column("id", String, primary_key=True),  # of the disclosure
+    Column("at", Moment, nullable=False),
+    Column("removed", Boolean, nullable=False),
+)
+
 schema = Schema(
     metadata=metadata,
-    version=3,
+    version=4,
     steps=(
         (
             "CREATE TABLE majorities (consent VARCHAR NOT NULL, ends DATETIME NOT NULL, "
@@ -208,6 +230,15 @@ schema = Schema(
             "own BOOLEAN NOT NULL, about VARCHAR NOT NULL, rid VARCHAR NOT NULL, "
             "since DATETIME NOT NULL, proved BOOLEAN NOT NULL, alarmed BOOLEAN NOT NULL, "
             "CONSTRAINT pk_awaited PRIMARY KEY (kind, digest, own))",
+        ),
+        (
+            "CREATE TABLE deliveries (id VARCHAR NOT NULL, destination VARCHAR NOT NULL, "
+            "stated BLOB NOT NULL, state VARCHAR NOT NULL, since DATETIME NOT NULL, "
+            "attempts INTEGER NOT NULL, next_at DATETIME NOT NULL, reason VARCHAR, "
+            "CONSTRAINT pk_deliveries PRIMARY KEY (id, destination))",
+            "CREATE INDEX ix_deliveries_due ON deliveries (state, next_at)",
+            "CREATE TABLE fetched (id VARCHAR NOT NULL, at DATETIME NOT NULL, "
+            "removed BOOLEAN NOT NULL, CONSTRAINT pk_fetched PRIMARY KEY (id))",
         ),
     ),
 )
