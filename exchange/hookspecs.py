@@ -442,6 +442,10 @@ class Notice:
     """`de`, `en` or `de-simple`."""
     address: str
     """Where to, in the words of the channel: for `smtp` a mail address."""
+    subject: str
+    """One line that names the kind, in `language`; the same for every occasion of the kind."""
+    text: str
+    """Lines, the last one ended, in `language`; the same for every occasion of the kind."""
 
 
 class Channel(Protocol):
@@ -453,7 +457,7 @@ class Channel(Protocol):
         ...
 
     async def send(self, notice: Notice) -> None:
-        """Deliver `notice`, with constant words that depend on its kind and language only.
+        """Deliver `notice` in its own words, all or none of them, and add nothing to them.
 
         Returns when the next system has taken responsibility. Must end by itself: the relay
         gives up on an attempt after its own time limit and tries again later.

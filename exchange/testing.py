@@ -246,6 +246,7 @@ class ChannelContract:
     no_address: ClassVar[str] = "no address\r\nX-Injected: yes"
     """What is not an address of this channel."""
     languages: ClassVar[tuple[str, ...]] = ("de", "en", "de-simple")
+    """Of which words arrive; one of them for a channel that a machine reads, without words."""
 
     def _channel(self, settings: Mapping[str, Json]) -> Channel:
         plugin = registry.Named(name=self.plugin, distribution=self.distribution, settings=settings)
@@ -255,7 +256,12 @@ class ChannelContract:
         self, kind: NoticeKind = NoticeKind.WAITING, language: str = "de", address: str = ""
     ) -> Notice:
         return Notice(
-            id=str(uuid.uuid4()), kind=kind, language=language, address=address or self.address
+            id=str(uuid.uuid4()),
+            kind=kind,
+            language=language,
+            address=address or self.address,
+            subject=f"Prüfung: {kind}",
+            text=f"Nothing but <words> & signs, in {language}.\n",
         )
 
     def test_every_kind_arrives_in_every_language(

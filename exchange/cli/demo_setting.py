@@ -24,6 +24,9 @@ quiet_s = 0.2  # one notice for each document, as the demo waits for each
 [log]
 witness_interval_s = 1  # heads are published at this pace
 
+[notices]
+hub_name = "Exchange of the district (demo)"
+
 [plugins.smtp]
 host = "{host}"
 port = {port}
@@ -31,7 +34,6 @@ username = "{username}"
 password_file = "{folder}/{login}"
 ca_file = "{folder}/{certificate}"
 sender = "notices@hub.example"
-hub_name = "Exchange of the district (demo)"
 """
 AGREEMENT_ID = "7a0c2f9e-4d1b-4a57-9c3e-2b8f6d5e1a90"
 AGREEMENT = f"""\

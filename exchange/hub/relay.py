@@ -15,6 +15,7 @@ import structlog
 
 from exchange.errors import ExchangeError, Undeliverable, positions
 from exchange.hookspecs import Channel, Notice, NoticeKind
+from exchange.hub.notice_words import words
 from exchange.hub.parts import Hub
 from exchange.hub.settings import Notices
 from exchange.hub.storage import notices
@@ -82,7 +83,9 @@ class Relay:
             await hub.db.write(notices.postpone, ids, until=breaker.rests_until, failed=False)
             return 0
         try:
-            delivered = channel is not None and await self._delivered(channel, merged(group))
+            delivered = channel is not None and await self._delivered(
+                channel, merged(group, hub_name=self._settings.hub_name)
+            )
         except Undeliverable:
             await _park(hub, group, now)
             return 0
@@ -132,14 +135,18 @@ async def _park(hub: Hub, group: Sequence[Waiting], now: datetime) -> None:
         await hub.db.write(notices.park, [waiting.id], at=now)
 
 
-def merged(group: Sequence[Waiting]) -> Notice:
+def merged(group: Sequence[Waiting], *, hub_name: str) -> Notice:
     """Return the one notice that stands for all of `group`: the most urgent, oldest first."""
     chosen = max(group, key=lambda waiting: _URGENCY.index(KINDS[waiting.kind]))
+    kind, language = KINDS[chosen.kind], chosen.reach.language
+    said = words(kind, language, hub_name=hub_name)
     return Notice(
         id=chosen.id,
-        kind=KINDS[chosen.kind],
-        language=chosen.reach.language,
+        kind=kind,
+        language=language,
         address=chosen.reach.address or "",
+        subject=said.subject,
+        text=said.text,
     )
 
 

@@ -184,6 +184,8 @@ class Person(Section):
 class Notices(Section):
     """The outbox of content-free notices."""
 
+    hub_name: Annotated[str, Field(max_length=80, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    """Public name of the hub, the last words of each notice; empty: left out."""
     quiet_s: Seconds = 900
     """At most one notice per agency and channel in so many seconds; what comes is merged."""
     first_retry_s: Seconds = 5

@@ -145,7 +145,6 @@ def settings_for(authority: trustme.CA, tmp_path: Path) -> Callable[[int], dict[
             "username": "hub",
             "password": PASSWORD,
             "sender": "posteingang@hub.example",
-            "hub_name": "Austausch im Landkreis",
             "ca_file": str(tmp_path / "authority.pem"),
             "timeout_s": 5,
         }

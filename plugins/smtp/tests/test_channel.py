@@ -1,7 +1,6 @@
 """The channel `smtp` against a real mail server: encryption, login, refusals, hostile addresses."""
 
 import asyncio
-import re
 import ssl
 import threading
 import uuid
@@ -13,7 +12,6 @@ import pytest
 import trustme
 from exchange_plugin_smtp import configure
 from exchange_plugin_smtp.channel import MailChannel, compose
-from exchange_plugin_smtp.words import words
 
 from exchange.canonical import Json
 from exchange.errors import Misconfigured, Unavailable, Undeliverable
@@ -25,8 +23,15 @@ SettingsFor = Callable[[int], dict[str, Json]]
 
 
 def notice(**changed: Any) -> Notice:
-    given = {"kind": NoticeKind.WAITING, "language": "de", "address": ADDRESS} | changed
-    return Notice(**{"id": str(uuid.uuid4()), **given})
+    given = {
+        "id": str(uuid.uuid4()),
+        "kind": NoticeKind.WAITING,
+        "language": "de",
+        "address": ADDRESS,
+        "subject": "Anbindung prüfen",
+        "text": "Bitte prüfen Sie die Anbindung.\n",
+    }
+    return Notice(**{**given, **changed})
 
 
 async def send(settings: Mapping[str, Json], what: Notice | None = None) -> None:
@@ -81,21 +86,12 @@ async def test_a_repetition_has_the_same_message_id(
 async def test_a_text_is_plain_and_every_byte_is_seven_bits(
     settings: Mapping[str, Json], mailbox: Any
 ) -> None:
-    await send(settings, notice(kind=NoticeKind.TECHNICAL))
+    await send(settings)
     (mail,) = mailbox.read()
     assert mail["Subject"] == "Anbindung prüfen"
+    assert mail.get_content().replace("\r\n", "\n") == "Bitte prüfen Sie die Anbindung.\n"
     assert mail.get_content_type() == "text/plain"
     assert mailbox.mails[0].isascii()
-
-
-def test_a_text_has_one_length_per_kind_and_language_and_names_the_hub_alone() -> None:
-    for kind in NoticeKind:
-        for language in ("de", "en", "de-simple"):
-            said = words(kind, language, hub_name="X")
-            assert said.text.endswith(" X\n")
-            assert said == words(kind, language, hub_name="X")
-            assert not {"{", "}"} & {*said.subject, *said.text}  # rule S05: nothing is filled in
-    assert not re.search(r"https?:|www\.|@", words(NoticeKind.WAITING, "de", hub_name="X").text)
 
 
 async def test_a_certificate_of_a_stranger_is_refused_before_the_login(
@@ -205,12 +201,9 @@ async def test_an_address_that_injects_is_undeliverable(
     assert mailbox.mails == []
 
 
-@pytest.mark.parametrize("changed", [{"id": "case 17/2026"}, {"language": "fr"}])
-async def test_a_notice_that_is_none_is_undeliverable(
-    changed: dict[str, str], settings: Mapping[str, Json]
-) -> None:
+async def test_an_id_that_is_not_random_is_undeliverable(settings: Mapping[str, Json]) -> None:
     with pytest.raises(Undeliverable):
-        await send(settings, notice(**changed))
+        await send(settings, notice(id="case 17/2026"))
 
 
 @pytest.mark.parametrize(
@@ -225,7 +218,6 @@ async def test_a_notice_that_is_none_is_undeliverable(
         {"timeout_s": "soon"},
         {"sender": "Hub <posteingang@hub.example>"},
         {"sender": "posteingang@hub.example\r\nBcc: all@agency.example"},
-        {"hub_name": "Hub\r\nX-Injected: yes"},
         {"password_file": "/nowhere"},
         {"password": "", "username": ""},
         {"ca_file": "/nowhere"},
@@ -241,7 +233,7 @@ def test_settings_that_are_unsafe_stop_the_start(
 
 
 def test_a_setting_that_is_missing_stops_the_start(settings_for: SettingsFor) -> None:
-    for name in ("host", "username", "password", "sender", "hub_name"):
+    for name in ("host", "username", "password", "sender"):
         given = {key: value for key, value in settings_for(25).items() if key != name}
         with pytest.raises(Misconfigured):
             configure.read(given)

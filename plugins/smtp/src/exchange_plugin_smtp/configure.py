@@ -12,7 +12,7 @@ from exchange.hookspecs import Settings
 
 _PORTS = {"starttls": 587, "tls": 465}
 _KNOWN = frozenset(
-    {"host", "port", "security", "username", "password", "password_file", "sender", "hub_name"}
+    {"host", "port", "security", "username", "password", "password_file", "sender"}
     | {"ca_file", "timeout_s"}
 )
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@([A-Za-z0-9.-]{1,189})", re.ASCII)
@@ -30,8 +30,6 @@ class MailServer:
     password: str = field(repr=False)
     sender: str
     """Plain address; its domain also stands in EHLO and in each Message-ID."""
-    hub_name: str
-    """Public name of the hub, the only words that are not constant."""
     timeout_s: int
     """Seconds for one notice, from the connection to the server's answer."""
     tls: ssl.SSLContext = field(repr=False)
@@ -71,7 +69,6 @@ def read(settings: Settings) -> MailServer:
         username=_text(settings, "username"),
         password=_password(settings),
         sender=sender,
-        hub_name=_text(settings, "hub_name"),
         timeout_s=_number(settings, "timeout_s", 30, most=300),
         tls=_context(_text(settings, "ca_file", "")),
     )
