@@ -25,6 +25,8 @@ SHOWN: Mapping[str, JsonValue] = {
     "hub.proxy": "http://proxy.example:3128",
     "log.policy": "log-policy",
     "vault.url": "postgresql+psycopg://vault@vault.example/vault",
+    "watch.into": "/srv/exchange/in",
+    "watch.out": "/srv/exchange/out",
 }
 """What stands for settings without a default."""
 PLUGIN = "plugins.NAME"
