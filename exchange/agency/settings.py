@@ -71,6 +71,15 @@ class DeliverySection(Section):
     """Whether a delivered document stays in the spool for a day more."""
 
 
+class ContainerSection(Section):
+    """`[container]`: who signs the containers of intake formats that ask for one (ASiC-E)."""
+
+    key: Path | None = None
+    """File with the private key, from the home on: PKCS#8 PEM, P-256, mode 0600."""
+    certificate: Path | None = None
+    """File with its certificate, PEM; after it those between it and an authority."""
+
+
 class OutgoingSection(Section):
     """`[outgoing]`: which exports of back offices can be read, by which plugins."""
 
@@ -165,6 +174,7 @@ class GatewaySettings(Configuration):
     hub: HubSection
     intake: IntakeSection = IntakeSection()
     delivery: DeliverySection = DeliverySection()
+    container: ContainerSection = ContainerSection()
     outgoing: OutgoingSection = OutgoingSection()
     evidence: EvidenceSection = EvidenceSection()
     disclosure: DisclosureSection = DisclosureSection()
