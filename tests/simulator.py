@@ -35,7 +35,6 @@ from exchange.hub import app, publish, sequence
 from exchange.hub.admit import admit
 from exchange.hub.heads import CHECKING
 from exchange.hub.http.call import Front
-from exchange.hub.http.connection import Runner
 from exchange.hub.http.tokens import Bearer
 from exchange.hub.parts import Hub
 from exchange.hub.serve import looping
@@ -48,6 +47,7 @@ from exchange.keyring.decryption import DocumentKey
 from exchange.keyring.directory import KeyStatement, read_key_statement
 from exchange.keyring.signing import IdentityKey
 from exchange.members import write_time
+from exchange.serving.connection import Runner
 from exchange.statement import Kind, seconds, sign, verify
 from exchange.vocabulary import Scope, Secrecy
 from exchange.wire import routes

@@ -24,10 +24,10 @@ from exchange.hub import (
     sequence,
     sweep,
 )
-from exchange.hub.http.connection import Runner
 from exchange.hub.parts import Hub
 from exchange.hub.resume import accept
 from exchange.hub.settings import HubSettings
+from exchange.serving.connection import Runner
 
 YOUNG = 50_000
 """Objects made between two collections of the youngest: a request makes some thousands."""

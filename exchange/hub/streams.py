@@ -5,17 +5,12 @@ before its permit is checked; otherwise an end between check and listing would m
 """
 
 import asyncio
-import socket
-import struct
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from exchange.hub.line import Line
-
-_NOW = struct.pack("ii", 1, 0)
-"""SO_LINGER on, 0 seconds: close drops what was not sent and resets the connection."""
-_USUAL = struct.pack("ii", 0, 0)
+from exchange.serving.cut import NOW, USUAL, cut, linger
 
 
 class Streams:
@@ -35,7 +30,7 @@ class Streams:
         if transport is None:
             raise ConnectionError("the client has gone")
         # Set from the start, so that a killed process cuts as well.
-        _linger(transport, _NOW)
+        linger(transport, NOW)
         self._running[consent].add(transport)
         try:
             yield
@@ -43,7 +38,7 @@ class Streams:
             self._running[consent].discard(transport)
             if not self._running[consent]:
                 del self._running[consent]
-            _linger(transport, _USUAL)  # the connection is used again
+            linger(transport, USUAL)  # the connection is used again
 
     def end(self, consent: str) -> None:
         """Cut every stream under the digest of a consent whose end was committed, everywhere."""
@@ -60,24 +55,3 @@ class Streams:
     def consents(self) -> frozenset[str]:
         """Return the digests of the consents under which something runs in this process."""
         return frozenset(self._running)
-
-
-def cut(transport: asyncio.Transport | None) -> None:
-    """Reset a connection at once: nothing that is still buffered is sent.
-
-    `close()` and a plain `abort()` still deliver what the kernel has accepted, megabytes of it.
-    """
-    if transport is None:
-        return
-    _linger(transport, _NOW)
-    transport.abort()
-
-
-def _linger(transport: asyncio.Transport, how: bytes) -> None:
-    found = transport.get_extra_info("socket")
-    if found is None or transport.is_closing():
-        return
-    try:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, how)
-    except OSError:  # closed meanwhile: nothing is left to be cut
-        return

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from exchange.hub.http.docs import FILES
+from exchange.serving.docs import FILES
 from tests.house.source import ROOT
 
 pytestmark = pytest.mark.supply
 
-STATIC = ROOT / "exchange" / "hub" / "http" / "static"
+STATIC = ROOT / "exchange" / "serving" / "static"
 VENDORED = re.compile(r"^([0-9a-f]{64})  (\S+)$", re.MULTILINE)
 OURS = {"index.html", "boot.js"}
 

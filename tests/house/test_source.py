@@ -15,14 +15,14 @@ AVOIDED = {
 }
 """Words the vocabulary avoids: each stands for something that has a better name."""
 SPOKEN_BY_OTHERS = {
-    "exchange/hub/http/connection.py": {"manager", "message"},
+    "exchange/serving/connection.py": {"manager", "message"},
 }
 """Names of arguments in signatures that are aiohttp's."""
 BROAD_EXCEPTS = {
     "exchange/agency/worker.py": "the boundary to an adapter",
     "exchange/cli/main.py": "the outermost line of a command",
     "exchange/hub/gate.py": "a veto that fails is a no",
-    "exchange/hub/http/middleware.py": "the outermost middleware",
+    "exchange/serving/middleware.py": "the outermost middleware",
     "exchange/hub/relay.py": "the boundary to a channel",
     "exchange/hub/storage/postgres_session.py": "a session answers whoever waits",
     "exchange/keyring/selftest.py": "whatever a broken library raises, nothing starts",

@@ -7,7 +7,7 @@ import inspect
 
 from aiohttp import http_parser, web_protocol, web_server
 
-from exchange.hub.http.connection import TOO_MANY_LINES
+from exchange.serving.connection import TOO_MANY_LINES
 
 
 def test_the_protocol_has_the_names_that_are_overridden_and_read() -> None:

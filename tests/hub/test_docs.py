@@ -9,9 +9,9 @@ from openapi_spec_validator import validate
 from exchange.agency.client import HubClient
 from exchange.agency.log_calls import LogCalls
 from exchange.hub.http import uploads
-from exchange.hub.http.docs import FILES
 from exchange.hub.pages.assets import read_assets
 from exchange.hub.pages.site import PAGES
+from exchange.serving.docs import FILES
 from exchange.wire import log_routes, routes
 from exchange.wire.operations import OPERATIONS
 from exchange.wire.routes import Operation

@@ -16,7 +16,6 @@ from aiohttp import web
 from exchange.hub import app, listen
 from exchange.hub.directory import Directory
 from exchange.hub.heads import Heads
-from exchange.hub.http.connection import Runner
 from exchange.hub.line import Line
 from exchange.hub.mirror import take_over
 from exchange.hub.news import News
@@ -25,6 +24,7 @@ from exchange.hub.parts import Hub
 from exchange.hub.serve import looping
 from exchange.hub.stirring import StirringDatabase
 from exchange.hub.streams import Streams
+from exchange.serving.connection import Runner
 from tests.several import Several
 from tests.simulator import GENEROUS, Answer, _free_port, sequenced
 

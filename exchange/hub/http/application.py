@@ -10,28 +10,35 @@ from exchange.hub.http.binding import Handler
 from exchange.hub.http.call import FRONT, Front
 from exchange.hub.http.consents import consent_routes
 from exchange.hub.http.disclosures import disclosure_routes
-from exchange.hub.http.docs import add_docs
 from exchange.hub.http.drafts import draft_routes
 from exchange.hub.http.erasures import erasure_routes
 from exchange.hub.http.health import get_healthz, get_readyz
 from exchange.hub.http.inbox import inbox_routes
 from exchange.hub.http.log import entry_routes, open_routes, pattern
-from exchange.hub.http.middleware import problem_middleware, security_headers
 from exchange.hub.http.papers import paper_routes
 from exchange.hub.http.payload import payload_routes
 from exchange.hub.http.requests import request_routes
 from exchange.hub.http.token import post_token
-from exchange.hub.http.uploads import upload_routes
+from exchange.hub.http.uploads import VERSION, upload_routes
 from exchange.hub.signer import ROUTE
+from exchange.serving.docs import add_docs, description
+from exchange.serving.middleware import Manner, problem_middleware, route_of, security_headers
 from exchange.wire import routes
 from exchange.wire.routes import Operation
+
+LOGGER = "exchange.hub.http"
+"""Names the log lines of requests."""
 
 
 def application(front: Front) -> web.Application:
     """Return the application that serves `front`; it starts no loops and opens no files."""
-    app = web.Application(middlewares=[problem_middleware], client_max_size=1)
+    app = web.Application(
+        middlewares=[problem_middleware(Manner(hosts=front.hosts, logger=LOGGER))],
+        client_max_size=1,
+    )
     app[FRONT] = front
     app.on_response_prepare.append(security_headers)
+    app.on_response_prepare.append(_speak_tus)
 
     async def end_polls(_app: web.Application) -> None:
         front.hub.news.end()
@@ -66,7 +73,7 @@ def application(front: Front) -> web.Application:
     app.router.add_route(routes.TOKEN.method, routes.TOKEN.path, post_token)
     app.router.add_route(routes.HEALTHZ.method, routes.HEALTHZ.path, get_healthz)
     app.router.add_route(routes.READYZ.method, routes.READYZ.path, get_readyz)
-    add_docs(app)
+    add_docs(app, description("openapi.json"))
     return app
 
 
@@ -82,3 +89,9 @@ def _add_log(app: web.Application, front: Front) -> None:
 def _add(app: web.Application, bound: Mapping[Operation, Handler]) -> None:
     for operation, handler in bound.items():
         app.router.add_route(operation.method, pattern(operation), handler)
+
+
+async def _speak_tus(request: web.Request, answer: web.StreamResponse) -> None:
+    """Name the version of tus on every answer of an upload, also on 404, 405 and 413."""
+    if route_of(request) == routes.UPLOAD.path:
+        answer.headers["Tus-Resumable"] = VERSION

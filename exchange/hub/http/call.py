@@ -32,10 +32,6 @@ class Front:
 
 
 FRONT = web.AppKey("front", Front)
-REQUEST_ID = web.RequestKey("request_id", str)
-"""Random; in every log line about the request, and in no answer."""
-CALLER = web.RequestKey("caller", str)
-"""Agency id; set after authentication, read by the log."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from aiohttp import web
 from exchange.audit.spelling import write_base64
 from exchange.canonical import b64u, unb64u
 from exchange.errors import Finding, NotFound
-from exchange.hub.http.binding import Routes, rendered
+from exchange.hub.http.binding import Routes
 from exchange.hub.http.call import Call
 from exchange.hub.record_consent import Secrets, record_consent
 from exchange.hub.register_credential import register_credential
@@ -17,6 +17,7 @@ from exchange.hub.show_notice import show_notice
 from exchange.hub.storage import consents, findings
 from exchange.hub.storage.consents import ConsentSeen
 from exchange.hub.withdraw import withdraw
+from exchange.serving.given import rendered
 from exchange.wire import log_routes, person, routes, shapes
 from exchange.wire.findings import finding_payload
 

@@ -12,8 +12,7 @@ from exchange.hub.acknowledge import acknowledge
 from exchange.hub.answer_decision import answer_decision
 from exchange.hub.collect import collect
 from exchange.hub.disclose import announce, disclose, plan, verified_manifest
-from exchange.hub.http.binding import Routes, rendered
-from exchange.hub.http.bodies import arriving, first_line, media_type, whole
+from exchange.hub.http.binding import Routes
 from exchange.hub.http.call import Call
 from exchange.hub.http.consents import with_status
 from exchange.hub.http.limits import denials_counted, within
@@ -21,7 +20,9 @@ from exchange.hub.recall import recall
 from exchange.hub.repeat import Once
 from exchange.hub.storage import disclosures, inbox
 from exchange.hub.storage.inbox import DisclosureSeen
-from exchange.hub.streams import cut
+from exchange.serving.bodies import arriving, first_line, media_type, whole
+from exchange.serving.cut import cut
+from exchange.serving.given import rendered
 from exchange.wire import log_routes, routes, shapes
 from exchange.wire.asked import asked_beforehand
 

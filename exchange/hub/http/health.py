@@ -2,9 +2,9 @@
 
 from aiohttp import web
 
-from exchange.hub.http.binding import rendered
 from exchange.hub.http.call import FRONT
 from exchange.hub.ready import ready
+from exchange.serving.given import rendered
 from exchange.wire import routes
 from exchange.wire.shapes import Health
 

@@ -19,13 +19,13 @@ from exchange.errors import NotFound, Unavailable
 from exchange.hub import gate
 from exchange.hub.http.binding import Routes
 from exchange.hub.http.call import Call
-from exchange.hub.http.ranges import byte_range, precondition
 from exchange.hub.parts import Hub
 from exchange.hub.storage import disclosures, inbox
 from exchange.hub.storage.disclosures import OVER, Gated
 from exchange.hub.storage.inbox import Payload
 from exchange.hub.stored import context_of, manifest_of
-from exchange.hub.streams import cut
+from exchange.serving.cut import cut
+from exchange.serving.ranges import byte_range, precondition
 from exchange.wire import routes, shapes
 from exchange.wire.asked import asked_by_manifest
 

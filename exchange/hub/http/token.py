@@ -16,12 +16,13 @@ from joserfc.errors import JoseError
 from exchange.canonical import encode, loads, unb64u
 from exchange.errors import Malformed, Unauthenticated
 from exchange.hub.directory import Directory
-from exchange.hub.http import bodies, front
-from exchange.hub.http.call import CALLER, FRONT
+from exchange.hub.http.call import FRONT
 from exchange.hub.http.caller import neighbourhood
 from exchange.hub.http.limits import within
 from exchange.hub.http.tokens import Bearer
 from exchange.hub.storage import tokens
+from exchange.serving import bodies, front
+from exchange.serving.middleware import CALLER
 from exchange.statement import seconds
 from exchange.wire import problems
 from exchange.wire.routes import JSON

@@ -8,10 +8,10 @@ from aiohttp import web
 
 from exchange.errors import Malformed, NotFound
 from exchange.hub.http.binding import Routes
-from exchange.hub.http.bodies import arriving, media_type
 from exchange.hub.http.call import Call
 from exchange.hub.http.limits import denials_counted
 from exchange.hub.upload import add_piece, complete, complete_size, find
+from exchange.serving.bodies import arriving, media_type
 from exchange.wire import routes, shapes
 
 VERSION: Final = "1.0.0"

@@ -5,9 +5,9 @@ from typing import Final
 from aiohttp import web
 
 from exchange.errors import Malformed
-from exchange.hub.http.middleware import Handler
 from exchange.hub.pages.shell import LANG, SHELL, language
 from exchange.serving import front
+from exchange.serving.middleware import Handler
 from exchange.wire import problems
 
 KEPT: Final = ("Allow", "Retry-After")

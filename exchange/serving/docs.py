@@ -6,8 +6,6 @@ from typing import Final
 
 from aiohttp import web
 
-OPENAPI: Final = "openapi.json"
-"""Committed in `exchange.wire`; made by `make openapi`, compared by a test."""
 PAGE_POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -21,17 +19,17 @@ FILES: Final = {
 """Each path, its file and media type; no path is ever built from a request."""
 
 
-def add_docs(app: web.Application) -> None:
-    """Serve the description and its browser; the files are read once, here."""
-    app.router.add_route("GET", "/openapi.json", _serves(description(), "application/json"))
-    static = files("exchange.hub.http").joinpath("static")
+def add_docs(app: web.Application, described: bytes) -> None:
+    """Serve a description and its browser; the files are read once, here."""
+    app.router.add_route("GET", "/openapi.json", _serves(described, "application/json"))
+    static = files("exchange.serving").joinpath("static")
     for path, (name, media_type) in FILES.items():
         app.router.add_route("GET", path, _serves(static.joinpath(name).read_bytes(), media_type))
 
 
-def description() -> bytes:
-    """Return the OpenAPI document."""
-    return files("exchange.wire").joinpath(OPENAPI).read_bytes()
+def description(name: str) -> bytes:
+    """Return an OpenAPI document of `exchange.wire`: made by `make openapi`, compared by a test."""
+    return files("exchange.wire").joinpath(name).read_bytes()
 
 
 def _serves(

@@ -2,19 +2,20 @@
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
 import structlog
 from aiohttp import web
 from aiohttp.hdrs import TRANSFER_ENCODING
+from aiohttp.typedefs import Middleware
 
 from exchange.canonical import encode
 from exchange.errors import ExchangeError, StatementNotAcceptable, Unauthenticated, positions
-from exchange.hub.http import front
-from exchange.hub.http.bodies import LOST
-from exchange.hub.http.call import CALLER, FRONT, REQUEST_ID
-from exchange.wire import problems, routes
+from exchange.serving import front
+from exchange.serving.bodies import LOST
+from exchange.wire import problems
 
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -40,24 +41,50 @@ RETRY_AFTER: Final = {429: "5", 503: "2", 507: "3600"}
 _CLOSING: Final = frozenset({405, 408, 431})
 """After these nobody knows where the next request would begin, as with CONNECT."""
 
+REQUEST_ID = web.RequestKey("request_id", str)
+"""Random; in every log line about the request, and in no answer."""
+CALLER = web.RequestKey("caller", str)
+"""Agency id; set after authentication, read by the log."""
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-@web.middleware
-async def problem_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer every error as a problem, and write one line about the request.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How one server answers."""
 
-    The one `except Exception` of the hub's HTTP side: aiohttp would log a traceback whose last
-    line is the text of a foreign error, and that text can hold what somebody sent us.
+    hosts: Collection[str]
+    """Values of `Host` that are answered, in lower case."""
+    logger: str
+    """Name of the log its lines go to."""
+    problem: Callable[[ExchangeError], Mapping[str, Any]] = problems.to_problem
+    """Renders an error as RFC 9457; says what its callers may know."""
+
+
+def problem_middleware(manner: Manner) -> Middleware:
+    """Return the layer that answers every error as a problem, and writes one line per request."""
+
+    @web.middleware
+    async def layer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        return await _answered(request, handler, manner)
+
+    return layer
+
+
+async def _answered(request: web.Request, handler: Handler, manner: Manner) -> web.StreamResponse:
+    """Answer one request.
+
+    The one `except Exception` of a server: aiohttp would log a traceback whose last line is the
+    text of a foreign error, and that text can hold what somebody sent us.
     """
     request[REQUEST_ID] = secrets.token_hex(8)
     begun = time.monotonic()
-    log = structlog.get_logger("exchange.hub.http")
+    log = structlog.get_logger(manner.logger)
     try:
-        front.check(request, hosts=request.app[FRONT].hosts)
+        front.check(request, hosts=manner.hosts)
         answer = await handler(request)
     except ExchangeError as error:
-        answer = _answer(error)
+        answer = _problem_of(error, manner)
         if isinstance(error, StatementNotAcceptable):
             log.info("statement-refused", request_id=request[REQUEST_ID], step=error.step)
     except web.HTTPException as refused:  # aiohttp's own 404, 405, 413, and ours of the front
@@ -66,7 +93,7 @@ async def problem_middleware(request: web.Request, handler: Handler) -> web.Stre
         raise ConnectionResetError from None
     except Exception as bug:  # noqa: BLE001 - see above
         log.error("bug", request_id=request[REQUEST_ID], positions=positions(bug))
-        answer = _answer(ExchangeError())
+        answer = _problem_of(ExchangeError(), manner)
     if TRANSFER_ENCODING in request.headers:
         # aiohttp reads trailers after the last chunk as headers of the next request.
         answer.force_close()
@@ -88,8 +115,8 @@ def route_of(request: web.Request) -> str:
     return resource.canonical if resource is not None else "unmatched"
 
 
-def _answer(error: ExchangeError) -> web.Response:
-    problem = problems.to_problem(error)
+def _problem_of(error: ExchangeError, manner: Manner) -> web.Response:
+    problem = manner.problem(error)
     headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthenticated) else {}
     return _problem(problem, problem["status"], headers)
 
@@ -122,22 +149,20 @@ async def _close(request: web.Request, answer: web.StreamResponse) -> None:
     request.protocol.force_close()
 
 
-def _problem(problem: dict[str, object], status: int, headers: dict[str, str]) -> web.Response:
+def _problem(problem: Mapping[str, Any], status: int, headers: dict[str, str]) -> web.Response:
     if status in RETRY_AFTER:
         headers = {**headers, "Retry-After": RETRY_AFTER[status]}
     return web.Response(
         status=status,
-        body=encode(problem),  # type: ignore[arg-type]  # problems are JSON without floats
+        body=encode(dict(problem)),  # problems are JSON without floats
         content_type=problems.MEDIA_TYPE,
         headers=headers,
     )
 
 
-async def security_headers(request: web.Request, answer: web.StreamResponse) -> None:
+async def security_headers(_request: web.Request, answer: web.StreamResponse) -> None:
     """Put the constant headers on an answer; a signal, because it also sees 404, 405 and 413."""
     headers = answer.headers
     for name, value in HEADERS.items():
         headers.setdefault(name, value)
     headers["Server"] = SERVER
-    if route_of(request) == routes.UPLOAD.path:
-        answer.headers["Tus-Resumable"] = "1.0.0"

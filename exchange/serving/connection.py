@@ -21,8 +21,8 @@ from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_server import Server
 
 from exchange.canonical import encode
-from exchange.hub.settings import Http, Listen
-from exchange.hub.streams import cut
+from exchange.serving.bounds import Deadlines, Places
+from exchange.serving.cut import cut
 from exchange.wire import problems
 
 MOST_LINES = 128
@@ -39,13 +39,16 @@ CANCELLING_S = 0.5
 LINGER_S = 5.0
 """Seconds a refused body is read on and thrown away, so that its sender gets the answer."""
 
+LOGGER = "exchange.serving"
+"""Names what happens before anybody knows which route is asked for."""
+
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class Doorkeeper:
     """Counts open connections, in all and by address, and says when there are too many."""
 
-    def __init__(self, listen: Listen, http: Http) -> None:
+    def __init__(self, listen: Places, http: Deadlines) -> None:
         self._listen = listen
         self._proxies = [ipaddress.ip_network(text, strict=False) for text in http.trusted_proxies]
         self._open: Counter[str] = Counter()
@@ -78,7 +81,7 @@ class Connection(RequestHandler):
     __slots__ = ("_address", "_doorkeeper", "_head_deadline", "_http")
 
     def __init__(
-        self, manager: "HubServer", *, doorkeeper: Doorkeeper, http: Http, **settings: Any
+        self, manager: "OurServer", *, doorkeeper: Doorkeeper, http: Deadlines, **settings: Any
     ) -> None:
         super().__init__(manager, **settings)
         self._doorkeeper = doorkeeper
@@ -173,7 +176,7 @@ def _expect_reading(transport: asyncio.BaseTransport, seconds: float) -> None:
 
 def refusal(status: int) -> web.Response:
     """Return a constant problem, after which the connection is closed; log that it happened."""
-    structlog.get_logger("exchange.hub.http").info("unreadable", status=status)
+    structlog.get_logger(LOGGER).info("unreadable", status=status)
     refused = web.Response(
         status=status,
         body=encode(problems.http_problem(status)),
@@ -203,10 +206,10 @@ def _too_large(refused: BaseException | None) -> bool:
     )
 
 
-class HubServer(Server):
+class OurServer(Server):
     """aiohttp's server, making `Connection`s."""
 
-    def __init__(self, stock: Server, *, doorkeeper: Doorkeeper, http: Http) -> None:
+    def __init__(self, stock: Server, *, doorkeeper: Doorkeeper, http: Deadlines) -> None:
         super().__init__(
             expecting(stock.request_handler),
             request_factory=stock.request_factory,
@@ -239,7 +242,7 @@ class Runner(web.AppRunner):
 
     __slots__ = ("_http", "_listen")
 
-    def __init__(self, app: web.Application, listen: Listen, http: Http) -> None:
+    def __init__(self, app: web.Application, listen: Places, http: Deadlines) -> None:
         super().__init__(
             app,
             access_log=None,
@@ -257,4 +260,4 @@ class Runner(web.AppRunner):
     async def _make_server(self) -> Server:
         stock = await super()._make_server()
         doorkeeper = Doorkeeper(self._listen, self._http)
-        return HubServer(stock, doorkeeper=doorkeeper, http=self._http)
+        return OurServer(stock, doorkeeper=doorkeeper, http=self._http)

@@ -1,7 +1,7 @@
 """Reading what a request carries, each kind with its own bound and deadline.
 
 aiohttp's own limits do not guard a stream, and its readers accept what `canonical` refuses. So
-nothing else in the hub touches `request.content`.
+nothing else touches `request.content`.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ from pydantic import ValidationError
 
 from exchange import canonical
 from exchange.errors import Malformed, TooLarge
-from exchange.hub.settings import Http
 from exchange.members import unknown
+from exchange.serving.bounds import Deadlines
 from exchange.wire.routes import FORM, JSON
 from exchange.wire.shapes import Shape, Text
 
@@ -188,7 +188,9 @@ async def first_line(content: StreamReader, *, limit: int, seconds: float) -> by
     return line[:-1]
 
 
-async def arriving(request: web.Request, *, limit: int, settings: Http) -> AsyncIterator[bytes]:
+async def arriving(
+    request: web.Request, *, limit: int, settings: Deadlines
+) -> AsyncIterator[bytes]:
     """Yield what arrives of a streamed body.
 
     A lost, silent or too slow connection ends the piece instead of failing it: what came
