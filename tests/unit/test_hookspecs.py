@@ -4,6 +4,7 @@ import inspect
 
 import pytest
 
+from exchange import hookspecs, hookvalues
 from exchange.errors import Misconfigured
 from exchange.hookspecs import AgencyHooks, Capabilities, Declaration, HubHooks
 
@@ -13,15 +14,16 @@ HOOKS = [
     for name, hook in inspect.getmembers(group, inspect.isfunction)
     if not name.startswith("_")
 ]
+NAMES = [hook.__qualname__ for hook in HOOKS]
 
 
-@pytest.mark.parametrize("hook", HOOKS)
+@pytest.mark.parametrize("hook", HOOKS, ids=NAMES)
 def test_every_hook_says_when_it_is_called_and_what_it_returns(hook: object) -> None:
     words = inspect.getdoc(hook) or ""
     assert all(f"\n{part}:" in words for part in ("Called", "Returns", "Raises", "Source"))
 
 
-@pytest.mark.parametrize("hook", HOOKS)
+@pytest.mark.parametrize("hook", HOOKS, ids=NAMES)
 def test_every_hook_declares_or_registers_and_is_not_asynchronous(hook: object) -> None:
     name = getattr(hook, "__name__", "")
     assert name == "declare_plugin" or name.startswith("register_")
@@ -59,3 +61,14 @@ def test_capabilities_that_name_nothing_are_refused(changed: dict[str, object]) 
 def test_a_declaration_that_leaves_something_out_is_refused(said: dict[str, str]) -> None:
     with pytest.raises(Misconfigured):
         Declaration(contract=1, sees_plaintext=False, **said)  # type: ignore[arg-type]
+
+
+def test_every_value_is_offered_where_plugins_import_it() -> None:
+    own = {
+        name
+        for name, value in vars(hookvalues).items()
+        if getattr(value, "__module__", None) == hookvalues.__name__
+    }
+    constants = {"ASCII_NAMES", "CONTRACT", "EVERY_CHARACTER", "FILES", "Secrets", "Settings"}
+    assert own | constants <= set(hookspecs.__all__)
+    assert all(hasattr(hookspecs, name) for name in hookspecs.__all__)
