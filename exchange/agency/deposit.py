@@ -5,28 +5,39 @@ hidden name, synced, and gets its own name last: nobody ever sees half of one.
 """
 
 import asyncio
-import errno
+import hashlib
 import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from exchange.agency.deliver import Destination
 from exchange.agency.parts import Gateway
-from exchange.durable import move_durably, sync_directory
+from exchange.durable import PIECE, move_durably, sync_directory, write_bytes_durably
 from exchange.errors import Unavailable
-from exchange.hookspecs import DeliveredFolder
+from exchange.hookspecs import DeliveredFile, DeliveredFolder
 
 KEY: Final = "watch"
 """Name of this destination in the state database."""
+KEPT: Final = timedelta(days=30)
+"""How long it is known which documents lay in the folder: longer than a delivery is repeated."""
 
 
 def folders(gateway: Gateway) -> Sequence[Destination]:
     """Return the folder that the settings name, or nothing."""
     into = gateway.settings.watch.into
-    return () if into is None else (Folder(gateway.home.root / into),)
+    home = gateway.home
+    return () if into is None else (Folder(home.root / into, deposited=home.deposited),)
+
+
+def sweep(deposited: Path, now: datetime) -> None:
+    """Forget which documents lay in the folder, of those that were put there long ago."""
+    for marker in deposited.iterdir():
+        if marker.stat().st_mtime < (now - KEPT).timestamp():
+            marker.unlink()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +45,8 @@ class Folder:
     """A folder outside the home that a back office empties as it likes."""
 
     root: Path
+    deposited: Path
+    """Where it is noted which documents lay there."""
 
     @property
     def key(self) -> str:
@@ -47,11 +60,39 @@ class Folder:
             Unavailable: the folder cannot be written now, such as a share that is not mounted.
         """
         try:
-            await asyncio.to_thread(_copy, self.root, delivered)
-        except OSError:
-            # Never its text: it quotes names.
+            await asyncio.to_thread(self._put, delivered)
+        except OSError:  # its text would quote names
             raise Unavailable("the folder of [watch] into cannot be written") from None
 
+    def _put(self, delivered: DeliveredFolder) -> None:
+        noted = self.deposited / delivered.disclosure_id
+        hidden = self.root / f".{delivered.disclosure_id}"
+        if not noted.exists():
+            # A crash before the note leaves a hidden part, which is made anew.
+            shutil.rmtree(hidden, ignore_errors=True)
+            _copy(delivered.files, hidden)
+            write_bytes_durably(noted, b"")
+        # Noted and no longer under its hidden name: it got its own before, and the back office
+        # may have taken it since.
+        if hidden.is_dir():
+            move_durably(hidden, self.root / delivered.folder)
 
-def _copy(root: Path, delivered: DeliveredFolder) -> None:
-    raise NotImplementedError
+
+def _copy(files: Sequence[DeliveredFile], target: Path) -> None:
+    """Copy files into a new folder, durably; whoever may read the folder around may read them."""
+    mode = target.parent.stat().st_mode & 0o777
+    target.mkdir(mode=0o700)
+    for file in files:
+        with file.path.open("rb") as source, (target / file.name).open("xb") as copy:
+            digest = hashlib.sha256()
+            while piece := source.read(PIECE):
+                digest.update(piece)
+                copy.write(piece)
+            copy.flush()
+            os.fchmod(copy.fileno(), mode & 0o666)
+            os.fsync(copy.fileno())
+        if digest.hexdigest() != file.sha256:
+            raise OSError("a file of the spool has changed")
+    target.chmod(mode)
+    sync_directory(target)
+    sync_directory(target.parent)

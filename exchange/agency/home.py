@@ -14,6 +14,7 @@ quarantine/       plaintext: opened, not yet handed over, or set aside for the a
 spool/            plaintext: one folder per document, ready for the back office
 requests/         plaintext: one file per request of a partner that waits for an answer
 receipts/         log receipts of what this agency did, `<kind>-<id>.tlog-proof`
+deposited/        ids of documents that lay in the watched folder, so that none is put there twice
 conflict/         what convicts the hub, and `stopped` while nothing is exchanged with it
 ```
 Every directory is 0700. Plaintext stands in `quarantine`, `spool` and `requests` and nowhere else.
@@ -112,6 +113,11 @@ class Home:
         return self.root / "receipts"
 
     @property
+    def deposited(self) -> Path:
+        """One empty file per document that was copied to the folder of `[watch] into`."""
+        return self.root / "deposited"
+
+    @property
     def conflict(self) -> Path:
         """Evidence against the hub: signed notes that cannot both be true."""
         return self.root / "conflict"
@@ -135,7 +141,7 @@ class Home:
 
     def younger(self) -> tuple[Path, ...]:
         """Return the directories that homes of earlier versions lack."""
-        return (self.receipts, self.conflict)
+        return (self.receipts, self.conflict, self.deposited)
 
 
 def at(root: Path) -> Home:

@@ -62,6 +62,7 @@ async def open_office(
         )
         # Homes of earlier versions have no token.
         await asyncio.to_thread(api_token.make, gateway.home)
+        await asyncio.to_thread(deposit.sweep, gateway.home.deposited, gateway.clock())
         token = api_token.digest(api_token.read(gateway.home))
         yield Office(
             gateway=gateway,
