@@ -81,15 +81,26 @@ def unfinished(conn: Connection) -> frozenset[str]:
 
 
 def quarantined(conn: Connection, now: datetime) -> frozenset[str]:
-    """Return the ids of the disclosures that lie in quarantine at `now`."""
-    return frozenset(aside.id for aside in list_aside(conn, now))
+    """Return the ids of the disclosures whose folder in quarantine is needed at `now`."""
+    return frozenset(aside.id for aside in (*list_aside(conn, now), *list_released(conn, now)))
 
 
 def list_aside(conn: Connection, now: datetime) -> list[Received]:
     """Return the disclosures that lie in quarantine at `now`, oldest first."""
+    return [aside for aside in _set_aside(conn, now) if aside.folder is None]
+
+
+def list_released(conn: Connection, now: datetime) -> list[Received]:
+    """Return the disclosures that people let in; one still lies there if a crash came before."""
+    return [aside for aside in _set_aside(conn, now) if aside.folder is not None]
+
+
+def _set_aside(conn: Connection, now: datetime) -> list[Received]:
     received = tables.received.c
     query = select(tables.received).where(
-        received.result == "quarantined", received.seen_at > now - KEPT_ASIDE
+        received.result == "quarantined",
+        received.state != Receiving.ERASED.value,
+        received.seen_at > now - KEPT_ASIDE,
     )
     found = conn.execute(query.order_by(received.seen_at, received.id)).mappings()
     return [_received(dict(row)) for row in found]
@@ -105,13 +116,13 @@ def whole(conn: Connection, received: Received) -> Received:
 
 
 def accepted(conn: Connection, disclosure_id: str) -> Context | None:
-    """Return what the manifest of a disclosure says that was accepted here and not erased since."""
+    """Return what the manifest of a disclosure says that was let in here and not erased since."""
     query = (
         select(tables.evidence.c.data)
         .join(tables.received, tables.received.c.digest == tables.evidence.c.digest)
         .where(
             tables.received.c.id == disclosure_id,
-            tables.received.c.result == "accepted",
+            or_(tables.received.c.result == "accepted", tables.received.c.folder.is_not(None)),
             tables.received.c.state.in_([Receiving.DECIDED.value, Receiving.DONE.value]),
             tables.evidence.c.kind == "manifest",
         )

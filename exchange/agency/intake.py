@@ -7,7 +7,7 @@ this one document a visit to quarantine, with a reason, and nothing else.
 
 import asyncio
 from contextlib import AsyncExitStack
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,8 +19,13 @@ from exchange.hookspecs import DocumentPackage, IntakeFile
 
 
 def folder_name(package: DocumentPackage) -> str:
+    """Return the name of a document's folder; see `folder_named`."""
+    return folder_named(package.collected_at, package.disclosure_id)
+
+
+def folder_named(collected_at: datetime, disclosure_id: str) -> str:
     """Return the name of a document's folder: it sorts by time and says nothing of the content."""
-    return f"{package.collected_at.astimezone(UTC):%Y-%m-%d_%H%M%S}_{package.disclosure_id[:8]}"
+    return f"{collected_at.astimezone(UTC):%Y-%m-%d_%H%M%S}_{disclosure_id[:8]}"
 
 
 class Intake:

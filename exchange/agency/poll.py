@@ -21,6 +21,7 @@ from exchange.agency import (
     follow,
     hand_over,
     prove,
+    quarantine,
     send,
     spool,
     state,
@@ -158,6 +159,7 @@ async def _resume(gateway: Gateway, reception: Reception, done: Round) -> None:
     done.troubles += await send.resume(gateway)
     for received in await gateway.state.read(arrivals.list_received, arrivals.OPEN):
         done.outcomes[await resume(gateway, reception, received)] += 1
+    await quarantine.finish(gateway)
 
 
 async def _look_through(gateway: Gateway, reception: Reception, done: Round) -> None:
