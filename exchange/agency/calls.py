@@ -345,8 +345,9 @@ class Calls:
             except (ValueError, TypeError):
                 raise HubMisbehaves("the hub does not say what time it is") from None
             self._said = said
-        if abs(self._theirs - self._clock()) > CLOCK_SKEW:
-            raise ClockWrong
+        ours = self._clock()
+        if abs(self._theirs - ours) > CLOCK_SKEW:
+            raise ClockWrong(_both_times(ours, self._theirs))
 
     async def bearer(self) -> str:
         """Return an access token that is valid for at least another minute."""
@@ -404,6 +405,13 @@ def _named(trouble: Exception) -> ExchangeError:
         if isinstance(trouble, kinds):
             return error
     return HubMisbehaves("the hub does not speak HTTP as it should")
+
+
+def _both_times(ours: datetime, theirs: datetime) -> str:
+    return (
+        f"the clock of this machine says {ours.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, the hub's "
+        f"{theirs:%Y-%m-%d %H:%M:%S} UTC; set the wrong one right, then try again"
+    )
 
 
 def _may_pass(error: Exception) -> bool:

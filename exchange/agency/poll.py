@@ -4,9 +4,8 @@
 """
 
 import asyncio
-import contextlib
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
@@ -35,7 +34,7 @@ from exchange.agency.publish import publish
 from exchange.agency.receive import Outcome, receive, resume
 from exchange.agency.remind import remind
 from exchange.days import day_of
-from exchange.errors import ExchangeError, Held, HubMisbehaves, StorageFull, positions
+from exchange.errors import ClockWrong, ExchangeError, Held, HubMisbehaves, StorageFull, positions
 from exchange.wire import shapes
 
 PAGE: Final = 50
@@ -79,79 +78,102 @@ async def fetch(gateway: Gateway, reception: Reception) -> Round:
     return done
 
 
-async def run(gateway: Gateway, reception: Reception, stop: asyncio.Event) -> None:
+async def run(
+    gateway: Gateway,
+    reception: Reception,
+    stop: asyncio.Event,
+    stir: asyncio.Event | None = None,
+) -> None:
     """Make rounds until `stop` is set; a document being received is finished first.
 
     While the hub cannot be reached, pauses grow up to the longest of the settings. A gateway that
     is a witness of the log watches it all the while.
+
+    Args:
+        gateway: the parts.
+        reception: where documents are converted.
+        stop: ends the rounds.
+        stir: whoever sets it wants the next round now.
     """
     watching = asyncio.create_task(cosign.watch(gateway, stop), name="witness")
     try:
-        await _make_rounds(gateway, reception, stop)
+        await _make_rounds(gateway, reception, stop, stir or asyncio.Event())
         await watching
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
 
 
-async def _make_rounds(gateway: Gateway, reception: Reception, stop: asyncio.Event) -> None:
+async def _make_rounds(
+    gateway: Gateway, reception: Reception, stop: asyncio.Event, stir: asyncio.Event
+) -> None:
     poll = gateway.settings.poll
     pause_s = 1.0
     forgotten: date | None = None
     while not stop.is_set():
+        stir.clear()  # before the round: what is asked for during it is seen by the next
         try:
             done = await fetch(gateway, reception)
             if (today := day_of(gateway.clock())) != forgotten:
                 await forget(gateway)
                 forgotten = today
             pause_s = 1.0
-            await _wait(gateway, reception, stop, done.cursor)
+            await _wait(gateway, reception, (stop, stir), done.cursor)
         except ExchangeError as trouble:
             if gateway.log.stopped:  # no round can do anything before somebody has looked
                 raise
-            log.warning("round_failed", code=trouble.code, duration_ms=int(pause_s * 1000))
-            await _pause(stop, pause_s)
+            code = "clock" if isinstance(trouble, ClockWrong) else trouble.code
+            log.warning("round_failed", code=code, duration_ms=int(pause_s * 1000))
+            await _pause((stop, stir), pause_s)
             pause_s = min(pause_s * 2, poll.longest_pause_s)
 
 
 async def _wait(
-    gateway: Gateway, reception: Reception, stop: asyncio.Event, after: str | None
+    gateway: Gateway, reception: Reception, ends: Sequence[asyncio.Event], after: str | None
 ) -> None:
     """Wait at the hub for new entries, until it is time for a whole round again."""
     poll = gateway.settings.poll
     loop = asyncio.get_running_loop()
     until = loop.time() + poll.look_again_s
     done = Round()
-    while not stop.is_set() and (left := int(until - loop.time())) > 0:
-        page = await _unless(stop, gateway.client.inbox(after=after, wait=min(poll.wait_s, left)))
+    while not _any(ends) and (left := int(until - loop.time())) > 0:
+        page = await _unless(ends, gateway.client.inbox(after=after, wait=min(poll.wait_s, left)))
         if page is None:
             return
         for waiting in page.entries:
             await _take(gateway, reception, waiting, done)
         if not page.entries and not poll.wait_s:
-            await _pause(stop, 1.0)
+            await _pause(ends, 1.0)
         after = page.next or after
 
 
 async def _unless(
-    stop: asyncio.Event, question: Coroutine[None, None, shapes.Inbox]
+    ends: Sequence[asyncio.Event], question: Coroutine[None, None, shapes.Inbox]
 ) -> shapes.Inbox | None:
-    """Return the answer to a question that may be dropped, or None once `stop` is set."""
+    """Return the answer to a question that may be dropped, or None once one of `ends` is set."""
     asked = asyncio.create_task(question, name="inbox")
-    stopped = asyncio.create_task(stop.wait(), name="stop")
+    ended = [asyncio.create_task(end.wait(), name="end") for end in ends]
     try:
-        await asyncio.wait({asked, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({asked, *ended}, return_when=asyncio.FIRST_COMPLETED)
         return await asked if asked.done() else None
     finally:
-        for task in (asked, stopped):
+        for task in (asked, *ended):
             task.cancel()
-        await asyncio.gather(asked, stopped, return_exceptions=True)
+        await asyncio.gather(asked, *ended, return_exceptions=True)
 
 
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await stop.wait()
+async def _pause(ends: Sequence[asyncio.Event], seconds: float) -> None:
+    ended = [asyncio.create_task(end.wait(), name="end") for end in ends]
+    try:
+        await asyncio.wait(ended, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in ended:
+            task.cancel()
+        await asyncio.gather(*ended, return_exceptions=True)
+
+
+def _any(ends: Sequence[asyncio.Event]) -> bool:
+    return any(end.is_set() for end in ends)
 
 
 async def _resume(gateway: Gateway, reception: Reception, done: Round) -> None:

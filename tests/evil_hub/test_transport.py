@@ -168,6 +168,11 @@ async def test_h30_a_clock_six_minutes_apart_stops_everything(minutes: int) -> N
             await client.healthz()
 
     assert wrong.value.reason == "clock"
+    assert str(wrong.value) == (
+        "the clock of this machine says 2026-03-03 10:00:00 UTC, the hub's "
+        f"{NOW + timedelta(minutes=minutes):%Y-%m-%d %H:%M:%S} UTC; "
+        "set the wrong one right, then try again"
+    )
 
 
 async def test_a_hub_that_hangs_up_is_unavailable_and_not_evil() -> None:
