@@ -1,0 +1,1 @@
+"""Contract tests and fakes for authors of plugins, offered as `exchange.testing`."""
