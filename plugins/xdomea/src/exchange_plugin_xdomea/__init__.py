@@ -1,1 +1,1 @@
-"""Plugin `xdomea`."""
+"""Intake and outgoing format `xdomea`: records of German public administration."""
