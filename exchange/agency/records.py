@@ -107,13 +107,31 @@ class Records:
             StatementNotAcceptable, Malformed: not a consent, or another one than asked for.
         """
         given, status = await self._ask(digest, consent_id)
+        if digest not in {None, given.consent}:
+            raise HubMisbehaves("the hub delivered another consent than was asked for")
+        known = await self.stated(given, now=now, status=status)
+        if consent_id not in {None, known.record.id}:
+            raise HubMisbehaves("the hub delivered another consent than was asked for")
+        return known
+
+    async def stated(
+        self, given: shapes.Consent, *, now: datetime, status: bytes | None = None
+    ) -> KnownConsent:
+        """Return a consent that the hub has delivered, such as one of a list, verified.
+
+        Args:
+            given: nothing of it is believed but what became of the consent.
+            now: aware moment of its delivery.
+            status: the hub's signed word that came with it.
+
+        Raises:
+            Held, HubMisbehaves, StatementNotAcceptable, Malformed: as `consent`.
+        """
         data = given.statement.encode("utf-8")
         found = canonical.digest(data)
-        if found != given.consent or digest not in {None, found}:
+        if found != given.consent:
             raise HubMisbehaves("the hub delivered another consent than was asked for")
         record = self._consents.get(found) or await self._read(data, found, now)
-        if consent_id not in {None, record.id}:
-            raise HubMisbehaves("the hub delivered another consent than was asked for")
         ended = given.state == "ended"
         return KnownConsent(
             record=record,
