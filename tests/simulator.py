@@ -39,9 +39,9 @@ from exchange.hub.http.tokens import Bearer
 from exchange.hub.parts import Hub
 from exchange.hub.serve import looping
 from exchange.hub.settings import HubSettings
-from exchange.hub.storage import agencies, postgres_statements
-from exchange.hub.storage.agencies import Reach
+from exchange.hub.storage import postgres_statements, reaches
 from exchange.hub.storage.engine import HubDatabase
+from exchange.hub.storage.reaches import Destination, Reach
 from exchange.keyring.ceremony import announce, new_document_key, new_identity
 from exchange.keyring.decryption import DocumentKey
 from exchange.keyring.directory import KeyStatement, read_key_statement
@@ -263,8 +263,11 @@ class Simulator:
 
     async def reach(self, agency: str, channel: str = "post") -> None:
         """Give `agency` a channel for its notices."""
-        reach = Reach(channel=channel, address=f"{agency}@example.test")
-        await self.hub.db.write(agencies.reach_by, agency, reach)
+        await self.told(agency, Reach(channels=(Destination(channel, f"{agency}@example.test"),)))
+
+    async def told(self, agency: str, reach: Reach) -> None:
+        """Let `agency` be told of what waits in this way."""
+        await self.hub.db.write(reaches.change_reach, agency, reach)
 
     def agreement_payload(self, **members: Any) -> dict[str, Any]:
         payload = changed(AGREEMENT, **{"id": str(uuid4()), **members})

@@ -1,20 +1,20 @@
 """`exchange hub`: make, run and look after the hub."""
 
-import asyncio
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from cyclopts import App, Parameter
 
 from exchange import canonical
+from exchange.cli.hub_ask import ask
 from exchange.cli.hub_backup import backup, restore
-from exchange.cli.hub_home import SETTINGS_FILE, Home, settings_in
+from exchange.cli.hub_home import SETTINGS_FILE, Home
 from exchange.cli.hub_migrate import migrate
 from exchange.cli.hub_move import move_blobs
+from exchange.cli.hub_reach import UNTOLD, HowTold, reach
 from exchange.cli.hub_serve import serve
 from exchange.errors import ExchangeError, Malformed, Misconfigured
 from exchange.keyid import IdentityCard, identity_card
@@ -39,6 +39,7 @@ def hub_app() -> App:
         restore,
         move_blobs,
         admit,
+        reach,
         suspend,
         erase_consent,
         status,
@@ -103,17 +104,8 @@ def admit(
         ),
     ],
     *,
+    how: HowTold = UNTOLD,
     home: Home = Path("hub"),
-    channel: Annotated[
-        str | None,
-        Parameter(help="Channel of its notices, such as smtp; without one the agency polls."),
-    ] = None,
-    address: Annotated[
-        str | None, Parameter(help="Where its notices go; for smtp a mail address.")
-    ] = None,
-    language: Annotated[
-        Literal["de", "en", "de-simple"], Parameter(help="Language of its notices.")
-    ] = "de",
 ) -> None:
     """Admit an agency, after its fingerprint was compared on another way than the card came.
 
@@ -123,13 +115,8 @@ def admit(
     """
     from exchange.keyring.fingerprint import spoken
 
-    if (channel is None) != (address is None):
-        raise Misconfigured("--channel and --address belong together")
-    read = _card(card)
-    reach: dict[str, canonical.Json] = {"language": language}
-    if channel is not None:
-        reach |= {"channel": channel, "address": address}
-    _ask(home, {"do": "admit", "card": read.payload(), "reach": reach})
+    read, told = _card(card), how.told()
+    ask(home, {"do": "admit", "card": read.payload(), "reach": told})
     print(f"admitted {read.agency}")
     print(f"fingerprint {spoken(read.kid)}")
 
@@ -141,7 +128,7 @@ def suspend(
 
     For a stolen identity key, or at the agency's own wish. What it has stored stays in the log.
     """
-    told = _ask(home, {"do": "suspend", "agency": agency})
+    told = ask(home, {"do": "suspend", "agency": agency})
     print(f"suspended {agency}" if told["first"] else f"{agency} was suspended before")
 
 
@@ -164,7 +151,7 @@ def erase_consent(
             raise Misconfigured("nobody can be asked here; look at it first, then add --yes")
         if input("Erase it for good? Type yes: ").strip() != "yes":
             raise Misconfigured("not confirmed; nothing was erased")
-    _ask(home, {"do": "erase-consent", "consent": digest})
+    ask(home, {"do": "erase-consent", "consent": digest})
     print("erased; its log key goes as soon as nobody reads the vault's file")
 
 
@@ -195,26 +182,3 @@ def _card(file: Path) -> IdentityCard:
         return identity_card(found)
     except ExchangeError:
         raise Misconfigured(f"{file} is not an identity card; ask for a new one") from None
-
-
-def _ask(home: Path, command: Mapping[str, canonical.Json]) -> Any:
-    """Let the running hub do `command`, or do it here when none runs."""
-    from exchange.hub import control
-
-    settings = settings_in(home)
-    os.umask(0o077)
-    try:
-        return control.ask(home, command)
-    except ConnectionError:
-        return asyncio.run(_alone(settings, command))
-
-
-async def _alone(settings: Any, command: Mapping[str, canonical.Json]) -> Any:
-    from exchange.hub.app import command as do
-    from exchange.hub.app import now, opened
-
-    def failed() -> None:
-        return None  # the command itself is told
-
-    async with opened(settings, clock=now, on_failure=failed) as found:
-        return await do(found.hub, command)

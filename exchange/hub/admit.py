@@ -1,4 +1,7 @@
-"""The operator admits agencies and suspends them; through the control socket, never over HTTP."""
+"""The operator admits agencies, says how each is told, and suspends them.
+
+Through the control socket, never over HTTP.
+"""
 
 from uuid import uuid4
 
@@ -7,8 +10,8 @@ from sqlalchemy import Connection
 from exchange.errors import Misconfigured, NotFound
 from exchange.hub.mirror import refresh
 from exchange.hub.parts import Hub
-from exchange.hub.storage import agencies
-from exchange.hub.storage.agencies import Reach
+from exchange.hub.storage import agencies, reaches
+from exchange.hub.storage.reaches import Reach
 from exchange.keyid import IdentityCard
 from exchange.keyring.demo import is_demo
 
@@ -22,8 +25,7 @@ async def admit(hub: Hub, card: IdentityCard, reach: Reach) -> None:
     """
     if is_demo(card) and not hub.rules.demo:
         raise Misconfigured("anybody can derive this demo key; it is admitted in the demo only")
-    if reach.channel is not None and reach.channel not in hub.channels:
-        raise Misconfigured("no plugin provides this channel; name one in the hub's settings")
+    _require_channels(hub, reach)
     chain = await hub.vault.draw(str(uuid4()))
     await hub.db.write(_admit, hub, card, reach, chain.uuid)
     await refresh(hub)
@@ -31,6 +33,23 @@ async def admit(hub: Hub, card: IdentityCard, reach: Reach) -> None:
 
 def _admit(conn: Connection, hub: Hub, card: IdentityCard, reach: Reach, chain: str) -> None:
     agencies.add(conn, card, reach, chain=chain, at=hub.clock())
+
+
+async def reach_by(hub: Hub, agency: str, reach: Reach) -> None:
+    """Replace how `agency` is told that something may wait.
+
+    Raises:
+        NotFound: no such agency.
+        Misconfigured: a channel that is not loaded.
+    """
+    _require_channels(hub, reach)
+    if not await hub.db.write(reaches.change_reach, agency, reach):
+        raise NotFound("this hub has admitted no such agency")
+
+
+def _require_channels(hub: Hub, reach: Reach) -> None:
+    if not {to.channel for to in reach.channels} <= hub.channels.keys():
+        raise Misconfigured("no plugin provides this channel; name one in the hub's settings")
 
 
 async def suspend(hub: Hub, agency: str) -> bool:

@@ -21,7 +21,7 @@ from exchange.durable import make_directory, write_bytes_durably
 from exchange.errors import Malformed, Misconfigured
 from exchange.hookspecs import HUB_GROUP
 from exchange.hub import control, witnessed
-from exchange.hub.admit import admit, suspend
+from exchange.hub.admit import admit, reach_by, suspend
 from exchange.hub.directory import Directory
 from exchange.hub.end_lost import finish_restoration
 from exchange.hub.erase_consents import erase_one
@@ -47,8 +47,8 @@ from exchange.hub.rekey_vault import rekey_vault
 from exchange.hub.settings import HubSettings, Person
 from exchange.hub.signer import make_keys
 from exchange.hub.stirring import StirringDatabase
-from exchange.hub.storage.agencies import Reach
 from exchange.hub.storage.engine import HubDatabase
+from exchange.hub.storage.reaches import read_reach
 from exchange.hub.storage.vault_keys import make_vault_key
 from exchange.hub.streams import Streams
 from exchange.keyid import identity_card
@@ -274,12 +274,8 @@ async def command(hub: Hub, asked: Mapping[str, Any]) -> canonical.Json:
         ExchangeError: what the command refuses.
     """
     match asked:
-        case {"do": "admit", "card": dict(card), "reach": dict(reach)}:
-            identity = identity_card(card)
-            await admit(hub, identity, Reach(**reach))
-            return {"agency": identity.agency, "kid": identity.kid}
-        case {"do": "suspend", "agency": str(agency)}:
-            return {"first": await suspend(hub, agency)}
+        case {"do": "admit" | "reach" | "suspend"}:
+            return await _about_agency(hub, asked)
         case {"do": "blobs", "names": list(names)}:
             rows = await described(hub, names)
             return {name: [row.size, row.sha256] for name, row in rows.items()}
@@ -290,5 +286,20 @@ async def command(hub: Hub, asked: Mapping[str, Any]) -> canonical.Json:
             return await rekey_vault(hub, step)
         case {"do": "status"}:
             return {"pid": os.getpid(), "log": log_status(hub)}
+        case _:
+            raise Malformed("no such command")
+
+
+async def _about_agency(hub: Hub, asked: Mapping[str, Any]) -> canonical.Json:
+    match asked:
+        case {"do": "admit", "card": dict(card), "reach": dict(reach)}:
+            identity = identity_card(card)
+            await admit(hub, identity, read_reach(reach))
+            return {"agency": identity.agency, "kid": identity.kid}
+        case {"do": "reach", "agency": str(agency), "reach": dict(reach)}:
+            await reach_by(hub, agency, read_reach(reach))
+            return {}
+        case {"do": "suspend", "agency": str(agency)}:
+            return {"first": await suspend(hub, agency)}
         case _:
             raise Malformed("no such command")

@@ -5,28 +5,29 @@ after the commit of what it is about, at least once, under the same id at every 
 """
 
 import asyncio
-import secrets
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Final
 
 import structlog
 
 from exchange.errors import ExchangeError, Undeliverable, positions
 from exchange.hookspecs import Channel, Notice, NoticeKind
+from exchange.hub.fall_back import after_failure, after_refusal
 from exchange.hub.notice_words import words
 from exchange.hub.parts import Hub
 from exchange.hub.settings import Notices
 from exchange.hub.storage import notices
-from exchange.hub.storage.notices import Waiting
+from exchange.hub.storage.notices import Kind, Taken, Waiting
 
 TICK_S = 1.0
 """Seconds between two looks at the outbox."""
 MARGIN = timedelta(seconds=30)
 """How much longer than a delivery may take what a relay has taken stays its own."""
 
-KINDS = {
+KINDS: Final[Mapping[Kind, NoticeKind]] = {
     "disclosure": NoticeKind.WAITING,
     "reminder": NoticeKind.REMINDER,
     "erasure": NoticeKind.TASK,
@@ -37,6 +38,8 @@ KINDS = {
     "resend": NoticeKind.TASK,
 }
 """What a receiver is told about each cause: less than the cause."""
+TASKS = frozenset(kind for kind, told in KINDS.items() if told is NoticeKind.TASK)
+"""Causes that neither quiet hours nor a digest hold up: somebody's deadline is running."""
 _URGENCY = (NoticeKind.WAITING, NoticeKind.REMINDER, NoticeKind.TASK, NoticeKind.TECHNICAL)
 
 
@@ -66,34 +69,32 @@ class Relay:
             now = hub.clock()
             until = now + timedelta(seconds=self._settings.send_s) + MARGIN
             quiet = timedelta(seconds=self._settings.quiet_s)
-            taken = await hub.db.write(notices.take, now=now, quiet=quiet, until=until)
+            taken = await hub.db.write(notices.take, now=now, quiet=quiet, until=until, tasks=TASKS)
             if taken is None:  # another relay was quicker
                 break
-            if taken:
+            if taken.waiting:
                 delivered += await self._send(hub, taken, now)
         return delivered
 
-    async def _send(self, hub: Hub, group: Sequence[Waiting], now: datetime) -> int:
-        """Send one notice for all of `group`, which is one agency's on one channel."""
-        ids = [waiting.id for waiting in group]
-        name = group[0].reach.channel or ""
-        channel = hub.channels.get(name)
-        breaker = self._breakers[name]
+    async def _send(self, hub: Hub, taken: Taken, now: datetime) -> int:
+        """Send one notice for all that was taken, which is one agency's on one channel."""
+        to = taken.reach.channels[taken.place]
+        channel, breaker = hub.channels.get(to.channel), self._breakers[to.channel]
         if breaker.rests_until is not None and now < breaker.rests_until:
-            await hub.db.write(notices.postpone, ids, until=breaker.rests_until, failed=False)
+            await self._go_on(hub, taken, now, rests_until=breaker.rests_until)
             return 0
+        notice = merged(taken, hub_name=self._settings.hub_name)
         try:
-            delivered = channel is not None and await self._delivered(
-                channel, merged(group, hub_name=self._settings.hub_name)
-            )
+            delivered = channel is not None and await self._delivered(channel, notice)
         except Undeliverable:
-            await _park(hub, group, now)
+            await self._leave_out(hub, taken, now)
             return 0
         if not delivered:
-            await self._failed(hub, group, breaker, now)
+            await self._failed(hub, taken, breaker, now)
             return 0
         breaker.failures = 0
         # A crash before the next commit sends it again under the same id: at least once.
+        ids = [waiting.id for waiting in taken.waiting]
         await hub.db.write(notices.sent, ids, at=hub.clock())
         return 1
 
@@ -112,19 +113,43 @@ class Relay:
             return False
         return True
 
-    async def _failed(
-        self, hub: Hub, group: Sequence[Waiting], breaker: _Breaker, now: datetime
-    ) -> None:
+    async def _failed(self, hub: Hub, taken: Taken, breaker: _Breaker, now: datetime) -> None:
         breaker.failures += 1
         if breaker.failures >= self._settings.breaker_failures:
             breaker.rests_until = now + timedelta(seconds=self._settings.breaker_s)
             breaker.failures = 0
         given_up = now - timedelta(seconds=self._settings.give_up_s)
-        await _park(hub, [waiting for waiting in group if waiting.created_at <= given_up], now)
-        for waiting in group:
-            if waiting.created_at > given_up:
-                until = now + backoff(waiting.attempts, self._settings)
-                await hub.db.write(notices.postpone, [waiting.id], until=until, failed=True)
+        old = tuple(waiting for waiting in taken.waiting if waiting.created_at <= given_up)
+        await _park(hub, old, now)
+        young = tuple(waiting for waiting in taken.waiting if waiting.created_at > given_up)
+        await self._go_on(hub, replace(taken, waiting=young), now, rests_until=None)
+
+    async def _go_on(
+        self, hub: Hub, taken: Taken, now: datetime, *, rests_until: datetime | None
+    ) -> None:
+        """Let these wait for the same channel, or for the next one if it has failed for long."""
+        channels = len(taken.reach.channels)
+        for waiting in taken.waiting:
+            how = after_failure(
+                waiting,
+                taken.place,
+                channels,
+                now,
+                settings=self._settings,
+                rests_until=rests_until,
+            )
+            await hub.db.write(notices.retry, waiting.id, how)
+
+    async def _leave_out(self, hub: Hub, taken: Taken, now: datetime) -> None:
+        """Give these to the next channel; park what no channel will take."""
+        for waiting in taken.waiting:
+            how = after_refusal(waiting, taken.place, len(taken.reach.channels), now)
+            if how is None:
+                await _park(hub, (waiting,), now)
+                continue
+            log = structlog.get_logger("exchange.hub.relay")
+            log.warning("notice-refused", agency=waiting.agency, position=taken.place)
+            await hub.db.write(notices.retry, waiting.id, how)
 
 
 async def _park(hub: Hub, group: Sequence[Waiting], now: datetime) -> None:
@@ -135,26 +160,19 @@ async def _park(hub: Hub, group: Sequence[Waiting], now: datetime) -> None:
         await hub.db.write(notices.park, [waiting.id], at=now)
 
 
-def merged(group: Sequence[Waiting], *, hub_name: str) -> Notice:
-    """Return the one notice that stands for all of `group`: the most urgent, oldest first."""
-    chosen = max(group, key=lambda waiting: _URGENCY.index(KINDS[waiting.kind]))
-    kind, language = KINDS[chosen.kind], chosen.reach.language
+def merged(taken: Taken, *, hub_name: str) -> Notice:
+    """Return the one notice that stands for all that was taken: the most urgent, oldest first."""
+    chosen = max(taken.waiting, key=lambda waiting: _URGENCY.index(KINDS[waiting.kind]))
+    kind, language = KINDS[chosen.kind], taken.reach.language
     said = words(kind, language, hub_name=hub_name)
     return Notice(
         id=chosen.id,
         kind=kind,
         language=language,
-        address=chosen.reach.address or "",
+        address=taken.reach.channels[taken.place].address,
         subject=said.subject,
         text=said.text,
     )
-
-
-def backoff(attempts: int, settings: Notices) -> timedelta:
-    """Return how long to wait after `attempts` earlier failures: doubling, plus or minus 20 %."""
-    base = min(settings.first_retry_s * 2 ** min(attempts, 30), settings.longest_retry_s)
-    jitter = 0.8 + secrets.randbelow(4001) / 10_000
-    return timedelta(seconds=base * jitter)
 
 
 async def run(hub: Hub, settings: Notices, stop: asyncio.Event) -> None:

@@ -187,11 +187,13 @@ class Notices(Section):
     hub_name: Annotated[str, Field(max_length=80, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
     """Public name of the hub, the last words of each notice; empty: left out."""
     quiet_s: Seconds = 900
-    """At most one notice per agency and channel in so many seconds; what comes is merged."""
+    """At most one notice per agency in so many seconds; what comes is merged."""
     first_retry_s: Seconds = 5
     """Seconds to the first repetition of a notice; each following pause is longer."""
     longest_retry_s: Seconds = 6 * 3600
     """Longest pause between two repetitions, in seconds."""
+    fall_back_s: Seconds = 300
+    """Seconds a channel may fail before a notice goes to the next one of its agency."""
     give_up_s: Seconds = 3 * 86_400
     """Seconds after which a notice that cannot be delivered is parked."""
     breaker_failures: Count = 5

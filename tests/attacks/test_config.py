@@ -13,7 +13,7 @@ from exchange.errors import Misconfigured
 from exchange.hub import app
 from exchange.hub.admit import admit
 from exchange.hub.settings import HubSettings
-from exchange.hub.storage.agencies import Reach
+from exchange.hub.storage.reaches import Reach
 from exchange.keyring.demo import demo_identity
 from tests.attacks.served import CANARY
 

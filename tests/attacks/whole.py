@@ -21,7 +21,7 @@ from exchange.agency.plan import Draft
 from exchange.envelope.block import seal_block
 from exchange.envelope.sealing import Outgoing
 from exchange.hub.admit import admit
-from exchange.hub.storage.agencies import Reach
+from exchange.hub.storage.reaches import Destination, Reach
 from exchange.wire import routes
 from tests.agency import network
 from tests.samples import CONSENT
@@ -69,7 +69,10 @@ class Whole:
                 "[poll]\nwait_s = 0\nlook_again_s = 1\n"
             )
             office.home.log_policy.write_bytes(self.sim.hub.signer.policy_text)
-            reach = Reach(channel=self.channel, address="office@example.org")
+            told = (
+                () if self.channel is None else (Destination(self.channel, "office@example.org"),)
+            )
+            reach = Reach(channels=told)
             await admit(self.sim.hub, office.identity.card, reach)
         for agency, office in self.offices.items():
             body = {"statement": stated[agency]}

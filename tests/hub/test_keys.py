@@ -3,8 +3,8 @@
 import pytest
 
 from exchange.errors import Conflict, Misconfigured, NotFound
-from exchange.hub.admit import admit, suspend
-from exchange.hub.storage.agencies import Reach
+from exchange.hub.admit import admit, reach_by, suspend
+from exchange.hub.storage.reaches import Destination, Reach
 from exchange.keyring.ceremony import new_document_key, new_identity, succeed
 from exchange.keyring.demo import demo_identity
 from exchange.wire import routes
@@ -150,5 +150,10 @@ async def test_who_may_not_be_admitted(sim: Simulator) -> None:
         await admit(sim.hub, sim.offices[SENDER].identity.card, Reach())
     with pytest.raises(Misconfigured, match="demo"):
         await admit(sim.hub, demo_identity("jobcentre-d").card, Reach())
+    unknown = Reach(channels=(Destination("pigeon", "roof"),))
     with pytest.raises(Misconfigured, match="channel"):
-        await admit(sim.hub, new_identity("social-d").card, Reach(channel="pigeon", address="roof"))
+        await admit(sim.hub, new_identity("social-d").card, unknown)
+    with pytest.raises(Misconfigured, match="channel"):
+        await reach_by(sim.hub, SENDER, unknown)
+    with pytest.raises(NotFound):
+        await reach_by(sim.hub, "social-d", Reach())

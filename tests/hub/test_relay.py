@@ -2,25 +2,27 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from exchange.errors import Unavailable, Undeliverable
 from exchange.hookspecs import Notice
+from exchange.hub.fall_back import backoff
 from exchange.hub.parts import Hub
-from exchange.hub.relay import Relay, backoff
+from exchange.hub.relay import Relay
 from exchange.hub.settings import Notices
+from exchange.hub.storage.reaches import Destination, QuietHours, Reach
 from tests.simulator import RECIPIENT, SENDER, Simulator
 
 
 class Postbox:
     """A channel that keeps what it was given, or fails as it is told."""
 
-    key = "post"
-
-    def __init__(self) -> None:
+    def __init__(self, key: str = "post") -> None:
+        self.key = key
         self.sent: list[Notice] = []
         self.attempts: list[Notice] = []
         self.fails: Exception | None = None
@@ -33,12 +35,18 @@ class Postbox:
 
 
 class WithPost(Simulator):
-    """A hub with one channel."""
+    """A hub with three channels, of which agencies use one until a test says more."""
 
     def changed(self, hub: Hub) -> Hub:
-        self.post = Postbox()
-        self.relay = Relay(Notices())
-        return replace(hub, channels={"post": self.post})
+        self.post, self.second, self.third = Postbox(), Postbox("second"), Postbox("third")
+        self.relay = Relay(Notices(hub_name="the hub"))
+        channels = {one.key: one for one in (self.post, self.second, self.third)}
+        return replace(hub, channels=channels)
+
+    async def in_order(self, *channels: str, **more: Any) -> None:
+        """Tell the recipient by these channels."""
+        told = tuple(Destination(name, f"{name} address") for name in channels)
+        await self.told(RECIPIENT, Reach(channels=told, **more))
 
     async def send_due(self) -> int:
         return await self.relay.send_due(self.hub)
@@ -61,6 +69,7 @@ async def test_a_notice_says_nothing_but_that_something_may_wait(sim: WithPost) 
     (notice,) = sim.post.sent
     assert (notice.kind, notice.language) == ("waiting", "de")
     assert notice.address == f"{RECIPIENT}@example.test"
+    assert (notice.subject, notice.text.count("the hub")) == ("Posteingang", 1)
     assert await sim.send_due() == 0
 
 
@@ -166,3 +175,173 @@ def test_the_wait_doubles_up_to_six_hours_with_a_fifth_of_jitter() -> None:
         assert all(timedelta(seconds=base * 0.8) <= wait for wait in waits)
         assert all(wait <= timedelta(seconds=base * 1.2001) for wait in waits)
         assert len(waits) > 1
+
+
+# Several channels
+
+
+async def test_a_channel_that_fails_for_long_is_followed_by_the_next(sim: WithPost) -> None:
+    await sim.in_order("post", "second")
+    await sim.sent()
+    sim.post.fails = Unavailable()
+    await sim.send_due()
+    sim.later(minutes=4)
+    await sim.send_due()
+    assert sim.second.attempts == []
+    sim.later(minutes=1)
+
+    await sim.send_due()
+
+    (notice,) = sim.second.sent
+    assert notice.id == sim.post.attempts[0].id
+    assert notice.address == "second address"
+    assert [row.state for row in await sim.notices()] == ["sent"]
+    sim.later(days=1)
+    sim.post.fails = None
+    assert await sim.send_due() == 0  # never two for one
+
+
+async def test_what_a_channel_will_never_take_goes_to_the_next_at_once(sim: WithPost) -> None:
+    await sim.in_order("post", "second", "third")
+    await sim.sent()
+    sim.post.fails = sim.second.fails = Undeliverable()
+
+    assert await sim.send_due() == 1
+
+    assert len(sim.third.sent) == 1
+    assert (len(sim.post.attempts), len(sim.second.attempts)) == (1, 1)
+
+
+async def test_what_no_channel_will_ever_take_is_parked(sim: WithPost) -> None:
+    await sim.in_order("post", "second")
+    await sim.sent()
+    sim.post.fails = sim.second.fails = Undeliverable()
+
+    assert await sim.send_due() == 0
+
+    assert [row.state for row in await sim.notices()] == ["parked"]
+
+
+async def test_behind_the_last_channel_comes_the_first_again_and_not_one_that_refused(
+    sim: WithPost,
+) -> None:
+    await sim.in_order("post", "second", "third")
+    await sim.sent()
+    sim.post.fails, sim.second.fails, sim.third.fails = (
+        Unavailable(),
+        Undeliverable(),
+        Unavailable(),
+    )
+    for _ in range(12):
+        await sim.send_due()
+        sim.later(minutes=5)
+    assert len(sim.second.attempts) == 1
+    sim.post.fails = None
+    for _ in range(3):
+        sim.later(hours=6)
+        await sim.send_due()
+
+    assert len(sim.post.sent) == 1
+    assert sim.post.sent[0].id == sim.third.attempts[0].id
+
+
+async def test_where_every_channel_fails_the_attempts_become_fewer_and_end(sim: WithPost) -> None:
+    await sim.in_order("post", "second")
+    await sim.sent()
+    sim.post.fails = sim.second.fails = Unavailable()
+    for _ in range(3 * 24 * 12 + 12 * 7):  # every five minutes until after it is given up
+        await sim.send_due()
+        sim.later(minutes=5)
+
+    assert [row.state for row in await sim.notices()] == ["parked"]
+    assert min(len(sim.post.attempts), len(sim.second.attempts)) > 5
+    assert len(sim.post.attempts) + len(sim.second.attempts) < 100
+
+
+async def test_a_channel_that_rests_is_followed_by_the_next_without_an_attempt(
+    sim: WithPost,
+) -> None:
+    sim.relay = Relay(Notices(breaker_failures=1, breaker_s=3600))
+    await sim.in_order("post", "second")
+    await sim.sent()
+    sim.post.fails = Unavailable()
+    await sim.send_due()
+    sim.later(minutes=5)
+
+    assert await sim.send_due() == 1
+    assert (len(sim.post.attempts), len(sim.second.sent)) == (1, 1)
+
+
+async def test_a_channel_that_is_no_longer_loaded_counts_as_failing(sim: WithPost) -> None:
+    await sim.in_order("gone", "second")
+    await sim.sent()
+    await sim.send_due()
+    sim.later(minutes=5)
+
+    assert await sim.send_due() == 1
+    assert len(sim.second.sent) == 1
+
+
+async def test_channels_given_anew_are_tried_from_the_first(sim: WithPost) -> None:
+    await sim.in_order("post", "second")
+    await sim.sent()
+    sim.post.fails = sim.second.fails = Undeliverable()
+    sim.second.fails = Unavailable()
+    await sim.send_due()
+    await sim.in_order("third", "post")
+    sim.later(minutes=1)
+
+    assert await sim.send_due() == 1
+    assert len(sim.third.sent) == 1
+
+
+# Quiet hours and digests. The clock of these tests begins at eleven in Berlin.
+
+
+async def test_quiet_hours_hold_a_notice_up_until_they_end(sim: WithPost) -> None:
+    await sim.in_order("post", quiet=QuietHours(begin=time(10), end=time(12, 30)))
+    for _ in range(2):
+        await sim.sent()
+    assert await sim.send_due() == 0
+    sim.later(minutes=89)
+    assert await sim.send_due() == 0
+    sim.later(minutes=1)
+
+    assert await sim.send_due() == 1
+    assert len(sim.post.sent) == 1  # one for both
+
+
+async def test_a_task_is_told_in_quiet_hours_and_between_digests(sim: WithPost) -> None:
+    consent = await sim.consent()
+    await sim.collect(await sim.sent(consent))
+    await sim.send_due()
+    quiet = QuietHours(begin=time(0), end=time(23, 59))
+    await sim.in_order("post", quiet=quiet, digest=timedelta(days=1))
+    await sim.sent()
+    sim.later(minutes=20)
+    assert await sim.send_due() == 0
+
+    await sim.withdraw(consent, SENDER)
+
+    assert await sim.send_due() == 1
+    assert [notice.kind for notice in sim.post.sent] == ["waiting", "task"]
+
+
+async def test_a_digest_is_one_notice_in_its_time(sim: WithPost) -> None:
+    await sim.in_order("post", digest=timedelta(hours=4))
+    consent = await sim.consent()
+    for _ in range(9):
+        await sim.sent(consent)
+        await sim.send_due()
+        sim.later(hours=1)
+
+    assert len(sim.post.sent) == 3
+
+
+async def test_the_words_are_in_the_language_of_the_agency(sim: WithPost) -> None:
+    await sim.in_order("post", language="en")
+    await sim.sent()
+
+    await sim.send_due()
+
+    assert sim.post.sent[0].subject == "Inbox"

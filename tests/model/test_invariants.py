@@ -71,12 +71,15 @@ COLLECTED = "(SELECT id FROM disclosures WHERE state = 'collected')"
 ENDED = "(SELECT min(id) FROM disclosures WHERE state = 'ended')"
 ANSWERED = "(SELECT min(id) FROM disclosures WHERE state = 'acknowledged')"
 SOMETHING = "randomblob(1600)"
+NOTICE = (
+    "notices (id, agency, kind, consent, disclosure, state, attempts, created_at, due_at, done_at)"
+)
 EVENT_OF = "(SELECT rid FROM log_event WHERE kind = '{}' ORDER BY rowid LIMIT 1)"
 VIOLATIONS: dict[str, tuple[str, ...]] = {
     "I1 header": (f"INSERT INTO headers SELECT id, {SOMETHING} FROM disclosures WHERE id={ENDED}",),
     "I1 upload": (f"UPDATE disclosures SET state = 'announced' WHERE id = {ENDED}",),
     "I1 notice": (
-        "INSERT INTO notices SELECT 'x', 'jobcentre-a', 'disclosure', consent, id, 'waiting', 0, "
+        f"INSERT INTO {NOTICE} SELECT 'x', 'jobcentre-a', 'disclosure', consent, id, 'waiting', 0, "
         f"stored_at, stored_at, NULL FROM disclosures WHERE id = {ENDED}",
     ),
     "I1 stored": (f"UPDATE disclosures SET stored_at = '2027-01-01' WHERE id = {ENDED}",),
@@ -152,20 +155,20 @@ VIOLATIONS: dict[str, tuple[str, ...]] = {
     ),
     "I14 sealed part": ("UPDATE requests SET statement = x'00' WHERE answered_at IS NOT NULL",),
     "I15 about nothing": (
-        "INSERT INTO notices VALUES ('x', 'jobcentre-a', 'disclosure', NULL, 'nothing', "
+        f"INSERT INTO {NOTICE} VALUES ('x', 'jobcentre-a', 'disclosure', NULL, 'nothing', "
         "'waiting', 0, '2026-03-03', '2026-03-03', NULL)",
     ),
     "I15 no erasure": (
-        "INSERT INTO notices VALUES ('x', 'youth-c', 'erasure', 'nothing', NULL, "
+        f"INSERT INTO {NOTICE} VALUES ('x', 'youth-c', 'erasure', 'nothing', NULL, "
         "'waiting', 0, '2026-03-03', '2026-03-03', NULL)",
     ),
     "I15 doubled": (
-        "WITH twice(id) AS (VALUES ('x'), ('y')) INSERT INTO notices SELECT twice.id, "
+        f"WITH twice(id) AS (VALUES ('x'), ('y')) INSERT INTO {NOTICE} SELECT twice.id, "
         "'jobcentre-a', 'disclosure', d.consent, d.id, 'waiting', 0, stored_at, stored_at, NULL "
         f"FROM disclosures d, twice WHERE d.id = {STORED}",
     ),
     "I15 done": (
-        "INSERT INTO notices SELECT 'x', 'jobcentre-a', 'disclosure', consent, id, 'sent', 0, "
+        f"INSERT INTO {NOTICE} SELECT 'x', 'jobcentre-a', 'disclosure', consent, id, 'sent', 0, "
         f"stored_at, stored_at, NULL FROM disclosures WHERE id = {STORED}",
     ),
     "I15 untold": (

@@ -23,7 +23,7 @@ from exchange.hub.storage import (
     erasures,
     notices,
 )
-from exchange.hub.storage.notices import Waiting
+from exchange.hub.storage.notices import Taken
 from tests.asking import ask
 from tests.hub.test_uploads import announce, patch
 from tests.replicas.pair import SOON_S, Pair, until, until_found
@@ -69,7 +69,7 @@ async def queued(two: Pair, count: int = 1) -> None:
     await until_found(lambda: two.rows(waiting), [(count,)])
 
 
-async def take(two: Several) -> tuple[Waiting, ...] | None:
+async def take(two: Several) -> Taken | None:
     """Take what is due in hand, as a relay of this replica."""
     lease = two.now + timedelta(minutes=1)
     return await two.hub.db.write(notices.take, now=two.now, quiet=timedelta(0), until=lease)
@@ -93,7 +93,9 @@ async def test_a_relay_that_is_done_waits_for_no_end_of_a_consent(two: Pair) -> 
     consent = await two.consent()
     await two.sent(consent)
     await two.sent()
-    ids = [waiting.id for waiting in await take(two.beside) or ()]
+    taken = await take(two.beside)
+    assert taken is not None
+    ids = [waiting.id for waiting in taken.waiting]
     assert len(ids) == 2
 
     # It has locks of its own by then: the two would wait for each other.

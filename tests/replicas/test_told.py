@@ -12,7 +12,7 @@ from exchange.hub.admit import admit, suspend
 from exchange.hub.directory import TRUSTED_S, Directory
 from exchange.hub.line import LIMIT, Hint, Line, read_hint
 from exchange.hub.storage import watching
-from exchange.hub.storage.agencies import Reach
+from exchange.hub.storage.reaches import Reach
 from exchange.keyring.ceremony import new_document_key, new_identity, succeed
 from exchange.wire import routes
 from tests.attacks.parties import COLLECTOR

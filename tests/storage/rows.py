@@ -14,13 +14,13 @@ from sqlalchemy import Connection
 from exchange.canonical import b64u
 from exchange.consent.decision import Asked, Permit, Standing, decide
 from exchange.hub.storage import agencies, agreements, consents, disclosures
-from exchange.hub.storage.agencies import Reach
 from exchange.hub.storage.agreements import NewAgreement
 from exchange.hub.storage.blobs import Kept
 from exchange.hub.storage.consents import NewConsent
 from exchange.hub.storage.disclosures import NewDisclosure
 from exchange.hub.storage.ending import Withdrawal
 from exchange.hub.storage.log import Chain
+from exchange.hub.storage.reaches import Destination, Reach
 from exchange.keyid import ED25519_SIZE, ML_DSA_65_SIZE, IdentityCard
 from exchange.vocabulary import Secrecy, Uses
 from tests import samples
@@ -71,7 +71,8 @@ def chain(*seed: object, away: bool = False) -> Chain:
 def add_agencies(conn: Connection) -> None:
     """Admit four agencies; only the recipient gets notices by a channel."""
     for agency in (SENDER, RECIPIENT, OTHER, STRANGER):
-        reach = Reach(channel="smtp", address="box@example") if agency == RECIPIENT else Reach()
+        told = (Destination("smtp", "box@example"), Destination("post", "box"))
+        reach = Reach(channels=told) if agency == RECIPIENT else Reach()
         agencies.add(conn, card(agency), reach, chain=uuid("chain", agency), at=NOW)
 
 

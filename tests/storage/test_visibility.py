@@ -24,10 +24,10 @@ from exchange.hub.storage import (
     keys,
     log,
     notices,
+    reaches,
     tokens,
     uploads,
 )
-from exchange.hub.storage.agencies import Reach
 from exchange.hub.storage.agreements import Signed
 from exchange.hub.storage.keys import KeyStatement
 from exchange.hub.storage.log_tables import (
@@ -36,7 +36,8 @@ from exchange.hub.storage.log_tables import (
     log_event,
     log_pending,
 )
-from exchange.hub.storage.notices import Waiting
+from exchange.hub.storage.notices import Retry, Waiting
+from exchange.hub.storage.reaches import Destination, Reach
 from exchange.hub.storage.uploads import Piece
 from exchange.sqlite import SqliteDatabase
 from tests import samples
@@ -406,13 +407,14 @@ def test_an_identity_is_accepted_until_the_end_of_its_succession(conn: Connectio
 def test_an_agency_or_identity_is_admitted_once(conn: Connection) -> None:
     with pytest.raises(Conflict):
         agencies.add(conn, rows.card(SENDER, "other"), Reach(), chain=rows.uuid("x"), at=NOW)
-    agencies.reach_by(conn, SENDER, Reach(channel="smtp", address="other@example"))
+    reach = Reach(channels=(Destination("smtp", "other@example"),))
+    assert reaches.change_reach(conn, SENDER, reach)
     agencies.publish_capabilities(conn, SENDER, b"{}")
     found = agencies.find(conn, SENDER)
     assert found is not None
-    assert found.reach.channel == "smtp"
+    assert reaches.reach_of(conn, SENDER) == reach
     assert found.capabilities == b"{}"
-    assert "other@example" not in repr(found)
+    assert "other@example" not in repr(reach)
     assert agencies.find(conn, "nobody") is None
     names = [one.id for one in agencies.listed(conn, after="clinic-d", limit=2)]
     assert names == sorted({SENDER, RECIPIENT, OTHER, STRANGER})[1:3]
@@ -468,7 +470,9 @@ def test_the_standing_of_an_agreement_is_its_signatures_notices_and_end(conn: Co
 
 
 def take(conn: Connection, now: datetime) -> tuple[Waiting, ...] | None:
-    return notices.take(conn, now=now, quiet=HOUR, until=now + HOUR)
+    """Return what a relay has in hand then, () if the agency waits, None if nothing is due."""
+    taken = notices.take(conn, now=now, quiet=HOUR, until=now + HOUR)
+    return None if taken is None else taken.waiting
 
 
 def test_notices_are_due_sent_postponed_and_parked(conn: Connection) -> None:
@@ -482,7 +486,8 @@ def test_notices_are_due_sent_postponed_and_parked(conn: Connection) -> None:
     assert {one.agency for one in due} == {RECIPIENT}
     first, second, third = (one.id for one in due)
     notices.sent(conn, [first], at=NOW)
-    notices.postpone(conn, [second], until=NOW + HOUR, failed=True)
+    later = Retry(place=0, due=NOW + HOUR, refused=0, failing_since=NOW, failed=True)
+    notices.retry(conn, second, later)
     notices.park(conn, [third], at=NOW)
     assert not notices.any_due(conn, now=NOW)
     assert take(conn, NOW) is None

@@ -1,29 +1,20 @@
-"""Agencies: who is admitted, by which identity each is known, and where its notices go."""
+"""Agencies: who is admitted, and by which identity each is known."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
 
 from exchange.errors import Conflict
-from exchange.hub.storage import log
+from exchange.hub.storage import log, reaches
+from exchange.hub.storage.reaches import Reach
 from exchange.hub.storage.tables import agencies, identities
 from exchange.keyid import IdentityCard
 from exchange.prepared import Prepared
 
 State = Literal["active", "suspended"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reach:
-    """How an agency gets its notices; the address is read by the channel only."""
-
-    channel: str | None = None
-    """Name of the channel plugin; None where the agency polls."""
-    address: str | None = field(default=None, repr=False)
-    language: str = "de"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +27,6 @@ class Agency:
     """UUID of its chain in the log."""
     admitted_at: datetime
     suspended_at: datetime | None
-    reach: Reach
     capabilities: bytes | None
     """Canonical JSON of what it can receive; None before it has said so."""
 
@@ -89,11 +79,10 @@ def add(conn: Connection, card: IdentityCard, reach: Reach, *, chain: str, at: d
             "state": "active",
             "chain": chain,
             "admitted_at": at,
-            "channel": reach.channel,
-            "address": reach.address,
-            "language": reach.language,
+            **reaches.columns(reach),
         },
     )
+    reaches.add_fallbacks(conn, card.agency, reach)
     _add_identity(conn, card, succession=None, at=at)
     log.open_chain(conn, chain, "agency")
 
@@ -150,16 +139,6 @@ def suspend(conn: Connection, agency: str, *, at: datetime) -> bool:
         .values(state="suspended", suspended_at=at)
     )
     return conn.execute(change).rowcount == 1
-
-
-def reach_by(conn: Connection, agency: str, reach: Reach) -> None:
-    """Change where the notices of an agency go."""
-    change = (
-        update(agencies)
-        .where(agencies.c.id == agency)
-        .values(channel=reach.channel, address=reach.address, language=reach.language)
-    )
-    conn.execute(change)
 
 
 def publish_capabilities(conn: Connection, agency: str, capabilities: bytes) -> None:
@@ -235,7 +214,6 @@ def _agency(row: Row[*tuple[object, ...]]) -> Agency:
         chain=row.chain,
         admitted_at=row.admitted_at,
         suspended_at=row.suspended_at,
-        reach=Reach(channel=row.channel, address=row.address, language=row.language),
         capabilities=row.capabilities,
     )
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, Select, and_, bindparam, delete, insert, or_, select, update
 
-from exchange.hub.storage.agencies import Reach
+from exchange.hub.storage.reaches import Reach, reach_of
 from exchange.hub.storage.tables import agencies, notices
 from exchange.prepared import Prepared
 
@@ -32,13 +32,40 @@ class Waiting:
     """A notice that is due."""
 
     id: str
-    """The same at every attempt, so that a receiver can drop repetitions."""
+    """The same at every attempt and on every channel, so that a receiver can drop repetitions."""
     agency: str
     kind: Kind
-    reach: Reach
     attempts: int
     """Attempts that have failed."""
     created_at: datetime
+    refused: int
+    """Channels of the agency that will never take it, as bits by their places."""
+    failing_since: datetime | None
+    """Since when its present channel has failed; None before that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """Notices of one agency in the hand of one relay, all for the same channel."""
+
+    reach: Reach
+    place: int
+    """Place of that channel in `reach.channels`."""
+    waiting: tuple[Waiting, ...]
+    """The oldest first; one at least."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """How a notice that could not be delivered goes on."""
+
+    place: int
+    """Of the channel it is for next."""
+    due: datetime
+    refused: int
+    failing_since: datetime | None
+    failed: bool
+    """Whether there was an attempt."""
 
 
 _ADD = insert(notices)
@@ -47,7 +74,7 @@ _REACHABLE = Prepared(
 )
 _IS_DUE = and_(notices.c.state == "waiting", notices.c.due_at <= bindparam("now"))
 _DUE = (
-    select(agencies.c.id, agencies.c.channel, agencies.c.address, agencies.c.language)
+    select(agencies.c.id)
     .join_from(agencies, notices)
     .where(_IS_DUE, agencies.c.state == "active", agencies.c.channel.is_not(None))
     .order_by(notices.c.due_at, notices.c.id)
@@ -56,7 +83,15 @@ _DUE = (
 _NEXT = _DUE.with_for_update(of=agencies, key_share=True, skip_locked=True)
 """An agency that no other relay is looking at; SQLite, where one writes at a time, ignores that."""
 _OF_AGENCY = (
-    select(notices.c.id, notices.c.kind, notices.c.attempts, notices.c.created_at)
+    select(
+        notices.c.id,
+        notices.c.kind,
+        notices.c.attempts,
+        notices.c.created_at,
+        notices.c.place,
+        notices.c.refused,
+        notices.c.failing_since,
+    )
     .where(_IS_DUE, notices.c.agency == bindparam("of"))
     .order_by(notices.c.due_at, notices.c.id)
     .limit(MERGED)
@@ -132,8 +167,13 @@ def any_due(conn: Connection, *, now: datetime) -> bool:
 
 
 def take(
-    conn: Connection, *, now: datetime, quiet: timedelta, until: datetime
-) -> tuple[Waiting, ...] | None:
+    conn: Connection,
+    *,
+    now: datetime,
+    quiet: timedelta,
+    until: datetime,
+    tasks: Collection[Kind] = (),
+) -> Taken | None:
     """Take in hand what is due for one agency, so that no other relay sends it meanwhile.
 
     Taken is what is noted here and due again at `until`: if this relay dies, another one sends it
@@ -145,37 +185,45 @@ def take(
         quiet: an agency that was sent something so short a time ago is not told again yet: the
             moment would tell how much comes, so what comes soon after is merged.
         until: when others may take it.
+        tasks: kinds that neither quiet hours nor a digest hold up.
 
     Returns:
-        What to send, the oldest first; nothing where the agency has to wait; None if nothing is
-        due that is free.
+        What to send, with nothing in it where the agency has to wait; None if nothing is due that
+        is free.
     """
     # The agency's row is the lock: two relays would each find some of its notices. Nobody waits
     # for it here, so the order of locks is no matter.
-    chosen = conn.execute(_NEXT, {"now": now}).one_or_none()
+    chosen = conn.execute(_NEXT, {"now": now}).scalar_one_or_none()
     if chosen is None:
         return None
-    found = conn.execute(_OF_AGENCY, {"of": chosen.id, "now": now}).all()
-    if not found:  # taken, or ending, since it was chosen
+    due = conn.execute(_OF_AGENCY, {"of": chosen, "now": now}).all()
+    reach = reach_of(conn, chosen)
+    if not due or reach is None:  # taken, or ending, since it was chosen
         return None
+    last: datetime | None = conn.execute(_LAST, {"of": chosen, "now": now}).scalar_one_or_none()
+    task = any(row.kind in tasks for row in due)
+    held = reach.held_until(now, last=last, pause=quiet, task=task)
+    if held is not None:
+        postpone(conn, [row.id for row in due], until=held)
+        return Taken(reach=reach, place=0, waiting=())
+    # A hub of an earlier version may have changed the channels without looking at what waits.
+    place = due[0].place % len(reach.channels)
+    found = [row for row in due if row.place % len(reach.channels) == place]
     ids = [row.id for row in found]
-    last: datetime | None = conn.execute(_LAST, {"of": chosen.id, "now": now}).scalar_one_or_none()
-    if last is not None and last <= now < last + quiet:
-        postpone(conn, ids, until=last + quiet, failed=False)
-        return ()
     conn.execute(update(notices).where(notices.c.id.in_(ids)).values(due_at=until, done_at=now))
-    reach = Reach(channel=chosen.channel, address=chosen.address, language=chosen.language)
-    return tuple(
+    waiting = tuple(
         Waiting(
             id=row.id,
-            agency=chosen.id,
+            agency=chosen,
             kind=row.kind,
-            reach=reach,
             attempts=row.attempts,
             created_at=row.created_at,
+            refused=row.refused,
+            failing_since=row.failing_since,
         )
         for row in found
     )
+    return Taken(reach=reach, place=place, waiting=waiting)
 
 
 def sent(conn: Connection, ids: Collection[str], *, at: datetime) -> None:
@@ -188,15 +236,28 @@ def park(conn: Connection, ids: Collection[str], *, at: datetime) -> None:
     _finish(conn, ids, "parked", at)
 
 
-def postpone(conn: Connection, ids: Collection[str], *, until: datetime, failed: bool) -> None:
-    """Let these wait, after a failed attempt or because something was sent a moment ago.
+def postpone(conn: Connection, ids: Collection[str], *, until: datetime) -> None:
+    """Let these wait, because their agency is not told now; they are in nobody's hand any more."""
+    change = update(notices).where(notices.c.id.in_(_left(ids)))
+    conn.execute(change.values(due_at=until, done_at=None))
 
-    None of them is in anybody's hand any more.
+
+def retry(conn: Connection, notice: str, how: Retry) -> None:
+    """Let one wait that could not be delivered, perhaps for another channel.
+
+    It is in nobody's hand any more.
     """
     change = (
         update(notices)
-        .where(notices.c.id.in_(_left(ids)))
-        .values(due_at=until, done_at=None, attempts=notices.c.attempts + int(failed))
+        .where(notices.c.id.in_(_left([notice])))
+        .values(
+            due_at=how.due,
+            done_at=None,
+            attempts=notices.c.attempts + int(how.failed),
+            place=how.place,
+            refused=how.refused,
+            failing_since=how.failing_since,
+        )
     )
     conn.execute(change)
 

@@ -66,14 +66,31 @@ agencies = Table(
     Column("chain", Uuid, nullable=False, unique=True),
     Column("admitted_at", Moment, nullable=False),
     Column("suspended_at", Moment),
-    # Where its notices go: the name of a channel, and an address that only the channel reads.
+    # Where its notices go first: the name of a channel, and an address that only the channel
+    # reads; further ones are in `fallbacks`. A hub of an earlier version knows the first only.
     Column("channel", Word),
     Column("address", Word),
     Column("language", Word, nullable=False),
     # Number of the newest entry of its inbox; raised under the lock of this row.
     Column("inbox_last", BigInteger, nullable=False, server_default=text("0")),
     Column("capabilities", LargeBinary),
+    # Local time of day, such as 20:00, in which it is told of nothing but tasks; null: never.
+    Column("quiet_from", Word),
+    Column("quiet_until", Word),
+    Column("quiet_zone", Word),
+    # At most one notice in so many seconds, tasks apart. Null: as the settings say.
+    Column("digest_s", Integer),
     one_of("state", "state", ("active", "suspended")),
+)
+
+fallbacks = Table(
+    "fallbacks",
+    metadata,
+    Column("agency", AgencyId, ForeignKey("agencies.id"), primary_key=True),
+    # From 1: 0 is the channel that stands in `agencies`.
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("channel", Word, nullable=False),
+    Column("address", Word, nullable=False),
 )
 
 identities = Table(
@@ -375,6 +392,11 @@ notices = Table(
     Column("created_at", Moment, nullable=False),
     Column("due_at", Moment, nullable=False),
     Column("done_at", Moment),
+    # Which of the agency's channels it is for, and those that will never take it, as bits.
+    Column("place", Integer, nullable=False, server_default=text("0")),
+    Column("refused", Integer, nullable=False, server_default=text("0")),
+    # Since when that channel has failed. Null: it has not been tried, or not failed.
+    Column("failing_since", Moment),
     Index(None, "state", "due_at"),
     Index(None, "state", "done_at"),
     Index(None, "agency", "done_at"),
