@@ -38,12 +38,14 @@ class Receiver:
         if (serve is None) == (at is None):
             raise TypeError("a receiver serves itself, or leads to a server of yours")
         self._serve, self._tls, self._at = serve, tls, at
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._loop: asyncio.AbstractEventLoop
+        self._thread: threading.Thread
         self._server: asyncio.Server | None = None
         self._writers = set[asyncio.StreamWriter]()
 
     def __enter__(self) -> Self:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         if self._serve is not None:
             self._at = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()

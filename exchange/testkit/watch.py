@@ -1,4 +1,4 @@
-"""Hears what a piece of code does outside its folder: writes, network, processes, threads."""
+"""Hears what a piece of code does outside its folder: writes, network, processes."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from typing import Any
 _OUTWARD = ("socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo")
 _STARTING = (
     *("subprocess.Popen", "os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.system"),
-    *("_thread.start_new_thread", "_thread.start_joinable_thread"),
+    *("_thread.start_new_thread", "_thread.start_joinable_thread"),  # from Python 3.12 on
 )
 _CHANGING = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.symlink", "os.link", "os.chmod")
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -19,18 +19,18 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 @contextmanager
 def watched(folder: Path) -> Iterator[list[str]]:
-    """Yield a list that fills with what this thread did outside `folder`.
+    """Yield a list that fills with what code did outside `folder`: writes, network, processes.
 
     It hears Python's audit events, so it finds accidents, not attacks; the exchange has walls
-    for those. An audit hook cannot be removed: afterwards it stays, deaf. What other threads do,
-    such as the receiver of a test, is not heard; the start of a thread is.
+    for those. An audit hook cannot be removed: afterwards it stays, deaf. Other threads that run
+    already, such as the receiver of a test, are not heard; those that begin are.
     """
     breaches: list[str] = []
-    thread = threading.get_ident()
+    others = {thread.ident for thread in threading.enumerate()} - {threading.get_ident()}
     listening = True
 
     def hear(event: str, args: tuple[Any, ...]) -> None:
-        if listening and threading.get_ident() == thread and _is_breach(event, args, folder):
+        if listening and threading.get_ident() not in others and _is_breach(event, args, folder):
             breaches.append(event)
 
     sys.addaudithook(hear)
