@@ -1,0 +1,86 @@
+"""Converts a document package into one mail, and registers both ways of this plugin."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from exchange.errors import Malformed
+from exchange.hookspecs import (
+    ASCII_NAMES,
+    CONTRACT,
+    FILES,
+    Capabilities,
+    Declaration,
+    Delivery,
+    DocumentPackage,
+    IntakeFile,
+    IntakeFormat,
+    Secrets,
+    Settings,
+    hookimpl,
+)
+from exchange_plugin_mailbox import configure, kinds, letter
+from exchange_plugin_mailbox.configure import Envelope
+from exchange_plugin_mailbox.deliver import MailDelivery
+from exchange_plugin_mailbox.names import letter_name
+
+_MOST_FILES: Final = 1000
+"""Files of a document (docs/formats.md, limits), and so parts of a mail."""
+
+
+class Letter:
+    """Reads ``files/1``. Source: RFC 5322 (messages), RFC 2045-2049 (MIME), RFC 2231 (names)."""
+
+    def __init__(self, envelope: Envelope) -> None:
+        self._envelope = envelope
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Every file a person can open; as much as the mailbox takes."""
+        return Capabilities(
+            profiles=frozenset({FILES}),
+            media_types=frozenset(kinds.KINDS),
+            max_size=self._envelope.max_size,
+            name_alphabet=ASCII_NAMES,
+        )
+
+    async def convert(self, package: DocumentPackage, target: Path) -> Sequence[IntakeFile]:
+        """Write one message, named as mailboxes name theirs and by nothing a stranger wrote."""
+        if len(package.files) > _MOST_FILES:
+            raise Malformed("more files than a document may have")
+        for file in package.files:
+            kinds.check(file)
+        name = letter_name(package.disclosure_id, package.collected_at)
+        letter.write(package, self._envelope, target / name)
+        return [IntakeFile(name)]
+
+
+@hookimpl
+def declare_plugin() -> Declaration:
+    """Declare that mails reach the agency's own mail server, and nobody else."""
+    return Declaration(
+        contract=CONTRACT,
+        licence="EUPL-1.2",
+        sees_plaintext=True,
+        endpoints=("mail server of the agency",),
+    )
+
+
+@hookimpl
+def register_intake_formats(settings: Settings) -> Sequence[IntakeFormat]:
+    """Register the one format of this plugin.
+
+    Raises:
+        Misconfigured: a setting is missing, unknown or unfit.
+    """
+    return [Letter(configure.read_envelope(settings))]
+
+
+@hookimpl
+def register_deliveries(settings: Settings, secrets: Secrets) -> Sequence[Delivery]:
+    """Register the one delivery of this plugin.
+
+    Raises:
+        Misconfigured: a setting or a secret is missing, unknown or unfit.
+    """
+    return [MailDelivery(configure.read_server(settings, secrets))]

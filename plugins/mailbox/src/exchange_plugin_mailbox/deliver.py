@@ -1,0 +1,168 @@
+"""Hands the mail that intake wrote to the agency's own mail server, in a stream."""
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Final
+
+import aiosmtplib
+
+from exchange.errors import Misconfigured, Unavailable, Undeliverable
+from exchange.hookspecs import Connections, DeliveredFile, DeliveredFolder
+from exchange_plugin_mailbox.configure import MailServer
+from exchange_plugin_mailbox.names import is_letter
+
+ADDRESS: Final = "mail"
+"""Name of the mail server in `addresses`."""
+_PERMANENT: Final = 500
+"""First reply code that means "never" (RFC 5321, section 4.2.1)."""
+_START, _DONE, _TOO_LARGE = 354, 250, 552
+_LONGEST_LINE: Final = 1000
+"""Bytes of a line, its end included (RFC 5321, section 4.5.3.1.6)."""
+_PIECE: Final = 256 * 1024
+_PATIENCE_S: Final = 0.01
+"""Seconds between looks at whether the server has read on."""
+_FAREWELL_S: Final = 2.0
+"""Seconds to say goodbye in after the server has taken the mail."""
+
+
+class MailDelivery:
+    """Sends what intake format `mailbox` wrote. Source: RFC 5321 (SMTP), 3207, 4954, 1870 (SIZE).
+
+    SMTP cannot promise exactly once: after a lost reply the mail goes again. Its Message-ID is
+    made of the disclosure's id and so the same; mailboxes show one of the two.
+    """
+
+    def __init__(self, server: MailServer) -> None:
+        self._server = server
+
+    @property
+    def key(self) -> str:
+        """Name under which settings choose it."""
+        return "mailbox"
+
+    async def deliver(self, delivered: DeliveredFolder, connections: Connections) -> None:
+        """Hand the one mail of `delivered` to the server, to the one address of the settings.
+
+        Raises:
+            Unavailable: no connection, no encryption, a foreign certificate, a refused login or
+                sender, a temporary reply, or no progress in time. It may have been delivered.
+            Undeliverable: intake wrote something else, or the server will never take it.
+        """
+        letter = _letter(delivered)
+        connection = await connections.connect(ADDRESS)
+        try:
+            if self._server.tls is None and not _is_this_machine(connection):
+                raise Misconfigured("without encryption only a server on this machine is reached")
+            async with self._session(connection) as client:
+                await self._hand_over(client, letter)
+        except (aiosmtplib.SMTPException, OSError, ValueError):
+            raise Unavailable("the mail server did not take the document") from None
+        finally:
+            connection.close()
+
+    @contextlib.asynccontextmanager
+    async def _session(self, connection: socket.socket) -> AsyncIterator[aiosmtplib.SMTP]:
+        """Yield a client that is encrypted and logged in; hang up in the end, at once."""
+        connection.setblocking(False)
+        server = self._server
+        client = aiosmtplib.SMTP(
+            hostname=server.server,
+            sock=connection,
+            use_tls=server.security == "tls",
+            start_tls=server.security == "starttls",
+            tls_context=server.tls,
+            local_hostname=server.envelope.domain,
+            timeout=server.timeout_s,
+        )
+        try:
+            await client.connect()
+            if server.username:
+                await client.login(server.username, server.password)
+            yield client
+        finally:
+            transport = client.transport
+            client.close()
+            if isinstance(transport, asyncio.WriteTransport):
+                transport.abort()
+            await asyncio.sleep(0)  # the loop closes the socket in its next turn
+
+    async def _hand_over(self, client: aiosmtplib.SMTP, letter: DeliveredFile) -> None:
+        envelope = self._server.envelope
+        try:
+            options = [f"SIZE={letter.size}"] if client.supports_extension("size") else []
+            await client.mail(envelope.sender, options=options)
+            await client.rcpt(envelope.recipient)
+        except aiosmtplib.SMTPSenderRefused as refusal:
+            if refusal.code == _TOO_LARGE:
+                raise Undeliverable("the mail server takes no mail of this size") from None
+            raise  # the sender stands in the settings: ours to mend
+        except aiosmtplib.SMTPRecipientRefused as refusal:
+            _refuse(refusal.code)
+        reply = await client.execute_command(b"DATA")
+        if reply.code != _START:
+            _refuse(reply.code)
+        await self._stream(client, letter.path)
+        reply = await client.execute_command(b".")
+        if reply.code != _DONE:
+            _refuse(reply.code)
+        # Taken: whatever happens to the goodbye, the mail must not be sent again.
+        with contextlib.suppress(aiosmtplib.SMTPException, OSError):
+            await client.quit(timeout=_FAREWELL_S)
+
+    async def _stream(self, client: aiosmtplib.SMTP, letter: Path) -> None:
+        """Send the mail itself, no faster than the server reads: memory stays small."""
+        for piece in _pieces(letter):
+            transport = client.transport
+            if not isinstance(transport, asyncio.WriteTransport):
+                raise ConnectionResetError
+            transport.write(piece)
+            async with asyncio.timeout(self._server.timeout_s):
+                # A transport tells how much it still holds, and nobody when that has shrunk.
+                while transport.get_write_buffer_size() > _PIECE:
+                    if transport.is_closing():
+                        raise ConnectionResetError
+                    await asyncio.sleep(_PATIENCE_S)
+
+
+def _letter(delivered: DeliveredFolder) -> DeliveredFile:
+    found = [file for file in delivered.files if is_letter(file.name, delivered.disclosure_id)]
+    if len(found) != 1:
+        raise Undeliverable("mails are delivered that the intake format `mailbox` wrote")
+    return found[0]
+
+
+def _is_this_machine(connection: socket.socket) -> bool:
+    """Tell whether the other end is on this machine; what else is no Internet address."""
+    try:
+        return ipaddress.ip_address(connection.getpeername()[0]).is_loopback
+    except (ValueError, IndexError):
+        return False
+
+
+def _refuse(code: int) -> None:
+    if code >= _PERMANENT:
+        raise Undeliverable("the mail server will not take this document")
+    raise Unavailable("the mail server does not take the document now")
+
+
+def _pieces(letter: Path) -> Iterator[bytes]:
+    """Yield the mail with its dots doubled (RFC 5321, section 4.5.2), in pieces.
+
+    Raises:
+        Undeliverable: a line does not end as lines of mails do; it could end the mail early.
+    """
+    gathered, size = list[bytes](), 0
+    with letter.open("rb") as mail:
+        while line := mail.readline(_LONGEST_LINE):
+            if not line.endswith(b"\r\n") or b"\r" in line[:-2]:
+                raise Undeliverable("the mail has lines that mails do not have")
+            gathered.append(b"." + line if line.startswith(b".") else line)
+            size += len(line)
+            if size >= _PIECE:
+                yield b"".join(gathered)
+                gathered, size = [], 0
+    yield b"".join(gathered)
