@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -9,6 +10,7 @@ from sqlalchemy import Connection
 
 from exchange.agency import arrivals, spool
 from exchange.agency.awaited import Awaited, await_receipt
+from exchange.agency.handed import Delivery, expect
 from exchange.agency.log_points import ACKNOWLEDGED
 from exchange.agency.parts import Gateway
 from exchange.agency.prove import owe
@@ -31,6 +33,8 @@ class Handed:
     """What came with it, so that it is known when it is sent on."""
     purpose_binding: str | None
     """SHA-256 of the notice on purpose and secrecy, where one is due to this agency."""
+    expected: tuple[Delivery, ...] = ()
+    """To which systems of the agency it is handed on."""
 
 
 async def decide_answer(
@@ -70,9 +74,20 @@ async def decide_answer(
         acknowledgement=sign(Kind.ACKNOWLEDGEMENT, answer.payload(), gateway.identity),
     )
     files = () if handed is None else handed.files
-    await gateway.state.write(arrivals.decide_received, decided, files)
+    expected = () if handed is None else handed.expected
+    await gateway.state.write(_decide, decided, files, expected)
     gateway.origins.note(files)
     return decided
+
+
+def _decide(
+    conn: Connection,
+    decided: Received,
+    files: Sequence[Delivered],
+    expected: Sequence[Delivery],
+) -> None:
+    arrivals.decide_received(conn, decided, files)
+    expect(conn, expected)
 
 
 async def finish(gateway: Gateway, decided: Received) -> None:

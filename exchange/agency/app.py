@@ -13,7 +13,7 @@ from secrets import token_urlsafe
 
 import stamina.instrumentation
 
-from exchange.agency import conflict
+from exchange.agency import conflict, rooms
 from exchange.agency import home as homes
 from exchange.agency.calls import Credentials, Patience
 from exchange.agency.client import connect
@@ -63,6 +63,9 @@ async def open_gateway(
         conflict.check(desk.home)
         state = SqliteDatabase(desk.home.state_file, schema.prepare, on_failure=_stop)
         try:
+            # Alone here from now on. A crash left rooms behind: copies of documents that still lie
+            # in quarantine, or of what was to be sent.
+            await rooms.in_thread(rooms.empty, desk.home.workers)
             yield await _gateway(desk, state)
         finally:
             await state.close()

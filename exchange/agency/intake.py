@@ -1,21 +1,37 @@
 """Converts documents in processes of their own, and trusts nothing that comes back.
 
-A worker (`exchange.agency.worker`) runs foreign code over hostile documents. Here it is staffed,
-fed one document at a time, and replaced after anything but success. Whatever goes wrong costs
-this one document a visit to quarantine, with a reason, and nothing else.
+Whatever goes wrong costs this one document a visit to quarantine, with a reason, and nothing else.
 """
 
-import asyncio
-from contextlib import AsyncExitStack
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from exchange.agency import rooms
-from exchange.agency.leash import Adapter, Leash, Limits, Reason, Started
-from exchange.errors import Misconfigured, Quarantined, Unavailable
-from exchange.hookspecs import DocumentPackage, IntakeFile
+from exchange.agency import job_values, rooms
+from exchange.agency.leash import Adapter, Leash, Limits, Reason
+from exchange.agency.staff import Errand, Staff
+from exchange.errors import Malformed, Misconfigured, Quarantined
+from exchange.hookspecs import Capabilities, DocumentPackage, IntakeFile
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What the first worker said of itself."""
+
+    formats: Mapping[str, Capabilities]
+    """By profile."""
+    missing: tuple[str, ...]
+    """Walls this machine's kernel does not offer, such as `landlock`; to be told at start-up."""
+
+
+def _names(result: Mapping[str, Any]) -> tuple[str, ...]:
+    try:
+        return job_values.read_converted(result)
+    except Malformed:
+        raise Quarantined(Reason.PROTOCOL) from None
 
 
 def folder_name(package: DocumentPackage) -> str:
@@ -29,39 +45,31 @@ def folder_named(collected_at: datetime, disclosure_id: str) -> str:
 
 
 class Intake:
-    """The workers of one adapter. Use as `async with Intake(adapter, root) as intake`."""
+    """The intake formats of one plugin. Use as `async with Intake(adapter, root) as intake`."""
 
     def __init__(self, adapter: Adapter, root: Path, *, limits: Limits | None = None) -> None:
-        """Remember what to run; nothing starts yet.
-
-        Args:
-            adapter: the one intake format to use.
-            root: existing folder of the gateway, mode 0700, on the file system of the documents;
-                everything in it is removed at start and at the end.
-            limits: what one conversion may cost.
-        """
-        self._adapter = adapter
-        self._root = root
-        self._limits = limits or Limits()
-        self._free = asyncio.Semaphore(self._limits.parallel)
-        self._waiting = 0
-        self._idle: list[Leash] = []
+        """Remember what to run; nothing starts yet. Arguments as `Staff`."""
+        self._plugin = adapter.plugin
+        self._staff = Staff(adapter, root, limits=limits)
 
     async def start(self) -> Started:
         """Start the first worker and return what it says of itself.
 
         Raises:
-            Misconfigured: the plugin cannot be loaded, or does not read the profile.
+            Misconfigured: the plugin cannot be loaded.
             Unavailable: the machine cannot start a process now.
         """
-        # A crash left rooms behind: copies of documents that are still in quarantine.
-        for leftover in await rooms.in_thread(lambda: list(self._root.iterdir())):
-            await rooms.in_thread(rooms.remove, leftover)
-        leash = await self._employ()
-        self._idle.append(leash)
-        return leash.started
+        leash = await self._staff.start()
+        formats = {
+            profile: offer
+            for profile, offer in leash.offers.items()
+            if isinstance(offer, Capabilities)
+        }
+        if len(formats) != len(leash.offers):
+            raise Misconfigured(f"plugin {self._plugin}: its formats cannot be understood")
+        return Started(formats, leash.missing)
 
-    async def convert(self, package: DocumentPackage, target: Path) -> tuple[IntakeFile, ...]:
+    async def convert(self, package: DocumentPackage, target: Path) -> Sequence[IntakeFile]:
         """Convert `package` and put the files, durably, into `target`.
 
         The caller renames `target` into place afterwards. May be repeated after any failure
@@ -79,102 +87,32 @@ class Intake:
             Quarantined: with the reason, one of `Reason`; `target` may hold leftovers.
             Unavailable: too many wait already, or no process can be started now.
         """
-        if self._waiting >= self._limits.waiting:
-            raise Unavailable("too many documents wait for their conversion")
-        self._waiting += 1
-        try:
-            await self._free.acquire()
-        finally:
-            self._waiting -= 1
-        try:
-            return await self._convert_next(package, target)
-        finally:
-            self._free.release()
 
-    async def _convert_next(self, package: DocumentPackage, target: Path) -> tuple[IntakeFile, ...]:
-        leash = await self._pick()
-        first = leash.documents == 0
-        try:
-            return await self._convert_with(leash, package, target)
-        except Quarantined as cause:
-            if first or cause.reason == Reason.MALFORMED:
-                raise
-        # What an earlier document left in the worker may be to blame: the verdict is that of a
-        # worker that has seen nothing else.
-        await rooms.in_thread(rooms.empty, target)
-        return await self._convert_with(await self._hire(), package, target)
+        async def take(leash: Leash, result: Mapping[str, Any], most: int) -> Sequence[IntakeFile]:
+            names = _names(result)
+            offer = leash.offers[package.profile]
+            await rooms.in_thread(
+                rooms.take,
+                leash.room,
+                names,
+                target,
+                alphabet=offer.name_alphabet if isinstance(offer, Capabilities) else "",
+                most_files=self._staff.limits.files,
+                most=most,
+            )
+            return tuple(IntakeFile(name) for name in names)
 
-    async def _convert_with(
-        self, leash: Leash, package: DocumentPackage, target: Path
-    ) -> tuple[IntakeFile, ...]:
-        goes_on = False
-        try:
-            files = await self._convert(leash, package, target)
-            goes_on = True
-        except Quarantined as cause:
-            goes_on = cause.reason == Reason.MALFORMED
-            raise
-        finally:
-            if goes_on and leash.documents < self._limits.documents:
-                await rooms.briefly(_size(package), rooms.clear, leash.room)
-                self._idle.append(leash)
-            else:
-                await rooms.whole(self._dismiss(leash))
-        return files
-
-    async def _convert(
-        self, leash: Leash, package: DocumentPackage, target: Path
-    ) -> tuple[IntakeFile, ...]:
-        capabilities = leash.started.capabilities
-        size = _size(package)
-        most = size * self._limits.growth + self._limits.allowance
-        walled = "landlock" not in leash.started.missing
-        await rooms.briefly(size, rooms.furnish, leash.room, package.files, copy=not walled)
-        names = await leash.ask(package, most=most)
-        return await rooms.in_thread(
-            rooms.take,
-            leash.room,
-            names,
-            target,
-            alphabet=capabilities.name_alphabet,
-            most_files=self._limits.files,
-            most=most,
+        errand = Errand(
+            adapter=package.profile,
+            asked=job_values.package_json(package),
+            files=[(file.name, file.path) for file in package.files],
+            size=sum(file.size for file in package.files),
         )
-
-    async def _pick(self) -> Leash:
-        """Return an idle worker that lives, or a new one."""
-        while self._idle:
-            leash = self._idle.pop()
-            if leash.alive:
-                return leash
-            await self._dismiss(leash)
-        return await self._hire()
-
-    async def _hire(self) -> Leash:
-        try:
-            return await self._employ()
-        except Misconfigured:
-            raise Quarantined(Reason.START) from None
-
-    async def _employ(self) -> Leash:
-        async with AsyncExitStack() as undo:
-            room = await rooms.in_thread(rooms.make, self._root)
-            undo.push_async_callback(rooms.in_thread, rooms.remove, room)
-            leash = await Leash.start(self._adapter, room, self._limits)
-            undo.pop_all()
-        return leash
-
-    async def _dismiss(self, leash: Leash) -> None:
-        await leash.kill()
-        await rooms.in_thread(rooms.remove, leash.room)
+        return await self._staff.send(errand, take)
 
     async def close(self) -> None:
-        """End all workers that wait; none is left when this returns.
-
-        Conversions still running end their own worker when they are cancelled.
-        """
-        while self._idle:
-            await self._dismiss(self._idle.pop())
+        """End all workers that wait; see `Staff.close`."""
+        await self._staff.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -186,7 +124,3 @@ class Intake:
         trace: TracebackType | None,
     ) -> None:
         await self.close()
-
-
-def _size(package: DocumentPackage) -> int:
-    return sum(file.size for file in package.files)

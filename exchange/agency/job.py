@@ -1,52 +1,79 @@
-"""What the gateway and an intake worker tell each other: one line of canonical JSON each.
+"""What the gateway and a worker tell each other: one line of canonical JSON each.
 
 The gateway speaks first and is believed; what the worker says is as hostile as the plugin in it
-and is read strictly. Both sides use this module; it knows no key, no network, no clock.
+and is read strictly. Both sides use this module; it knows no key, no network, no clock. What is
+asked of each kind of adapter, and answered by it, stands in `job_values`.
 """
 
 import builtins
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from exchange import canonical
 from exchange.canonical import Json
-from exchange.errors import Malformed
-from exchange.hookspecs import Capabilities, DocumentFile, DocumentPackage, IntakeFile, Label
+from exchange.errors import Malformed, Unavailable, Undeliverable
+from exchange.hookspecs import Capabilities
 
-REQUEST_LIMIT = 4 << 20
-"""Bytes of a line to the worker: 1,000 names of 255 bytes, each escaped, with their digests."""
+REQUEST_LIMIT = 8 << 20
+"""Bytes of a line to the worker: 1,000 names of 255 bytes, escaped, with digests and proofs."""
 ANSWER_LIMIT = 1 << 20
 """Bytes of a line from the worker: 2,000 names of 255 bytes fit."""
 _WORDS = 500
 """Characters of a refusal that are shown to the administrator."""
 _MEMBERS = 10_000
-"""Largest number of entries in a list of capabilities."""
+"""Largest number of entries in a list or table from a worker."""
 _FOLDER_IN, _FOLDER_OUT = "in", "out"
 
 
-class Outcome(StrEnum):
-    """How a conversion ended, as the worker tells it."""
+class Kind(StrEnum):
+    """Which hook of a plugin a worker works for."""
 
-    CONVERTED = "converted"
+    INTAKE = "intake"
+    DELIVERY = "delivery"
+    OUTGOING = "outgoing"
+    EVIDENCE = "evidence"
+
+
+class Outcome(StrEnum):
+    """How a call of an adapter ended, as the worker tells it."""
+
+    DONE = "done"
     MALFORMED = "malformed"
+    UNAVAILABLE = "unavailable"
+    UNDELIVERABLE = "undeliverable"
     MEMORY = "memory"
     FAILED = "adapter-failed"
     RESULT = "wrong-result"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
-    """First line to a worker: which adapter it is, and how small its room."""
+class Reads:
+    """What an outgoing format or an evidence verifier takes."""
 
+    media_types: frozenset[str]
+    max_size: int = 0
+    """Bytes of all files together; 0: it does not say."""
+
+
+Offer: TypeAlias = Capabilities | Reads | None
+"""What an adapter says of itself: of an intake format its capabilities, of a delivery nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """First line to a worker: which plugin it runs, what it may reach, and how small its room."""
+
+    kind: Kind
     plugin: str
     distribution: str
-    profile: str
     settings: Mapping[str, Json] = field(repr=False)
+    reads: Sequence[Path] = ()
+    """Files and folders it may read beside its documents."""
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Of a delivery."""
     room: Path
     """Folder of this worker alone."""
     memory: int
@@ -55,14 +82,24 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One call of an adapter; its files lie in the worker's room."""
+
+    token: str
+    adapter: str
+    """Key of the adapter; of an intake format the profile."""
+    asked: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the worker says became of one document."""
+    """What the worker says became of one call."""
 
     token: str
     """The token of the request: an answer to another one is no answer."""
     outcome: Outcome
-    names: tuple[str, ...] = ()
-    """Names of written files, in the order of import, if it was converted."""
+    result: Mapping[str, Any] = field(default_factory=dict)
+    """What the adapter returned, if it is done; not yet read."""
     kind: str = ""
     """Name of a built-in exception, if the adapter failed with one."""
 
@@ -81,10 +118,12 @@ def start_line(start: Start) -> bytes:
     """Return the first line to a worker."""
     return _line(
         {
+            "kind": start.kind,
             "plugin": start.plugin,
             "distribution": start.distribution,
-            "profile": start.profile,
             "settings": start.settings,
+            "reads": [str(path) for path in start.reads],
+            "secrets": start.secrets,
             "room": str(start.room),
             "memory": start.memory,
             "descriptors": start.descriptors,
@@ -95,6 +134,8 @@ def start_line(start: Start) -> bytes:
 def read_start(line: bytes) -> Start:
     """Return the first line as the gateway wrote it."""
     found = canonical.loads(line, limit=REQUEST_LIMIT)
+    found["kind"] = Kind(found["kind"])
+    found["reads"] = tuple(map(Path, found["reads"]))
     return Start(**{**found, "room": Path(found["room"])})
 
 
@@ -105,19 +146,27 @@ def walls_line(missing: Sequence[str]) -> bytes:
 
 def read_walls(line: bytes) -> tuple[str, ...]:
     """Return the names of the walls this machine does not have."""
-    return _texts(_members(line, {"missing"})["missing"])
+    return texts(members(line, {"missing"})["missing"])
 
 
-def ready_line(capabilities: Capabilities) -> bytes:
-    """Return what the worker says when the plugin is loaded."""
-    return _line(
-        {
-            "profiles": sorted(capabilities.profiles),
-            "media_types": sorted(capabilities.media_types),
-            "max_size": capabilities.max_size,
-            "name_alphabet": capabilities.name_alphabet,
+def ready_line(offers: Mapping[str, Offer]) -> bytes:
+    """Return what the worker says when the plugin is loaded: its adapters, by key."""
+    return _line({"offers": {key: _offer(offer) for key, offer in offers.items()}})
+
+
+def _offer(offer: Offer) -> Json:
+    if isinstance(offer, Capabilities):
+        return {
+            "profiles": sorted(offer.profiles),
+            "media_types": sorted(offer.media_types),
+            "max_size": offer.max_size,
+            "name_alphabet": offer.name_alphabet,
+            "proofs": offer.proofs,
+            "container": offer.container,
         }
-    )
+    if isinstance(offer, Reads):
+        return {"media_types": sorted(offer.media_types), "max_size": offer.max_size}
+    return None
 
 
 def refused_line(words: str) -> bytes:
@@ -125,8 +174,8 @@ def refused_line(words: str) -> bytes:
     return _line({"refused": words[:_WORDS]})
 
 
-def read_ready(line: bytes) -> Capabilities | str:
-    """Return the capabilities, or the words of a refusal in printable ASCII.
+def read_ready(line: bytes, kind: Kind) -> Mapping[str, Offer] | str:
+    """Return what the adapters of a worker offer, by key, or the words of a refusal in ASCII.
 
     Raises:
         Malformed: neither of the two.
@@ -134,106 +183,95 @@ def read_ready(line: bytes) -> Capabilities | str:
     """
     found = canonical.loads(line, limit=ANSWER_LIMIT)
     if isinstance(found, dict) and found.keys() == {"refused"}:
-        words = _text(found["refused"])[:_WORDS]
+        words = text(found["refused"])[:_WORDS]
         return "".join(sign if " " <= sign <= "~" else "?" for sign in words)
-    found = _members(line, {"profiles", "media_types", "max_size", "name_alphabet"})
-    if type(found["max_size"]) is not int:
+    offers = members(line, {"offers"})["offers"]
+    if not isinstance(offers, dict) or len(offers) > _MEMBERS:
+        raise Malformed("the worker's adapters are not understandable")
+    return {key: _read_offer(offer, kind) for key, offer in offers.items()}
+
+
+def _read_offer(found: object, kind: Kind) -> Offer:
+    if kind is Kind.DELIVERY:
+        return None
+    shape = {"media_types", "max_size"}
+    if kind is Kind.INTAKE:
+        shape |= {"profiles", "name_alphabet", "proofs", "container"}
+    offer = only(found, shape)
+    if type(offer["max_size"]) is not int:
+        raise Malformed("the worker's adapter is not understandable")
+    media_types = frozenset(texts(offer["media_types"]))
+    if kind is not Kind.INTAKE:
+        return Reads(media_types=media_types, max_size=offer["max_size"])
+    container = offer["container"]
+    if type(offer["proofs"]) is not bool or container not in ("", "asic-e"):
         raise Malformed("the worker's capabilities are not understandable")
     return Capabilities(
-        profiles=frozenset(_texts(found["profiles"])),
-        media_types=frozenset(_texts(found["media_types"])),
-        max_size=found["max_size"],
-        name_alphabet=_text(found["name_alphabet"]),
+        profiles=frozenset(texts(offer["profiles"])),
+        media_types=media_types,
+        max_size=offer["max_size"],
+        name_alphabet=text(offer["name_alphabet"]),
+        proofs=offer["proofs"],
+        container=container,
     )
 
 
-def request_line(token: str, package: DocumentPackage) -> bytes:
-    """Return the request for one conversion; the files lie in the worker's own folder by name."""
-    return _line(
-        {
-            "token": token,
-            "disclosure_id": package.disclosure_id,
-            "profile": package.profile,
-            "sender": package.sender,
-            "sender_name": package.sender_name,
-            "purpose": _label(package.purpose),
-            "category": _label(package.category),
-            "secrecy": _label(package.secrecy),
-            "sent_at": package.sent_at.isoformat(),
-            "collected_at": package.collected_at.isoformat(),
-            "files": [
-                [file.name, file.media_type, file.size, file.sha256, file.third_party]
-                for file in package.files
-            ],
-            "remark": package.remark,
-            "reference": package.reference,
-            "notice": package.notice,
-        }
-    )
+def request_line(request: Request) -> bytes:
+    """Return the request for one call of an adapter."""
+    return _line({"token": request.token, "adapter": request.adapter, "asked": request.asked})
 
 
-def read_request(line: bytes, folder: Path) -> tuple[str, DocumentPackage]:
-    """Return token and package as the gateway wrote them.
+def read_request(line: bytes) -> Request:
+    """Return a request as the gateway wrote it."""
+    return Request(**canonical.loads(line, limit=REQUEST_LIMIT))
 
-    Args:
-        line: without its line feed or with it.
-        folder: where this worker finds its files.
+
+def done_line(token: str, result: Mapping[str, Json]) -> bytes:
+    """Return the answer for what an adapter returned.
+
+    Raises:
+        Malformed: it cannot be said in a line, such as a name that is not Unicode.
     """
-    found: dict[str, Any] = canonical.loads(line, limit=REQUEST_LIMIT)
-    token = found.pop("token")
-    for member in ("purpose", "category", "secrecy"):
-        found[member] = Label(*found[member])
-    for member in ("sent_at", "collected_at"):
-        found[member] = datetime.fromisoformat(found[member])
-    found["files"] = tuple(
-        DocumentFile(
-            name=name,
-            media_type=media_type,
-            size=size,
-            sha256=sha256,
-            path=folder / name,
-            third_party=third_party,
-        )
-        for name, media_type, size, sha256, third_party in found["files"]
-    )
-    return token, DocumentPackage(**found)
+    return _line({"token": token, "outcome": Outcome.DONE, "result": result, "kind": ""})
 
 
-def answer_line(token: str, result: object) -> bytes:
-    """Return the answer for what an adapter returned or raised, whatever that is."""
-    if isinstance(result, BaseException):
-        kind = type(result).__name__
-        return _line({"token": token, "outcome": _outcome(result), "names": [], "kind": kind})
-    files = result if isinstance(result, list | tuple) else ()
-    names = [file.name for file in files if isinstance(file, IntakeFile)]
-    if names and len(names) == len(files) and all(type(name) is str for name in names):
-        with contextlib.suppress(Malformed):  # a name that is not Unicode
-            return _line({"token": token, "outcome": Outcome.CONVERTED, "names": names, "kind": ""})
-    return _line({"token": token, "outcome": Outcome.RESULT, "names": [], "kind": ""})
+def failed_line(token: str, error: BaseException | None) -> bytes:
+    """Return the answer for what an adapter raised; None: for what it returned, which is wrong."""
+    outcome = Outcome.RESULT if error is None else _outcome(error)
+    kind = "" if error is None else type(error).__name__
+    return _line({"token": token, "outcome": outcome, "result": {}, "kind": kind})
 
 
 def _outcome(error: BaseException) -> Outcome:
-    if isinstance(error, Malformed):
-        return Outcome.MALFORMED
-    return Outcome.MEMORY if isinstance(error, MemoryError) else Outcome.FAILED
+    for kind, outcome in (
+        (Malformed, Outcome.MALFORMED),
+        (Unavailable, Outcome.UNAVAILABLE),
+        (Undeliverable, Outcome.UNDELIVERABLE),
+        (MemoryError, Outcome.MEMORY),
+    ):
+        if isinstance(error, kind):
+            return outcome
+    return Outcome.FAILED
 
 
 def read_answer(line: bytes) -> Answer:
-    """Return the answer of a worker, read as hostile.
+    """Return the answer of a worker, read as hostile; its result is still to be read.
 
     Raises:
         Malformed, TooLarge: it is not an answer.
     """
-    found = _members(line, {"token", "outcome", "names", "kind"})
+    found = members(line, {"token", "outcome", "result", "kind"})
     try:
-        outcome = Outcome(_text(found["outcome"]))
+        outcome = Outcome(text(found["outcome"]))
     except ValueError:
         raise Malformed("the worker's answer is not understandable") from None
-    kind = _text(found["kind"])
+    if not isinstance(found["result"], dict):
+        raise Malformed("the worker's answer is not understandable")
+    kind = text(found["kind"])
     return Answer(
-        token=_text(found["token"]),
+        token=text(found["token"]),
         outcome=outcome,
-        names=_texts(found["names"]),
+        result=found["result"],
         kind=kind if _is_builtin_error(kind) else "",
     )
 
@@ -248,24 +286,32 @@ def _line(value: Json) -> bytes:
     return canonical.encode(value) + b"\n"
 
 
-def _label(label: Label) -> list[str]:
-    return [label.code, label.de, label.en]
+def members(line: bytes, names: set[str]) -> dict[str, Any]:
+    """Return the object in a worker's line, which has these members and no other."""
+    return only(canonical.loads(line, limit=ANSWER_LIMIT), names)
 
 
-def _members(line: bytes, names: set[str]) -> dict[str, Any]:
-    found = canonical.loads(line, limit=ANSWER_LIMIT)
+def only(found: object, names: set[str]) -> dict[str, Any]:
+    """Return `found`, an object with these members and no other."""
     if not isinstance(found, dict) or found.keys() != names:
         raise Malformed("the worker's line is not understandable")
     return found
 
 
-def _text(value: object) -> str:
+def text(value: object) -> str:
+    """Return `value`, a text."""
     if not isinstance(value, str):
         raise Malformed("the worker's line holds no text where one belongs")
     return value
 
 
-def _texts(value: object) -> tuple[str, ...]:
+def texts(value: object) -> tuple[str, ...]:
+    """Return `value`, a list of texts of bounded length."""
+    return tuple(text(member) for member in entries(value))
+
+
+def entries(value: object) -> Sequence[object]:
+    """Return `value`, a list of bounded length."""
     if not isinstance(value, list) or len(value) > _MEMBERS:
         raise Malformed("the worker's line holds no list where one belongs")
-    return tuple(_text(member) for member in value)
+    return value

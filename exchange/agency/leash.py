@@ -9,18 +9,31 @@ import os
 import resource
 import secrets
 import signal
+import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Self, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, Self, TypeVar
 
 from exchange.agency import job
+from exchange.agency.job import Kind, Offer, Outcome
+from exchange.agency.lend import Address, Lender
 from exchange.canonical import Json
 from exchange.errors import Malformed, Misconfigured, Quarantined, TooLarge, Unavailable
-from exchange.hookspecs import FILES, Capabilities, DocumentPackage
+
+ANSWERS: Final[Mapping[Kind, frozenset[Outcome]]] = MappingProxyType(
+    {
+        Kind.INTAKE: frozenset({Outcome.MALFORMED}),
+        Kind.OUTGOING: frozenset({Outcome.MALFORMED}),
+        Kind.EVIDENCE: frozenset({Outcome.MALFORMED}),
+        Kind.DELIVERY: frozenset({Outcome.UNAVAILABLE, Outcome.UNDELIVERABLE}),
+    }
+)
+"""Noes that each kind of adapter may say in good order: its worker goes on afterwards."""
 
 _ENVIRONMENT = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
 _LAST_WORDS_S = 1.0
@@ -31,14 +44,14 @@ Stream = TypeVar("Stream", asyncio.StreamReader, asyncio.StreamWriter)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one conversion may cost (docs/plugins.md, limits)."""
+    """What one call of an adapter may cost (docs/plugins.md, limits)."""
 
     start_s: float = 30.0
     """Seconds until the worker has imported the plugin."""
     wall_s: float = 120.0
-    """Seconds until a conversion has answered."""
+    """Seconds until a call has answered."""
     cpu_s: int = 60
-    """Seconds of processor time of one conversion."""
+    """Seconds of processor time of one call."""
     memory: int = 1 << 30
     """Bytes of address space of the worker."""
     descriptors: int = 64
@@ -48,41 +61,42 @@ class Limits:
     """Bytes written, in one file and in all: at most `growth` times the input plus `allowance`."""
     allowance: int = 64 << 20
     noise: int = 1 << 20
-    """Bytes the plugin may print during one conversion; nobody reads them."""
+    """Bytes the plugin may print during one call; nobody reads them."""
     parallel: int = 2
     """Workers of one adapter at the same time."""
     waiting: int = 200
-    """Conversions that may wait for a worker."""
+    """Calls that may wait for a worker."""
     documents: int = 1_000
-    """Conversions until a worker is replaced by a fresh one."""
+    """Calls until a worker is replaced by a fresh one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapter:
-    """Which intake format converts: a plugin, named as settings name it, and a profile."""
+    """What workers run: one kind of adapter of a plugin, named as settings name it."""
 
     plugin: str
     distribution: str = ""
     """Empty means `exchange-plugin-<plugin>`."""
-    profile: str = FILES
+    kind: Kind = Kind.INTAKE
     settings: Mapping[str, Json] = field(default_factory=dict, repr=False)
     """The plugin's own table."""
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """What a worker said of itself when it started."""
-
-    capabilities: Capabilities
-    missing: tuple[str, ...]
-    """Walls this machine's kernel does not offer, such as `landlock`; to be told at start-up."""
+    reads: tuple[Path, ...] = ()
+    """Files and folders of the agency that the workers may read."""
+    addresses: Mapping[str, Address] = field(default_factory=dict)
+    """Where a delivery may connect to, by name."""
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Of a delivery."""
 
 
 class Reason(StrEnum):
-    """Why a document could not be converted; the code of `Quarantined`."""
+    """Why a call of an adapter came to nothing; the code of `Quarantined`."""
 
     MALFORMED = "malformed"
-    """The adapter says that the content is not what its profile promises."""
+    """The adapter says that the content is not what it should be."""
+    UNAVAILABLE = "unavailable"
+    """The delivery says that its system is away."""
+    UNDELIVERABLE = "undeliverable"
+    """The delivery says that its system will never take this document."""
     FAILED = "adapter-failed"
     RESULT = "wrong-result"
     MEMORY = "memory"
@@ -102,44 +116,61 @@ class Reason(StrEnum):
 class Leash:
     """A worker process and its room."""
 
-    def __init__(self, process: Process, room: Path, limits: Limits) -> None:
+    def __init__(
+        self, process: Process, kind: Kind, room: Path, limits: Limits, lender: Lender | None
+    ) -> None:
         self.room = room
         self.documents = 0
-        """Conversions so far."""
-        self.started: Started
+        """Calls so far."""
+        self.offers: Mapping[str, Offer] = {}
+        """What the adapters of the plugin say of themselves, by key."""
+        self.missing: tuple[str, ...] = ()
+        """Walls this machine's kernel does not offer, such as `landlock`."""
         self._process = process
+        self._kind = kind
+        self._lender = lender
         self._stdin = _piped(process.stdin)
         self._stdout = _piped(process.stdout)
         self._stderr = _piped(process.stderr)
         self._limits = limits
         self._noise = 0
         self._too_noisy = False
-        self._listening = asyncio.create_task(self._listen(), name="intake noise")
+        self._listening = asyncio.create_task(self._listen(), name="noise of a worker")
 
     @classmethod
     async def start(cls, adapter: Adapter, room: Path, limits: Limits) -> Self:
         """Start a worker in `room` and wait until it has loaded its plugin.
 
         Raises:
-            Misconfigured: the plugin cannot be loaded, does not read the profile, or did not
+            Misconfigured: the plugin cannot be loaded, offers nothing of this kind, or did not
                 load in time.
             Unavailable: the machine cannot start a process now.
         """
-        try:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *("-I", "-B", "-m", "exchange.agency.worker"),
-                stdin=PIPE,
-                stdout=PIPE,
-                stderr=PIPE,
-                limit=job.ANSWER_LIMIT,
-                cwd=job.folder_out(room),
-                env=_ENVIRONMENT,
-                start_new_session=True,
-            )
-        except OSError:
-            raise Unavailable("the intake worker cannot be started") from None
-        leash = cls(process, room, limits)
+        with contextlib.ExitStack() as theirs:
+            lender: Lender | None = None
+            lent: tuple[int, ...] = ()
+            try:
+                if adapter.kind is Kind.DELIVERY:
+                    ours, end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                    theirs.enter_context(end)
+                    lender, lent = Lender(adapter.addresses, ours), (end.fileno(),)
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    *("-I", "-B", "-m", "exchange.agency.worker", *map(str, lent)),
+                    stdin=PIPE,
+                    stdout=PIPE,
+                    stderr=PIPE,
+                    limit=job.ANSWER_LIMIT,
+                    cwd=job.folder_out(room),
+                    env=_ENVIRONMENT,
+                    start_new_session=True,
+                    pass_fds=lent,
+                )
+            except OSError:
+                if lender is not None:
+                    await lender.close()
+                raise Unavailable("a worker cannot be started") from None
+        leash = cls(process, adapter.kind, room, limits, lender)
         async with contextlib.AsyncExitStack() as undo:
             undo.push_async_callback(leash.kill)
             await leash._greet(adapter)
@@ -148,10 +179,12 @@ class Leash:
 
     async def _greet(self, adapter: Adapter) -> None:
         first = job.Start(
+            kind=adapter.kind,
             plugin=adapter.plugin,
             distribution=adapter.distribution,
-            profile=adapter.profile,
             settings=adapter.settings,
+            reads=adapter.reads,
+            secrets=adapter.secrets,
             room=self.room,
             memory=self._limits.memory,
             descriptors=self._limits.descriptors,
@@ -159,36 +192,41 @@ class Leash:
         try:
             async with asyncio.timeout(self._limits.start_s):
                 await self._say(job.start_line(first))
-                missing = job.read_walls(await self._hear())
-                found = job.read_ready(await self._hear())
+                self.missing = job.read_walls(await self._hear())
+                found = job.read_ready(await self._hear(), adapter.kind)
         except (EOFError, OSError, ValueError, Malformed, TooLarge):  # or out of time
             raise Misconfigured(f"plugin {adapter.plugin}: its worker did not start") from None
         if isinstance(found, str):
             raise Misconfigured(found)
-        self.started = Started(found, missing)
+        if not found:
+            raise Misconfigured(f"plugin {adapter.plugin}: provides nothing for {adapter.kind}")
+        self.offers = found
 
     @property
     def alive(self) -> bool:
         """Whether the process still runs, as far as known."""
         return self._process.returncode is None
 
-    async def ask(self, package: DocumentPackage, *, most: int) -> tuple[str, ...]:
-        """Have one document converted and return the names the worker says it wrote.
+    async def ask(self, adapter: str, asked: Mapping[str, Json], *, most: int) -> Mapping[str, Any]:
+        """Have one call made and return what the worker says of the result, not yet read.
 
         Args:
-            package: its files lie in the room.
+            adapter: its key, one of `offers`.
+            asked: what it is asked; the files lie in the room.
             most: largest size in bytes of a file that can be written.
 
         Raises:
-            Quarantined: anything else happened. Only after `malformed` may the worker go on.
+            Quarantined: anything else happened. The worker may go on only after one of `ANSWERS`.
         """
         self.documents += 1
         self._noise = 0
-        token = secrets.token_hex(16)
+        if self._lender is not None:
+            self._lender.renew()
+        request = job.Request(token=secrets.token_hex(16), adapter=adapter, asked=dict(asked))
         try:
             async with asyncio.timeout(self._limits.wall_s):
                 self._restrain(most)
-                await self._say(job.request_line(token, package))
+                await self._say(job.request_line(request))
                 answer = job.read_answer(await self._hear())
         except TimeoutError:
             raise Quarantined(Reason.TIMEOUT) from None
@@ -196,15 +234,22 @@ class Leash:
             raise Quarantined(await self._why_silent()) from None
         except (ValueError, Malformed, TooLarge):
             raise Quarantined(Reason.PROTOCOL) from None
-        if answer.token != token:
+        if answer.token != request.token:
             raise Quarantined(Reason.PROTOCOL)
-        if answer.outcome is not job.Outcome.CONVERTED:
-            raise Quarantined(answer.outcome)
-        return answer.names
+        if answer.outcome is not Outcome.DONE:
+            raise Quarantined(self._refused(answer.outcome))
+        return answer.result
+
+    def _refused(self, outcome: Outcome) -> Outcome:
+        """Return the no of an adapter; one that its kind may not say is a failure."""
+        said = {Outcome.MALFORMED, Outcome.UNAVAILABLE, Outcome.UNDELIVERABLE}
+        return Outcome.FAILED if outcome in said - ANSWERS[self._kind] else outcome
 
     async def kill(self) -> None:
         """End the process and whatever it started; nothing of it is left when this returns."""
         self._kill()
+        if self._lender is not None:
+            await self._lender.close()
         self._stdin.close()
         await self._process.wait()
         with contextlib.suppress(OSError, ValueError):
@@ -254,7 +299,7 @@ class Leash:
 
 def _piped(stream: Stream | None) -> Stream:
     if stream is None:
-        raise Unavailable("the intake worker was started without pipes")
+        raise Unavailable("a worker was started without pipes")
     return stream
 
 

@@ -54,6 +54,8 @@ class Draft:
     """Id of the request that this answers."""
     onward_of: tuple[str, ...] = ()
     """Ids of disclosures of other agencies of which this passes on something."""
+    profile: str | None = None
+    """What the files promise the recipient; None: nothing but files a person can read."""
     seen_by_person: bool = False
     """Whether the person has seen these very files and said yes."""
 
@@ -99,13 +101,14 @@ async def plan(gateway: Gateway, draft: Draft, recipients: Sequence[str]) -> Pla
     await _decide(gateway, asked, consent)
     _check_release(gateway, draft, agreement, recipients)
     for key in keys:
-        _check_capabilities(gateway, key.statement.agency, draft.files)
+        _check_capabilities(gateway, key.statement.agency, draft)
     subject = await gateway.records.subject(consent.record.digest)
     letter = Letter(
         subject=None if subject is None else subject.get("subject"),
         remark=draft.remark,
         reference=draft.reference,
         onward_of=tuple(origin.stated() for origin in origins),
+        profile=draft.profile,
     )
     files = (*_notice(gateway, asked, agreement.scope), *draft.files)
     return Plan(terms=terms, keys=tuple(keys), files=files, letter=letter)
@@ -194,8 +197,14 @@ def _check_release(
         )
 
 
-def _check_capabilities(gateway: Gateway, agency: str, files: Sequence[Outgoing]) -> None:
+def _check_capabilities(gateway: Gateway, agency: str, draft: Draft) -> None:
+    files = draft.files
     capabilities = gateway.partners.capabilities_of(agency)
+    if draft.profile is not None and (
+        capabilities is None or draft.profile not in capabilities.profiles
+    ):
+        # Words of our own: what the hub delivers is not shown.
+        raise Malformed(f"{agency} does not read files of this profile; send them without it")
     if capabilities is None:
         return
     names = distinct(file.name for file in files)

@@ -70,7 +70,7 @@ async def fetch(gateway: Gateway, reception: Reception) -> Round:
         Unauthenticated: the hub has not admitted this agency, or has suspended it.
     """
     done = Round()
-    await publish(gateway, hand_over.published(reception.capabilities))
+    await publish(gateway, hand_over.published(reception))
     await _resume(gateway, reception, done)
     await _look_through(gateway, reception, done)
     await _look_around(gateway, done)

@@ -28,11 +28,9 @@ from exchange.agency.verify_log import verify_log, vouch
 from exchange.canonical import digest
 from exchange.consent.decision import Onward
 from exchange.consent.decision import Reason as Denied
-from exchange.envelope.contents import unsuitable
 from exchange.envelope.manifest import read_manifest
 from exchange.envelope.opening import Opened, open_sealed
 from exchange.errors import Held, HubMisbehaves, NotFound, Quarantined, Unreadable
-from exchange.hookspecs import EVERY_CHARACTER
 from exchange.statement import Kind
 from exchange.wire import shapes
 from exchange.wire.acknowledgement import Reason, Result
@@ -215,16 +213,15 @@ async def _open(
     if aside or denied:
         return await _set_aside(gateway, known, Reason.NOT_ACCEPTED, ", ".join(aside) or "onward")
     try:
-        folder = await hand_over.convert(  # 17
-            gateway, reception, examined, separated, collected.collected_at or gateway.clock()
-        )
+        converted = await hand_over.convert(gateway, reception, known, examined, separated)  # 17
     except Quarantined as failed:
         reason = Reason.MALFORMED if failed.reason == Reason.MALFORMED else Reason.INTAKE
         return await _set_aside(gateway, known, reason, failed.reason)
     handed = answer.Handed(
-        folder=folder,
+        folder=converted.folder,
         files=_delivered(known, examined, separated.documents),
         purpose_binding=separated.confirmed,
+        expected=hand_over.expected(gateway, converted),
     )
     decided = await answer.decide_answer(gateway, known, Result.ACCEPTED, handed=handed)  # 18
     await answer.finish(gateway, decided)
@@ -258,16 +255,10 @@ def _open_once(
 
 
 def _refused_by(reception: Reception, separated: Separated) -> Sequence[str]:
-    """Step 14: return why these files are not taken: one of `unsuitable`, or no notice."""
+    """Step 14: return why these files are not taken: no notice, or as `hand_over.refused_by`."""
     if separated.missing:
         return ("purpose-binding",)
-    alphabet = reception.capabilities.name_alphabet
-    return unsuitable(
-        separated.documents.contents,
-        media_types=reception.capabilities.media_types,
-        max_size=reception.capabilities.max_size,
-        name_alphabet=None if alphabet == EVERY_CHARACTER else alphabet,
-    )
+    return hand_over.refused_by(reception, separated.documents.contents)
 
 
 async def _decided_again(

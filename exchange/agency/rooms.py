@@ -1,4 +1,4 @@
-"""The room of an intake worker: its files put in, what it wrote taken out, everything cleared.
+"""The room of a worker: its files put in, what it wrote taken out, everything cleared.
 
 What lies in `out` was written by foreign code: it is copied, never moved, because the writer may
 still hold it open; never followed, because it may be a link; never larger than predicted.
@@ -20,7 +20,7 @@ from exchange.agency.threads import SHORT
 from exchange.durable import sync_directory
 from exchange.envelope.names import normalise_name
 from exchange.errors import Quarantined
-from exchange.hookspecs import EVERY_CHARACTER, DocumentFile, IntakeFile
+from exchange.hookspecs import EVERY_CHARACTER
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -69,25 +69,25 @@ def make(root: Path) -> Path:
     return room
 
 
-def furnish(room: Path, files: Sequence[DocumentFile], *, copy: bool) -> None:
-    """Put the files of one document into `in`, by name.
+def furnish(room: Path, files: Sequence[tuple[str, Path]], *, copy: bool) -> None:
+    """Put the files of one document into `in`.
 
     Args:
         room: empty.
-        files: their names are flat and unique.
+        files: names, flat and unique, and where the content of each lies.
         copy: copy even where a second name would do: this kernel cannot keep the worker from
             writing to what it may read.
     """
-    for file in files:
-        place = job.folder_in(room) / file.name
-        if copy or not _linked(file.path, place):
-            shutil.copyfile(file.path, place, follow_symlinks=False)
+    for name, path in files:
+        place = job.folder_in(room) / name
+        if copy or not _linked(path, place):
+            shutil.copyfile(path, place)
 
 
 def _linked(path: Path, place: Path) -> bool:
     try:
         os.link(path, place, follow_symlinks=False)
-    except OSError:  # another file system, or one without links
+    except OSError:  # another file system, one without links, or a file without a name
         return False
     return True
 
@@ -144,15 +144,15 @@ def _move_up(inside: int, top: int) -> None:
 
 def take(
     room: Path, names: Sequence[str], target: Path, *, alphabet: str, most_files: int, most: int
-) -> tuple[IntakeFile, ...]:
-    """Copy what the worker wrote into `target` and return it in the order of `names`.
+) -> None:
+    """Copy what the worker wrote, exactly `names`, into `target`.
 
     Durable when it returns, the name of `target` included.
 
     Args:
         room: the worker's.
         names: what the worker says it wrote, in the order of import.
-        target: empty folder.
+        target: folder of ours; what another worker's attempt has left there is removed.
         alphabet: characters that names may have, of the format's capabilities.
         most_files: largest number of files.
         most: largest number of bytes, of one file and of all.
@@ -161,6 +161,7 @@ def take(
         Quarantined: `output-count`, `output-unnamed`, `output-name`, `output-kind`,
             `output-size`.
     """
+    empty(target)
     with ExitStack() as opened:
         out, into = (_opened(folder, opened) for folder in (job.folder_out(room), target))
         _check_listing(out, names, most_files)
@@ -170,7 +171,6 @@ def take(
             left -= _copy(out, into, name, left)
         os.fsync(into)
     sync_directory(target.parent)
-    return tuple(IntakeFile(name) for name in names)
 
 
 def _opened(folder: Path, opened: ExitStack) -> int:

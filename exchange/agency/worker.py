@@ -1,22 +1,28 @@
-"""The intake worker: foreign code over hostile documents, behind walls, one document at a time.
+"""A worker: foreign code over hostile documents, behind walls, one call at a time.
 
-Run by the gateway as `python -I -B -m exchange.agency.worker`. Gets no key, no secret but the
-plugin's own settings, no network and no other document; sees one room: `in` to read, `out` to
-write. It is kept from document to document; after anything but success it is killed from
-outside, which is the only thing that ends it beside the end of its requests.
+Run by the gateway as `python -I -B -m exchange.agency.worker`, for one kind of adapter of one
+plugin. Gets no key, no network and no other document, and no secret but the plugin's own settings
+and, if it delivers, those named for it; sees one room: `in` to read, `out` to write. A delivery
+also gets one descriptor, on which the gateway hands it connections. It is kept from document to
+document; after anything but an answer in good order it is killed from outside, which is the only
+thing that ends it beside the end of its requests.
 """
 
-import asyncio
 import os
+import socket
+import sys
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import exchange
 from exchange import registry
-from exchange.agency import job, walls
-from exchange.errors import Misconfigured
-from exchange.hookspecs import AGENCY_GROUP, IntakeFormat
+from exchange.agency import job, tasks, walls
+from exchange.agency.borrowed import Borrowed
+from exchange.agency.tasks import TASKS, Room, Task
+from exchange.errors import Malformed, Misconfigured
+from exchange.hookspecs import AGENCY_GROUP
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,7 @@ class _Channel:
 
     requests: BinaryIO
     answers: BinaryIO
+    connections: Borrowed | None
 
     def read(self) -> bytes:
         """Return the next line; empty when the gateway has closed its end."""
@@ -37,8 +44,8 @@ class _Channel:
 
 
 def main() -> None:
-    """Load one adapter behind walls and convert what is asked for until the requests end."""
-    channel = _open_channel()
+    """Load the adapters of one plugin behind walls and call them until the requests end."""
+    channel = _open_channel(sys.argv[1:])
     start = job.read_start(channel.read())
     plugin = registry.Named(
         name=start.plugin, distribution=start.distribution, settings=start.settings
@@ -46,46 +53,78 @@ def main() -> None:
     walls.limit(memory=start.memory, descriptors=start.descriptors)
     code = (Path(exchange.__path__[0]), *registry.code_of(AGENCY_GROUP, plugin))
     missing = walls.enclose(
-        read=(*code, job.folder_in(start.room)), write=(job.folder_out(start.room),)
+        read=(*code, *start.reads, job.folder_in(start.room)),
+        write=(job.folder_out(start.room),),
     )
     channel.say(job.walls_line(missing))  # before any foreign code can speak
+    task = TASKS[start.kind]
     try:
-        adapter = _load(plugin, start.profile)
+        adapters = task.adapters(registry.load(AGENCY_GROUP, [plugin]), start.secrets)
     except Misconfigured as cause:
         channel.say(job.refused_line(str(cause)))
         return
-    channel.say(job.ready_line(adapter.capabilities))
+    channel.say(job.ready_line({key: task.offer(adapter) for key, adapter in adapters.items()}))
+    room = tasks.room_of(start.room, channel.connections)
     while line := channel.read():
-        channel.say(_answer(adapter, line, start.room))
+        channel.say(_answer(task, adapters, job.read_request(line), room))
 
 
-def _open_channel() -> _Channel:
-    """Move the channel away from descriptors 0 and 1: a plugin that prints must not answer."""
-    requests, answers = os.dup(0), os.dup(1)
-    os.closerange(max(requests, answers) + 1, os.sysconf("SC_OPEN_MAX"))
+def _open_channel(lent: list[str]) -> _Channel:
+    """Move the channel away from descriptors 0 and 1: a plugin that prints must not answer.
+
+    Args:
+        lent: the number of the descriptor on which connections come, if any.
+    """
+    requests, answers, *connections = [os.dup(number) for number in (0, 1, *map(int, lent))]
+    os.closerange(max(requests, answers, *connections) + 1, os.sysconf("SC_OPEN_MAX"))
     empty = os.open(os.devnull, os.O_RDONLY)
     os.dup2(empty, 0)
     os.close(empty)
     os.dup2(2, 1)  # both end at the gateway, which counts what arrives and reads nothing
-    return _Channel(os.fdopen(requests, "rb"), os.fdopen(answers, "wb"))
+    return _Channel(
+        os.fdopen(requests, "rb"),
+        os.fdopen(answers, "wb"),
+        Borrowed(socket.socket(fileno=connections[0])) if connections else None,
+    )
 
 
-def _load(plugin: registry.Named, profile: str) -> IntakeFormat:
-    loaded = registry.load(AGENCY_GROUP, [plugin])
-    formats = registry.intake_formats(loaded)
-    if profile not in formats:
-        raise Misconfigured(f"plugin {plugin.name}: no intake format reads {profile}")
-    return formats[profile]
-
-
-def _answer(adapter: IntakeFormat, line: bytes, room: Path) -> bytes:
-    token, package = job.read_request(line, job.folder_in(room))
+def _answer(task: Task, adapters: Mapping[str, Any], request: job.Request, room: Room) -> bytes:
+    adapter = adapters[request.adapter]
     try:
-        # A loop of its own for every document: what a plugin leaves running ends with it.
-        result: object = asyncio.run(adapter.convert(package, job.folder_out(room)))
+        result = _finished(lambda: task.call(adapter, request.asked, room))
     except Exception as cause:  # noqa: BLE001 - foreign code may raise anything
-        result = cause
-    return job.answer_line(token, result)
+        return job.failed_line(request.token, cause)
+    try:
+        return job.done_line(request.token, task.result(result))
+    except Malformed:  # what it returned is none, or cannot be said
+        return job.failed_line(request.token, None)
+
+
+def _finished(call: Callable[[], Coroutine[object, None, object]]) -> object:
+    """Return what a call of an adapter returns.
+
+    A plugin that never imports asyncio waits for nothing and needs no loop; importing one takes
+    longer than starting the interpreter.
+    """
+    if "asyncio" not in sys.modules:
+        try:
+            return _stepped(call())
+        except RuntimeError:
+            if "asyncio" not in sys.modules:
+                raise
+            # Imported while it ran: it begins again, this time on a loop.
+    import asyncio  # noqa: PLC0415 - only where a plugin needs it: see above
+
+    # A loop of its own for every call: what a plugin leaves running ends with it.
+    return asyncio.run(call())
+
+
+def _stepped(work: Coroutine[object, None, object]) -> object:
+    while True:
+        try:
+            work.send(None)
+        except StopIteration as end:
+            return end.value
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ pipe; every error is one line that says what to do.
 
 import asyncio
 import mimetypes
-import signal
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from exchange.cli.gateway_init import init
+from exchange.cli.gateway_run import run
 from exchange.cli.gateway_witness import witness
 from exchange.cli.place import HERE, Place, opened
 from exchange.errors import Malformed, Misconfigured
@@ -21,12 +22,6 @@ from exchange.errors import Malformed, Misconfigured
 if TYPE_CHECKING:
     from exchange.envelope.sealing import Outgoing
 
-FIRST_AGENCY = "Id of this agency (2 to 63 of a-z, 0-9, -): "
-FIRST_HUB = "Address of the hub, such as https://hub.example: "
-NO_POLICY = (
-    "--log-policy is missing: get the policy file of the hub's log from the operator of the hub, "
-    "who makes it with `exchange log policy`; no document is exchanged without it"
-)
 LARGEST_REMARK = 64 * 1024
 """Bytes read of a remark; the format admits 4,000 characters."""
 
@@ -44,56 +39,6 @@ def gateway_app() -> App:
     ):
         app.command(command)
     return app
-
-
-def init(  # noqa: PLR0913  # each is an option of its own
-    *,
-    agency: str | None = None,
-    hub: str | None = None,
-    log_policy: Path | None = None,
-    intake: Annotated[str, Parameter(help="Plugin that converts received documents.")] = "folder",
-    language: Annotated[str, Parameter(help="Language of labels: de, en or de-simple.")] = "de",
-    certificates: Annotated[
-        Path | None, Parameter(help="Authorities to trust besides the system's, PEM.")
-    ] = None,
-    passphrase: Annotated[
-        bool, Parameter(help="Keep the private files under a passphrase (age, scrypt).")
-    ] = False,
-    at: Place = HERE,
-) -> None:
-    """Make the home of a gateway: settings, directories, keys.
-
-    Asks on a terminal for what is not given. Prints the fingerprint for the annex of the
-    cooperation agreement and where the identity card lies, which the operator of the hub needs to
-    admit the agency. Nothing is sent anywhere.
-
-    Parameters
-    ----------
-    agency
-        Id of this agency: 2 to 63 of a-z, 0-9 and "-".
-    hub
-        Address of the hub: https, or http to this machine itself.
-    log_policy
-        Policy file of the hub's log: whose signatures you believe. The operator of the hub hands it
-        out (`exchange log policy`); compare the log's fingerprint with the agreement's annex.
-    """
-    from exchange.cli import gateway_init
-
-    if log_policy is None:
-        raise Misconfigured(NO_POLICY)
-    gateway_init.make(
-        at.home,
-        gateway_init.Wanted(
-            agency=agency or _asked(FIRST_AGENCY, "--agency"),
-            hub=hub or _asked(FIRST_HUB, "--hub"),
-            intake=intake,
-            language=language,
-            certificates=certificates,
-            log_policy=log_policy,
-        ),
-        passphrase=at.protection(wanted=passphrase),
-        demo=at.demo,
-    )
 
 
 def log_policy(file: Path, *, at: Place = HERE) -> None:
@@ -259,38 +204,6 @@ def fetch(*, at: Place = HERE) -> int:
     return asyncio.run(work())
 
 
-def run(*, at: Place = HERE) -> None:
-    """Send and receive until told to stop (SIGTERM, Ctrl-C).
-
-    Waits at the hub for new documents, so no port has to be open. Writes what it does to standard
-    error, one line of JSON each, without personal data.
-    """
-    from exchange.agency import poll
-    from exchange.agency.hand_over import open_reception
-    from exchange.agency.send import sweep_outgoing
-    from exchange.cli import events
-    from exchange.cli.systemd import READY, notify
-
-    async def work() -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        async with (
-            opened(at, loud=True) as gateway,
-            open_reception(gateway) as reception,
-        ):
-            await sweep_outgoing(gateway)
-            for wall in reception.started.missing:
-                print(f"this machine cannot wall off intake plugins with {wall}", file=sys.stderr)
-            print(f"the gateway of {gateway.agency} is running", flush=True)
-            notify(READY)
-            await poll.run(gateway, reception, stop)
-
-    events.configure(sys.stderr)
-    asyncio.run(work())
-
-
 def status(*, at: Place = HERE) -> None:
     """Say in plain words what was sent, what was received and what somebody has to look at.
 
@@ -374,12 +287,6 @@ def token(*, at: Place = HERE) -> None:
             print(await gateway.client.access_token())
 
     asyncio.run(work())
-
-
-def _asked(question: str, option: str) -> str:
-    if not sys.stdin.isatty():
-        raise Misconfigured(f"{option} is missing, and nobody can be asked")
-    return input(question).strip()
 
 
 def _text(file: Path | None) -> str | None:

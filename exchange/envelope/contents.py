@@ -29,6 +29,10 @@ MOST_ONWARD = 64
 SALT_SIZE = 32
 """Bytes of salt: the digest of the list tells nothing to who cannot guess them."""
 
+LONGEST_PROFILE = 64
+"""Characters of the name of a profile."""
+
+_PROFILE = re.compile(r"[a-z0-9][a-z0-9.-]*/[1-9][0-9]{0,3}", re.ASCII)
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}")
 
 
@@ -87,6 +91,8 @@ class Letter:
     reference: str | None = None
     """The sender's file number."""
     onward_of: tuple[Onward, ...] = ()
+    profile: str | None = None
+    """What the files promise, such as `xdomea/3`; None: nothing but files a person can read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +131,7 @@ def new_contents(files: Sequence[Entry], letter: Letter) -> Contents:
         "remark": letter.remark,
         "reference": letter.reference,
         "onward_of": [onward.payload() for onward in letter.onward_of] or None,
+        "profile": letter.profile,
     }
     stated |= {name: value for name, value in optional.items() if value is not None}
     return read_contents(canonical.encode(stated))
@@ -150,6 +157,7 @@ def read_contents(raw: bytes) -> Contents:
         ),
         reference=members.text("reference") if members.has("reference") else None,
         onward_of=_onward(members) if members.has("onward_of") else (),
+        profile=members.take("profile", _profile) if members.has("profile") else None,
         raw=raw,
     )
     members.end()
@@ -192,6 +200,22 @@ def _media_type(value: object) -> str:
     if not isinstance(value, str) or _MEDIA_TYPE.fullmatch(value) is None:
         raise Malformed("not a media type in lower case without parameters")
     return value
+
+
+def _profile(value: object) -> str:
+    """Read a profile: a name and a version. `files/1` is said by saying nothing."""
+    if not is_profile(value) or value == "files/1":
+        raise Malformed("not a profile other than files/1")
+    return str(value)
+
+
+def is_profile(value: object) -> bool:
+    """Tell whether `value` names a profile: lower case, a slash and the number of a version."""
+    return (
+        isinstance(value, str)
+        and len(value) <= LONGEST_PROFILE
+        and _PROFILE.fullmatch(value) is not None
+    )
 
 
 def _true(value: object) -> bool:

@@ -111,7 +111,7 @@ class Offices:
         """Publish keys, agree, record a consent for any number of uses; return its id."""
         async with self.open(RECIPIENT) as jobcentre, self.open(SENDER) as women:
             async with open_reception(jobcentre) as reception:
-                await publish(jobcentre, published(reception.capabilities))
+                await publish(jobcentre, published(reception))
             await publish(women)
             draft = changed(AGREEMENT, id=str(uuid4()))
             for party in draft["parties"]:

@@ -279,8 +279,8 @@ def _hang_up(*_: Any) -> None:
 
 def _patch(_plugin: Poison, _package: DocumentPackage, target: Path, _object: str) -> Any:
     job = sys.modules["exchange.agency.job"]
-    job.answer_line = lambda token, _result: (  # type: ignore[attr-defined]
-        b'{"kind":"","names":["../../escaped.txt"],"outcome":"converted","token":"%s"}\n'
+    job.done_line = lambda token, _result: (  # type: ignore[attr-defined]
+        b'{"kind":"","outcome":"done","result":{"names":["../../escaped.txt"]},"token":"%s"}\n'
         % token.encode()
     )
     return _good(target)
@@ -341,7 +341,7 @@ FORGERY: dict[str, Callable[..., Any]] = {
     "secret-files": _secret_files,
     "unnamed": _unnamed,
     "say-nonsense": _say(b"nonsense\n"),
-    "say-another": _say(b'{"kind":"","names":["a"],"outcome":"converted","token":"x"}\n'),
+    "say-another": _say(b'{"kind":"","outcome":"done","result":{"names":["a"]},"token":"x"}\n'),
     "say-endlessly": _say_endlessly,
     "hang-up": _hang_up,
     "patch": _patch,
