@@ -61,8 +61,22 @@ class Gateway:
     log: Log
     """What the hub's log has shown here, and the policy that judges it."""
     clock: Clock
+    sending: set[str] = field(default_factory=set)
+    """Ids of disclosures being uploaded now: each by one task at a time."""
 
     @property
     def agency(self) -> str:
         """Id of this agency."""
         return self.settings.agency
+
+    @property
+    def desk(self) -> Desk:
+        """What speaks for the agency."""
+        return Desk(
+            settings=self.settings,
+            home=self.home,
+            files=self.ring.files,
+            identity=self.identity,
+            client=self.client,
+            clock=self.clock,
+        )

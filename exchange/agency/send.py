@@ -6,11 +6,12 @@ is written to disk.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import structlog
 from sqlalchemy import Connection
@@ -18,6 +19,7 @@ from sqlalchemy import Connection
 from exchange.agency import state
 from exchange.agency.awaited import Awaited, await_receipt, is_awaited
 from exchange.agency.content import Progress, unseen
+from exchange.agency.events import EventKind, happened
 from exchange.agency.log_points import STORED
 from exchange.agency.parts import Gateway
 from exchange.agency.plan import Draft, Plan, plan
@@ -37,6 +39,7 @@ from exchange.errors import (
     Malformed,
     NotFound,
     NotPermitted,
+    OutcomeUnknown,
     StatementNotAcceptable,
     TooLarge,
     Unavailable,
@@ -50,6 +53,9 @@ FINAL: Final = (
 """Refusals that no repetition changes."""
 UNDER_WAY: Final = (Sending.SEALED, Sending.LODGED)
 """States in which a disclosure of ours is not done."""
+
+Also: TypeAlias = Callable[[Connection, Sequence[Sent]], None]
+"""Runs in the unit of work that remembers what was sealed."""
 
 log = structlog.get_logger(__name__)
 
@@ -84,12 +90,8 @@ async def send(
 
     Once something is sealed, an error carries a note on each disclosure not to be sent again.
     """
-    if not draft.files or not draft.recipients:
-        raise Malformed("a disclosure has at least one file and one recipient")
-    groups = [draft.recipients] if joint else [(agency,) for agency in draft.recipients]
-    plans = [await plan(gateway, draft, group) for group in groups]
     looks = watched or Watched()
-    sealed = [await _seal(gateway, planned, looks.sealing) for planned in plans]
+    sealed = await seal_all(gateway, draft, joint=joint, progress=looks.sealing)
     lodged: list[Sent] = []
     for sent in sealed:
         try:
@@ -102,6 +104,54 @@ async def send(
             _note(trouble, waiting, "is sealed and goes out at the next `fetch` or `run`")
             raise
     return tuple([await _concluded(gateway, sent) for sent in lodged])
+
+
+async def seal_all(
+    gateway: Gateway,
+    draft: Draft,
+    *,
+    joint: bool = False,
+    progress: Progress = unseen,
+    also: Also | None = None,
+) -> list[Sent]:
+    """Seal the files of `draft`, one disclosure per recipient; nothing is sent yet.
+
+    From its return on they go out, whatever happens: by whoever uploads them, or by `resume`.
+
+    Args:
+        gateway: the parts.
+        draft: what to send.
+        joint: one disclosure for all recipients together.
+        progress: told how far it is.
+        also: run in the unit of work that remembers them all.
+
+    Raises:
+        NotCovered, Held, Malformed: as `send`; nothing was kept.
+    """
+    if not draft.files or not draft.recipients:
+        raise Malformed("a disclosure has at least one file and one recipient")
+    groups = [draft.recipients] if joint else [(agency,) for agency in draft.recipients]
+    plans = [await plan(gateway, draft, group) for group in groups]
+    sealed: list[Sent] = []
+    try:
+        for planned in plans:
+            sealed.append(await _seal(gateway, planned, progress))
+        await gateway.state.write(_remember, sealed, also)
+    except OutcomeUnknown:  # the rows may name them
+        raise
+    except (ExchangeError, OSError):
+        for sent in sealed:
+            await off_loop(sent.size, remove_sealed, gateway, sent.id)
+        raise
+    # Signed once and persisted: from here on every attempt, also after a crash, sends these bytes.
+    return sealed
+
+
+def _remember(conn: Connection, sealed: Sequence[Sent], also: Also | None) -> None:
+    if also is not None:
+        also(conn, sealed)
+    for sent in sealed:
+        state.add_sent(conn, sent)
 
 
 async def _concluded(gateway: Gateway, lodged: Sent) -> Sent:
@@ -132,14 +182,14 @@ async def _seal(gateway: Gateway, planned: Plan, progress: Progress) -> Sent:
         letter=planned.letter,
         progress=progress,
     )
-    # The sealed file is durable. A crash here leaves a file that no row names; `sweep` removes
-    # it, and the sender starts again.
+    # The sealed file is durable. A crash before the rows are leaves files that no row names;
+    # `sweep` removes them, and the sender starts again.
     manifest = sign(
         Kind.MANIFEST,
         manifest_payload(document.context.raw, sha256=document.sha256, size=document.size),
         gateway.identity,
     )
-    sent = Sent(
+    return Sent(
         id=terms.id,
         digest=digest(manifest),
         manifest=manifest,
@@ -151,9 +201,6 @@ async def _seal(gateway: Gateway, planned: Plan, progress: Progress) -> Sent:
         exp=datetime.fromtimestamp(terms.exp, UTC),
         log=planned.keys[0].log,
     )
-    await gateway.state.write(state.add_sent, sent)
-    # Signed once and persisted: from here on every attempt, also after a crash, sends these bytes.
-    return sent
 
 
 async def deliver(gateway: Gateway, sent: Sent, progress: Progress = unseen) -> Sent:
@@ -171,7 +218,7 @@ async def deliver(gateway: Gateway, sent: Sent, progress: Progress = unseen) -> 
         )
     except FINAL as refused:
         await gateway.state.write(
-            state.change_sent, sent.id, {"state": Sending.REFUSED.value, "reason": refused.code}
+            over, sent, Sending.REFUSED, gateway.clock(), EventKind.REFUSED, refused.code
         )
         await off_loop(sent.size, remove_sealed, gateway, sent.id)
         raise
@@ -182,6 +229,19 @@ async def deliver(gateway: Gateway, sent: Sent, progress: Progress = unseen) -> 
     # A crash before this repeats the upload, which the hub answers in the same way.
     await gateway.state.write(_lodge, lodged, owed)
     return lodged
+
+
+def over(
+    conn: Connection,
+    sent: Sent,
+    into: Sending,
+    now: datetime,
+    kind: EventKind,
+    reason: str | None = None,
+) -> None:
+    """Write where a disclosure of ours stands from now on, and that it happened."""
+    state.change_sent(conn, sent.id, {"state": into.value, "reason": reason})
+    happened(conn, kind, sent.id, now, reason=reason)
 
 
 def _lodge(conn: Connection, lodged: Sent, owed: Awaited) -> None:
@@ -208,7 +268,7 @@ async def conclude(gateway: Gateway, lodged: Sent, *, wait: int = WAIT_S) -> Sen
             return lodged
     # The receipt is durable. What was sealed is needed no more: the hub cannot deny that it has it.
     stored = replace(lodged, state=Sending.STORED)
-    await gateway.state.write(state.change_sent, lodged.id, {"state": stored.state.value})
+    await gateway.state.write(over, lodged, Sending.STORED, gateway.clock(), EventKind.STORED)
     # A crash before the removal leaves a file for `sweep`.
     await off_loop(lodged.size, remove_sealed, gateway, lodged.id)
     log.info("disclosed", disclosure_id=lodged.id, size=lodged.size)
@@ -219,17 +279,40 @@ async def resume(gateway: Gateway) -> list[ExchangeError]:
     """Send what was sealed before an interruption; return what went wrong, oldest first."""
     troubles: list[ExchangeError] = []
     for sent in await gateway.state.read(state.list_sent, UNDER_WAY):
-        if sent.state is Sending.SEALED and gateway.clock() >= sent.exp:
-            await gateway.state.write(state.change_sent, sent.id, {"state": Sending.EXPIRED.value})
-            await off_loop(sent.size, remove_sealed, gateway, sent.id)
-            continue
         try:
-            lodged = sent if sent.state is Sending.LODGED else await deliver(gateway, sent)
-            await conclude(gateway, lodged)
+            with alone(gateway, sent.id) as free:
+                if free:
+                    await _go_on(gateway, sent)
         except ExchangeError as trouble:
             log.warning("not_disclosed", disclosure_id=sent.id, code=trouble.code)
             troubles.append(trouble)
     return troubles
+
+
+async def _go_on(gateway: Gateway, listed: Sent) -> None:
+    # Listed a while ago: whoever had it since may have finished, or taken it back.
+    sent = await gateway.state.read(state.find_sent, listed.id)
+    now = gateway.clock()
+    if sent is None or sent.state not in UNDER_WAY:
+        return
+    if sent.state is Sending.SEALED and now >= sent.exp:
+        await gateway.state.write(over, sent, Sending.EXPIRED, now, EventKind.EXPIRED)
+        await off_loop(sent.size, remove_sealed, gateway, sent.id)
+        return
+    await conclude(gateway, sent if sent.state is Sending.LODGED else await deliver(gateway, sent))
+
+
+@contextmanager
+def alone(gateway: Gateway, disclosure_id: str) -> Iterator[bool]:
+    """Say whether nobody else is uploading a disclosure; nobody else will while the block runs."""
+    free = disclosure_id not in gateway.sending
+    if free:
+        gateway.sending.add(disclosure_id)
+    try:
+        yield free
+    finally:
+        if free:
+            gateway.sending.discard(disclosure_id)
 
 
 async def sweep_outgoing(gateway: Gateway) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     delete,
     func,
     select,
+    tuple_,
     update,
 )
 
@@ -176,6 +177,16 @@ def list_sent(conn: Connection, states: Sequence[Sending] | None = None) -> list
     query = select(tables.sent).order_by(tables.sent.c.sent_at, tables.sent.c.id)
     if states is not None:
         query = query.where(tables.sent.c.state.in_([state.value for state in states]))
+    return [_sent(dict(row)) for row in conn.execute(query).mappings()]
+
+
+def page_sent(conn: Connection, after: str | None, limit: int) -> list[Sent]:
+    """Return at most `limit` disclosures of ours behind the one with id `after`, oldest first."""
+    sent = tables.sent.c
+    query = select(tables.sent).order_by(sent.sent_at, sent.id).limit(limit)
+    if after is not None:
+        since = select(sent.sent_at).where(sent.id == after).scalar_subquery()
+        query = query.where(tuple_(sent.sent_at, sent.id) > tuple_(since, after))
     return [_sent(dict(row)) for row in conn.execute(query).mappings()]
 
 

@@ -208,9 +208,31 @@ fetched = Table(  # documents that the back office has: their folder in the spoo
     Column("removed", Boolean, nullable=False),
 )
 
+events = Table(  # what happened, for whoever asks what is new; in the order of commits
+    "events",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("kind", String, nullable=False),  # EventKind
+    Column("of", String, nullable=False),  # id of the disclosure, consent, erasure or request
+    Column("at", Moment, nullable=False, index=True),
+    Column("folder", String),
+    Column("reason", String),
+    sqlite_autoincrement=True,  # a number is never used again, also when old rows are removed
+)
+Index("ix_events_of", events.c.of)
+
+submissions = Table(  # which submission a key was used for, so that a repetition sends nothing
+    "submissions",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("request", LargeBinary, nullable=False),  # digest of what was submitted
+    Column("ids", String, nullable=False),  # of its disclosures, comma between
+    Column("at", Moment, nullable=False, index=True),
+)
+
 schema = Schema(
     metadata=metadata,
-    version=4,
+    version=5,
     steps=(
         (
             "CREATE TABLE majorities (consent VARCHAR NOT NULL, ends DATETIME NOT NULL, "
@@ -239,6 +261,17 @@ schema = Schema(
             "CREATE INDEX ix_deliveries_due ON deliveries (state, next_at)",
             "CREATE TABLE fetched (id VARCHAR NOT NULL, at DATETIME NOT NULL, "
             "removed BOOLEAN NOT NULL, CONSTRAINT pk_fetched PRIMARY KEY (id))",
+        ),
+        (
+            "CREATE TABLE events (number INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, "
+            'kind VARCHAR NOT NULL, "of" VARCHAR NOT NULL, at DATETIME NOT NULL, '
+            "folder VARCHAR, reason VARCHAR)",
+            "CREATE INDEX ix_events_at ON events (at)",
+            'CREATE INDEX ix_events_of ON events ("of")',
+            "CREATE TABLE submissions (key VARCHAR NOT NULL, request BLOB NOT NULL, "
+            "ids VARCHAR NOT NULL, at DATETIME NOT NULL, "
+            "CONSTRAINT pk_submissions PRIMARY KEY (key))",
+            "CREATE INDEX ix_submissions_at ON submissions (at)",
         ),
     ),
 )

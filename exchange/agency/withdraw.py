@@ -12,6 +12,7 @@ from exchange import canonical, jws
 from exchange.agency import signed
 from exchange.agency.agree import REFUSED
 from exchange.agency.awaited import list_awaited
+from exchange.agency.events import EventKind, happened_once
 from exchange.agency.log import judged
 from exchange.agency.log_calls import rid_in
 from exchange.agency.log_points import WITHDRAWN, shows_own
@@ -82,6 +83,14 @@ async def withdraw(desk: Desk, consent_id: str, told: Told) -> shapes.Withdrawn:
     except ExchangeError as trouble:  # it has ended, whatever the log shows now
         log.warning("not_proved", code=trouble.code)
     return withdrawn
+
+
+async def withdraw_here(gateway: Gateway, consent_id: str, told: Told) -> shapes.Withdrawn:
+    """End a consent from within the gateway, and remember that it happened; see `withdraw`."""
+    ended = await withdraw(gateway.desk, consent_id, told)
+    # A crash before this leaves a withdrawal without its event; repeating it writes it.
+    await gateway.state.write(happened_once, EventKind.CONSENT_ENDED, ended.id, gateway.clock())
+    return ended
 
 
 async def catch_up(gateway: Gateway) -> list[ExchangeError]:

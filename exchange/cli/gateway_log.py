@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from exchange.agency import conflict
 from exchange.agency import home as homes
+from exchange.agency.advice import ADVICE, UNKNOWN
 from exchange.agency.awaited import list_awaited
 from exchange.agency.home import Home
 from exchange.agency.log_heads import forget_head as forget_largest
@@ -17,7 +18,6 @@ from exchange.agency.prove import LATE
 from exchange.agency.settings import GatewaySettings
 from exchange.agency.tables import schema
 from exchange.agency.tail import forget_findings, list_findings
-from exchange.cli.advice import ADVICE, UNKNOWN
 from exchange.errors import Misconfigured
 from exchange.sqlite import SqliteDatabase
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from exchange.agency import arrivals, majorities, spool, state
 from exchange.agency import home as homes
+from exchange.agency.advice import ADVICE, ASIDE, UNKNOWN
 from exchange.agency.asked import list_asked
 from exchange.agency.keyfiles import KeyFiles, Unlock, credentials_directory, no_passphrase
 from exchange.agency.pins import read_pins
@@ -18,7 +19,6 @@ from exchange.agency.settings import GatewaySettings, read_settings
 from exchange.agency.state import Erasing, Erasure, Receiving, Sending
 from exchange.agency.tables import schema
 from exchange.cli import gateway_log
-from exchange.cli.advice import ADVICE, ASIDE, UNKNOWN
 from exchange.days import day_of, last_day
 from exchange.keyring.fingerprint import spoken
 from exchange.sqlite_file import reader_engine

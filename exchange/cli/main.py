@@ -12,19 +12,6 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
 
-from exchange.cli.advice import ADVICE, NOT_COVERED, NOT_FOUND, NOT_PERMITTED, UNKNOWN
-from exchange.errors import (
-    ExchangeError,
-    Finding,
-    Held,
-    LintRefused,
-    NotCovered,
-    NotFound,
-    NotPermitted,
-    positions,
-)
-from exchange.rules import sentence
-
 FAILED = 1
 """Exit code: the command was understood and did not succeed."""
 USAGE = 2
@@ -49,19 +36,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CycloptsError as error:
         _complain(f"{_usage(error)} ({_help(error)} explains)")
         return USAGE
-    except ExchangeError as error:
-        _complain("; ".join([_told(error), *getattr(error, "__notes__", ())]))
     except BrokenPipeError:
         # Python would complain once more when it flushes at exit; the reader is gone.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     except KeyboardInterrupt:
         return INTERRUPTED
-    except OSError as error:
-        named = f": {error.filename}" if error.filename else ""
-        _complain(f"{error.strerror or type(error).__name__}{named}")
-    except Exception as bug:  # noqa: BLE001 -- the text of a foreign error can quote a document
-        _complain(f"this is a defect of the program; please report {' '.join(positions(bug))}")
+    except Exception as error:  # noqa: BLE001 -- the text of a foreign one can quote a document
+        from exchange.cli.tell import in_words
+
+        _complain(in_words(error))
     return FAILED
 
 
@@ -88,6 +72,7 @@ def _commands() -> dict[str, tuple[Callable[[], App], str]]:
         "agreement": (_agreement, "Propose, sign and show agreements between agencies."),
         "consent": (_consent, "Record, sign, show and withdraw a person's consent."),
         "requests": (_requests, "Ask a partner for documents, and see what partners ask for."),
+        "plugin": (_plugin, "Begin a plugin, see which are installed, and try one."),
         "log": (_log, "Check the transparency log, and take proof along."),
         "demo": (_demo, "Show the whole journey of a document on this machine."),
     }
@@ -129,6 +114,12 @@ def _requests() -> App:
     return requests_app()
 
 
+def _plugin() -> App:
+    from exchange.cli.plugin import plugin_app
+
+    return plugin_app()
+
+
 def _log() -> App:
     from exchange.cli.log import log_app
 
@@ -148,42 +139,14 @@ def _run(arguments: list[str]) -> int:
     return answer if isinstance(answer, int) and not isinstance(answer, bool) else 0
 
 
-def _told(error: ExchangeError) -> str:
-    """Return what happened and what to do next, on one line."""
-    if isinstance(error, LintRefused) and error.findings:
-        return f"the record breaks {_broken(error.findings)}; docs/rules.md has every rule"
-    if isinstance(error, Held):
-        return f"nothing was done ({error.reason}): {ADVICE.get(error.reason, UNKNOWN)}"
-    if isinstance(error, NotCovered):
-        why = (f"{NOT_COVERED.get(reason, UNKNOWN)} ({reason})" for reason in error.reasons)
-        return f"nothing was sent: {'; '.join(why)}"
-    for kind, told in ((NotFound, NOT_FOUND), (NotPermitted, NOT_PERMITTED)):
-        if isinstance(error, kind) and str(error) == str(kind()):
-            return told
-    return _one_line(error)
-
-
-def _broken(findings: Sequence[Finding]) -> str:
-    """Return the rules that refuse, each once with all its fields."""
-    fields: dict[tuple[str, str], list[str]] = {}
-    for one in findings:
-        if one.severity == "refuse":
-            fields.setdefault((one.id, sentence(one, "en")), []).append(one.field)
-    return ", ".join(f"{id_} {', '.join(names)} ({text})" for (id_, text), names in fields.items())
-
-
 def _usage(error: CycloptsError) -> str:
     """Return what is wrong with a command line; how a day is written, where one is not."""
-    return re.sub(r'unable to convert ".*" into datetime', DAY, _one_line(error))
+    return re.sub(r'unable to convert ".*" into datetime', DAY, " ".join(str(error).split()))
 
 
 def _help(error: CycloptsError) -> str:
     """Return the command line that explains the command as far as it was understood."""
     return " ".join(("exchange", *(error.command_chain or ()), "--help"))
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def _complain(text: str) -> None:

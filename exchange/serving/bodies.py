@@ -5,7 +5,7 @@ nothing else touches `request.content`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable
 from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import parse_qsl
@@ -190,7 +190,7 @@ async def first_line(content: StreamReader, *, limit: int, seconds: float) -> by
 
 async def arriving(
     request: web.Request, *, limit: int, settings: Deadlines
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """Yield what arrives of a streamed body.
 
     A lost, silent or too slow connection ends the piece instead of failing it: what came

@@ -1,4 +1,4 @@
-"""Renders `exchange.wire.operations` as OpenAPI 3.1; `make openapi` writes what hubs serve.
+"""Renders operations as OpenAPI 3.1; `make openapi` writes what hubs and gateways serve.
 
 Run: python -m tests.house.openapi
 """
@@ -10,13 +10,38 @@ from typing import Any
 from openapi_pydantic import OpenAPI
 from openapi_pydantic.util import PydanticSchema, construct_open_api_with_schema_class
 
+from exchange.wire import local_routes, local_shapes
+from exchange.wire.local_problems import OURS
 from exchange.wire.operations import OPERATIONS
 from exchange.wire.problems import HTTP_CODES, MEDIA_TYPE, STATUS
 from exchange.wire.routes import JSON, TOKEN, Operation
 
-COMMITTED = Path(__file__).parents[2] / "exchange" / "wire" / "openapi.json"
-TITLES = {status.value: error.__doc__ for error, status in STATUS.items()}
-PROBLEM = {
+WIRE = Path(__file__).parents[2] / "exchange" / "wire"
+COMMITTED = WIRE / "openapi.json"
+LOCAL = WIRE / "local_openapi.json"
+TITLES = {status.value: error.__doc__ for error, status in STATUS.items()} | {
+    status.value: error.__doc__
+    for error, (_, status) in OURS.items()
+    if status not in STATUS.values()
+}
+FORM_DATA: dict[str, Any] = {
+    "type": "object",
+    "required": ["submission", "file"],
+    "properties": {
+        "submission": PydanticSchema(schema_class=local_shapes.Submission),
+        "file": {"type": "array", "items": {"type": "string", "contentEncoding": "binary"}},
+    },
+}
+EVERYWHERE = frozenset({400, 401, 429, 431, 503})
+"""Statuses of every authenticated route of a hub."""
+LOCALLY = frozenset({400, 401, 403, 421, 431, 503})
+"""Those of a gateway: it counts nobody's requests, and refuses pages of other sites."""
+BY_CLIENT = {
+    "type": "oauth2",
+    "flows": {"clientCredentials": {"tokenUrl": "/oauth2/token", "scopes": {}}},
+}
+BY_FILE = {"type": "http", "scheme": "bearer", "description": "The home's file `api-token`."}
+PROBLEM: dict[str, Any] = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
     "properties": {
@@ -29,41 +54,49 @@ PROBLEM = {
 }
 
 
-def document(operations: Iterable[Operation], *, title: str, version: str) -> str:
+def document(
+    operations: Iterable[Operation],
+    *,
+    title: str,
+    version: str,
+    problem: dict[str, Any] = PROBLEM,
+    security: dict[str, Any] = BY_CLIENT,
+    everywhere: frozenset[int] = EVERYWHERE,
+) -> str:
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _entry(operation)
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _entry(
+            operation, everywhere
+        )
     skeleton = {
         "openapi": "3.1.1",
         "info": {"title": title, "version": version, "license": {"name": "EUPL-1.2"}},
         "paths": paths,
         "components": {
-            "schemas": {"Problem": PROBLEM},
-            "securitySchemes": {
-                "token": {
-                    "type": "oauth2",
-                    "flows": {"clientCredentials": {"tokenUrl": "/oauth2/token", "scopes": {}}},
-                }
-            },
+            "schemas": {"Problem": problem},
+            "securitySchemes": {"token": security},
         },
     }
     whole = construct_open_api_with_schema_class(OpenAPI.model_validate(skeleton))
     return whole.model_dump_json(by_alias=True, exclude_unset=True, indent=1) + "\n"
 
 
-def _entry(operation: Operation) -> dict[str, Any]:
+def _entry(operation: Operation, everywhere: frozenset[int]) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
         "parameters": _parameters(operation),
-        "responses": _responses(operation),
+        "responses": _responses(operation, everywhere),
         "security": [{"token": []}] if operation.authenticated else [],
     }
     content: dict[str, Any] = {}
     if operation.body is not None:
         content["application/json"] = {"schema": PydanticSchema(schema_class=operation.body)}
     for media_type, text in operation.streams.items():
-        content[media_type] = {"schema": {"type": "string", "description": text}}
+        described: dict[str, Any] = {"type": "string", "description": text}
+        if media_type == local_routes.MULTIPART:
+            described = FORM_DATA | {"description": text}
+        content[media_type] = {"schema": described}
     if content:
         entry["requestBody"] = {"required": True, "content": content}
     return entry
@@ -90,7 +123,7 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     return found
 
 
-def _responses(operation: Operation) -> dict[str, Any]:
+def _responses(operation: Operation, everywhere: frozenset[int]) -> dict[str, Any]:
     success: dict[str, Any] = {"description": "Success."}
     if operation.returns is not None:
         schema: Any = PydanticSchema(schema_class=operation.returns)
@@ -99,8 +132,8 @@ def _responses(operation: Operation) -> dict[str, Any]:
         kinds = (operation.answers, *operation.also_answers)
         success["content"] = {kind: {"schema": {"type": "string"}} for kind in kinds}
     responses = {str(operation.status): success}
-    everywhere = {400, 401, 429, 431, 503} if operation.authenticated else set()
-    for status in sorted(everywhere | set(operation.problems)):
+    always = everywhere if operation.authenticated else frozenset[int]()
+    for status in sorted(always | set(operation.problems)):
         text = HTTP_CODES[status][1] if status in HTTP_CODES else TITLES[status] or ""
         responses[str(status)] = {
             "description": text.splitlines()[0],
@@ -120,5 +153,21 @@ def current() -> str:
     return document(OPERATIONS, title="consent-exchange: hub", version="1")
 
 
+def local() -> str:
+    properties = {
+        **PROBLEM["properties"],
+        "reasons": {"type": "array", "items": {"type": "string"}},
+    }
+    return document(
+        local_routes.OPERATIONS,
+        title="consent-exchange: gateway",
+        version="1",
+        problem={**PROBLEM, "properties": properties},
+        security=BY_FILE,
+        everywhere=LOCALLY,
+    )
+
+
 if __name__ == "__main__":
     COMMITTED.write_text(current(), "utf-8")
+    LOCAL.write_text(local(), "utf-8")

@@ -11,7 +11,7 @@ import pytest
 from cyclopts import App
 
 from exchange.cli import main as cli
-from exchange.cli.advice import NOT_COVERED
+from exchange.agency.advice import NOT_COVERED
 from exchange.consent.decision import Reason
 from exchange.errors import (
     ExchangeError,

@@ -1,0 +1,112 @@
+"""Documents that arrive over HTTP, on their way to be sealed: files without a name.
+
+A file of an office is plaintext. It is written where no name leads to it, in a directory of the
+home, so that nobody finds it and a crash leaves nothing.
+"""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncIterable, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from exchange.agency.home import Home
+from exchange.durable import partial_name
+from exchange.errors import StorageFull, TooLarge
+
+PIECE: Final = 1024 * 1024
+"""Bytes gathered before a thread writes them: one hop per MiB, whatever pieces arrive."""
+MOST_BYTES: Final = 1024 * 1024 * 1024
+"""Bytes of all files together: what one disclosure holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """One file that was taken in."""
+
+    path: Path
+    """Leads to it while the stage is open; may be opened as often as wanted."""
+    size: int
+    """Bytes."""
+    sha256: str
+    """Lowercase hex."""
+
+
+class Stage:
+    """Takes files in; made by `open_stage`."""
+
+    def __init__(self, home: Home, most_bytes: int) -> None:
+        self._home = home
+        self._left = most_bytes
+        self._open: list[int] = []
+
+    async def take(self, arriving: AsyncIterable[bytes]) -> Staged:
+        """Write what arrives into a new file, in constant memory.
+
+        Raises:
+            TooLarge: more than is left of the bytes of this stage.
+            StorageFull: the disk has no room.
+        """
+        try:
+            fd = await asyncio.to_thread(_unnamed, self._home.outgoing)
+            self._open.append(fd)
+            return await self._filled(fd, arriving)
+        except OSError:
+            raise StorageFull("the disk of this gateway is full or does not answer") from None
+
+    async def _filled(self, fd: int, arriving: AsyncIterable[bytes]) -> Staged:
+        hashed, size = hashlib.sha256(), 0
+        async for piece in _gathered(arriving):
+            size += len(piece)
+            self._left -= len(piece)
+            if self._left < 0:
+                raise TooLarge("all files together are larger than a disclosure can be")
+            await asyncio.to_thread(_append, fd, piece)
+            hashed.update(piece)
+        return Staged(Path(f"/proc/self/fd/{fd}"), size, hashed.hexdigest())
+
+    def close(self) -> None:
+        """Let every file go; the kernel frees what no name leads to."""
+        while self._open:
+            os.close(self._open.pop())
+
+
+@asynccontextmanager
+async def open_stage(home: Home, *, most_bytes: int = MOST_BYTES) -> AsyncIterator[Stage]:
+    """Yield where files are taken in; none of them is left afterwards."""
+    stage = Stage(home, most_bytes)
+    try:
+        yield stage
+    finally:
+        await asyncio.to_thread(stage.close)
+
+
+async def _gathered(arriving: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    gathered = bytearray()
+    async for chunk in arriving:
+        gathered += chunk
+        if len(gathered) >= PIECE:
+            yield bytes(gathered)
+            gathered.clear()
+    if gathered:
+        yield bytes(gathered)
+
+
+def _unnamed(folder: Path) -> int:
+    try:
+        return os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError:
+        # A file system without such files. The name lives for a moment, without content.
+        path = partial_name(folder / "stage")
+        fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        path.unlink()
+        return fd
+
+
+def _append(fd: int, piece: bytes) -> None:
+    rest = memoryview(piece)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
