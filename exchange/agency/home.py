@@ -13,6 +13,7 @@ incoming/         sealed documents on their way in
 quarantine/       plaintext: opened, not yet handed over, or set aside for the administrator
 spool/            plaintext: one folder per document, ready for the back office
 requests/         plaintext: one file per request of a partner that waits for an answer
+sketches/         consents being prepared on the local pages; they name nobody
 receipts/         log receipts of what this agency did, `<kind>-<id>.tlog-proof`
 deposited/        ids of documents that lay in the watched folder, so that none is put there twice
 conflict/         what convicts the hub, and `stopped` while nothing is exchanged with it
@@ -108,6 +109,11 @@ class Home:
         return self.root / "requests"
 
     @property
+    def sketches(self) -> Path:
+        """Consents that are being prepared and name nobody yet, `<id>.json`."""
+        return self.root / "sketches"
+
+    @property
     def receipts(self) -> Path:
         """Log receipts of what this agency did, `<kind>-<id>.tlog-proof`."""
         return self.root / "receipts"
@@ -141,7 +147,7 @@ class Home:
 
     def younger(self) -> tuple[Path, ...]:
         """Return the directories that homes of earlier versions lack."""
-        return (self.receipts, self.conflict, self.deposited)
+        return (self.receipts, self.conflict, self.deposited, self.sketches)
 
 
 def at(root: Path) -> Home:
