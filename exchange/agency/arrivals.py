@@ -211,6 +211,12 @@ def forget_seen(conn: Connection, now: datetime) -> None:
     conn.execute(delete(tables.received).where(tables.received.c.digest.in_(over)))
 
 
+def ids_under(conn: Connection, consent: str) -> frozenset[str]:
+    """Return the ids of the disclosures received under a consent."""
+    query = select(tables.received.c.id).where(tables.received.c.consent == consent)
+    return frozenset(conn.execute(query).scalars())
+
+
 def mark_erased(conn: Connection, consent: str) -> None:
     """Forget what was in the documents under a consent, and who it was about.
 

@@ -181,40 +181,42 @@ async def deliver(gateway: Gateway, destination: Destination, stop: asyncio.Even
 
 
 async def _deliver(gateway: Gateway, destination: Destination, waiting: handed.Delivery) -> bool:
-    delivered = await asyncio.to_thread(_described, gateway, waiting)
+    now = gateway.clock()
+    # Remembered before anything leaves: an erasure then asks people about that system too.
+    begun = await gateway.state.write(handed.begin, waiting, now + _pause(waiting.attempts))
+    delivered = await asyncio.to_thread(_described, gateway, begun)
     if delivered is None:
         # Taken or erased meanwhile: there is nothing to hand on, and nobody to tell.
-        await gateway.state.write(handed.settle, waiting, Handing.GONE, gateway.clock())
+        await gateway.state.write(handed.settle, begun, Handing.GONE, now)
         return False
     try:
         await destination.hand(delivered)
     except Unavailable as trouble:
-        await _put_off(gateway, waiting, trouble.code)
+        await _put_off(gateway, begun, trouble.code)
         return False
     except Undeliverable:
-        await _park(gateway, waiting, Reason.UNDELIVERABLE)
+        await _park(gateway, begun, Reason.UNDELIVERABLE)
         return False
     except Quarantined as failed:
-        if waiting.attempts + 1 < MOST_FAILURES:
-            await _put_off(gateway, waiting, failed.reason)
-        else:
-            await _park(gateway, waiting, failed.reason)
+        end = _put_off if begun.attempts < MOST_FAILURES else _park
+        await end(gateway, begun, failed.reason)
         return False
     # The system has it. A crash before the commit delivers it again, under the same id.
-    last = await gateway.state.write(handed.settle, waiting, Handing.DONE, gateway.clock())
-    log.info("delivered", disclosure_id=waiting.id, plugin=destination.key)
+    last = await gateway.state.write(handed.settle, begun, Handing.DONE, gateway.clock())
+    log.info("delivered", disclosure_id=begun.id, plugin=destination.key)
     if last and not gateway.settings.delivery.keep:
         await remove_fetched(gateway)
     return True
 
 
-async def _put_off(gateway: Gateway, waiting: handed.Delivery, reason: str) -> None:
-    pause_s = min(FIRST_PAUSE_S * 2 ** min(waiting.attempts, 20), LONGEST_PAUSE_S)
-    next_at = gateway.clock() + timedelta(seconds=pause_s)
-    await gateway.state.write(handed.put_off, waiting, next_at, reason)
-    log.warning(
-        "delivery_put_off", disclosure_id=waiting.id, plugin=waiting.destination, code=reason
-    )
+def _pause(attempts: int) -> timedelta:
+    """Return how long to wait after an attempt that so many have preceded."""
+    return timedelta(seconds=min(FIRST_PAUSE_S * 2 ** min(attempts, 20), LONGEST_PAUSE_S))
+
+
+async def _put_off(gateway: Gateway, begun: handed.Delivery, reason: str) -> None:
+    await gateway.state.write(handed.put_off, begun, reason)
+    log.warning("delivery_put_off", disclosure_id=begun.id, plugin=begun.destination, code=reason)
 
 
 async def _park(gateway: Gateway, waiting: handed.Delivery, reason: str) -> None:

@@ -8,12 +8,15 @@ back office has taken out of the spool it must confirm itself too, and so what i
 import asyncio
 import uuid
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import structlog
 from sqlalchemy import Connection
 
 from exchange.agency import arrivals, spool, state
 from exchange.agency.awaited import Awaited, await_receipt
+from exchange.agency.events import EventKind, happened, happened_once
+from exchange.agency.handed import forget_handed, is_passed_on
 from exchange.agency.log_points import CONFIRMED
 from exchange.agency.parts import Gateway
 from exchange.agency.prove import owe
@@ -144,7 +147,7 @@ async def _left_to_people(gateway: Gateway, asked: shapes.Erasure) -> int:
 
 async def _wait_for_people(gateway: Gateway, asked: shapes.Erasure, count: int) -> None:
     waiting = Erasure(id=asked.id, consent=asked.consent, due=asked.due, state=Erasing.ASKED)
-    await gateway.state.write(state.put_erasure, waiting)
+    await gateway.state.write(_ask, waiting, gateway.clock())
     log.warning("erasure.asked", count=count, code=asked.reason)
 
 
@@ -178,7 +181,9 @@ async def _was_taken(gateway: Gateway, received: Received) -> bool:
     await asyncio.to_thread(spool.remove, gateway.home, received.id, opened=True)
     if received.folder is None:
         return False
-    return not await asyncio.to_thread(spool.remove_delivered, gateway.home, received.folder)
+    # The folder first: a delivery that begins afterwards finds nothing to hand on.
+    removed = await asyncio.to_thread(spool.remove_delivered, gateway.home, received.folder)
+    return not removed or await gateway.state.read(is_passed_on, received.id)
 
 
 async def _is_signed(gateway: Gateway, asked: shapes.Erasure) -> bool:
@@ -244,6 +249,7 @@ async def _confirmed(
 
 
 def _confirm(conn: Connection, confirmed: Erasure) -> None:
+    forget_handed(conn, arrivals.ids_under(conn, confirmed.consent))
     arrivals.mark_erased(conn, confirmed.consent)
     state.put_erasure(conn, confirmed)
 
@@ -252,10 +258,17 @@ async def _send(gateway: Gateway, confirmed: Erasure) -> None:
     statement = confirmed.statement or b""
     answered = await gateway.client.confirm_erasure(confirmed.id, statement)
     owed = owe(gateway, CONFIRMED, digest(statement), confirmed.id, answered.receipt)
-    await gateway.state.write(_sent, replace(confirmed, state=Erasing.DONE), owed)
+    done = replace(confirmed, state=Erasing.DONE)
+    await gateway.state.write(_sent, done, owed, gateway.clock())
     log.info("erased")
 
 
-def _sent(conn: Connection, done: Erasure, owed: Awaited) -> None:
+def _ask(conn: Connection, waiting: Erasure, now: datetime) -> None:
+    state.put_erasure(conn, waiting)
+    happened(conn, EventKind.ERASURE_ASKED, waiting.id, now)
+
+
+def _sent(conn: Connection, done: Erasure, owed: Awaited, now: datetime) -> None:
     state.put_erasure(conn, done)
     await_receipt(conn, owed)
+    happened_once(conn, EventKind.ERASURE_DONE, done.id, now)

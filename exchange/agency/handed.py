@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select, update
 
 from exchange.agency import tables
 from exchange.agency.built import added_once, put
@@ -50,7 +50,7 @@ class Delivery:
     since: datetime
     """When it began to wait; once settled, when that was."""
     attempts: int = 0
-    """That have failed."""
+    """That have begun; after a crash nobody knows how the last one ended."""
     next_at: datetime
     reason: str | None = None
     """Code of why it failed last."""
@@ -97,17 +97,24 @@ def list_open(conn: Connection) -> list[Delivery]:
     return _read(conn, query.order_by(kept.since, kept.id, kept.destination))
 
 
-def put_off(conn: Connection, delivery: Delivery, next_at: datetime, reason: str) -> None:
-    """Try a delivery again at `next_at`."""
-    later = replace(delivery, attempts=delivery.attempts + 1, next_at=next_at, reason=reason)
-    put(tables.deliveries).changed(conn, _row(later))
+def begin(conn: Connection, delivery: Delivery, next_at: datetime) -> Delivery:
+    """Remember that an attempt begins: from now on the system may have the document.
+
+    Should it end by a crash, the next one begins at `next_at`.
+    """
+    begun = replace(delivery, attempts=delivery.attempts + 1, next_at=next_at)
+    put(tables.deliveries).changed(conn, _row(begun))
+    return begun
+
+
+def put_off(conn: Connection, delivery: Delivery, reason: str) -> None:
+    """Remember why an attempt has failed; the next one begins at its `next_at`."""
+    put(tables.deliveries).changed(conn, _row(replace(delivery, reason=reason)))
 
 
 def park(conn: Connection, delivery: Delivery, now: datetime, reason: str) -> None:
     """Stop trying until somebody says so, and tell the office."""
-    parked = replace(
-        delivery, state=Handing.PARKED, attempts=delivery.attempts + 1, since=now, reason=reason
-    )
+    parked = replace(delivery, state=Handing.PARKED, since=now, reason=reason)
     put(tables.deliveries).changed(conn, _row(parked))
     happened_once(conn, EventKind.DELIVERY_FAILED, delivery.id, now, reason=reason)
 
@@ -152,13 +159,17 @@ def mark_fetched(conn: Connection, disclosure_id: str, now: datetime) -> None:
     added_once(tables.fetched).changed(conn, row)
 
 
-def is_fetched(conn: Connection, disclosure_id: str) -> bool:
-    """Tell whether the back office has a document, or a part of it, outside the spool.
+def is_passed_on(conn: Connection, disclosure_id: str) -> bool:
+    """Tell whether a system of the agency may have a document outside the spool.
 
-    True also when only one of several systems has it: an erasure has to reach that one.
+    True also when a delivery was tried and its end is not known, or only one of several has it:
+    an erasure has to reach that one.
     """
     fetched, kept = tables.fetched.c, tables.deliveries.c
-    handed = exists().where(kept.id == disclosure_id, kept.state == Handing.DONE.value)
+    handed = exists().where(
+        kept.id == disclosure_id,
+        or_(kept.state == Handing.DONE.value, kept.attempts > 0),
+    )
     taken = exists().where(fetched.id == disclosure_id)
     return bool(conn.execute(select(handed | taken)).scalar_one())
 

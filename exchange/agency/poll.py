@@ -16,6 +16,7 @@ from exchange.agency import (
     arrivals,
     asked,
     cosign,
+    deliver,
     erase,
     follow,
     hand_over,
@@ -194,7 +195,7 @@ async def _look_through(gateway: Gateway, reception: Reception, done: Round) -> 
         done.cursor = page.next or done.cursor
         if not page.entries:
             await gateway.state.write(state.forget_held, sorted(offered))
-            await asyncio.to_thread(asked.keep_only, gateway.home, offered)
+            await asked.keep_only(gateway, offered)
             await _sweep(gateway, offered)
             return
     raise HubMisbehaves("the hub's inbox does not end")
@@ -236,6 +237,7 @@ async def _look_around(gateway: Gateway, done: Round) -> None:
     done.erased, done.to_erase = answers.erased, answers.asked
     done.troubles += answers.troubles
     await remind(gateway)
+    await deliver.remove_fetched(gateway)
     await gateway.state.write(arrivals.forget_seen, gateway.clock())
 
 

@@ -9,13 +9,15 @@ import ctypes
 import os
 import platform
 import resource
+import signal
 import struct
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 # Numbers of <linux/prctl.h>, <linux/sched.h>, <linux/landlock.h>, <linux/seccomp.h>.
-_PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 4, 22, 24, 38
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP = 1, 4, 22
+_PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 24, 38
 _CLONE_NEWNET, _CLONE_NEWUSER = 0x40000000, 0x10000000
 _LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446  # the same everywhere
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -113,6 +115,8 @@ def enclose(*, read: Iterable[Path], write: Iterable[Path]) -> tuple[str, ...]:
         Any of `no-new-privileges`, `network`, `landlock`, `capabilities`, `calls`, in this order.
     """
     libc = ctypes.CDLL(None)
+    # A gateway that is killed leaves nobody behind with a document.
+    _prctl(libc, _PR_SET_PDEATHSIG, signal.SIGKILL)
     walls = {
         "no-new-privileges": _prctl(libc, _PR_SET_NO_NEW_PRIVS, 1) == 0,
         "network": _leave_network(libc),

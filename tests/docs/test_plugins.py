@@ -63,7 +63,6 @@ async def test_the_intake_format_of_the_page_is_installed_tested_and_run(
     )
     adapter = Adapter(
         plugin=settings["intake"]["plugin"],
-        profile=settings["intake"]["profile"],
         settings=settings["plugins"]["referral"],
     )
     for name in ("workers", "document", "target"):
