@@ -150,6 +150,24 @@ async def test_a_unit_is_kept_as_a_whole_or_not_at_all(db: PostgresDatabase) -> 
     assert await db.look(names) == ["kept"]
 
 
+async def test_a_unit_whose_connection_is_lost_before_its_commit_runs_again_and_happens_once(
+    db: PostgresDatabase, empty: str
+) -> None:
+    sessions: list[int] = []
+
+    def interrupted(conn: Connection) -> None:
+        add(conn, f"turn {len(sessions)}")
+        sessions.append(pid(conn))
+        if len(sessions) == 1:
+            terminate(empty, sessions[0])
+        add(conn, "both")
+
+    await db.write(interrupted)
+
+    assert len(set(sessions)) == 2
+    assert await db.read(names) == ["both", "turn 1"]
+
+
 async def test_values_come_back_as_they_were_through_prepared_statements(
     db: PostgresDatabase,
 ) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from os import dup
 from typing import Any, Final, Literal, TypeAlias, cast
 
@@ -52,6 +53,8 @@ _LIVENESS: Final = {
     "application_name": "exchange-hub",
 }
 """Of each connection unless the URL says otherwise: a server that has vanished is noticed."""
+BRIEF_S: Final = 6.0
+"""Seconds after which a lost connection is no reason to run a unit again: who asked has waited."""
 TURNS: Final = 3
 """How often a unit runs that loses its races."""
 RACES: Final = (
@@ -215,18 +218,25 @@ class Session:
         """Run a unit in a transaction of its own and note what became of it.
 
         A unit that loses a race, for the value of a unique column for instance, runs again: then
-        it sees the winner's row, as the one that comes second on SQLite does.
+        it sees the winner's row, as the one that comes second on SQLite does. So does, once, a unit
+        whose connection is lost before its COMMIT was sent, such as one that the server took for
+        idle while this machine stood still: nothing of it can have happened.
         """
-        for _ in range(TURNS):
+        for turn in range(TURNS):
             self._began = time.monotonic()
             try:
-                if not self._lost(unit):
+                if not self._lost(unit, again=turn == 0):
                     return
             finally:
                 self._began = None
 
-    def _lost(self, unit: Unit) -> bool:
-        """Run a unit once; True if another transaction was faster and nothing has happened."""
+    def _lost(self, unit: Unit, *, again: bool) -> bool:
+        """Run a unit once; True if nothing of it has happened, and it may run again.
+
+        Args:
+            unit: the work.
+            again: whether a lost connection is a reason, beside a transaction that was faster.
+        """
         unit.error = None
         try:
             connection = self._begun()
@@ -241,6 +251,8 @@ class Session:
             self._roll_back()
             if isinstance(getattr(error, "orig", error), self._races):
                 return True
+            if again and self._connection is None and self._ran_s() < BRIEF_S:
+                return True
             _tell(error)
         except Exception as error:  # noqa: BLE001 - handed to the caller as it is
             unit.error = error
@@ -248,6 +260,10 @@ class Session:
         else:
             unit.error = self._commit()
         return False
+
+    def _ran_s(self) -> float:
+        """Return how long the unit has run; one that may take its time ran for ever."""
+        return inf if self._began is None else time.monotonic() - self._began
 
     def cut(self, *, before: float) -> None:
         """End the connection if its unit began before a moment, in monotonic seconds.
