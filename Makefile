@@ -16,8 +16,8 @@ ONLY ?=
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
-demo: .venv/.installed ## one hub, two agencies, a letter, a scan, a withdrawal; on this machine, under 30 s
-	@$(BIN)/exchange demo
+demo: .venv/.installed ## one hub, two agencies, a letter, a scan, a withdrawal; NETWORK=1..5 plays another network
+	@$(BIN)/exchange demo $(if $(NETWORK),--network deploy/networks/$(NETWORK))
 
 test: .venv/.installed ## every test this machine can run; T=path runs a part
 	@$(BIN)/python -m pytest -n 2 --durations=30 --durations-min=3 $(T)

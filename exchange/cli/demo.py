@@ -13,10 +13,18 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from rich.console import Console
 
-from exchange.cli import demo_crossing, demo_log, demo_setting, demo_withdrawal
+from exchange.cli import (
+    demo_crossing,
+    demo_log,
+    demo_setting,
+    demo_withdrawal,
+    network_stage,
+    network_steps,
+)
 from exchange.cli.demo_processes import Processes, free_port, processes
 from exchange.cli.demo_report import Report
 from exchange.cli.demo_scene import Scene
+from exchange.cli.network_plan import read_network
 from exchange.errors import ExchangeError, Misconfigured
 
 VALID_DAYS = 90
@@ -41,6 +49,9 @@ def demo(
     folder: Annotated[
         Path | None, Parameter(help="New folder to work in; else one is made.")
     ] = None,
+    network: Annotated[
+        Path | None, Parameter(help="Folder of a network to play, such as deploy/networks/1.")
+    ] = None,
 ) -> int:
     """Show the whole journey of a document on this machine, in less than half a minute.
 
@@ -56,6 +67,7 @@ def demo(
     else:
         where = folder.absolute()
         where.mkdir(mode=0o700)
+    told = None if network is None else read_network(network)
     console = Console(highlight=False)
     report = Report(console)
     report.say(f"Everything happens in {where}")
@@ -63,11 +75,17 @@ def demo(
     logs.mkdir()
     try:
         with processes(logs) as beside:
-            scene = _play(where, report, beside)
+            scene = _scene(where, report, beside)
+            if told is None:
+                _play(scene)
+            else:
+                report.say(told.title)
+                network_steps.play(network_stage.set_stage(scene, told))
             with report.step("All processes have ended when asked"):
                 for name in reversed(list(beside.running)):
                     beside.stop(name)
-            demo_log.verify(scene)
+            if told is None:
+                demo_log.verify(scene)
     except (ExchangeError, OSError) as error:
         report.say(f"demo: failed: {error}")
         report.say(f"look into {where}, first into {logs}")
@@ -78,15 +96,19 @@ def demo(
     return 0
 
 
-def _play(where: Path, report: Report, beside: Processes) -> Scene:
+def _scene(where: Path, report: Report, beside: Processes) -> Scene:
     now = datetime.now(UTC)  # noqa: TID251 -- a command owns the clock
-    scene = Scene(
+    return Scene(
         folder=where,
         report=report,
         processes=beside,
         origin=f"http://127.0.0.1:{free_port()}",
         exp=int((now + timedelta(days=LIFE_DAYS)).timestamp()),
     )
+
+
+def _play(scene: Scene) -> None:
+    now = datetime.now(UTC)  # noqa: TID251 -- a command owns the clock
     demo_setting.set_up(scene)
     demo_setting.agree(scene, today=(now - timedelta(days=1)).date().isoformat())
     refusal = demo_crossing.refuse_without_consent(scene)
@@ -102,7 +124,6 @@ def _play(where: Path, report: Report, beside: Processes) -> Scene:
     demo_withdrawal.erase(scene)
     demo_log.take_along(scene)
     demo_withdrawal.search(scene)
-    return scene
 
 
 def _shown(where: Path) -> list[str]:

@@ -35,6 +35,13 @@ def write_letter(folder: Path) -> Path:
     return file
 
 
+def write_paper(folder: Path, name: str) -> Path:
+    """Write a paper called `name`, a valid PDF of one page unlike all others; return its path."""
+    file = folder / f"{name}-{CANARY}.pdf"
+    file.write_bytes(pdf(("A paper (demonstration)", f"{name}, {CANARY}")))
+    return file
+
+
 def write_scan(folder: Path, pages: int) -> list[Path]:
     """Write `pages` pages of noise, 8.7 MB each: what a scanner makes of a bad copy.
 

@@ -37,6 +37,8 @@ class Scene:
     """Seconds since 1970: when disclosures that are asked about would expire."""
     keys: tuple[str, ...] = ("--demo",)
     """What makes gateways take demo keys; empty for keys of their own."""
+    mail_port: int = 0
+    """Where the mail server listens, once it does."""
     subject: str = ""
     """Subject of the mail that says that something waits."""
     kids: dict[str, str] = field(default_factory=dict)

@@ -1,6 +1,8 @@
 """The first steps of the demo: a hub, a mail server, two gateways, and the agreement."""
 
-from exchange.cli.demo_processes import until
+from pathlib import Path
+
+from exchange.cli.demo_processes import free_port, until
 from exchange.cli.demo_report import must
 from exchange.cli.demo_scene import (
     MAIL_CERTIFICATE,
@@ -19,13 +21,11 @@ HUB_SETTINGS = """\
 demo = true
 
 [notices]
+hub_name = "Exchange of the district (demo)"
 quiet_s = 0.2  # one notice for each document, as the demo waits for each
 
 [log]
 witness_interval_s = 1  # heads are published at this pace
-
-[notices]
-hub_name = "Exchange of the district (demo)"
 
 [plugins.smtp]
 host = "{host}"
@@ -109,23 +109,25 @@ ROLES = ("head of office", "privacy officer")
 def set_up(scene: Scene) -> None:
     """Start the mail server and the hub, make both gateways, and let them know each other."""
     with scene.report.step("A mail server and a hub run, each as a process of its own"):
-        scene.mails.mkdir()
-        scene.processes.start("mail", ["-m", "exchange.cli.demo_mail", str(scene.mails)])
-        scene.processes.run("hub", "init", "--home", str(scene.hub), "--origin", scene.origin)
-        # Handed to the agencies by the hub's operator, never fetched from the hub.
-        handed = scene.processes.run("log", "policy", "--home", str(scene.hub))
-        scene.policy.write_text(handed, encoding="utf-8")
-        together(lambda: _make_gateway(scene, SENDER), lambda: _make_gateway(scene, RECIPIENT))
-        _configure(scene, _mail_port(scene))
-        scene.processes.exchange("hub", "hub", "serve", "--home", str(scene.hub))
-        for _ in until("the hub serves"):
-            must(scene.processes.alive("hub"), "the hub did not start; see logs/hub.log")
-            if "serving " in scene.processes.log("hub"):
-                break
+        start_mail(scene)
+        make_hub(scene)
+        together(lambda: make_gateway(scene, SENDER), lambda: make_gateway(scene, RECIPIENT))
+        append(
+            scene.hub / "hub.toml",
+            HUB_SETTINGS.format(
+                host=MAIL_HOST,
+                port=scene.mail_port,
+                username=MAIL_USER,
+                folder=scene.mails,
+                login=MAIL_LOGIN,
+                certificate=MAIL_CERTIFICATE,
+            ),
+        )
+        serve_hub(scene)
     with scene.report.step(
         "Two agencies are admitted; each has compared and pinned the other's fingerprint"
     ) as notes:
-        together(lambda: _admit(scene, SENDER), lambda: _admit(scene, RECIPIENT))
+        together(lambda: admit(scene, SENDER), lambda: admit(scene, RECIPIENT, ("smtp", MAILBOX)))
         together(lambda: _meet(scene, SENDER, RECIPIENT), lambda: _meet(scene, RECIPIENT, SENDER))
         notes.add(f"{SENDER} sends; {RECIPIENT} has no IT: a folder and e-mail without content")
 
@@ -143,52 +145,75 @@ def agree(scene: Scene, *, today: str) -> None:
         notes.add(f"{SENDER} to {RECIPIENT}: rent arrears letters, to avert the loss of a home")
 
 
-def _make_gateway(scene: Scene, agency: str) -> None:
-    shown = scene.act(
-        agency,
-        *("gateway", "init", "--agency", agency, "--hub", scene.origin),
-        *("--log-policy", str(scene.policy)),
-    )
-    scene.kids[agency] = word_after(shown, "kid:")
-
-
-def _mail_port(scene: Scene) -> int:
-    port = ""
+def start_mail(scene: Scene) -> None:
+    """Start the mail server and wait until it listens."""
+    scene.mails.mkdir()
+    scene.processes.start("mail", ["-m", "exchange.cli.demo_mail", str(scene.mails)])
     for _ in until("the mail server listens"):
         must(scene.processes.alive("mail"), "the mail server did not start; see logs/mail.log")
         port = scene.processes.log("mail").strip()
         if port.isdigit():
+            scene.mail_port = int(port)
             break
-    return int(port)
 
 
-def _configure(scene: Scene, mail_port: int) -> None:
-    file = scene.hub / "hub.toml"
-    more = HUB_SETTINGS.format(
-        host=MAIL_HOST,
-        port=mail_port,
-        username=MAIL_USER,
-        folder=scene.mails,
-        login=MAIL_LOGIN,
-        certificate=MAIL_CERTIFICATE,
+def make_hub(scene: Scene) -> None:
+    """Make the home of the hub, and the policy of its log."""
+    scene.processes.run("hub", "init", "--home", str(scene.hub), "--origin", scene.origin)
+    # Handed to the agencies by the hub's operator, never fetched from the hub.
+    handed = scene.processes.run("log", "policy", "--home", str(scene.hub))
+    scene.policy.write_text(handed, encoding="utf-8")
+
+
+def make_gateway(scene: Scene, agency: str, *, intake: str = "folder") -> None:
+    """Make the home of an agency's gateway."""
+    shown = scene.act(
+        agency,
+        *("gateway", "init", "--agency", agency, "--hub", scene.origin),
+        *("--log-policy", str(scene.policy), "--intake", intake),
+        # Gateways of one machine listen at ports of their own.
+        *("--listen", f"127.0.0.1:{free_port()}"),
     )
-    # Names without a table come first in TOML, so the tables of the demo go to the end.
-    names, _, tables = more.partition("\n\n")
+    scene.kids[agency] = word_after(shown, "kid:")
+
+
+def append(file: Path, more: str) -> None:
+    """Add settings to a file: names before its first table, tables after its last.
+
+    Names without a table come first in TOML.
+    """
+    names, _, tables = f"\n{more}".partition("\n[")
     made = file.read_text(encoding="utf-8")
-    file.write_text(f"{names}\n{made}\n{tables}", encoding="utf-8")
+    rest = f"[{tables}" if tables else ""
+    file.write_text(f"{names.lstrip()}\n{made}\n{rest}", encoding="utf-8")
 
 
-def _admit(scene: Scene, agency: str) -> None:
+def serve_hub(scene: Scene) -> None:
+    """Start the hub and wait until it serves."""
+    scene.processes.exchange("hub", "hub", "serve", "--home", str(scene.hub))
+    for _ in until("the hub serves"):
+        must(scene.processes.alive("hub"), "the hub did not start; see logs/hub.log")
+        if "serving " in scene.processes.log("hub"):
+            break
+
+
+def admit(scene: Scene, agency: str, reach: tuple[str, str] | None = None) -> None:
+    """Let the operator admit an agency; `reach` is the channel and the address of its notices."""
     card = scene.home(agency) / "keys" / "identity.json"
-    reach = ("--channel", "smtp", "--address", MAILBOX) if agency == RECIPIENT else ()
-    scene.processes.run("hub", "admit", str(card), "--home", str(scene.hub), *reach)
+    where = () if reach is None else ("--channel", reach[0], "--address", reach[1])
+    scene.processes.run("hub", "admit", str(card), "--home", str(scene.hub), *where)
 
 
-def _meet(scene: Scene, agency: str, partner: str) -> None:
-    """Pin the partner's identity, and publish one's own document key."""
+def pin(scene: Scene, agency: str, partner: str) -> None:
+    """Pin the partner's identity."""
     kid = scene.kids[partner]  # compared at a meeting, as far as this demo is concerned
     scene.processes.run(
         *("keys", "pin", partner, kid, "--method", "meeting", "--confirmed-by", *ROLES),
         *("--home", str(scene.home(agency))),
     )
+
+
+def _meet(scene: Scene, agency: str, partner: str) -> None:
+    """Pin the partner's identity, and publish one's own document key."""
+    pin(scene, agency, partner)
     scene.act(agency, "gateway", "fetch")
