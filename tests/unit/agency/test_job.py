@@ -1,30 +1,33 @@
 """exchange.agency.job: lines of the gateway come back whole, lines of a worker are hostile."""
 
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from exchange.agency import job
-from exchange.errors import ExchangeError, Malformed
-from exchange.hookspecs import Capabilities, IntakeFile
-from exchange.testing import package_of
+from exchange.agency.job import Kind, Outcome, Reads
+from exchange.errors import ExchangeError, Malformed, Unavailable, Undeliverable
+from exchange.hookspecs import Capabilities
 
 CAPABILITIES = Capabilities(
     profiles=frozenset({"files/1"}),
     media_types=frozenset({"text/plain"}),
     max_size=5,
     name_alphabet="abc",
+    proofs=True,
+    container="asic-e",
 )
+READS = Reads(media_types=frozenset({"text/xml"}), max_size=7)
 
 
 def test_the_first_line_comes_back_whole() -> None:
     start = job.Start(
-        plugin="folder",
+        kind=Kind.DELIVERY,
+        plugin="casetool",
         distribution="",
-        profile="files/1",
         settings={"password": "swordfish"},
+        reads=(Path("/schemas"),),
+        secrets={"token": "swordfish"},
         room=Path("/room"),
         memory=1,
         descriptors=2,
@@ -33,60 +36,64 @@ def test_the_first_line_comes_back_whole() -> None:
     assert "swordfish" not in repr(start)
 
 
-def test_a_request_comes_back_whole_with_files_in_the_room(tmp_path: Path) -> None:
-    package = package_of(tmp_path, {"a.txt": ("text/plain", b"a"), "b.txt": ("text/plain", b"b")})
-    first, second = package.files
-    marked = (first, replace(second, third_party=True))
-    package = replace(package, files=marked, notice="Hinweis\n\n1. …\n")
-    token, read = job.read_request(job.request_line("t", package), tmp_path)
-    assert (token, read) == ("t", package)
-    assert read.sent_at == datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+def test_a_request_comes_back_whole() -> None:
+    request = job.Request(token="t", adapter="files/1", asked={"files": [["a.txt", 1]]})
+    assert job.read_request(job.request_line(request)) == request
 
 
-def test_the_walls_and_the_capabilities_come_back_whole() -> None:
+@pytest.mark.parametrize(
+    ("kind", "offer"),
+    [
+        (Kind.INTAKE, CAPABILITIES),
+        (Kind.OUTGOING, READS),
+        (Kind.EVIDENCE, Reads(media_types=frozenset({"a/b"}))),
+        (Kind.DELIVERY, None),
+    ],
+)
+def test_the_walls_and_what_adapters_offer_come_back_whole(kind: Kind, offer: job.Offer) -> None:
     assert job.read_walls(job.walls_line(("landlock",))) == ("landlock",)
-    assert job.read_ready(job.ready_line(CAPABILITIES)) == CAPABILITIES
+    assert job.read_ready(job.ready_line({"key": offer}), kind) == {"key": offer}
 
 
 def test_the_words_of_a_refusal_are_short_and_printable() -> None:
-    words = job.read_ready(job.refused_line("\x1b[2J\u202ename\n" + "x" * 9000))
+    words = job.read_ready(job.refused_line("\x1b[2J\u202ename\n" + "x" * 9000), Kind.INTAKE)
     assert isinstance(words, str)
     assert words.startswith("?[2J?name?x")
     assert len(words) == 500
 
 
 @pytest.mark.parametrize(
-    ("result", "outcome"),
+    ("error", "outcome"),
     [
-        ([IntakeFile("a"), IntakeFile("b")], job.Outcome.CONVERTED),
-        ((IntakeFile("a"),), job.Outcome.CONVERTED),
-        ([], job.Outcome.RESULT),
-        (None, job.Outcome.RESULT),
-        (["a"], job.Outcome.RESULT),
-        ([IntakeFile("a"), "b"], job.Outcome.RESULT),
-        ([IntakeFile(5)], job.Outcome.RESULT),  # type: ignore[arg-type]
-        ([IntakeFile("\ud800")], job.Outcome.RESULT),
-        (Malformed("a name"), job.Outcome.MALFORMED),
-        (MemoryError(), job.Outcome.MEMORY),
-        (KeyError("a name"), job.Outcome.FAILED),
+        (None, Outcome.RESULT),
+        (Malformed("a name"), Outcome.MALFORMED),
+        (Unavailable("a name"), Outcome.UNAVAILABLE),
+        (Undeliverable("a name"), Outcome.UNDELIVERABLE),
+        (MemoryError("a name"), Outcome.MEMORY),
+        (KeyError("a name"), Outcome.FAILED),
     ],
 )
-def test_whatever_an_adapter_does_is_an_answer(result: object, outcome: job.Outcome) -> None:
-    line = job.answer_line("t", result)
-    answer = job.read_answer(line)
-    assert answer.outcome is outcome
+def test_whatever_an_adapter_raises_is_an_answer_without_its_words(
+    error: Exception | None, outcome: Outcome
+) -> None:
+    line = job.failed_line("t", error)
+    assert job.read_answer(line).outcome is outcome
     assert b"a name" not in line
 
 
+def test_what_an_adapter_returned_comes_back() -> None:
+    answer = job.read_answer(job.done_line("t", {"names": ["a"]}))
+    assert answer == job.Answer(token="t", outcome=Outcome.DONE, result={"names": ["a"]})
+
+
 def test_only_the_names_of_pythons_own_exceptions_are_passed_on() -> None:
-    assert job.read_answer(job.answer_line("t", KeyError())).kind == "KeyError"
+    assert job.read_answer(job.failed_line("t", KeyError())).kind == "KeyError"
     someone = type("SomebodysName", (Exception,), {})
-    assert job.read_answer(job.answer_line("t", someone())).kind == ""
-    assert job.read_answer(job.answer_line("t", type("print", (Exception,), {})())).kind == ""
+    assert job.read_answer(job.failed_line("t", someone())).kind == ""
+    assert job.read_answer(job.failed_line("t", type("print", (Exception,), {})())).kind == ""
 
 
-GOOD = '{"kind":"","names":["a"],"outcome":"converted","token":"t"}'
-
+GOOD = '{"kind":"","outcome":"done","result":{},"token":"t"}'
 
 NO_ANSWERS = [
     "",
@@ -94,18 +101,16 @@ NO_ANSWERS = [
     "[]",
     "{}",
     "null",
-    GOOD.replace('"a"', "5"),
-    GOOD.replace('["a"]', '"a"'),
-    GOOD.replace('["a"]', '{"a":1}'),
-    GOOD.replace('["a"]', "[" + ",".join(['"a"'] * 10_001) + "]"),
-    GOOD.replace("converted", "permitted"),
-    GOOD.replace('"converted"', "1"),
+    GOOD.replace("{}", "5"),
+    GOOD.replace("{}", "[]"),
+    GOOD.replace("done", "permitted"),
+    GOOD.replace('"done"', "1"),
     GOOD.replace('"t"', "1"),
     GOOD.replace('"kind":""', '"kind":1'),
     GOOD.replace('"kind":"",', ""),
     GOOD.replace('"kind":"",', '"kind":"","more":1,'),
     GOOD.replace('"kind":"",', '"kind":"","kind":"",'),
-    GOOD.replace('"a"', '"' + "a" * (1 << 20) + '"'),
+    GOOD.replace('"t"', '"' + "t" * (1 << 20) + '"'),
     "[" * 100_000,
 ]
 
@@ -116,19 +121,44 @@ def test_a_line_that_is_no_answer_is_refused(line: str) -> None:
         job.read_answer(line.encode())
 
 
+def test_the_line_that_was_broken_in_these_ways_is_an_answer() -> None:
+    assert job.read_answer(GOOD.encode()).outcome is Outcome.DONE
+
+
+OFFER = (
+    '{"container":"","max_size":5,"media_types":["a"],"name_alphabet":"a","profiles":["a"],'
+    '"proofs":false}'
+)
+NO_OFFERS = [
+    OFFER.replace("5", "true"),
+    OFFER.replace("5", '"5"'),
+    OFFER.replace('"media_types":["a"]', '"media_types":[5]'),
+    OFFER.replace('"media_types":["a"]', '"media_types":[]'),
+    OFFER.replace('"media_types":["a"]', '"media_types":"a"'),
+    OFFER.replace('"name_alphabet":"a"', '"name_alphabet":5'),
+    OFFER.replace("false", "0"),
+    OFFER.replace('"container":""', '"container":"zip"'),
+    OFFER.replace('"container":"",', ""),
+    "5",
+    "null",
+]
+
+
 @pytest.mark.parametrize(
     "line",
     [
         "nonsense",
         "5",
         '{"refused":5}',
-        '{"max_size":true,"media_types":["a"],"name_alphabet":"a","profiles":["a"]}',
-        '{"max_size":"5","media_types":["a"],"name_alphabet":"a","profiles":["a"]}',
-        '{"max_size":5,"media_types":[5],"name_alphabet":"a","profiles":["a"]}',
-        '{"max_size":5,"media_types":["a"],"name_alphabet":5,"profiles":["a"]}',
-        '{"max_size":5,"media_types":[],"name_alphabet":"a","profiles":["a"]}',
+        '{"offers":[]}',
+        '{"offers":{' + ",".join(f'"{n}":null' for n in range(10_001)) + "}}",
+        *(f'{{"offers":{{"a":{offer}}}}}' for offer in NO_OFFERS),
     ],
 )
-def test_a_line_that_is_no_capabilities_is_refused(line: str) -> None:
+def test_a_line_that_offers_nothing_is_refused(line: str) -> None:
     with pytest.raises(ExchangeError):
-        job.read_ready(line.encode())
+        job.read_ready(line.encode(), Kind.INTAKE)
+
+
+def test_the_offer_that_was_broken_in_these_ways_is_one() -> None:
+    assert "a" in job.read_ready(f'{{"offers":{{"a":{OFFER}}}}}'.encode(), Kind.INTAKE)

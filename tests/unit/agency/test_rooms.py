@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +11,7 @@ import pytest
 
 from exchange.agency import job, rooms
 from exchange.errors import Quarantined
-from exchange.hookspecs import ASCII_NAMES, EVERY_CHARACTER, IntakeFile
-from exchange.testing import package_of
+from exchange.hookspecs import ASCII_NAMES, EVERY_CHARACTER
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def target(tmp_path: Path) -> Path:
 
 def take(
     room: Path, target: Path, *names: str, alphabet: str = EVERY_CHARACTER, most: int = 1000
-) -> tuple[IntakeFile, ...]:
-    return rooms.take(room, names, target, alphabet=alphabet, most_files=5, most=most)
+) -> None:
+    rooms.take(room, names, target, alphabet=alphabet, most_files=5, most=most)
 
 
 def refused(room: Path, target: Path, *names: str, alphabet: str = EVERY_CHARACTER) -> str:
@@ -38,14 +38,21 @@ def refused(room: Path, target: Path, *names: str, alphabet: str = EVERY_CHARACT
     return refusal.value.reason
 
 
-def test_files_are_taken_in_the_order_of_import(room: Path, target: Path) -> None:
+def test_every_named_file_is_taken(room: Path, target: Path) -> None:
     for name in ("b.txt", "a.txt"):
         (room / "out" / name).write_text(name)
-    assert take(room, target, "b.txt", "a.txt") == (IntakeFile("b.txt"), IntakeFile("a.txt"))
+    take(room, target, "b.txt", "a.txt")
     assert {path.name: path.read_text() for path in target.iterdir()} == {
         "a.txt": "a.txt",
         "b.txt": "b.txt",
     }
+
+
+def test_what_another_attempt_has_left_is_removed(room: Path, target: Path) -> None:
+    (target / "old.txt").write_text("of a worker that failed")
+    (room / "out" / "a.txt").write_text("a")
+    take(room, target, "a.txt")
+    assert [path.name for path in target.iterdir()] == ["a.txt"]
 
 
 def test_what_is_taken_is_ours_whatever_the_writer_still_holds(room: Path, target: Path) -> None:
@@ -162,7 +169,8 @@ def test_a_name_outside_the_alphabet_of_the_exchange_is_refused(
 def test_a_name_outside_the_formats_own_alphabet_is_refused(room: Path, target: Path) -> None:
     (room / "out" / "\xe4.txt").touch()
     assert refused(room, target, "\xe4.txt", alphabet=ASCII_NAMES) == "output-name"
-    assert take(room, target, "\xe4.txt") == (IntakeFile("\xe4.txt"),)
+    take(room, target, "\xe4.txt")
+    assert [path.name for path in target.iterdir()] == ["\xe4.txt"]
 
 
 def test_names_that_differ_in_case_only_are_refused(room: Path, target: Path) -> None:
@@ -173,16 +181,26 @@ def test_names_that_differ_in_case_only_are_refused(room: Path, target: Path) ->
 
 def test_a_room_is_furnished_and_cleared_and_the_document_stays(room: Path, tmp_path: Path) -> None:
     (tmp_path / "doc").mkdir()
-    package = package_of(tmp_path / "doc", {"a.txt": ("text/plain", b"a")})
+    (tmp_path / "doc" / "1").write_bytes(b"a")
     for copy in (True, False):
-        rooms.furnish(room, package.files, copy=copy)
+        rooms.furnish(room, [("a.txt", tmp_path / "doc" / "1")], copy=copy)
         placed = job.folder_in(room) / "a.txt"
-        same = placed.stat().st_ino == package.files[0].path.stat().st_ino
+        same = placed.stat().st_ino == (tmp_path / "doc" / "1").stat().st_ino
         assert placed.read_bytes() == b"a"
         assert same is not copy
         rooms.clear(room)
         assert list(job.folder_in(room).iterdir()) == []
-    assert package.files[0].path.read_bytes() == b"a"
+    assert (tmp_path / "doc" / "1").read_bytes() == b"a"
+
+
+def test_a_file_without_a_name_is_copied(room: Path, tmp_path: Path) -> None:
+    with tempfile.TemporaryFile(dir=tmp_path) as unnamed:
+        unnamed.write(b"a")
+        unnamed.flush()
+        rooms.furnish(room, [("a.txt", Path(f"/proc/self/fd/{unnamed.fileno()}"))], copy=False)
+    placed = job.folder_in(room) / "a.txt"
+    assert not placed.is_symlink()
+    assert placed.read_bytes() == b"a"
 
 
 def test_a_document_on_another_file_system_is_copied(
@@ -193,8 +211,8 @@ def test_a_document_on_another_file_system_is_copied(
 
     monkeypatch.setattr(os, "link", elsewhere)
     (tmp_path / "doc").mkdir()
-    package = package_of(tmp_path / "doc", {"a.txt": ("text/plain", b"a")})
-    rooms.furnish(room, package.files, copy=False)
+    (tmp_path / "doc" / "a.txt").write_bytes(b"a")
+    rooms.furnish(room, [("a.txt", tmp_path / "doc" / "a.txt")], copy=False)
     assert (job.folder_in(room) / "a.txt").read_bytes() == b"a"
 
 
