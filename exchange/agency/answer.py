@@ -4,19 +4,21 @@ import asyncio
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import structlog
 from sqlalchemy import Connection
 
 from exchange.agency import arrivals, spool
 from exchange.agency.awaited import Awaited, await_receipt
+from exchange.agency.events import EventKind, happened_once
 from exchange.agency.handed import Delivery, expect
 from exchange.agency.log_points import ACKNOWLEDGED
 from exchange.agency.parts import Gateway
 from exchange.agency.prove import owe
 from exchange.agency.state import Delivered, Received, Receiving
 from exchange.agency.threads import off_loop
-from exchange.errors import Conflict, NotFound, NotPermitted
+from exchange.errors import Conflict, ExchangeError, NotFound, NotPermitted
 from exchange.statement import Kind, seconds, sign
 from exchange.wire.acknowledgement import Acknowledgement, Reason, Result
 
@@ -101,8 +103,14 @@ async def finish(gateway: Gateway, decided: Received) -> None:
     """
     if decided.folder is not None:
         await asyncio.to_thread(spool.move_in, gateway.home, decided.id, decided.folder)
-    owed = await _send(gateway, decided)
-    await gateway.state.write(_finish, replace(decided, state=Receiving.DONE), owed)
+    try:
+        owed = await _send(gateway, decided)
+    except ExchangeError:
+        # It lies where people find it; that the hub is away must not keep it from them.
+        await gateway.state.write(_happened, decided, gateway.clock())
+        raise
+    done = replace(decided, state=Receiving.DONE)
+    await gateway.state.write(_finish, done, owed, gateway.clock())
     # The hub has the answer. What a crash leaves of the sealed document here is swept.
     if decided.reason != Reason.REPLAY:  # what is here then belongs to the first of the two
         aside = decided.result == Result.QUARANTINED
@@ -110,8 +118,16 @@ async def finish(gateway: Gateway, decided: Received) -> None:
     log.info("acknowledged", disclosure_id=decided.id, code=decided.reason or "accepted")
 
 
-def _finish(conn: Connection, done: Received, owed: Awaited | None) -> None:
+def _happened(conn: Connection, decided: Received, now: datetime) -> None:
+    if decided.folder is not None:
+        happened_once(conn, EventKind.RECEIVED, decided.id, now, folder=decided.folder)
+    elif decided.result == Result.QUARANTINED:
+        happened_once(conn, EventKind.QUARANTINED, decided.id, now, reason=decided.reason)
+
+
+def _finish(conn: Connection, done: Received, owed: Awaited | None, now: datetime) -> None:
     arrivals.put_received(conn, done)
+    _happened(conn, done, now)
     if owed is not None:
         await_receipt(conn, owed)
 

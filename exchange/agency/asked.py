@@ -13,6 +13,7 @@ from pathlib import Path
 import structlog
 
 from exchange import canonical
+from exchange.agency.events import EventKind, happened_once, has_happened
 from exchange.agency.home import Home
 from exchange.agency.parts import Gateway
 from exchange.canonical import Json
@@ -74,12 +75,16 @@ async def take(gateway: Gateway, offered: shapes.DocumentRequest) -> bool:
         Held: nobody pinned has signed it, or not like this; or it cannot be opened.
     """
     if _file(gateway.home, offered.id).exists():
+        # A crash after the file and before its event: only now somebody is told.
+        if not await gateway.state.read(has_happened, EventKind.REQUEST_ASKED, offered.id):
+            await _happened(gateway, EventKind.REQUEST_ASKED, offered.id)
         return False
     try:
         asked = await _verified(gateway, offered)
     except _REFUSED as refused:
         raise Held(NOT_ACCEPTABLE) from refused
     await asyncio.to_thread(_write, gateway.home, asked)
+    await _happened(gateway, EventKind.REQUEST_ASKED, asked.id)
     log.info("asked", agency=asked.agency)
     return True
 
@@ -102,13 +107,25 @@ def find_asked(home: Home, request_id: str) -> Asked:
     raise NotFound("no request with this id waits here; `exchange requests list` shows them")
 
 
-def keep_only(home: Home, offered: Collection[str]) -> None:
+async def keep_only(gateway: Gateway, offered: Collection[str]) -> None:
     """Remove what the hub no longer offers: it is answered, or its deadline has passed."""
-    over = [path for path in home.requests.glob("*.json") if path.stem not in offered]
-    for path in over:
-        path.unlink()
-    if over:
-        sync_directory(home.requests)
+    for request_id in await asyncio.to_thread(_over, gateway.home, offered):
+        # A crash after this removes it in the next round, and tells nobody twice.
+        await _happened(gateway, EventKind.REQUEST_ENDED, request_id)
+        await asyncio.to_thread(_remove, gateway.home, request_id)
+
+
+async def _happened(gateway: Gateway, kind: EventKind, request_id: str) -> None:
+    await gateway.state.write(happened_once, kind, request_id, gateway.clock())
+
+
+def _over(home: Home, offered: Collection[str]) -> list[str]:
+    return [path.stem for path in home.requests.glob("*.json") if path.stem not in offered]
+
+
+def _remove(home: Home, request_id: str) -> None:
+    _file(home, request_id).unlink()
+    sync_directory(home.requests)
 
 
 async def _verified(gateway: Gateway, offered: shapes.DocumentRequest) -> Asked:

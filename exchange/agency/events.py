@@ -101,10 +101,15 @@ def happened_once(
     reason: str | None = None,
 ) -> None:
     """Write an event that a step repeated after a crash may have written before."""
+    if not has_happened(conn, kind, of):
+        happened(conn, kind, of, at, folder=folder, reason=reason)
+
+
+def has_happened(conn: Connection, kind: EventKind, of: str) -> bool:
+    """Return whether an event is known, of those that are not forgotten."""
     events = tables.events.c
     known = select(exists().where(events.of == of, events.kind == kind.value))
-    if not conn.execute(known).scalar_one():
-        happened(conn, kind, of, at, folder=folder, reason=reason)
+    return bool(conn.execute(known).scalar_one())
 
 
 def list_events(conn: Connection, after: int, limit: int) -> list[Event]:

@@ -4,9 +4,15 @@ An acknowledgement counts when its recipient's pinned identity signed it over th
 it is the sender's receipt and is kept.
 """
 
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
 import structlog
+from sqlalchemy import Connection
 
 from exchange.agency import state
+from exchange.agency.events import EventKind, happened
 from exchange.agency.parts import Gateway
 from exchange.agency.state import WAITING, Sending, Sent
 from exchange.errors import ExchangeError, Held, NotFound, StatementNotAcceptable
@@ -16,6 +22,13 @@ from exchange.wire.acknowledgement import Acknowledgement, read_acknowledgement
 
 NOT_ACCEPTABLE = "statement-not-acceptable"
 """Reason shown where the hub delivered an acknowledgement that its recipient did not sign."""
+
+_EVENTS: Final[Mapping[object, EventKind]] = {
+    Sending.COLLECTED.value: EventKind.COLLECTED,
+    Sending.ACKNOWLEDGED.value: EventKind.ACKNOWLEDGED,
+    Sending.EXPIRED.value: EventKind.EXPIRED,
+    Sending.ENDED.value: EventKind.ENDED,
+}
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +70,16 @@ async def _follow(gateway: Gateway, sent: Sent) -> None:
         change |= {"state": Sending(found.state).value}
     elif collected:
         change |= {"state": Sending.COLLECTED.value}
-    await gateway.state.write(state.change_sent, sent.id, change)
+    await gateway.state.write(_change, sent, change, gateway.clock())
+
+
+def _change(conn: Connection, sent: Sent, change: Mapping[str, object], now: datetime) -> None:
+    """Write what became of a disclosure; the first time that it did, it has happened."""
+    state.change_sent(conn, sent.id, change)
+    kind = _EVENTS.get(change.get("state"))
+    if kind is not None and change["state"] != sent.state.value:
+        result = change.get("result")
+        happened(conn, kind, sent.id, now, reason=None if result is None else str(result))
 
 
 async def _verified(

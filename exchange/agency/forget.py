@@ -17,11 +17,13 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, select
 
 from exchange import canonical, jws
 from exchange.agency import signed, tables
+from exchange.agency.events import forget_events
 from exchange.agency.home import Home
 from exchange.agency.log_points import CONFIRMED, RECORDED, STORED, WITHDRAWN
 from exchange.agency.parts import Gateway
 from exchange.agency.prove import forget_receipts
 from exchange.agency.state import Erasing
+from exchange.agency.submissions import forget_submissions
 from exchange.agreement.term import year_end
 from exchange.consent.draft import read_draft
 from exchange.days import day_of
@@ -64,6 +66,8 @@ async def forget(gateway: Gateway) -> None:
         Unavailable: the hub cannot be reached for an agreement; the next time looks again.
     """
     now = gateway.clock()
+    await gateway.state.write(forget_events, now)
+    await gateway.state.write(forget_submissions, now)
     await asyncio.to_thread(_forget_drafts, gateway.home, now)
     withdrawn = await asyncio.to_thread(_withdrawals, gateway.home)
     statements = await asyncio.to_thread(_collected, gateway.home)

@@ -2,12 +2,15 @@
 
 import secrets
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import structlog
+from sqlalchemy import Connection
 
 from exchange.agency import signed
 from exchange.agency.agree import REFUSED
-from exchange.agency.awaited import await_receipt
+from exchange.agency.awaited import Awaited, await_receipt
+from exchange.agency.events import EventKind, happened_once
 from exchange.agency.home import Home
 from exchange.agency.log_points import RECORDED
 from exchange.agency.parts import Gateway
@@ -88,7 +91,7 @@ async def hand_in(gateway: Gateway, consent_id: str) -> Recorded:
         raise
     await note_majority(gateway, data)
     owed = owe(gateway, RECORDED, digest(data), consent_id, recorded.receipt)
-    await gateway.state.write(await_receipt, owed)
+    await gateway.state.write(_recorded, owed, gateway.clock())
     # Recorded. The secrets belong to the person, or to nobody; here they are forgotten. A crash
     # before this line repeats the request, which changes nothing.
     signed.forget(gateway.home, key)
@@ -97,3 +100,8 @@ async def hand_in(gateway: Gateway, consent_id: str) -> Recorded:
     except ExchangeError as trouble:  # it is recorded; a round asks for the log's receipt again
         log.warning("not_proved", code=trouble.code)
     return Recorded(consent_id, digest(data), receipt)
+
+
+def _recorded(conn: Connection, owed: Awaited, now: datetime) -> None:
+    await_receipt(conn, owed)
+    happened_once(conn, EventKind.CONSENT_RECORDED, owed.about, now)

@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import Connection
 
 from exchange.agency import arrivals, spool
+from exchange.agency.events import EventKind, happened
 from exchange.agency.intake import folder_named
 from exchange.agency.parts import Gateway
 from exchange.agency.state import Delivered, Received, Receiving
@@ -113,7 +114,7 @@ async def release(gateway: Gateway, disclosure_id: str) -> str:
     collected_at = aside.received.collected_at or gateway.clock()
     folder = folder_named(collected_at, aside.id)
     released = replace(aside.received, folder=folder)
-    files = await gateway.state.write(_release, released, aside.contents)
+    files = await gateway.state.write(_release, released, aside.contents, gateway.clock())
     gateway.origins.note(files)
     # From here on it is released; a crash before the move leaves it to `finish`.
     await asyncio.to_thread(_move, gateway, released)
@@ -131,7 +132,8 @@ async def reject(gateway: Gateway, disclosure_id: str) -> None:
     aside = await find_aside(gateway, disclosure_id)
     if aside.received.state is not Receiving.DONE:
         raise Conflict("the answer to the sender is still on its way")
-    await gateway.state.write(_reject, replace(aside.received, state=Receiving.ERASED))
+    rejected = replace(aside.received, state=Receiving.ERASED)
+    await gateway.state.write(_reject, rejected, gateway.clock(), aside.reason)
     # What a crash leaves of it is swept: it is no longer among what lies in quarantine.
     await asyncio.to_thread(spool.remove, gateway.home, aside.id, opened=True)
     log.info("removed", disclosure_id=aside.id, code=aside.reason)
@@ -167,7 +169,9 @@ def _looked_at(gateway: Gateway, received: Received) -> Aside | None:
     )
 
 
-def _release(conn: Connection, released: Received, contents: Contents) -> tuple[Delivered, ...]:
+def _release(
+    conn: Connection, released: Received, contents: Contents, now: datetime
+) -> tuple[Delivered, ...]:
     """Remember that a document was let in, and which files came with it."""
     context = arrivals.context_in(released.manifest or b"")
     files = tuple(
@@ -182,8 +186,10 @@ def _release(conn: Connection, released: Received, contents: Contents) -> tuple[
     )
     arrivals.put_received(conn, released)
     arrivals.add_delivered(conn, files)
+    happened(conn, EventKind.RELEASED, released.id, now, folder=released.folder)
     return files
 
 
-def _reject(conn: Connection, rejected: Received) -> None:
+def _reject(conn: Connection, rejected: Received, now: datetime, reason: str) -> None:
     arrivals.end_received(conn, rejected)
+    happened(conn, EventKind.REJECTED, rejected.id, now, reason=reason)

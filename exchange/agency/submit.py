@@ -7,29 +7,21 @@ the key and the sealed documents are remembered in one unit of work.
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
 
 import structlog
-from sqlalchemy import Connection, delete, insert, select
 
-from exchange.agency import state, tables
+from exchange.agency import state
 from exchange.agency.office import Office
 from exchange.agency.plan import Draft
 from exchange.agency.send import FINAL, alone, conclude, deliver, seal_all
 from exchange.agency.state import Sent
+from exchange.agency.submissions import claim, find_submitted
 from exchange.canonical import Json, encode, labelled
 from exchange.envelope.sealing import Outgoing
-from exchange.errors import Conflict, ExchangeError, KeyReused, Malformed, StorageFull
+from exchange.errors import ExchangeError, Malformed, StorageFull
 from exchange.hookvalues import ExportedFile
-
-KEPT: Final = timedelta(days=30)
-"""How long a key is remembered."""
-LONGEST_KEY: Final = 128
-"""Characters of a key."""
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +69,7 @@ async def _submit(office: Office, submission: Submission) -> list[Sent]:
     request = b""
     if submission.key is not None:
         request = await asyncio.to_thread(_digest, submission)
-        if known := await gateway.state.read(_known, submission.key, request):
+        if known := await gateway.state.read(find_submitted, submission.key, request):
             return known
     sealed = await _sealed(office, submission, request)
     return [await _sent(office, one) for one in sealed]
@@ -86,7 +78,7 @@ async def _submit(office: Office, submission: Submission) -> list[Sent]:
 async def _sealed(office: Office, submission: Submission, request: bytes) -> list[Sent]:
     also = None
     if submission.key is not None:
-        also = partial(_claim, submission.key, request, office.gateway.clock())
+        also = partial(claim, submission.key, request, office.gateway.clock())
     if submission.outgoing is None:
         return await seal_all(office.gateway, submission.draft, joint=submission.joint, also=also)
     exported = [_exported(file) for file in submission.draft.files]
@@ -152,29 +144,3 @@ def _sha256(file: Outgoing) -> str:
         return hashlib.sha256(file.source).hexdigest()
     with file.source.open("rb") as source:
         return hashlib.file_digest(source, "sha256").hexdigest()
-
-
-def _known(conn: Connection, key: str, request: bytes) -> list[Sent] | None:
-    """Return what a key was used for; None when it is free."""
-    query = select(tables.submissions).where(tables.submissions.c.key == key)
-    row = conn.execute(query).one_or_none()
-    if row is None:
-        return None
-    if row.request != request:
-        raise KeyReused("the key was used for another submission; give a new document a new key")
-    found = [state.find_sent(conn, disclosure_id) for disclosure_id in row.ids.split(",")]
-    return [sent for sent in found if sent is not None]
-
-
-def _claim(
-    key: str, request: bytes, now: datetime, conn: Connection, sealed: Sequence[Sent]
-) -> None:
-    if _known(conn, key, request) is not None:
-        raise Conflict("the same submission is being sent by somebody else at this moment")
-    ids = ",".join(sent.id for sent in sealed)
-    conn.execute(insert(tables.submissions).values(key=key, request=request, ids=ids, at=now))
-
-
-def forget_submissions(conn: Connection, now: datetime) -> None:
-    """Remove keys whose time is over."""
-    conn.execute(delete(tables.submissions).where(tables.submissions.c.at < now - KEPT))

@@ -297,7 +297,8 @@ async def test_a_request_is_answered_to_nobody_but_its_asker(network: Network) -
     await fetched(network)
     home = network.offices[SENDER].home
     (found,) = asked.list_asked(home)
-    asked.keep_only(home, ())
+    async with network.gateway(SENDER) as gateway:
+        await asked.keep_only(gateway, ())
     asked._write(home, replace(found, agency="youth-c"))
 
     async with network.gateway(SENDER) as gateway:
