@@ -23,6 +23,7 @@ from exchange.envelope.manifest import Terms
 from exchange.envelope.names import distinct
 from exchange.envelope.sealing import Outgoing
 from exchange.errors import Malformed, NotCovered, NotFound
+from exchange.hookspecs import FILES
 from exchange.keyring.directory import Accepted
 from exchange.statement import seconds
 from exchange.vocabulary import Scope, Secrecy
@@ -55,7 +56,7 @@ class Draft:
     onward_of: tuple[str, ...] = ()
     """Ids of disclosures of other agencies of which this passes on something."""
     profile: str | None = None
-    """What the files promise the recipient; None: nothing but files a person can read."""
+    """What the files promise the recipient; None or `files/1`: files that a person can read."""
     seen_by_person: bool = False
     """Whether the person has seen these very files and said yes."""
 
@@ -108,7 +109,7 @@ async def plan(gateway: Gateway, draft: Draft, recipients: Sequence[str]) -> Pla
         remark=draft.remark,
         reference=draft.reference,
         onward_of=tuple(origin.stated() for origin in origins),
-        profile=draft.profile,
+        profile=_profile(draft),
     )
     files = (*_notice(gateway, asked, agreement.scope), *draft.files)
     return Plan(terms=terms, keys=tuple(keys), files=files, letter=letter)
@@ -197,12 +198,15 @@ def _check_release(
         )
 
 
+def _profile(draft: Draft) -> str | None:
+    return None if draft.profile == FILES else draft.profile
+
+
 def _check_capabilities(gateway: Gateway, agency: str, draft: Draft) -> None:
     files = draft.files
     capabilities = gateway.partners.capabilities_of(agency)
-    if draft.profile is not None and (
-        capabilities is None or draft.profile not in capabilities.profiles
-    ):
+    profile = _profile(draft)
+    if profile is not None and (capabilities is None or profile not in capabilities.profiles):
         # Words of our own: what the hub delivers is not shown.
         raise Malformed(f"{agency} does not read files of this profile; send them without it")
     if capabilities is None:

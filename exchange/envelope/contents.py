@@ -29,10 +29,8 @@ MOST_ONWARD = 64
 SALT_SIZE = 32
 """Bytes of salt: the digest of the list tells nothing to who cannot guess them."""
 
-LONGEST_PROFILE = 64
-"""Characters of the name of a profile."""
-
-_PROFILE = re.compile(r"[a-z0-9][a-z0-9.-]*/[1-9][0-9]{0,3}", re.ASCII)
+_PROFILE = re.compile(r"[a-z0-9][a-z0-9.-]{0,58}/[1-9][0-9]{0,3}", re.ASCII)
+"""At most 64 characters, as the directory admits."""
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}")
 
 
@@ -204,18 +202,9 @@ def _media_type(value: object) -> str:
 
 def _profile(value: object) -> str:
     """Read a profile: a name and a version. `files/1` is said by saying nothing."""
-    if not is_profile(value) or value == "files/1":
+    if not isinstance(value, str) or value == "files/1" or _PROFILE.fullmatch(value) is None:
         raise Malformed("not a profile other than files/1")
-    return str(value)
-
-
-def is_profile(value: object) -> bool:
-    """Tell whether `value` names a profile: lower case, a slash and the number of a version."""
-    return (
-        isinstance(value, str)
-        and len(value) <= LONGEST_PROFILE
-        and _PROFILE.fullmatch(value) is not None
-    )
+    return value
 
 
 def _true(value: object) -> bool:

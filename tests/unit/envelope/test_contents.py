@@ -37,6 +37,7 @@ FULL = {
     "remark": "Bitte\nprüfen",
     "reference": "4711",
     "onward_of": [ONWARD],
+    "profile": "xdomea/3",
 }
 
 
@@ -49,6 +50,7 @@ def test_a_list_with_every_member_is_read() -> None:
     assert contents.subject == {"name": "N."}
     assert (contents.remark, contents.reference) == ("Bitte\nprüfen", "4711")
     assert contents.onward_of == (Onward(ONWARD["disclosure"], "women-b", Secrecy.PROFESSIONAL),)
+    assert contents.profile == "xdomea/3"
     assert contents.raw == encode(FULL)
     assert contents.sha256 == sha256_hex(encode(FULL))
     assert contents.total == 140000
@@ -76,6 +78,7 @@ def test_what_is_not_enclosed_is_not_written() -> None:
     contents = read_contents(raw)
     assert (contents.subject, contents.remark, contents.reference) == (None, None, None)
     assert contents.onward_of == ()
+    assert contents.profile is None
 
 
 def test_the_salt_is_drawn_anew_so_that_the_commitment_hides_the_contents() -> None:
@@ -105,6 +108,12 @@ MALFORMED: dict[str, Any] = {
     "remark too long": {**PLAIN, "remark": "x" * 4001},
     "remark with a direction mark": {**PLAIN, "remark": "x\u202ey"},
     "reference in lines": {**PLAIN, "reference": "1\n2"},
+    "profile that is said by saying nothing": {**PLAIN, "profile": "files/1"},
+    "profile without a version": {**PLAIN, "profile": "xdomea"},
+    "profile of version zero": {**PLAIN, "profile": "xdomea/0"},
+    "profile in upper case": {**PLAIN, "profile": "XDOMEA/3"},
+    "profile too long": {**PLAIN, "profile": "x" * 60 + "/1"},
+    "profile as number": {**PLAIN, "profile": 3},
     "no object": [],
     "size negative": {**PLAIN, "files": [{**FILE, "size": -1}]},
     "size as text": {**PLAIN, "files": [{**FILE, "size": "1"}]},
