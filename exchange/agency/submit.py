@@ -90,6 +90,7 @@ async def _sealed(office: Office, submission: Submission, request: bytes) -> lis
             category=draft.category or export.package.category,
             reference=draft.reference or export.package.reference or None,
             remark=draft.remark or export.package.remark or None,
+            profile=export.package.profile,
         )
         return await seal_all(office.gateway, draft, joint=submission.joint, also=also)
 
