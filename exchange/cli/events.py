@@ -84,6 +84,7 @@ class Lines:
 def configure(stream: TextIO, *, level: int = logging.INFO) -> None:
     """Send every event and every foreign record to `stream`, one line of JSON each."""
     shared: Sequence[Processor] = (
+        structlog.contextvars.merge_contextvars,  # of which agency, where a process runs several
         structlog.stdlib.add_logger_name,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

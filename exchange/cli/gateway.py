@@ -17,7 +17,7 @@ from exchange.cli.gateway_init import init
 from exchange.cli.gateway_run import run
 from exchange.cli.gateway_witness import witness
 from exchange.cli.place import HERE, Place, opened
-from exchange.errors import Malformed, Misconfigured
+from exchange.errors import Malformed
 
 if TYPE_CHECKING:
     from exchange.envelope.sealing import Outgoing

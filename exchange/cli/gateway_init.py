@@ -1,125 +1,76 @@
-"""`exchange gateway init`: the home of a gateway, from nothing to ready.
+"""`exchange gateway init`: asks five questions, or none, and makes the home of a gateway."""
 
-Settings are written last: a home without them was interrupted, and the same command goes on.
-"""
-
-import os
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
-from exchange.agency import home as homes
-from exchange.agency.home import Home
-from exchange.agency.keyfiles import KeyFiles
-from exchange.agency.log_policy import Trusted, given, put_trusted
-from exchange.agency.rekey import Ring
-from exchange.agency.settings import GatewaySettings, HubSection, IntakeSection
-from exchange.cli import gateway_log
-from exchange.durable import write_bytes_durably
-from exchange.errors import Conflict, Malformed, Misconfigured
-from exchange.keyid import agency_id
-from exchange.keyring import selftest
-from exchange.keyring.ceremony import demo_document_key, new_identity
-from exchange.keyring.demo import demo_identity
-from exchange.keyring.fingerprint import spoken
+from cyclopts import Parameter
+
+from exchange.cli.place import HERE, Place
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What the settings of a new home say."""
+def init(  # noqa: PLR0913  # each is an option of its own
+    *,
+    agency: str | None = None,
+    hub: str | None = None,
+    log_policy: Path | None = None,
+    intake: str | None = None,
+    language: str | None = None,
+    listen: str | None = None,
+    certificates: Annotated[
+        Path | None, Parameter(help="Authorities to trust besides the system's, PEM.")
+    ] = None,
+    passphrase: Annotated[
+        bool, Parameter(help="Keep the private files under a passphrase (age, scrypt).")
+    ] = False,
+    at: Place = HERE,
+) -> None:
+    """Make the home of a gateway: settings, directories, keys.
 
-    agency: str
-    hub: str
-    intake: str
-    language: str
-    certificates: Path | None
-    log_policy: Path
+    Asks five questions on a terminal; none, if the first three options are given. Prints the
+    fingerprint for the annex of the cooperation agreement and where the identity card lies, which
+    the operator of the hub needs to admit the agency. Nothing is sent anywhere.
 
-
-def make(root: Path, wanted: Wanted, *, passphrase: str | None, demo: bool) -> None:
-    """Make the home at `root`, its keys and its settings, and print what comes next.
-
-    Raises:
-        Conflict: there is a gateway already.
-        Misconfigured: the settings would not be accepted.
-        Malformed: the policy file is none of one log.
+    Parameters
+    ----------
+    agency
+        Id of this agency: 2 to 63 of a-z, 0-9 and "-".
+    hub
+        Address of the hub: https, or http to this machine itself.
+    log_policy
+        Policy file of the hub's log: whose signatures you believe. The operator of the hub hands it
+        out (`exchange log policy`); compare the log's fingerprint with the agreement's annex.
+    intake
+        Plugin that converts received documents; folder, if nobody says otherwise.
+    language
+        Language of labels and notices: de (if nobody says otherwise), en or de-simple.
+    listen
+        Address of the local API and pages, if not 127.0.0.1:8470: a second gateway on the same
+        machine needs another port. An empty text switches them off.
     """
-    home = homes.at(root)
-    if home.settings_file.exists():
-        raise Conflict(f"{home.root} is the home of a gateway already; nothing was changed")
-    text = _settings(wanted)
-    trusted = given(wanted.log_policy)
-    selftest.check()
-    os.umask(0o077)
-    if home.root.is_dir() and not any(home.root.iterdir()):
-        home.root.chmod(0o700)
-    homes.create(home)
-    homes.check_folders(home)
-    ring = Ring(KeyFiles(home.keys, passphrase=passphrase), home.statements)
-    _make_keys(ring, wanted.agency, demo=demo)
-    put_trusted(home, trusted)
-    write_bytes_durably(home.settings_file, text.encode("utf-8"))
-    _explain(home, ring, wanted, trusted)
+    from exchange.cli.gateway_make import Wanted, make
+    from exchange.cli.gateway_questions import answered
 
-
-def _settings(wanted: Wanted) -> str:
-    try:
-        settings = GatewaySettings(
-            agency=agency_id(wanted.agency),
-            language=wanted.language,
-            hub=HubSection(origin=wanted.hub, certificates=wanted.certificates),
-            intake=IntakeSection(plugin=wanted.intake),
-        )
-    except Malformed:
-        raise
-    except ValueError:
-        raise Misconfigured(
-            "not accepted: --hub is https://host[:port], or http to this machine itself; "
-            "--language is de, en or de-simple"
-        ) from None
-    lines = [
-        "# Settings of this gateway. Every name is explained in docs/settings.md.",
-        f'agency = "{settings.agency}"',
-        f'language = "{settings.language}"',
-        "",
-        "[hub]",
-        f'origin = "{settings.hub.origin}"',
-    ]
-    if settings.hub.certificates is not None:
-        lines.append(f"certificates = {_quoted(str(settings.hub.certificates.absolute()))}")
-    lines += ["", "[intake]", f"plugin = {_quoted(settings.intake.plugin)}", ""]
-    return "\n".join(lines)
-
-
-def _quoted(text: str) -> str:
-    """Return a TOML string that says exactly `text`."""
-    if "'" in text or not text.isprintable():
-        raise Misconfigured("a path or name in the settings has no quotes or control characters")
-    return f"'{text}'"
-
-
-def _make_keys(ring: Ring, agency: str, *, demo: bool) -> None:
-    now = datetime.now(UTC)  # noqa: TID251  # a command owns the clock
-    ring.files.create()
-    try:
-        card = ring.files.card()
-    except Misconfigured:
-        ring.files.write_identity(demo_identity(agency) if demo else new_identity(agency))
-        card = ring.files.card()
-    if card.agency != agency:
-        raise Conflict(f"the keys here are those of {card.agency}")
-    if demo and not ring.newest():
-        ring.files.write_document(1, demo_document_key(agency), now=now)
-    if ring.newest() is None:
-        ring.rotate(now=now)
-
-
-def _explain(home: Home, ring: Ring, wanted: Wanted, trusted: Trusted) -> None:
-    card = ring.files.card()
-    print(f"the gateway of {wanted.agency} is ready in {home.root}")
-    print(f"fingerprint for the annex: {spoken(card.kid)}")
-    print(f"kid: {card.kid}")
-    gateway_log.describe(trusted)
-    print(f"identity card for the hub's operator: {home.keys / 'identity.json'}")
-    print("next: the operator runs `exchange hub admit`; partners and you pin each other's")
-    print("fingerprint with `exchange keys pin`; then start with `exchange gateway run`")
+    policy = None if log_policy is None else str(log_policy)
+    said = answered(
+        {
+            "agency": agency,
+            "hub": hub,
+            "log-policy": policy,
+            "intake": intake,
+            "language": language,
+        }
+    )
+    make(
+        at.home,
+        Wanted(
+            agency=said["agency"],
+            hub=said["hub"],
+            intake=said["intake"],
+            language=said["language"],
+            listen=listen,
+            certificates=certificates,
+            log_policy=Path(said["log-policy"]),
+        ),
+        passphrase=at.protection(wanted=passphrase),
+        demo=at.demo,
+    )

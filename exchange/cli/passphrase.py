@@ -21,11 +21,14 @@ class Asking:
     def __init__(self, descriptor: int | None) -> None:
         """Take the file descriptor to read from; None asks on the terminal."""
         self._descriptor = descriptor
+        self._read: str | None = None
 
     def __call__(self) -> str:
         """Return the passphrase, or raise Misconfigured when nobody can be asked."""
         if self._descriptor is not None:
-            return _from_descriptor(self._descriptor)
+            if self._read is None:  # a descriptor is read once; a process may open several homes
+                self._read = _from_descriptor(self._descriptor)
+            return self._read
         if not sys.stdin.isatty():
             raise Misconfigured("a key file needs a passphrase: give it with --passphrase-fd")
         return getpass("Passphrase of the key files: ")

@@ -75,7 +75,7 @@ class Network:
     def _write_settings(self, office: Office) -> None:
         text = (
             f'agency = "{office.agency}"\n[hub]\norigin = "{self.double.origin}"\n'
-            "[poll]\nwait_s = 0\nlook_again_s = 1\n"
+            '[poll]\nwait_s = 0\nlook_again_s = 1\n[api]\nlisten = ""\n'
         )
         office.home.settings_file.write_text(text)
         office.home.log_policy.write_bytes(ledger.policy())

@@ -1,0 +1,116 @@
+"""Sends what a back office puts into a watched folder: each document once, or says why not.
+
+The folder may lie on a network share, where nobody tells what is new: it is looked at again and
+again, and what looks the same in two looks is complete. Killed at any point, the next start goes
+on: a taken folder stays taken until it is done or failed, and what it holds names the submission,
+so that a repetition sends nothing twice.
+"""
+
+import asyncio
+import contextlib
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from exchange import canonical
+from exchange.agency import watch_folders, watch_words
+from exchange.agency.office import Office
+from exchange.agency.state import Sent
+from exchange.agency.submit import identified, submit
+from exchange.agency.watch_draft import opened
+from exchange.agency.watch_folders import DONE, FAILED, REASON, RECEIPT, Found, Mark
+from exchange.errors import ExchangeError, StorageFull, TooMany, Unavailable
+from exchange.members import write_time
+
+NOT_NOW: Final = (Unavailable, TooMany, StorageFull)
+"""What passes by itself: the folder stays taken, and is tried again at the next look."""
+
+log = structlog.get_logger(__name__)
+
+
+class Watch:
+    """One watched folder, and what was seen in it at the last look."""
+
+    def __init__(self, office: Office, root: Path) -> None:
+        self._office = office
+        self._root = root
+        self._seen: dict[Found, Mark] = {}
+
+    async def look(self) -> None:
+        """Take what is complete, and send what was taken.
+
+        Raises:
+            OSError: the folder is not there, such as a share that is not mounted.
+        """
+        await asyncio.to_thread(watch_folders.prepare, self._root)
+        seen = await asyncio.to_thread(watch_folders.waiting, self._root)
+        for found, mark in seen.items():
+            if self._seen.get(found) == mark:
+                await asyncio.to_thread(watch_folders.take, self._root, found)
+        self._seen = seen
+        for folder in await asyncio.to_thread(watch_folders.taken, self._root):
+            await self._send(folder)
+
+    async def _send(self, folder: Path) -> None:
+        try:
+            sent = await self._submitted(folder)
+        except NOT_NOW as trouble:
+            log.warning("watch_waits", code=trouble.code)
+            return
+        except (ExchangeError, OSError) as trouble:
+            code = trouble.code if isinstance(trouble, ExchangeError) else "unreadable"
+            log.warning("watch_failed", code=code)
+            told = {REASON: watch_words.why_not(trouble)}
+            await asyncio.to_thread(watch_folders.finish, folder, FAILED, told)
+            return
+        told = {RECEIPT: receipt(sent)}
+        refused = watch_words.why_refused(sent)
+        if refused is not None:
+            told[REASON] = refused
+        await asyncio.to_thread(
+            watch_folders.finish, folder, DONE if refused is None else FAILED, told
+        )
+        log.info("watch_sent", count=len(sent))
+
+    async def _submitted(self, folder: Path) -> list[Sent]:
+        with ExitStack() as files:
+            submission = await asyncio.to_thread(files.enter_context, opened(folder))
+            # What it holds is its name: the same folder once more, after a crash or put there by
+            # a program that copies, is the same submission.
+            return await submit(self._office, await asyncio.to_thread(identified, submission))
+
+
+async def run(office: Office, stop: asyncio.Event) -> None:
+    """Watch the folder of the settings until `stop` is set; a document being sent is finished."""
+    settings = office.gateway.settings.watch
+    if settings.out is None:
+        return
+    watch = Watch(office, office.gateway.home.root / settings.out)
+    missing = False
+    while not stop.is_set():
+        try:
+            await watch.look()
+            missing = False
+        except OSError:
+            if not missing:  # once, not at each look
+                log.error("watch_missing")
+            missing = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(settings.look_s):
+                await stop.wait()
+
+
+def receipt(sent: list[Sent]) -> bytes:
+    """Return what the office keeps of a sending: ids, recipients, and how far it was."""
+    listed = [
+        {
+            "id": one.id,
+            "recipients": one.recipients.split(","),
+            "state": one.state.value,
+            "sent_at": write_time(one.sent_at.replace(microsecond=0)),
+        }
+        for one in sent
+    ]
+    return canonical.encode({"disclosures": listed}) + b"\n"

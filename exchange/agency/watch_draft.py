@@ -1,0 +1,167 @@
+"""Reads what lies in a watched folder: who gets which files, under which consent.
+
+`send.toml`, or `send.json`, says it with the members that the local API reads; every other visible
+file of the folder is sent. What a back office wrote is never quoted in an error, and its files are
+opened once, as they are: no link, device or pipe, and nothing that has a second name elsewhere.
+"""
+
+import mimetypes
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from exchange import canonical
+from exchange.agency.plan import Draft
+from exchange.agency.submit import Submission
+from exchange.envelope.sealing import Outgoing
+from exchange.errors import Malformed, TooLarge
+from exchange.serving.bodies import faults
+from exchange.vocabulary import secrecy
+from exchange.wire import local_shapes
+
+TOML: Final = "send.toml"
+JSON: Final = "send.json"
+OURS: Final = (TOML, JSON, "receipt.json", "reason.txt")
+"""Names in a folder that are never sent: what the office says, and what it was told before."""
+MOST_FILES: Final = 1_000
+"""Files of one folder."""
+LARGEST: Final = 64 * 1024
+"""Bytes of what the office says."""
+EACH: Final = "each"
+"""Member that the local API has not: every file is a document of its own, and the folder stays."""
+
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def is_sent(name: str) -> bool:
+    """Tell whether a file of this name is meant for the recipient."""
+    return not name.startswith(".") and name not in OURS
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Submission]:
+    """Yield what the folder says is to be sent, its files open; blocks, call it in a thread.
+
+    Raises:
+        Malformed: the description, or a file that is none; in words that quote nothing.
+        TooLarge: too many files.
+        OSError: the folder cannot be read.
+    """
+    with ExitStack() as closed:
+        there = os.open(folder, _FOLDER)
+        closed.callback(os.close, there)
+        said = _described(there)
+        names = sorted(name for name in _names(there) if is_sent(name))
+        if not names:
+            raise Malformed("the folder holds nothing to send")
+        if len(names) > MOST_FILES:
+            raise TooLarge(f"the folder holds more than {MOST_FILES} files")
+        files = (_file(there, name, closed, third_party=said.third_party) for name in names)
+        yield _submission(said, tuple(files))
+
+
+def is_each(folder: Path) -> bool:
+    """Tell whether every file of a folder is a document of its own, and the folder stays.
+
+    False also where the description cannot be read: then sending it says why.
+    """
+    try:
+        there = os.open(folder, _FOLDER)
+        try:
+            return _said(there).get(EACH) is True
+        finally:
+            os.close(there)
+    except (OSError, Malformed, TooLarge):
+        return False
+
+
+def _names(folder: int) -> frozenset[str]:
+    """Return the names in a folder, of very many only some: more than can be sent."""
+    with os.scandir(folder) as listed:
+        return frozenset(entry.name for entry in islice(listed, 2 * MOST_FILES))
+
+
+def _described(folder: int) -> local_shapes.Submission:
+    said = {name: value for name, value in _said(folder).items() if name != EACH}
+    if "file" in said:  # the files are those of the folder
+        raise Malformed("unknown member file")
+    try:
+        return local_shapes.Submission.model_validate_json(canonical.encode(said))
+    except ValidationError as error:
+        raise Malformed(faults(error)) from None
+
+
+def _said(folder: int) -> dict[str, Any]:
+    present = _names(folder) & {TOML, JSON}
+    if len(present) != 1:
+        raise Malformed(f"the folder holds {TOML} or {JSON}, one of the two")
+    name = present.pop()
+    data = _small(folder, name)
+    if name == JSON:
+        found = canonical.loads(data, limit=LARGEST)
+        if not isinstance(found, dict):
+            raise Malformed(f"{JSON} is not an object")
+        return found
+    try:
+        return tomllib.loads(data.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise Malformed(f"{TOML} is not UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r"at line (\d+)", str(error))
+        where = f"line {place[1]}" if place else "its end"
+        raise Malformed(f"{TOML} is not TOML: look at {where}") from None
+
+
+def _small(folder: int, name: str) -> bytes:
+    with os.fdopen(_open(folder, name), "rb") as file:
+        data = file.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise TooLarge(f"{name} has more than {LARGEST} bytes")
+    return data
+
+
+def _open(folder: int, name: str) -> int:
+    """Open a regular file of the folder that has this one name only."""
+    try:
+        fd = os.open(name, _FILE, dir_fd=folder)
+    except OSError:
+        raise Malformed("a file of the folder is a link, or cannot be opened") from None
+    found = os.fstat(fd)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+        os.close(fd)
+        raise Malformed("the folder holds something else than ordinary files, such as a folder")
+    return fd
+
+
+def _file(folder: int, name: str, closed: ExitStack, *, third_party: bool) -> Outgoing:
+    fd = _open(folder, name)
+    closed.callback(os.close, fd)
+    media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    # Opened here once: what becomes of the name afterwards changes nothing of what is sent.
+    return Outgoing(name, media_type, Path(f"/proc/self/fd/{fd}"), third_party=third_party)
+
+
+def _submission(said: local_shapes.Submission, files: tuple[Outgoing, ...]) -> Submission:
+    draft = Draft(
+        files=files,
+        consent=said.consent,
+        recipients=said.recipients,
+        category=said.category,
+        secrecy=None if said.secrecy is None else secrecy(said.secrecy),
+        remark=said.remark,
+        reference=said.reference,
+        replaces=said.replaces,
+        answers=said.answers,
+        onward_of=said.onward_of,
+        seen_by_person=said.seen_by_person,
+    )
+    return Submission(draft=draft, joint=said.joint, outgoing=said.outgoing)

@@ -1,0 +1,114 @@
+"""The five questions of `exchange gateway init`, asked on a terminal."""
+
+import sys
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from exchange.agency.log_policy import given
+from exchange.agency.settings import HubSection
+from exchange.errors import Malformed, Misconfigured
+from exchange.hookspecs import AGENCY_GROUP
+from exchange.keyid import agency_id
+from exchange.registry import installed
+
+LANGUAGES: Final = ("de", "en", "de-simple")
+NO_POLICY: Final = (
+    "--log-policy is missing: get the policy file of the hub's log from the operator of the hub, "
+    "who makes it with `exchange log policy`; no document is exchanged without it"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One thing to know of a new gateway."""
+
+    name: str
+    """Of the option that answers it, without the dashes."""
+    text: str
+    check: Callable[[str], object]
+    """Refuses, with Malformed, what is no answer; the question is then asked again."""
+    default: str = ""
+    """What Enter says; empty: there is none, it has to be answered."""
+    missing: str = ""
+    """What to say where nobody can be asked; empty: the name of the option says enough."""
+
+
+def answered(said: Mapping[str, str | None]) -> dict[str, str]:
+    """Return an answer to every question.
+
+    Asks on a terminal. Where the command line says everything that has no default, nobody is
+    asked: the defaults stand for the rest.
+
+    Args:
+        said: what the command line says, by name of the question.
+
+    Raises:
+        Misconfigured: something is missing and nobody can be asked.
+    """
+    questions = _questions()
+    lacking = [one for one in questions if not one.default and said.get(one.name) is None]
+    if lacking and not sys.stdin.isatty():
+        raise Misconfigured(
+            lacking[0].missing or f"--{lacking[0].name} is missing, and nobody can be asked"
+        )
+    if lacking:
+        print("Five questions; Enter takes what stands in brackets.")
+    return {
+        one.name: said.get(one.name) or (_asked(one) if lacking else one.default)
+        for one in questions
+    }
+
+
+def _questions() -> tuple[Question, ...]:
+    plugins = sorted({offer.name for offer in installed(AGENCY_GROUP)})
+    return (
+        Question(
+            "log-policy",
+            "File with the policy of the hub's log, which the operator of the hub hands out",
+            lambda text: given(Path(text)),
+            missing=NO_POLICY,
+        ),
+        Question("agency", "Id of this agency: 2 to 63 of a-z, 0-9 and -", agency_id),
+        Question("hub", "Address of the hub, such as https://hub.example", _check_hub),
+        Question(
+            "intake",
+            "What becomes of received documents; installed plugins: " + ", ".join(plugins),
+            lambda text: _check_among(text, plugins),
+            default="folder",
+        ),
+        Question(
+            "language",
+            "Language of labels and notices: " + ", ".join(LANGUAGES),
+            lambda text: _check_among(text, LANGUAGES),
+            default="de",
+        ),
+    )
+
+
+def _asked(question: Question) -> str:
+    shown = f"{question.text} [{question.default}]: " if question.default else f"{question.text}: "
+    while True:
+        try:
+            answer = input(shown).strip() or question.default
+        except EOFError:
+            raise Misconfigured("the questions were not answered; nothing was made") from None
+        try:
+            question.check(answer)
+        except Malformed as refused:
+            print(f"  {refused}")
+        else:
+            return answer
+
+
+def _check_hub(text: str) -> None:
+    try:
+        HubSection(origin=text)
+    except ValueError:
+        raise Malformed("https, or http to this machine itself, with host and port only") from None
+
+
+def _check_among(text: str, known: Collection[str]) -> None:
+    if text not in known:
+        raise Malformed(f"one of {', '.join(known)}")
