@@ -180,6 +180,12 @@ def code_of(group: str, plugin: Named) -> tuple[Path, ...]:
     return (Path(found.origin),) if found.origin else ()
 
 
+def hooks_of(loaded: Loaded, name: str) -> frozenset[str]:
+    """Return the names of the hooks that the plugin `name` implements."""
+    callers = loaded.registered.get_hookcallers(loaded.registered.get_plugin(name)) or []
+    return frozenset(caller.name for caller in callers)
+
+
 def _entry_point(group: str, plugin: Named) -> metadata.EntryPoint:
     """Look into the one named distribution: another that offers the same name is not seen."""
     found = {str(dist.locate_file("")): dist for dist in _installed(plugin.distribution)}

@@ -406,6 +406,13 @@ def test_a_member_of_the_exchange_that_is_no_table_of_texts_stops_the_start(
         registry.named("case", {member: value})
 
 
+def test_the_hooks_of_a_plugin_are_told(add: Add) -> None:
+    plugins = [add("one", CHANNEL.format(key="one")), add("two", VETO.format(key="two"))]
+    loaded = registry.load(HUB_GROUP, plugins)
+    assert registry.hooks_of(loaded, "one") == {"declare_plugin", "register_channels"}
+    assert registry.hooks_of(loaded, "two") == {"declare_plugin", "register_gate_vetoes"}
+
+
 def test_what_is_installed_is_listed_and_not_imported(add: Add) -> None:
     add("pigeon", "raise SystemExit('imported')")
     add("owl", "raise SystemExit('imported')", group=AGENCY_GROUP)
