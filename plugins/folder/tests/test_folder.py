@@ -100,7 +100,7 @@ async def test_the_sidecar_holds_the_context_and_nothing_else(folder: Folder) ->
     context = json.loads((folder.target / "document.json").read_text(encoding="utf-8"))
     assert context.keys() == {
         *("id", "sender", "purpose", "category", "secrecy", "sent_at", "collected_at"),
-        *("reference", "remark", "purpose_binding", "notice", "files"),
+        *("reference", "remark", "consent", "purpose_binding", "notice", "files"),
     }
     assert context["secrecy"]["code"] == "social"
     assert context["files"] == [
@@ -112,6 +112,51 @@ async def test_the_sidecar_holds_the_context_and_nothing_else(folder: Folder) ->
             "third_party": False,
         }
     ]
+
+
+async def test_the_sidecar_says_what_the_person_allowed(folder: Folder) -> None:
+    package = folder.package(**{"a.pdf": PDF})
+    assert package.consent is not None
+    await folder.convert(package)
+    context = json.loads((folder.target / "document.json").read_text(encoding="utf-8"))
+    assert context["consent"] == {
+        "id": "0b0c7f1e-58d0-4b9f-8d5e-2f2f1a6b7c11",
+        "agreement": "3b1d1a52-6a0e-4f0b-9a51-6e6c0e7d8f12",
+        "subject_ref": "9d5a4f10-1b2c-4d3e-8f4a-5b6c7d8e9f13",
+        "purpose": {
+            "code": "housing",
+            "de": "Wohnungssicherung",
+            "en": "Keeping a home",
+            "words": "Damit Sie Ihre Wohnung behalten.",
+        },
+        "categories": [{"code": "rent-arrears", "de": "Mietrückstand", "en": "Rent arrears"}],
+        "releasers": ["jobcentre"],
+        "recipients": ["womens-advice"],
+        "form": "written",
+        "collected_by": "jobcentre",
+        "collected_at": "2026-02-02T08:00:00Z",
+        "valid_from": "2026-02-02T08:00:00Z",
+        "valid_until": "2026-08-02T08:00:00Z",
+        "sha256": package.consent.sha256,
+    }
+
+
+async def test_the_page_and_the_table_name_the_consent(folder: Folder) -> None:
+    package = folder.package(**{"a.pdf": PDF})
+    assert package.consent is not None
+    await folder.convert(package)
+    words = folder.page().words
+    for said in (package.consent.id, "02.08.2026, 10:00 Uhr", package.consent.purpose_words):
+        assert said in words
+    assert folder.table()[1][-1] == package.consent.id
+
+
+async def test_a_package_without_consent_is_converted_all_the_same(folder: Folder) -> None:
+    package = dataclasses.replace(folder.package(**{"a.pdf": PDF}), consent=None)
+    await folder.convert(package)
+    context = json.loads((folder.target / "document.json").read_text(encoding="utf-8"))
+    assert context["consent"] is None
+    assert folder.table()[1][-1] == ""
 
 
 async def test_the_notice_that_is_due_stands_on_the_page_before_the_files(folder: Folder) -> None:
@@ -176,15 +221,33 @@ async def test_control_and_direction_characters_do_not_reach_the_page(folder: Fo
     assert "a\ufffdb\ufffdc\ufffdd neue Zeile" in words
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", " ="])
+@pytest.mark.parametrize(
+    "start", ["=", "+", "-", "@", "|", "%", "\t=", "\r=", " =", "\uff1d", "\ufe62"]
+)
 async def test_no_cell_is_a_formula(folder: Folder, start: str) -> None:
     package = folder.package(**{"=1+1.txt": TEXT, "-2.txt": TEXT})
     label = dataclasses.replace(package.purpose, de=f'{start}HYPERLINK("x")')
     await folder.convert(dataclasses.replace(package, purpose=label))
     cells = [cell for line in folder.table() for cell in line]
     assert len(folder.table()) == 3
-    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in cells)
+    signs = ("=", "+", "-", "@", "|", "%", "\t", "\r", "\uff1d", "\ufe62")
+    assert not any(cell.startswith(signs) for cell in cells)
     assert "'=1+1.txt" in cells
+
+
+async def test_the_table_is_this_one_to_the_byte(folder: Folder) -> None:
+    name = '=cmd;"x".txt'
+    package = folder.package(**{name: TEXT})
+    hostile = dataclasses.replace(package.category, de='\r@SUM("a";b)')
+    await folder.convert(dataclasses.replace(package, category=hostile))
+    digest = package.files[0].sha256
+    assert (folder.target / "index.csv").read_bytes().decode("utf-8") == (
+        '\ufeff"Datei";"Art";"Bytes";"SHA-256";"Absender";"Zweck";"Art der Unterlage";'
+        '"Geheimhaltung";"Gesendet";"Abgeholt";"Kennung";"Einwilligung"\r\n'
+        f'"\'=cmd;""x"".txt";"text/plain";"5";"{digest}";"jobcentre";"Wohnungssicherung";'
+        '"\'@SUM(""a"";b)";"Sozialgeheimnis";"2026-03-02T09:30:00Z";"2026-03-02T09:30:00Z";'
+        '"6f6d4c36-3c1e-4d0c-9f0e-1d6d4b1f2a10";"0b0c7f1e-58d0-4b9f-8d5e-2f2f1a6b7c11"\r\n'
+    )
 
 
 async def test_a_file_that_is_called_like_the_index_gets_another_name(folder: Folder) -> None:

@@ -19,6 +19,7 @@ from exchange.hookspecs import (
     hookimpl,
 )
 from exchange_plugin_folder import index, kinds
+from exchange_plugin_folder.sidecar import SIDECAR, sidecar
 
 
 class ReadableFolder:
@@ -44,7 +45,7 @@ class ReadableFolder:
         written = {
             index.PAGE: index.page(package, files),
             index.TABLE: index.table(package, files),
-            index.SIDECAR: index.sidecar(package, files),
+            SIDECAR: sidecar(package, files),
         }
         for name, content in written.items():
             (target / name).write_bytes(content)
@@ -60,7 +61,7 @@ def _copy(file: DocumentFile, place: Path) -> None:
 
 def _named(files: Sequence[DocumentFile]) -> list[tuple[str, DocumentFile]]:
     """Return each file with its name in the folder: its own, unless the index needs that one."""
-    ours = {index.PAGE, index.TABLE, index.SIDECAR}
+    ours = {index.PAGE, index.TABLE, SIDECAR}
     taken = ours | {file.name.casefold() for file in files}
     named = []
     for file in files:

@@ -1,4 +1,4 @@
-"""The index of a folder: a page to read, a table for a spreadsheet, a sidecar for a program.
+"""The index of a folder: a page to read, a table for a spreadsheet.
 
 Names and remarks were written by a stranger: on the page they are text, never markup or links;
 in the table they are text, never formulas.
@@ -7,17 +7,16 @@ in the table they are text, never formulas.
 import csv
 import html
 import io
-import json
 import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from exchange.hookspecs import DocumentFile, DocumentPackage, Label
+from exchange.hookspecs import ConsentTerms, DocumentFile, DocumentPackage, Label
 
-PAGE, TABLE, SIDECAR = "index.html", "index.csv", "document.json"
-"""Names of the three files beside the documents."""
+PAGE, TABLE = "index.html", "index.csv"
+"""Names of the two files beside the documents."""
 
 # Section 78 of Book X of the German Social Code, in short: for offices that the law itself binds
 # to social secrecy. Others get the full notice with the documents.
@@ -40,8 +39,10 @@ OTHERS = (
 
 _COLUMNS = (
     *("Datei", "Art", "Bytes", "SHA-256", "Absender", "Zweck", "Art der Unterlage"),
-    *("Geheimhaltung", "Gesendet", "Abgeholt", "Kennung"),
+    *("Geheimhaltung", "Gesendet", "Abgeholt", "Kennung", "Einwilligung"),
 )
+_FORMULA = ("=", "+", "-", "@", "|", "%")
+"""What begins a formula somewhere, also in its full width."""
 _STYLE = (
     "body{font:1rem/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;"
     "color:#111;background:#fff}table{border-collapse:collapse;width:100%}"
@@ -121,11 +122,25 @@ def _facts(package: DocumentPackage) -> list[tuple[str, str, str]]:
         ("Abgeholt", "Collected", _moment(package.collected_at)),
         ("Kennung", "Identifier", f"<code>{_text(package.disclosure_id)}</code>"),
     ]
+    if package.consent:
+        facts += _consent(package.consent)
     if package.reference:
         facts.append(("Zeichen des Absenders", "Sender's reference", _text(package.reference)))
     if package.remark:
         facts.append(("Bemerkung", "Remark", _text(package.remark)))
     return facts
+
+
+def _consent(terms: ConsentTerms) -> list[tuple[str, str, str]]:
+    return [
+        ("Einwilligung", "Consent", f"<code>{_text(terms.id)}</code>"),
+        (
+            "Sie gilt von, bis",
+            "Valid from, until",
+            f"{_moment(terms.valid_from)}<br>{_moment(terms.valid_until)}",
+        ),
+        ("Wofür die Person eingewilligt hat", "What for, in its words", _text(terms.purpose_words)),
+    ]
 
 
 def table(package: DocumentPackage, files: Sequence[tuple[str, DocumentFile]]) -> bytes:
@@ -140,41 +155,11 @@ def table(package: DocumentPackage, files: Sequence[tuple[str, DocumentFile]]) -
         cells = (
             *(name, file.media_type, str(file.size), file.sha256, package.sender),
             *(package.purpose.de, package.category.de, package.secrecy.de),
-            *(_utc(package.sent_at), _utc(package.collected_at), package.disclosure_id),
+            *(utc(package.sent_at), utc(package.collected_at), package.disclosure_id),
+            package.consent.id if package.consent else "",
         )
         lines.writerow([_cell(cell) for cell in cells])
     return b"\xef\xbb\xbf" + written.getvalue().encode()
-
-
-def sidecar(package: DocumentPackage, files: Sequence[tuple[str, DocumentFile]]) -> bytes:
-    """Return the context of the document for programs; no more of the person than the package."""
-    labels = {
-        "purpose": package.purpose,
-        "category": package.category,
-        "secrecy": package.secrecy,
-    }
-    context = {
-        "id": package.disclosure_id,
-        "sender": {"agency": package.sender, "name": package.sender_name},
-        **{name: {"code": x.code, "de": x.de, "en": x.en} for name, x in labels.items()},
-        "sent_at": _utc(package.sent_at),
-        "collected_at": _utc(package.collected_at),
-        "reference": package.reference,
-        "remark": package.remark,
-        "purpose_binding": {"de": PURPOSE_BINDING_DE, "en": PURPOSE_BINDING_EN},
-        "notice": package.notice,
-        "files": [
-            {
-                "name": name,
-                "type": file.media_type,
-                "size": file.size,
-                "sha256": file.sha256,
-                "third_party": file.third_party,
-            }
-            for name, file in files
-        ],
-    }
-    return json.dumps(context, ensure_ascii=False, indent=2).encode() + b"\n"
 
 
 def _text(words: str) -> str:
@@ -193,16 +178,17 @@ def _words(label: Label) -> str:
 
 
 def _cell(words: str) -> str:
-    """Return a cell that no spreadsheet computes (OWASP, CSV injection)."""
+    """Return a cell that no spreadsheet computes (OWASP, CSV injection), whatever width it has."""
     flat = " ".join(words.split())
-    return f"'{flat}" if flat.startswith(("=", "+", "-", "@")) else flat
+    return f"'{flat}" if unicodedata.normalize("NFKC", flat).startswith(_FORMULA) else flat
 
 
 def _moment(moment: datetime) -> str:
     return f"{moment.astimezone(ZoneInfo('Europe/Berlin')):%d.%m.%Y, %H:%M} Uhr"
 
 
-def _utc(moment: datetime) -> str:
+def utc(moment: datetime) -> str:
+    """Return a moment in UTC (RFC 3339)."""
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
