@@ -13,11 +13,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing.context import ForkServerContext
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
 from exchange.cli.demo_report import Failed, must
@@ -26,6 +27,8 @@ PATIENCE_S = 30.0
 """Seconds something may take to happen before the demo gives up."""
 PAUSE_S = 0.02
 """Seconds between two looks."""
+COMMAND_PAUSE_S = 0.005
+"""Seconds between two looks whether a command has ended."""
 PRELOADED = (
     *("exchange.cli.agreement", "exchange.cli.consent", "exchange.agency.hand_over"),
     *("exchange.agency.poll", "exchange.agency.plan", "exchange.hub.app", "rich.progress"),
@@ -41,6 +44,7 @@ class Processes:
     environment: dict[str, str]
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _forks: ForkServerContext = field(init=False)
+    _turn: threading.Lock = field(default_factory=threading.Lock, init=False)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1), init=False)
 
     def __post_init__(self) -> None:
@@ -72,20 +76,35 @@ class Processes:
             refused: it must fail; its one line of error is returned.
         """
         output = self.logs / f"command-{next(self._numbers):02d}"
-        forked = self._forks.Process(target=_command, args=(arguments, output, self.environment))
-        forked.start()
-        forked.join(4 * PATIENCE_S)
-        if forked.is_alive():
-            forked.kill()
-            raise Failed("a command did not end")
+        status = self._ended(
+            self._forks.Process(target=_command, args=(arguments, output, self.environment))
+        )
         shown = output.with_suffix(".out").read_text(encoding="utf-8")
         complaint = output.with_suffix(".err").read_text(encoding="utf-8").strip()
         command = "exchange " + " ".join(arguments[:2])
         if refused:
-            must(forked.exitcode, f"{command} was not refused")
+            must(status, f"{command} was not refused")
             return complaint
-        must(forked.exitcode == 0, f"{command}: {complaint.removeprefix('exchange: ')}")
+        must(status == 0, f"{command}: {complaint.removeprefix('exchange: ')}")
         return shown
+
+    def _ended(self, forked: ForkServerProcess) -> int:
+        """Run a command to its end and return its exit code.
+
+        One thread at a time starts or asks: starting also looks at the others' exit codes, and
+        each can be read once only.
+        """
+        with self._turn:
+            forked.start()
+        ends = time.monotonic() + 4 * PATIENCE_S
+        while time.monotonic() < ends:
+            with self._turn:
+                status = forked.exitcode
+            if status is not None:
+                return status
+            time.sleep(COMMAND_PAUSE_S)
+        forked.kill()
+        raise Failed("a command did not end")
 
     def log(self, name: str) -> str:
         """Return what the process `name` has printed so far."""
