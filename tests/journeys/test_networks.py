@@ -16,7 +16,7 @@ from tests import needs
 
 NETWORKS = Path(__file__).parents[2] / "deploy" / "networks"
 STAND_IN = NETWORKS.parents[1] / "plugins" / "xdomea" / "tests" / "schemas"
-"""Schemas of our own for what we write, where the official ones do not lie beside the repository."""
+"""Schemas of our own for what we write, where the official ones do not lie beside us."""
 STAGED = 3
 """Steps before the story: set up, admitted, agreed; one more ends all processes."""
 
