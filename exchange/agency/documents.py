@@ -61,6 +61,13 @@ def list_documents(conn: Connection, after: str | None, limit: int) -> list[Docu
     return _found(conn, query)
 
 
+def list_newest(conn: Connection, skip: int, limit: int) -> list[Document]:
+    """Return at most `limit` documents, the newest first, without the first `skip` of them."""
+    received = tables.received.c
+    newest = received.collected_at.desc(), received.id
+    return _found(conn, _documents().order_by(*newest).offset(skip).limit(limit))
+
+
 def find_document(conn: Connection, disclosure_id: str) -> Document:
     """Return one document.
 

@@ -10,6 +10,7 @@ from aiohttp import web
 from exchange.agency.http.app import build
 from exchange.agency.http.bounds import Bounds
 from exchange.agency.office import Office
+from exchange.agency.pages.site import add
 from exchange.errors import Misconfigured
 from exchange.serving.connection import Runner
 
@@ -37,7 +38,9 @@ async def listening(address: Address, offices: Sequence[Office]) -> AsyncIterato
         Misconfigured: the address is taken.
     """
     bounds = Bounds()
-    runner = Runner(build(offices), bounds, bounds)
+    app = build(offices)
+    add(app)
+    runner = Runner(app, bounds, bounds)
     await runner.setup()
     try:
         host, port = address

@@ -36,6 +36,11 @@ def policy(style: str) -> str:
     return f"default-src 'none'; style-src 'sha256-{digest}'"
 
 
+def served_policy(paper: Sheet) -> str:
+    """Return the content security policy for a server that shows the page to a browser."""
+    return f"{policy(_style(paper))}; frame-ancestors 'none'"
+
+
 def _environment() -> Environment:
     return Environment(
         loader=FunctionLoader(_file), autoescape=True, undefined=StrictUndefined, trim_blocks=True
