@@ -104,7 +104,7 @@ def _said(folder: int) -> dict[str, Any]:
     present = _names(folder) & {TOML, JSON}
     if len(present) != 1:
         raise Malformed(f"the folder holds {TOML} or {JSON}, one of the two")
-    name = present.pop()
+    (name,) = present
     data = _small(folder, name)
     if name == JSON:
         found = canonical.loads(data, limit=LARGEST)

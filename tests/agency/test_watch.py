@@ -1,0 +1,298 @@
+"""exchange.agency.watch: what lies in a watched folder is sent once, or it is said why not."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from exchange.agency import state, watch
+from exchange.agency.office import Office, open_office
+from exchange.agency.state import Sending, Sent
+from exchange.agency.watch import Watch
+from exchange.errors import NotPermitted, Unavailable
+from tests.agency.network import CONSENT_ID, LETTER, RECIPIENT, SENDER, Network
+
+SEND = f"""\
+consent = "{CONSENT_ID}"
+recipients = ["{RECIPIENT}"]
+category = "rent-arrears-letter"
+remark = "CANARY-REMARK"
+"""
+
+
+@dataclass
+class Desk:
+    """An office whose watched folder a test fills."""
+
+    office: Office
+    root: Path
+    watch: Watch
+
+    def put(self, name: str, *, send: str | None = SEND, **files: bytes) -> Path:
+        """Put a folder with files and a description where it is watched."""
+        folder = self.root / name
+        folder.mkdir()
+        for file, content in (files or {"Brief.pdf": LETTER}).items():
+            (folder / file).write_bytes(content)
+        if send is not None:
+            (folder / "send.toml").write_text(send, encoding="utf-8")
+        return folder
+
+    async def looked(self) -> list[Sent]:
+        """Look twice, so that what lies there is complete; return everything that was sent."""
+        await self.watch.look()
+        await self.watch.look()
+        return await self.sent()
+
+    async def sent(self) -> list[Sent]:
+        return await self.office.gateway.state.read(state.list_sent)
+
+    def reason(self, name: str) -> str:
+        """Return what the office is told of a failed folder."""
+        assert not (self.root / name).exists()
+        assert not (self.root / "done" / name).exists()
+        return (self.root / "failed" / name / "reason.txt").read_bytes().decode("utf-8")
+
+
+@pytest.fixture
+async def desk(network: Network, tmp_path: Path) -> AsyncIterator[Desk]:
+    root = tmp_path / "out"
+    root.mkdir()
+    async with open_office(network.offices[SENDER].home.root, clock=lambda: network.now) as office:
+        yield Desk(office, root, Watch(office, root))
+
+
+def receipt(desk: Desk, name: str) -> Any:
+    return json.loads((desk.root / "done" / name / "receipt.json").read_bytes())
+
+
+async def test_a_folder_is_sent_and_ends_with_a_receipt(desk: Desk, network: Network) -> None:
+    desk.put("Mahnung")
+    (sent,) = await desk.looked()
+
+    assert (sent.state, sent.recipients) == (Sending.STORED, RECIPIENT)
+    assert list(network.double.kept) == [sent.id]
+    (told,) = receipt(desk, "Mahnung")["disclosures"]
+    assert (told["id"], told["recipients"], told["state"]) == (sent.id, [RECIPIENT], "stored")
+    assert (desk.root / "done" / "Mahnung" / "Brief.pdf").read_bytes() == LETTER
+    assert not (desk.root / "Mahnung").exists()
+    assert list((desk.root / ".taken").iterdir()) == []
+
+
+async def test_a_description_in_json_says_the_same(desk: Desk) -> None:
+    folder = desk.put("Mahnung", send=None)
+    described = {
+        "consent": CONSENT_ID,
+        "recipients": [RECIPIENT],
+        "category": "rent-arrears-letter",
+    }
+    (folder / "send.json").write_text(json.dumps(described))
+    assert len(await desk.looked()) == 1
+
+
+async def test_what_still_changes_is_left_alone(desk: Desk) -> None:
+    folder = desk.put("Mahnung")
+    for size in range(3):
+        (folder / "Brief.pdf").write_bytes(LETTER * (size + 1))
+        await desk.watch.look()
+    assert await desk.sent() == []
+    await desk.watch.look()
+    assert len(await desk.sent()) == 1
+
+
+@pytest.mark.parametrize("name", ["Scan.pdf.part", "Scan.PARTIAL", "x.tmp", "y.crdownload"])
+async def test_a_file_that_is_being_written_holds_its_folder_back(desk: Desk, name: str) -> None:
+    folder = desk.put("Mahnung")
+    (folder / name).touch()
+    assert await desk.looked() == []
+    (folder / name).unlink()
+    assert len(await desk.looked()) == 1
+
+
+async def test_a_folder_without_a_description_waits(desk: Desk) -> None:
+    desk.put("Mahnung", send=None)
+    assert await desk.looked() == []
+    assert (desk.root / "Mahnung" / "Brief.pdf").is_file()
+
+
+async def test_hidden_files_and_what_was_told_before_are_not_sent(desk: Desk) -> None:
+    folder = desk.put("Mahnung")
+    for name in (".DS_Store", ".~lock.Brief.pdf#", "reason.txt", "receipt.json"):
+        (folder / name).write_bytes(b"CANARY")
+    (sent,) = await desk.looked()
+    assert sent.size < 16_384
+
+
+async def test_each_file_of_a_standing_folder_is_a_document_of_its_own(
+    desk: Desk, network: Network
+) -> None:
+    desk.put("Mietschulden", send=f"each = true\n{SEND}", **{"1.pdf": b"one", "2.pdf": b"two"})
+    sent = await desk.looked()
+
+    assert len(sent) == len(network.double.kept) == 2
+    assert [path.name for path in (desk.root / "Mietschulden").iterdir()] == ["send.toml"]
+    assert receipt(desk, "Mietschulden-1.pdf")["disclosures"]
+    assert receipt(desk, "Mietschulden-2.pdf")["disclosures"]
+
+    (desk.root / "Mietschulden" / "3.pdf").write_bytes(b"three")
+    assert len(await desk.looked()) == 3
+
+
+async def test_the_same_folder_put_there_again_sends_nothing_twice(
+    desk: Desk, network: Network
+) -> None:
+    desk.put("Mahnung")
+    (sent,) = await desk.looked()
+    desk.put("Mahnung")
+    assert await desk.looked() == [sent]
+    assert list(network.double.kept) == [sent.id]
+    assert receipt(desk, "Mahnung-2")["disclosures"][0]["id"] == sent.id
+
+
+async def test_another_word_makes_it_another_document(desk: Desk) -> None:
+    desk.put("Mahnung")
+    desk.put("Mahnung noch einmal", send=SEND.replace("CANARY-REMARK", "zweite Mahnung"))
+    assert len(await desk.looked()) == 2
+
+
+async def test_a_hub_that_is_away_costs_nothing(desk: Desk, network: Network) -> None:
+    async def away(_request: web.Request) -> web.StreamResponse:
+        raise Unavailable
+
+    network.double.replaced["consents"] = away
+    network.double.replaced["disclose"] = away
+    desk.put("Mahnung")
+    await desk.looked()
+    assert not (desk.root / "failed" / "Mahnung").exists()
+
+    network.double.replaced.clear()
+    await desk.watch.look()
+    waiting = await desk.sent()
+    assert len(waiting) == 1
+    assert (desk.root / "done" / "Mahnung" / "receipt.json").is_file()
+
+
+async def test_what_the_hub_refuses_is_told_in_two_languages(desk: Desk, network: Network) -> None:
+    async def no(_request: web.Request) -> web.StreamResponse:
+        raise NotPermitted
+
+    network.double.replaced["disclose"] = no
+    desk.put("Mahnung")
+    (sent,) = await desk.looked()
+    told = desk.reason("Mahnung")
+
+    assert sent.state is Sending.REFUSED
+    assert told.startswith(f"Nicht gesendet an {RECIPIENT}\r\n")
+    assert f"Not sent to {RECIPIENT}" in told
+    assert (desk.root / "failed" / "Mahnung" / "receipt.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("send", "german", "english"),
+    [
+        ('category = "no"', "Prüfen Sie send.toml", "consent: missing or not valid"),
+        (SEND + 'more = "CANARY"', "Prüfen Sie send.toml", "unknown member more"),
+        (SEND + "file = {}", "Prüfen Sie send.toml", "unknown member file"),
+        ("[", "Prüfen Sie send.toml", "send.toml is not TOML: look at its end"),
+        (SEND.replace("rent-arrears", "medical"), "diese Art von Unterlagen nicht", "kind of docu"),
+        (SEND.replace(RECIPIENT, "youth-c"), "nicht vertrauenswürdig", "nobody here has confirmed"),
+        (SEND.replace(CONSENT_ID, "0" * 8 + CONSENT_ID[8:]), "nicht bekannt", "knows no such cons"),
+        (SEND + 'outgoing = "xdomea"', "Format ist hier nicht bekannt", "of [outgoing] reads"),
+    ],
+)
+async def test_what_cannot_be_sent_is_told_in_two_languages_and_not_quoted(
+    desk: Desk, send: str, german: str, english: str
+) -> None:
+    desk.put("Mahnung", send=send)
+    assert await desk.looked() == []
+    told = desk.reason("Mahnung")
+
+    assert told.startswith("Nicht gesendet\r\n")
+    assert german in told
+    assert english in told
+    assert "Legen Sie den Ordner noch einmal in den Ausgang." in told
+    assert "CANARY" not in told
+
+
+async def test_a_mended_folder_is_sent_when_it_is_put_there_again(desk: Desk) -> None:
+    desk.put("Mahnung", send="[")
+    await desk.looked()
+    failed = desk.root / "failed" / "Mahnung"
+    (failed / "send.toml").write_text(SEND)
+    failed.rename(desk.root / "Mahnung")
+    assert len(await desk.looked()) == 1
+
+
+@pytest.mark.parametrize("kind", ["link", "hard link", "pipe", "folder", "description"])
+async def test_only_ordinary_files_of_the_folder_are_read(
+    desk: Desk, tmp_path: Path, kind: str
+) -> None:
+    folder = desk.put("Mahnung")
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"CANARY-SECRET")
+    {
+        "link": lambda: (folder / "x").symlink_to(secret),
+        "hard link": lambda: (folder / "x").hardlink_to(secret),
+        "pipe": lambda: os.mkfifo(folder / "x"),
+        "folder": (folder / "x").mkdir,
+        "description": lambda: (folder / "send.json").symlink_to(secret),
+    }[kind]()
+    assert await desk.looked() == []
+    assert "Not sent" in desk.reason("Mahnung")
+
+
+async def test_a_link_to_a_folder_is_no_folder(desk: Desk, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "send.toml").write_text(SEND)
+    (elsewhere / "x").write_bytes(b"CANARY")
+    (desk.root / "Mahnung").symlink_to(elsewhere)
+    assert await desk.looked() == []
+    assert (elsewhere / "x").exists()
+
+
+async def test_too_many_files_are_refused(desk: Desk) -> None:
+    folder = desk.put("Mahnung")
+    for number in range(1_001):
+        (folder / f"{number}.txt").touch()
+    assert await desk.looked() == []
+    assert "more than 1000 files" in desk.reason("Mahnung")
+
+
+async def test_whoever_may_use_the_folder_may_read_what_it_is_told(desk: Desk) -> None:
+    desk.root.chmod(0o770)
+    desk.put("Mahnung", send="[")
+    await desk.looked()
+    assert (desk.root / "failed").stat().st_mode & 0o777 == 0o770
+    assert (desk.root / "failed" / "Mahnung" / "reason.txt").stat().st_mode & 0o777 == 0o660
+
+
+async def test_a_folder_that_is_not_mounted_is_waited_for(desk: Desk) -> None:
+    desk.root.rmdir()
+    with pytest.raises(OSError, match="out"):
+        await desk.watch.look()
+    desk.root.mkdir()
+    desk.put("Mahnung")
+    assert len(await desk.looked()) == 1
+
+
+async def test_it_watches_until_told_to_stop(network: Network, tmp_path: Path) -> None:
+    settings = network.offices[SENDER].home.settings_file
+    settings.write_text(settings.read_text() + f'[watch]\nout = "{tmp_path}/out"\nlook_s = 1\n')
+    stop = asyncio.Event()
+    async with open_office(network.offices[SENDER].home.root, clock=lambda: network.now) as office:
+        running = asyncio.create_task(watch.run(office, stop))
+        (tmp_path / "out").mkdir()
+        Desk(office, tmp_path / "out", Watch(office, tmp_path)).put("Mahnung")
+        async with asyncio.timeout(60):
+            receipt = tmp_path / "out" / "done" / "Mahnung" / "receipt.json"
+            while not receipt.exists():  # noqa: ASYNC110 -- a file tells nobody that it is there
+                await asyncio.sleep(0.05)
+            stop.set()
+            await running
