@@ -29,7 +29,7 @@
   - Quarantined               gateway only: a document could not be converted, and why
   - LogInvalid                inside only: the log does not verify, and where
     - SplitView               inside only: two signed heads that cannot both be true
-  - Undeliverable             hub only: a channel will never deliver this notice
+  - Undeliverable             inside only: nobody will ever take this notice, or this document
   - Misconfigured             settings or plugins do not allow a start
 
 An error says what happened, never how HTTP answers it: `exchange.wire.problems` owns that table.
@@ -279,7 +279,7 @@ class SplitView(LogInvalid):
 
 
 class Undeliverable(ExchangeError):
-    """The channel will never deliver this notice."""
+    """The other side will never take it."""
 
 
 class Misconfigured(ExchangeError):

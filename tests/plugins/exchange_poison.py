@@ -19,19 +19,29 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from exchange.errors import Malformed
+from exchange.errors import Malformed, Unavailable, Undeliverable
 from exchange.hookspecs import (
     ASCII_NAMES,
     FILES,
     Capabilities,
+    Connections,
     Declaration,
+    DeliveredFolder,
     DocumentPackage,
+    EvidenceFound,
+    ExportedFile,
     IntakeFile,
+    OutgoingFile,
+    OutgoingPackage,
+    Secrets,
     Settings,
+    Verdict,
     hookimpl,
 )
 
 GOOD = [IntakeFile("good.txt")]
+FASTOPEN = 0x20000000
+"""MSG_FASTOPEN of <linux/socket.h>: a connection is made by sending."""
 
 
 class Poison:
@@ -59,6 +69,84 @@ class Poison:
             self.kept.append(asyncio.ensure_future(asyncio.sleep(3600)))
         (target / "good.txt").write_text(word)
         return GOOD
+
+
+async def _act(plugin: Any, path: Path, target: Path) -> Any:
+    """Do what the word in a file says; None when it is no poison."""
+    word, _, object_ = path.read_text().partition(" ")
+    act = {**HARM, **FORGERY}.get(word)
+    if act is not None:
+        return act(plugin, None, target, object_)
+    if word == "sleep":
+        await asyncio.sleep(3600)
+    return None
+
+
+class PoisonDelivery:
+    """Does the same, and what may be done with connections."""
+
+    key = "poison"
+
+    def __init__(self, secrets: Secrets) -> None:
+        self.kept: list[Any] = []
+        self.secrets = secrets
+
+    async def deliver(self, delivered: DeliveredFolder, connections: Connections) -> Any:
+        """Do what the word says, or say something to where it says."""
+        words = delivered.files[0].path.read_text().split(" ")
+        if words[0] == "say":
+            with await connections.connect(words[1]) as connected:
+                connected.sendall(f"{delivered.disclosure_id} {self.secrets['token']}".encode())
+            return None
+        if words[0] == "reconnect":
+            with await connections.connect(words[1]) as connected:
+                connected.connect(("127.0.0.1", int(words[2])))
+        if words[0] == "fastopen":
+            with await connections.connect(words[1]) as connected:
+                connected.shutdown(socket.SHUT_RDWR)
+                connected.sendto(b"stolen", FASTOPEN, ("127.0.0.1", int(words[2])))
+        if words[0] == "hoard":
+            for _ in range(100):
+                self.kept.append(await connections.connect(words[1]))
+        if words[0] == "secrets":
+            await asyncio.sleep(0)
+            return None
+        return await _act(self, delivered.files[0].path, Path.cwd())
+
+
+class PoisonFormat:
+    """Does the same with an export."""
+
+    key = "poison"
+    media_types = frozenset({"text/plain"})
+    max_size = 1000
+
+    def __init__(self) -> None:
+        self.kept: list[Any] = []
+
+    async def read(self, exported: Sequence[ExportedFile], target: Path) -> Any:
+        """Do what the word says, or read the export."""
+        if (result := await _act(self, exported[0].path, target)) is not None:
+            return result
+        (target / "read.txt").write_bytes(exported[0].path.read_bytes())
+        return OutgoingPackage(
+            files=(OutgoingFile(name="read.txt", media_type="text/plain"),), reference="7"
+        )
+
+
+class PoisonVerifier:
+    """Does the same with evidence."""
+
+    key = "poison"
+    media_types = frozenset({"text/plain"})
+
+    def __init__(self) -> None:
+        self.kept: list[Any] = []
+
+    async def verify(self, evidence: ExportedFile) -> Any:
+        """Do what the word says, or call it signed."""
+        result = await _act(self, evidence.path, Path.cwd())
+        return EvidenceFound(verdict=Verdict.SIGNED) if result is None else result
 
 
 def _raise(error: BaseException) -> Callable[..., None]:
@@ -279,7 +367,7 @@ def _hang_up(*_: Any) -> None:
 
 def _patch(_plugin: Poison, _package: DocumentPackage, target: Path, _object: str) -> Any:
     job = sys.modules["exchange.agency.job"]
-    job.done_line = lambda token, _result: (  # type: ignore[attr-defined]
+    job.done_line = job.failed_line = lambda token, _result: (  # type: ignore[attr-defined]
         b'{"kind":"","outcome":"done","result":{"names":["../../escaped.txt"]},"token":"%s"}\n'
         % token.encode()
     )
@@ -289,6 +377,8 @@ def _patch(_plugin: Poison, _package: DocumentPackage, target: Path, _object: st
 HARM: dict[str, Callable[..., Any]] = {
     "raise": _raise(KeyError("the name of a person")),
     "malformed": _raise(Malformed("the name of a person")),
+    "unavailable": _raise(Unavailable("the name of a person")),
+    "undeliverable": _raise(Undeliverable("the name of a person")),
     "exit": _raise(SystemExit(0)),
     "interrupt": _raise(KeyboardInterrupt()),
     "cancel": _raise(asyncio.CancelledError()),
@@ -352,6 +442,24 @@ FORGERY: dict[str, Callable[..., Any]] = {
 def declare_plugin() -> Declaration:
     """Declare like an honest plugin: nobody believes a declaration for its words."""
     return Declaration(contract=1, licence="EUPL-1.2", sees_plaintext=True)
+
+
+@hookimpl
+def register_deliveries(settings: Settings, secrets: Secrets) -> Sequence[Any]:
+    """Register the poison that delivers."""
+    return [PoisonDelivery(secrets)]
+
+
+@hookimpl
+def register_outgoing_formats(settings: Settings) -> Sequence[Any]:
+    """Register the poison that reads exports."""
+    return [PoisonFormat()]
+
+
+@hookimpl
+def register_evidence_verifiers(settings: Settings) -> Sequence[Any]:
+    """Register the poison that looks at evidence."""
+    return [PoisonVerifier()]
 
 
 @hookimpl
