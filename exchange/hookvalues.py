@@ -87,8 +87,11 @@ class Label:
     """A code of a controlled vocabulary with the words people read."""
 
     code: str
+    """Of the vocabulary, or of an agreement's own."""
     de: str
+    """In German."""
     en: str
+    """In English."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,11 +99,11 @@ class DocumentFile:
     """One file of a document package; its content stays on disk."""
 
     name: str
-    """Unique in its package and free of path, control and direction characters."""
+    """Unique in its package, at most 255 bytes, free of path, control and direction characters."""
     media_type: str
     """What the sender claims; the adapter checks for itself."""
     size: int
-    """Bytes."""
+    """Bytes; 0 is a size too."""
     sha256: str
     """64 lowercase hex digits, verified by the gateway."""
     path: Path
@@ -120,18 +123,23 @@ class ConsentTerms:
     subject_ref: str
     """Random reference to the person; only the agencies know who she is."""
     purpose: Label
+    """What the documents are for."""
     purpose_words: str
     """The words of the purpose that the person was shown."""
     categories: tuple[Label, ...]
+    """Kinds of documents she allows, at least one."""
     releasers: tuple[str, ...]
     """Ids of the agencies that may disclose."""
     recipients: tuple[str, ...]
+    """Ids of the agencies they may be disclosed to."""
     form: str
     """`written`, `electronic` or `oral-minuted`."""
     collected_by: str
     """Id of the agency that took the consent down."""
     collected_at: datetime
+    """When it did."""
     valid_from: datetime
+    """First moment at which it is valid."""
     valid_until: datetime
     """First moment at which it is no longer valid."""
     sha256: str
@@ -147,6 +155,7 @@ class Proof:
     name: str
     """Name for a file of it, such as `manifest.jws` or `stored.tlog-proof`."""
     content: str
+    """JSON of a JWS, or the text of a C2SP tlog-proof."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,18 +171,22 @@ class DocumentPackage:
     sender_name: str
     """Public name of the sending office."""
     purpose: Label
+    """What it was disclosed for."""
     category: Label
+    """Kind of document."""
     secrecy: Label
+    """Class: `personal`, `social`, `professional` or `entrusted`."""
     sent_at: datetime
     """When the sender signed, aware."""
     collected_at: datetime
     """When the recipient was given the key, aware."""
     files: tuple[DocumentFile, ...]
-    """At least one, in the order of the contents list."""
+    """From 1 to 1,000, at most 1 GiB together, in the order of the contents list."""
     remark: str = ""
-    """Words of the sender for the reader; empty when there are none."""
+    """Words of the sender for the reader, at most 4,000 characters, perhaps in lines; empty when
+    there are none."""
     reference: str = ""
-    """The sender's file number; empty when there is none."""
+    """The sender's file number, one line of at most 500 characters; empty when there is none."""
     notice: str = ""
     """Notice on purpose and secrecy that the law puts before the documents (§ 78 SGB X), in lines;
     empty when none is due. Show it first. The gateway lays it beside what `convert` has written."""
@@ -196,6 +209,7 @@ class DeliveredFile:
     """One file that intake has made of a document."""
 
     name: str
+    """Unique in its folder, at most 255 bytes; no path."""
     size: int
     """Bytes."""
     sha256: str
@@ -217,11 +231,15 @@ class DeliveredFolder:
     sender_name: str
     """Public name of the sending office."""
     purpose: Label
+    """What it was disclosed for."""
     category: Label
+    """Kind of document."""
     secrecy: Label
+    """Class: `personal`, `social`, `professional` or `entrusted`."""
     collected_at: datetime
+    """When this agency was given the key, aware."""
     files: tuple[DeliveredFile, ...]
-    """In the order of import."""
+    """At least one, in the order of import."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +263,7 @@ class OutgoingFile:
     name: str
     """Name in the target folder, no path."""
     media_type: str
+    """Lower case, without parameters."""
     third_party: bool = False
     """Whether it also tells of other persons, inseparably (§ 67d SGB X)."""
 
@@ -260,9 +279,9 @@ class OutgoingPackage:
     category: str = ""
     """Code of the kind of document."""
     reference: str = ""
-    """File number of the sender."""
+    """File number of the sender, one line of at most 500 characters."""
     remark: str = ""
-    """Words for the reader."""
+    """Words for the reader, at most 4,000 characters."""
 
 
 class Verdict(StrEnum):
@@ -279,6 +298,7 @@ class EvidenceFound:
     """What the evidence of a consent, such as a signed form, shows by itself."""
 
     verdict: Verdict
+    """What it comes to."""
     signed_at: datetime | None = None
     """When it says that it was signed, aware; None where it says nothing."""
 
@@ -303,6 +323,7 @@ class Notice:
     id: str
     """Random UUID; the same at every repetition, so that a receiver can drop the second."""
     kind: NoticeKind
+    """Why somebody should look."""
     language: str
     """`de`, `en` or `de-simple`."""
     address: str
@@ -322,6 +343,8 @@ class DisclosureAsked:
     recipients: frozenset[str]
     """Ids of the agencies it is addressed to."""
     purpose: str
+    """Code of what it is for."""
     category: str
+    """Code of the kind of document."""
     secrecy: str
-    """`personal`, `social`, `professional` or `entrusted`."""
+    """Class: `personal`, `social`, `professional` or `entrusted`."""

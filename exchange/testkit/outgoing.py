@@ -14,8 +14,8 @@ from exchange.testkit.plugin import AgencyContract, wait
 from exchange.testkit.samples import exported_of
 from exchange.testkit.watch import watched
 
-LARGEST_REMARK = 4000
-"""Characters of a remark that can be sent; a reference has fewer."""
+LARGEST_REMARK, LARGEST_REFERENCE = 4000, 500
+"""Characters that can be sent."""
 
 
 class OutgoingFormatContract(AgencyContract):
@@ -88,6 +88,7 @@ class OutgoingFormatContract(AgencyContract):
         assert len({fold(name) for name in names}) == len(names), "names differ in case only"
         assert package.profile
         assert len(package.remark) <= LARGEST_REMARK
+        assert len(package.reference) <= LARGEST_REFERENCE
         assert package.reference.isprintable()
 
     def test_foreign_bytes_are_malformed(

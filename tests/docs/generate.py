@@ -1,4 +1,4 @@
-"""Writes the parts of docs/ that are read from the code: settings, command line, rules.
+"""Writes the parts of docs/ that are read from the code: settings, commands, rules, contract.
 
 Also the example settings in deploy/. `make docs` runs it; tests/docs/test_generated.py and
 tests/deploy/test_settings.py say whether they are current.
@@ -18,6 +18,7 @@ import exchange.hub.settings
 from exchange.cli.main import root_app
 from exchange.rules import Rule, rules
 from tests.docs.examples import examples
+from tests.docs.plugin_reference import reference
 
 ROOT = Path(__file__).parents[2]
 FAMILIES = {
@@ -33,7 +34,12 @@ WIDTH = 100
 
 def pages() -> dict[str, str]:
     """Return every generated page by its name in docs/."""
-    return {"settings.md": settings_page(), "cli.md": cli_page(), "rules.md": rules_page()}
+    return {
+        "settings.md": settings_page(),
+        "cli.md": cli_page(),
+        "rules.md": rules_page(),
+        "plugin-reference.md": reference(),
+    }
 
 
 def rules_page() -> str:

@@ -8,7 +8,7 @@ from exchange.errors import title
 from exchange.wire.problems import HTTP_CODES, STATUS
 from tests.docs.generate import ROOT, pages
 
-PAGES = ("settings.md", "cli.md", "rules.md")
+PAGES = ("settings.md", "cli.md", "rules.md", "plugin-reference.md")
 
 
 @pytest.mark.parametrize("page", PAGES)

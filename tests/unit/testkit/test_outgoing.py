@@ -94,6 +94,7 @@ BREACHES: Mapping[str, tuple[str, Brings]] = {
     "typeless": (SENT, bringing(lambda target: written(target, "a.txt", media_type="text"))),
     "profile": (SENT, bringing(lambda target: written(target, "a.txt", profile=""))),
     "remark": (SENT, bringing(lambda target: written(target, "a.txt", remark="x" * 4001))),
+    "long": (SENT, bringing(lambda target: written(target, "a.txt", reference="x" * 501))),
     "reference": (SENT, bringing(lambda target: written(target, "a.txt", reference="a\nb"))),
     "credulous": ("test_foreign_bytes_are_malformed", bringing(good, takes=True)),
     "changing": (
