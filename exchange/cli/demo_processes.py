@@ -36,6 +36,15 @@ PRELOADED = (
 """Modules that the process has loaded from which commands are forked."""
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a command has ended."""
+
+    status: int
+    shown: str
+    complaint: str
+
+
 @dataclass
 class Processes:
     """What runs beside the demo; each writes its output to a file in `logs`."""
@@ -75,18 +84,25 @@ class Processes:
             arguments: of the command line.
             refused: it must fail; its one line of error is returned.
         """
+        done = self.tried(*arguments)
+        command = "exchange " + " ".join(arguments[:2])
+        if refused:
+            must(done.status, f"{command} was not refused")
+            return done.complaint
+        must(done.status == 0, f"{command}: {done.complaint.removeprefix('exchange: ')}")
+        return done.shown
+
+    def tried(self, *arguments: str) -> Done:
+        """Run `exchange ARGUMENTS` to its end, which may be a refusal."""
         output = self.logs / f"command-{next(self._numbers):02d}"
         status = self._ended(
             self._forks.Process(target=_command, args=(arguments, output, self.environment))
         )
-        shown = output.with_suffix(".out").read_text(encoding="utf-8")
-        complaint = output.with_suffix(".err").read_text(encoding="utf-8").strip()
-        command = "exchange " + " ".join(arguments[:2])
-        if refused:
-            must(status, f"{command} was not refused")
-            return complaint
-        must(status == 0, f"{command}: {complaint.removeprefix('exchange: ')}")
-        return shown
+        return Done(
+            status,
+            output.with_suffix(".out").read_text(encoding="utf-8"),
+            output.with_suffix(".err").read_text(encoding="utf-8").strip(),
+        )
 
     def _ended(self, forked: ForkServerProcess) -> int:
         """Run a command to its end and return its exit code.

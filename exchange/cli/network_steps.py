@@ -8,7 +8,7 @@ from pathlib import Path
 
 from exchange.cli import demo_setting
 from exchange.cli.demo_documents import CANARY, pdf, write_paper, write_scan
-from exchange.cli.demo_processes import until
+from exchange.cli.demo_processes import Done, until
 from exchange.cli.demo_report import Notes, must
 from exchange.cli.demo_scene import word_after
 from exchange.cli.demo_search import occurrences
@@ -45,25 +45,38 @@ def _(step: Consent, stage: Stage, notes: Notes) -> None:
     drafts = stage.scene.folder / "drafts"
     draft, subject = drafts / f"{step.name}.toml", drafts / "subject.toml"
     subject.write_text(_subject(step), encoding="utf-8")
-    stage.scene.act(
-        *(step.by, "consent", "new", str(draft), "--agreement", demo_setting.AGREEMENT_ID),
+    done = _taken_down(step, stage, draft, subject)
+    for named in (draft, subject):
+        named.unlink(missing_ok=True)  # they name a person
+    if not step.refused:
+        must(done.status == 0, f"the consent was not recorded: {done.complaint}")
+        stage.consents[step.name] = word_after(done.shown, "recorded")
+        return
+    must(done.status, "it was not refused")
+    must(step.refused in done.complaint, f"it was refused, but not by {step.refused}")
+    notes.add(done.complaint.removeprefix("exchange: ").splitlines()[0])
+
+
+def _taken_down(step: Consent, stage: Stage, draft: Path, subject: Path) -> Done:
+    """Write the draft, complete it, show its text and sign it; stop where it is refused."""
+    scene = stage.scene
+    at = ("--home", str(scene.home(step.by)), *scene.keys)
+    done = scene.processes.tried(
+        *("consent", "new", str(draft), "--agreement", demo_setting.AGREEMENT_ID),
         *("--purpose", step.purpose, "--uses", step.uses, "--form", step.form),
         *("--lang", step.lang, "--until", _in(step.days).isoformat()),
-        *("--evidence", str(drafts / "form.pdf"), "--subject", str(subject)),
+        *("--evidence", str(draft.parent / "form.pdf"), "--subject", str(subject)),
         *_repeated("--releaser", step.releasers),
         *_repeated("--recipient", step.recipients),
         *_repeated("--category", step.categories),
+        *at,
     )
-    _rewrite(draft, step.draft)
-    stage.scene.act(step.by, "consent", "text", str(draft))
-    said = stage.scene.act(step.by, "consent", "sign", str(draft), refused=bool(step.refused))
-    for named in (draft, subject):
-        named.unlink()  # they name a person
-    if step.refused:
-        must(step.refused in said, f"it was refused, but not by {step.refused}")
-        notes.add(said.removeprefix("exchange: ").splitlines()[0])
-        return
-    stage.consents[step.name] = word_after(said, "recorded")
+    for command in ("text", "sign"):
+        if done.status == 0:
+            if command == "text":
+                _rewrite(draft, step.draft)
+            done = scene.processes.tried("consent", command, str(draft), *at)
+    return done
 
 
 @act.register
@@ -108,8 +121,8 @@ def _(step: Arrive, stage: Stage, notes: Notes) -> None:
 @act.register
 def _(step: Ask, stage: Stage, notes: Notes) -> None:
     draft = stage.scene.folder / "drafts" / f"{step.name}.toml"
-    stage.scene.act(
-        *(step.by, "requests", "new", str(draft), "--agreement", demo_setting.AGREEMENT_ID),
+    stage.scene.processes.run(
+        *("requests", "new", str(draft), "--agreement", demo_setting.AGREEMENT_ID),
         *("--to", step.to, "--purpose", step.purpose, "--until", _in(ANSWER_DAYS).isoformat()),
         *("--consent", stage.consents[step.under]),
         *_repeated("--category", step.categories),
