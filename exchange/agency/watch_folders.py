@@ -125,6 +125,8 @@ def finish(folder: Path, where: str, told: dict[str, bytes]) -> None:
     root = folder.parent.parent
     mode = root.stat().st_mode & 0o777
     for name, text in told.items():
+        for left in folder.glob(f".{name}.*"):  # of a crash, half written
+            left.unlink()
         write_bytes_durably(folder / name, text, replace=True)
         (folder / name).chmod(mode & 0o666)
     move_durably(folder, _free(root / where, folder.name))

@@ -1,4 +1,4 @@
-"""exchange.agency.watch: what lies in a watched folder is sent once, or it is said why not."""
+"""A80, exchange.agency.watch: what lies in a watched folder is sent once, or it is said why not."""
 
 import asyncio
 import json
@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from exchange.agency import state, watch
+from exchange.agency import state, watch, watch_folders
 from exchange.agency.office import Office, open_office
 from exchange.agency.state import Sending, Sent
 from exchange.agency.watch import Watch
+from exchange.agency.watch_draft import opened
 from exchange.errors import NotPermitted, Unavailable
 from tests.agency.network import CONSENT_ID, LETTER, RECIPIENT, SENDER, Network
 
@@ -255,6 +256,27 @@ async def test_a_link_to_a_folder_is_no_folder(desk: Desk, tmp_path: Path) -> No
     (desk.root / "Mahnung").symlink_to(elsewhere)
     assert await desk.looked() == []
     assert (elsewhere / "x").exists()
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_sent_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "send.toml").write_text(SEND)
+    (tmp_path / "Brief.pdf").write_bytes(LETTER)
+    with opened(tmp_path) as submission:
+        (tmp_path / "other").write_bytes(b"CANARY")
+        (tmp_path / "other").rename(tmp_path / "Brief.pdf")
+        (file,) = submission.draft.files
+        assert isinstance(file.source, Path)
+        assert file.source.read_bytes() == LETTER
+
+
+def test_a_look_is_bounded_however_much_lies_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_folders, "MOST_SEEN", 5)
+    for number in range(20):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "send.toml").write_text(SEND)
+    assert len(watch_folders.waiting(tmp_path)) == 5
 
 
 async def test_too_many_files_are_refused(desk: Desk) -> None:

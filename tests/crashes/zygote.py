@@ -6,17 +6,21 @@ the asked one the child ends like a process that was killed: nothing is flushed,
 """
 
 import asyncio
+import hashlib
 import json
 import os
 import sys
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from exchange.agency import calls, poll, send
+from exchange.agency import calls, deposit, poll, send, watch
 from exchange.agency.app import open_gateway
 from exchange.agency.hand_over import open_reception
+from exchange.agency.office import Office
+from exchange.agency.parts import Gateway
+from exchange.hookspecs import DeliveredFile, DeliveredFolder, Label
 from exchange.sqlite import SqliteDatabase
 from tests.agency.network import draft
 
@@ -62,10 +66,59 @@ def plant(points: Points) -> None:
         setattr(calls.Calls, name, points.after_async(getattr(calls.Calls, name)))
 
 
+async def look_twice(gateway: Gateway) -> None:
+    """Do what a running gateway does with a watched folder: the second look finds it complete."""
+    office = Office(
+        gateway=gateway,
+        reception=cast("Any", None),  # nothing is received here
+        readers=cast("Any", None),
+        deliveries=None,
+        stir=asyncio.Event(),
+        token=b"",
+    )
+    await send.resume(gateway)
+    watched = watch.Watch(office, gateway.home.root / (gateway.settings.watch.out or ""))
+    for _ in range(2):
+        await watched.look()
+
+
+def delivered(spool: Path) -> DeliveredFolder:
+    """Return the one folder of a spool as a delivery gets it."""
+    (folder,) = spool.iterdir()
+    label = Label("x", "x", "x")
+    files = tuple(
+        DeliveredFile(
+            name=path.name,
+            size=path.stat().st_size,
+            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+            path=path,
+        )
+        for path in sorted(folder.iterdir())
+    )
+    return DeliveredFolder(
+        disclosure_id="3b9a6f0e-51d1-4a1c-8a52-0d3f1a2b3c4d",
+        folder=folder.name,
+        sender="women-b",
+        sender_name="Frauenberatung",
+        purpose=label,
+        category=label,
+        secrecy=label,
+        collected_at=datetime(2026, 3, 3, 10, tzinfo=UTC),
+        files=files,
+    )
+
+
 async def work(verb: str, root: Path, now: datetime) -> None:
     """Do what a command of the gateway does."""
     async with open_gateway(root, clock=lambda: now, attempts=1) as gateway:
         await send.sweep_outgoing(gateway)
+        if verb == "watch":
+            await look_twice(gateway)
+            return
+        if verb == "deposit":
+            (folder,) = deposit.folders(gateway)
+            await folder.hand(delivered(gateway.home.spool))
+            return
         if verb == "send":
             await send.send(gateway, draft())
         elif verb == "resume":

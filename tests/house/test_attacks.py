@@ -17,7 +17,7 @@ HERE = {
     41: "onceonly", 42: "endraces", 43: "squatting", 44: "times", 45: "oneshot", 46: "tus",
     47: "release", 55: "lookalike", 57: "logs", 59: "sql", 61: "patterns",
     62: "outgoing", 63: "outgoing", 64: "outgoing", 65: "outgoing", 66: "outgoing",
-    76: "thief", 77: "twice", 78: "kc", 84: "hub_plugins",
+    76: "thief", 77: "twice", 78: "kc", 79: "local_api", 84: "hub_plugins",
     86: "tamper", 87: "config", 88: "exposed",
 }  # fmt: skip
 """Rows whose file is tests/attacks/test_<name>.py."""
@@ -37,6 +37,7 @@ ELSEWHERE = {
     73: "tests/pages/test_leftovers.py",
     74: "tests/pages/test_reading.py",
     75: "tests/pages/test_wrong_code.py",
+    80: "tests/agency/test_watch.py",
     81: "tests/plugins/test_poison.py",
     82: "tests/plugins/test_poison.py",
     83: "tests/plugins/test_poison.py",
@@ -49,7 +50,7 @@ LATER = {
     56: "the scan hook",
     58: "exports of officers",
     71: "pages of officers",
-    79: "the gateway's local API", 80: "watch folders",
+    79: "the gateway's local API",
     85: "checking an installation at its start",
 }  # fmt: skip
 """Rows that attack what is not built yet, and what that is."""
