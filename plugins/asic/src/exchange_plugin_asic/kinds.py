@@ -1,0 +1,52 @@
+"""Which kinds of files go into a container: those a person opens without running anything.
+
+The sender's media type is a claim: name and first bytes must say the same.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from exchange.errors import Malformed
+from exchange.hookspecs import DocumentFile
+
+_HEAD: Final = 4096
+"""Bytes looked at."""
+_OFFICE: Final = "application/vnd.openxmlformats-officedocument."
+_OPEN: Final = "application/vnd.oasis.opendocument."
+_PACKED: Final = (b"PK\x03\x04",)
+
+KINDS: Final[Mapping[str, tuple[tuple[str, ...], tuple[bytes, ...]]]] = {
+    "application/pdf": ((".pdf",), (b"%PDF-",)),
+    "image/png": ((".png",), (b"\x89PNG\r\n\x1a\n",)),
+    "image/jpeg": ((".jpg", ".jpeg"), (b"\xff\xd8\xff",)),
+    "image/tiff": ((".tif", ".tiff"), (b"II*\x00", b"MM\x00*")),
+    "text/plain": ((".txt",), ()),
+    "text/csv": ((".csv",), ()),
+    "application/json": ((".json",), ()),
+    "message/rfc822": ((".eml",), ()),
+    "application/rtf": ((".rtf",), (rb"{\rtf",)),
+    f"{_OFFICE}wordprocessingml.document": ((".docx",), _PACKED),
+    f"{_OFFICE}spreadsheetml.sheet": ((".xlsx",), _PACKED),
+    f"{_OPEN}text": ((".odt",), _PACKED),
+    f"{_OPEN}spreadsheet": ((".ods",), _PACKED),
+}
+"""Endings and first bytes by media type (IANA media types registry); a kind without first bytes is
+text, which holds no zero byte."""
+
+
+def check(file: DocumentFile) -> None:
+    """Check that media type, ending and first bytes of `file` say the same.
+
+    Raises:
+        Malformed: they do not, or the kind is not accepted; the text names no file.
+    """
+    if file.media_type not in KINDS:
+        raise Malformed("a file has a media type that this office does not take")
+    endings, starts = KINDS[file.media_type]
+    if Path(file.name).suffix.lower() not in endings:
+        raise Malformed("the ending of a file's name does not fit its media type")
+    with file.path.open("rb") as content:
+        head = content.read(_HEAD)
+    if not (head.startswith(starts) if starts else b"\x00" not in head):
+        raise Malformed("the content of a file does not fit its media type")
