@@ -290,6 +290,12 @@ async def test_a_code_outside_its_value_set_does_not_leave(
         check(bundle, model("R5" if version == "R5" else "R4B"))
 
 
+def test_a_resource_that_the_library_does_not_know_is_malformed() -> None:
+    entry = {"resource": {"resourceType": "Nope"}}
+    with pytest.raises(Malformed, match="not one of this release"):
+        check({"resourceType": "Bundle", "type": "collection", "entry": [entry]}, model("R4B"))
+
+
 @pytest.mark.parametrize(
     "settings",
     [

@@ -1,5 +1,6 @@
 """The outgoing format `xdomea`: what the message means is sent, and nothing else."""
 
+import dataclasses
 import hashlib
 
 import pytest
@@ -7,6 +8,7 @@ from exchange_plugin_xdomea.convert import register_outgoing_formats
 
 from exchange.errors import Malformed, Misconfigured
 from exchange.hookspecs import OutgoingFile
+from exchange.testing import exported_of
 from plugins.xdomea.tests.conftest import Message, Office
 
 PDF = b"%PDF-1.7\n"
@@ -114,6 +116,28 @@ async def test_papers_inside_papers_are_read_in_their_order(
     message = back_office.message(back_office.matter(document), version="4.0.0")
     package = await office.read(**{"m.xml": message, **files})
     assert [file.name for file in package.files] == [back_office.file, OTHER]
+
+
+async def test_a_paper_may_be_made_of_papers(office: Office, back_office: Message) -> None:
+    piece = f"<x:Schriftstueck>{back_office.version()}</x:Schriftstueck>"
+    message = back_office.message(f"<x:Dokument>{piece}</x:Dokument>", version="4.0.0")
+    await office.read(**{"m.xml": message, back_office.file: PDF})
+    assert office.contents() == {back_office.file: PDF}
+
+
+@pytest.mark.parametrize("size", [len(PDF) - 1, len(PDF) + 1])
+async def test_a_file_that_changes_while_it_is_read_is_refused(
+    office: Office, back_office: Message, size: int
+) -> None:
+    files = {
+        "m.xml": ("application/xml", back_office.plain()),
+        back_office.file: ("application/pdf", PDF),
+    }
+    message, file = exported_of(office.home, files)
+    (outgoing,) = register_outgoing_formats({})
+    office.sent.mkdir()
+    with pytest.raises(Malformed, match="size"):
+        await outgoing.read([message, dataclasses.replace(file, size=size)], office.sent)
 
 
 async def test_files_are_called_as_people_call_them(office: Office, back_office: Message) -> None:

@@ -101,12 +101,16 @@ def plain() -> bytes:
     return archived((entry("m.xml"), Message().plain()), (entry(Message.file), PDF))
 
 
+def second_changed(offset: int, value: bytes) -> bytes:
+    """Change bytes of the second entry of the listing."""
+    archive = plain()
+    second = archive.index(b"PK\x01\x02", archive.index(b"PK\x01\x02") + 1)
+    return archive[:second] + listing_changed(archive[second:], offset, value)
+
+
 def overlapping() -> bytes:
     """Two entries of the listing that share one member."""
-    archive = plain()
-    start = archive.index(b"PK\x01\x02")
-    second = archive.index(b"PK\x01\x02", start + 1)
-    return archive[: second + 42] + struct.pack("<I", 0) + archive[second + 46 :]
+    return second_changed(42, struct.pack("<I", 0))
 
 
 ARCHIVES: dict[str, Callable[[], bytes]] = {
@@ -129,6 +133,7 @@ ARCHIVES: dict[str, Callable[[], bytes]] = {
     "smaller": lambda: listing_changed(plain(), 24, struct.pack("<I", 5)),
     "huge": lambda: listing_changed(plain(), 20, struct.pack("<II", 1 << 30, (1 << 30) + 1)),
     "other bytes": lambda: plain().replace(b"005056871b7c.pdf</x", b"005056871b7d.pdf</x"),
+    "no member there": lambda: b"XX" + plain()[2:],
     "overlapping": overlapping,
     "elsewhere": lambda: listing_changed(plain(), 42, struct.pack("<I", 7)),
     "before": lambda: b"#!/bin/sh\n" + plain(),
@@ -154,6 +159,12 @@ async def test_a_hostile_archive_is_refused_and_writes_nothing(office: Office, k
     with pytest.raises(Malformed):
         await office.read(**{"a.zip": ARCHIVES[kind]()})
     assert office.contents() == {}
+
+
+@pytest.mark.parametrize("size", [len(PDF) - 1, len(PDF) + 1])
+async def test_a_listing_that_lies_of_a_size_is_found_out(office: Office, size: int) -> None:
+    with pytest.raises(Malformed):
+        await office.read(**{"a.zip": second_changed(24, struct.pack("<I", size))})
 
 
 async def test_an_archive_written_as_a_stream_is_read(office: Office) -> None:

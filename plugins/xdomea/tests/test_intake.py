@@ -146,6 +146,12 @@ async def test_the_terms_of_the_consent_stand_in_the_header(office: Office) -> N
     assert said["consent_valid_until"] == "2026-09-01T00:00:00Z"
 
 
+async def test_without_a_consent_nothing_is_said_of_one(office: Office) -> None:
+    package = dataclasses.replace(office.package(**{"a.pdf": PDF}), consent=None)
+    said = fields(message_in(await office.convert(package)))
+    assert not any(name.startswith("consent") for name in said)
+
+
 async def test_markup_and_control_characters_are_text(office: Office) -> None:
     package = dataclasses.replace(
         office.package(**{"a.pdf": PDF}),
