@@ -5,11 +5,12 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -251,3 +252,61 @@ def test_to_suspend_an_unknown_agency_is_told(made: tuple[Path, str]) -> None:
     done = run("suspend", "nobody", cwd=made[0])
     assert done.stderr == b"exchange: this hub has admitted no such agency\n"
     assert done.returncode == 1
+
+
+def reached(place: Path) -> tuple[str, ...]:
+    """Return how the database says that the agency is told."""
+    with closing(sqlite3.connect(place / "hub" / "hub.sqlite")) as file:
+        row: tuple[str, ...] = file.execute(
+            "SELECT channel, address, language, quiet_from, quiet_until, quiet_zone, digest_s "
+            "FROM agencies"
+        ).fetchone()
+        return row + tuple(file.execute("SELECT place, channel, address FROM fallbacks"))
+
+
+def test_an_agency_is_told_by_channels_in_order(made: tuple[Path, str]) -> None:
+    place, _ = made
+    (place / "key").write_text("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
+    with (place / "hub" / "hub.toml").open("a") as settings:
+        settings.write(
+            '[plugins.webhook.endpoints.a]\nurl = "https://a.example/"\n'
+            f'secret_files = ["{place / "key"}"]\n[plugins.apprise]\n'
+        )
+    told = ("--channel", "webhook", "--address", "a", "--language", "en")
+    assert run("admit", str(card(place, "jobcentre-a")), *told, cwd=place).returncode == 0
+    assert reached(place) == ("webhook", "a", "en", None, None, None, None)
+
+    fallback = ("--channel", "apprise", "--address", "b", "--quiet-hours", "20:00-07:00")
+    done = run("reach", "jobcentre-a", *told, *fallback, "--digest-hours", "4", cwd=place)
+    assert done.stdout == b"jobcentre-a is told by webhook, then apprise\n"
+    assert reached(place) == (
+        *("webhook", "a", "en", "20:00", "07:00", "Europe/Berlin", 14_400),
+        (1, "apprise", "b"),
+    )
+
+    polls = run("reach", "jobcentre-a", cwd=place)
+    assert polls.stdout == b"jobcentre-a is told by nobody: it polls\n"
+    assert reached(place) == (None, None, "de", None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--channel", "smtp"),
+        ("--address", "post@jobcentre.example"),
+        ("--channel", "pigeon", "--address", "roof"),
+        ("--quiet-hours", "20:00"),
+        ("--quiet-hours", "20:00-25:00"),
+        ("--quiet-hours", "20:00-07:00", "--time-zone", "Nowhere"),
+        ("--digest-hours", "0"),
+        ("--digest-hours", "25"),
+    ],
+)
+def test_what_nobody_can_be_told_by_is_refused(
+    options: tuple[str, ...], made: tuple[Path, str]
+) -> None:
+    place, _ = made
+    refused = run("admit", str(card(place, "jobcentre-a")), *options, cwd=place)
+
+    assert (refused.returncode, refused.stdout) == (1, b"")
+    assert refused.stderr.count(b"\n") == 1
