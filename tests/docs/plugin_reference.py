@@ -61,7 +61,7 @@ def tree_of(module: ModuleType) -> ast.Module:
 def signature(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     """Return name, arguments and result as a reader of the contract writes them."""
     kept = ast.arguments(**{**vars(function.args), "args": function.args.args[1:]})
-    return f"{function.name}({ast.unparse(kept)}) -> {ast.unparse(function.returns or ast.Name())}"
+    return f"{function.name}({ast.unparse(kept)}) -> {ast.unparse(function.returns or ast.Name('None'))}"
 
 
 def sections(function: ast.FunctionDef) -> dict[str, str]:
@@ -81,7 +81,7 @@ def _adapter(cls: ast.ClassDef) -> list[str]:
     lines = [f"### `{cls.name}`", "", _words(cls), ""]
     for member in cls.body:
         if isinstance(member, ast.FunctionDef):  # a constant
-            kind = ast.unparse(member.returns or ast.Name())
+            kind = ast.unparse(member.returns or ast.Name("None"))
             lines += [f"`{member.name}: {kind}`: {_words(member)}", ""]
         elif isinstance(member, ast.AsyncFunctionDef):
             lines += ["```python", f"async def {signature(member)}", "```", ""]
