@@ -25,8 +25,6 @@ _BOUNDARY = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _PARAMETER = re.compile(r"; *([a-z*]{1,16}) *= *(?:\"((?:[^\"\\]|\\.)*)\"|([^;\" ]+))")
-_BROWSERS = (("%22", '"'), ("%0D", "\r"), ("%0A", "\n"))
-"""What browsers write for characters that end a quoted text (WHATWG, multipart/form-data)."""
 _STAR = "utf-8''"
 _LINE_END = b"\r\n"
 _HEAD_END = b"\r\n\r\n"
@@ -190,6 +188,12 @@ def _disposition(value: str) -> tuple[str, str | None]:
     if extended.lower().startswith(_STAR):
         return given["name"], unquote(extended[len(_STAR) :], errors="replace")
     filename = given.get("filename")
-    for written, meant in _BROWSERS:
-        filename = None if filename is None else filename.replace(written, meant)
-    return given["name"], filename
+    return given["name"], None if filename is None else _decoded(filename)
+
+
+def _decoded(filename: str) -> str:
+    """Return a name without its percent-encoding (RFC 7578, section 4.2), if it has one."""
+    try:
+        return unquote(filename, errors="strict")
+    except UnicodeDecodeError:
+        return filename

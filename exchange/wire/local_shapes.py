@@ -352,7 +352,7 @@ class Consent(Shape):
     collected_by: AgencyId
     collected_at: Moment
     subject: Person | None = None
-    """None where this agency is no party of the sealed block."""
+    """None where this agency cannot read it: it is no party of the sealed block."""
 
 
 class ConsentEntry(Shape):

@@ -1,11 +1,15 @@
 """Consents: read, show the text, record, withdraw."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from exchange.agency.http.binding import Call, Routes
 from exchange.agency.http.drafts import consent_draft, person, subject_of
 from exchange.agency.record_consent import lint_unsigned, record_consent, text_of
 from exchange.agency.withdraw import Told, withdraw_here
 from exchange.canonical import sha256_hex
 from exchange.consent.subject import read_subject
+from exchange.errors import Malformed
 from exchange.wire import local_routes, local_shapes, shapes
 from exchange.wire.findings import finding_payload
 
@@ -55,7 +59,7 @@ async def get_consent(call: Call, *, path: shapes.IdPath) -> local_shapes.Consen
         valid_until=record.valid_until,
         collected_by=record.collected_by,
         collected_at=record.collected_at,
-        subject=None if block is None else person(read_subject(block["subject"])),
+        subject=_person(block),
     )
 
 
@@ -93,3 +97,10 @@ async def post_withdrawal(
     told = Told(by=body.by, channel=body.channel, received_at=body.received_at, reason=body.reason)
     ended = await withdraw_here(call.gateway, path.id, told)
     return local_shapes.Withdrawn(id=ended.id, ended_at=ended.ended_at)
+
+
+def _person(block: Mapping[str, Any] | None) -> local_shapes.Person | None:
+    try:
+        return None if block is None else person(read_subject(block.get("subject")))
+    except Malformed:  # a collector's own program has written something else
+        return None
