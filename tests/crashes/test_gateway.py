@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from exchange.agency import arrivals, send, state
+from exchange.agency import arrivals, handed, send, state
 from exchange.agency.state import Receiving, Sending
 from tests.agency.double import Double
 from tests.agency.network import LETTER, RECIPIENT, SENDER, Network, draft, files_below
+from tests.agency.tool import SETTINGS, Tool
 from tests.crashes.zygote import KILLED
 
 ROOT = Path(__file__).parents[2]
@@ -166,3 +167,39 @@ async def test_killed_at_every_point_of_receiving(tmp_path: Path) -> None:
 
                 assert (await run(network, RECIPIENT, "fetch"))[0] == 0
                 await check_received(network, given)
+
+
+async def check_delivered(network: Network, tool: Tool) -> None:
+    """The case tool has the document once, the spool no longer, and nothing waits."""
+    async with network.gateway(RECIPIENT) as gateway:
+        assert await gateway.state.read(handed.list_open) == []
+        (known,) = await gateway.state.read(arrivals.list_received)
+    assert list(tool.kept()) == [known.id]
+    assert files_below(network.offices[RECIPIENT].home.spool) == {}
+
+
+async def test_killed_at_every_point_of_delivering(tmp_path: Path) -> None:
+    async def arranged(run: Run, network: Network) -> Tool:
+        with network.offices[RECIPIENT].home.settings_file.open("a") as file:
+            file.write(SETTINGS)
+        await run(network, SENDER, "send")
+        await run(network, RECIPIENT, "fetch")
+        return Tool(network.offices[RECIPIENT].home.root.parent / "tool")
+
+    async with zygote() as run:
+        async with fresh(tmp_path / "none") as network:
+            tool = await arranged(run, network)
+            code, points = await run(network, RECIPIENT, "deliver")
+            assert code == 0
+            await check_delivered(network, tool)
+        assert points > 3
+
+        for die in range(1, points + 1):
+            async with fresh(tmp_path / str(die)) as network:
+                tool = await arranged(run, network)
+                code, _ = await run(network, RECIPIENT, "deliver", die=die)
+                assert code == KILLED
+
+                network.sleep(hours=1)
+                assert (await run(network, RECIPIENT, "deliver"))[0] == 0
+                await check_delivered(network, tool)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from exchange.agency import calls, deposit, poll, send, watch
+from exchange.agency import calls, deliver, deposit, poll, send, watch
 from exchange.agency.app import open_gateway
 from exchange.agency.hand_over import open_reception
 from exchange.agency.office import Office
@@ -23,6 +23,7 @@ from exchange.agency.parts import Gateway
 from exchange.hookspecs import DeliveredFile, DeliveredFolder, Label
 from exchange.sqlite import SqliteDatabase
 from tests.agency.network import draft
+from tests.agency.tool import Tool
 
 KILLED = 77
 
@@ -123,6 +124,9 @@ async def work(verb: str, root: Path, now: datetime) -> None:
             await send.send(gateway, draft())
         elif verb == "resume":
             await send.resume(gateway)
+        elif verb == "deliver":
+            await deliver.deliver(gateway, Tool(root.parent / "tool"), asyncio.Event())
+            await deliver.remove_fetched(gateway)
         else:
             async with open_reception(gateway) as reception:
                 done = await poll.fetch(gateway, reception)
