@@ -61,7 +61,8 @@ def tree_of(module: ModuleType) -> ast.Module:
 def signature(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     """Return name, arguments and result as a reader of the contract writes them."""
     kept = ast.arguments(**{**vars(function.args), "args": function.args.args[1:]})
-    return f"{function.name}({ast.unparse(kept)}) -> {ast.unparse(function.returns or ast.Name('None'))}"
+    result = ast.unparse(function.returns or ast.Name("None"))
+    return f"{function.name}({ast.unparse(kept)}) -> {result}"
 
 
 def sections(function: ast.FunctionDef) -> dict[str, str]:
