@@ -9,11 +9,13 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Connection
 
+from exchange.errors import Unavailable
 from exchange.hookspecs import Notice
 from exchange.hub import sweep
 from exchange.hub.relay import Relay
 from exchange.hub.settings import Notices
 from exchange.hub.storage import notices, tokens
+from exchange.hub.storage.reaches import Destination, Reach
 from exchange.statement import seconds
 from tests.attacks.parties import COLLECTOR, PARTY
 from tests.replicas.pair import Pair
@@ -61,14 +63,18 @@ async def test_an_assertion_is_good_for_one_token_at_either_replica(two: Pair) -
 
 
 class Post:
-    """A channel of both replicas that takes its time."""
+    """A channel of both replicas that takes its time, or fails."""
 
-    key = "post"
-
-    def __init__(self) -> None:
+    def __init__(self, key: str = "post", *, fails: bool = False) -> None:
+        self.key = key
+        self.fails = fails
+        self.attempts: list[Notice] = []
         self.sent: list[Notice] = []
 
     async def send(self, notice: Notice) -> None:
+        self.attempts.append(notice)
+        if self.fails:
+            raise Unavailable
         self.sent.append(notice)
         await asyncio.sleep(0.05)
 
@@ -87,6 +93,28 @@ async def test_two_relays_send_each_notice_once(two: Pair) -> None:
     delivered = await asyncio.gather(*(relay.send_due(hub) for relay, hub in relays))
 
     assert sum(delivered) == len(post.sent) == len(told)  # merged, and never twice
+    assert {row.state for row in await two.notices()} == {"sent"}
+
+
+async def test_what_a_channel_did_not_take_for_one_relay_the_other_sends_by_the_next(
+    two: Pair,
+) -> None:
+    first, second = Post("first", fails=True), Post("second")
+    told = (Destination("first", "a"), Destination("second", "b"))
+    await two.told(RECIPIENT, Reach(channels=told))
+    await two.hub.db.write(_two_notices, RECIPIENT, two)
+    channels = {"first": first, "second": second}
+    one, other = (
+        (Relay(Notices()), replace(hub, channels=channels)) for hub in (two.hub, two.beside.hub)
+    )
+    await one[0].send_due(one[1])
+    two.later(minutes=5)
+
+    delivered = await asyncio.gather(*(relay.send_due(hub) for relay, hub in (one, other)))
+
+    assert sum(delivered) == len(second.sent) == 1
+    assert {notice.id for notice in first.attempts} == {second.sent[0].id}
+    assert len(first.attempts) == 2
     assert {row.state for row in await two.notices()} == {"sent"}
 
 
