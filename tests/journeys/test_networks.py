@@ -23,7 +23,7 @@ STAGED = 3
 
 def played(number: int, folder: Path) -> list[str]:
     """Play a network and return the lines of its report."""
-    official = needs.SHARED / "data" / "xdomea" / "3.0.0"
+    official = needs.SHARED / "data" / "xdomea"
     schemas = official if official.is_dir() else STAND_IN
     environment = {**os.environ, "XDOMEA_SCHEMAS": str(schemas)}
     done = subprocess.run(

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from plugins.xdomea.tests.conftest import Office
+from tests import needs
 
-ROOT = Path(__file__).parents[3]
-OFFICIAL = Path(os.environ.get("XDOMEA_SCHEMAS", ROOT.parent / "shared" / "data" / "xdomea"))
+OFFICIAL = Path(os.environ.get("XDOMEA_SCHEMAS", needs.SHARED / "data" / "xdomea"))
 official = pytest.mark.skipif(
     not OFFICIAL.is_dir(),
     reason="no copy of the xdomea schemas: name its folder in XDOMEA_SCHEMAS",

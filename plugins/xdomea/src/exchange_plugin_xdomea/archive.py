@@ -29,7 +29,7 @@ _ENCRYPTED = 0x01 | 0x40 | 0x2000
 
 def pack(
     place: Path,
-    message: tuple[str, bytes],
+    first: tuple[str, bytes],
     files: Iterable[tuple[str, DocumentFile]],
     *,
     at: datetime,
@@ -38,7 +38,7 @@ def pack(
 
     Args:
         place: where; must not exist.
-        message: name and content.
+        first: name and content of the message.
         files: name in the archive and file.
         at: date of every member.
 
@@ -46,7 +46,7 @@ def pack(
         Malformed: a file has another size than its contents list says.
     """
     with zipfile.ZipFile(place, "x", allowZip64=False) as archive:
-        archive.writestr(_member(message[0], at), message[1], zipfile.ZIP_DEFLATED)
+        archive.writestr(_member(first[0], at), first[1], zipfile.ZIP_DEFLATED)
         for name, file in files:
             info = _member(name, at)
             with file.path.open("rb") as source, archive.open(info, "w") as member:

@@ -19,13 +19,13 @@ from exchange.hookspecs import (
     Settings,
     hookimpl,
 )
-from exchange_plugin_xdomea import archive, foreign, message
+from exchange_plugin_xdomea import archive, foreign, hand_over
 from exchange_plugin_xdomea.configure import configured
 from exchange_plugin_xdomea.export import XdomeaExport
 from exchange_plugin_xdomea.kinds import ending_of, kind_of, kinds
 
 
-class XdomeaMessage:
+class XdomeaHandOver:
     """Writes the message `Abgabe.Abgabe.0401` with its files as one archive.
 
     Source: xdomea 3.0.0 (KoSIT, XRepository), message group hand-over.
@@ -55,10 +55,10 @@ class XdomeaMessage:
             (_name(package, number, file), file)
             for number, file in enumerate(package.files, start=1)
         ]
-        root = message.build(package, files, office=self._office)
+        root = hand_over.build(package, files, office=self._office)
         foreign.check_valid(root, self._schema)
         content = etree.tostring(root, encoding="UTF-8", xml_declaration=True, pretty_print=True)
-        stem = f"{package.disclosure_id}_{message.MESSAGE}"
+        stem = f"{package.disclosure_id}_{hand_over.HAND_OVER}"
         archive.pack(
             target / f"{stem}.zip", (f"{stem}.xml", content), files, at=package.collected_at
         )
@@ -67,7 +67,7 @@ class XdomeaMessage:
 
 def _name(package: DocumentPackage, number: int, file: DocumentFile) -> str:
     """Return the name of a file in the archive, of the form "UUID.format" that xdomea knows."""
-    return message.id_of(package, f"file {number}") + ending_of(file.name)
+    return hand_over.id_of(package, f"file {number}") + ending_of(file.name)
 
 
 @hookimpl
@@ -86,7 +86,7 @@ def register_intake_formats(settings: Settings) -> Sequence[IntakeFormat]:
     chosen = configured(settings)
     if chosen.schemas is None:
         raise Misconfigured("`reads.schemas` names no folder with the schemas of xdomea 3.0.0")
-    return [XdomeaMessage(foreign.load_schema(chosen.schemas), office=chosen.office)]
+    return [XdomeaHandOver(foreign.load_schema(chosen.schemas), office=chosen.office)]
 
 
 @hookimpl

@@ -24,14 +24,14 @@ from exchange_plugin_xdomea.sources import Source, opened
 LARGEST = 1 << 30
 """Bytes of an export, packed and unpacked."""
 NAMESPACES = (foreign.NAMESPACE, "urn:xoev-de:xdomea:schema:4.0.0")
-MESSAGES = (
+CARRIERS = (
     "Information.Information.0101",
     "Geschaeftsgang.Geschaeftsgang.0201",
     "Abgabe.Abgabe.0401",
     "Aussonderung.Aussonderung.0503",
 )
 """The messages that carry documents."""
-_MESSAGE_NAME = re.compile(r"[0-9A-Fa-f-]{36}_[A-Za-z]+\.[A-Za-z]+\.[0-9]{4}\.xml")
+_CARRIER_NAME = re.compile(r"[0-9A-Fa-f-]{36}_[A-Za-z]+\.[A-Za-z]+\.[0-9]{4}\.xml")
 _PLAIN_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,3}")
 _DIGESTS = {"SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
 _LONGEST_NUMBER = 200
@@ -85,7 +85,7 @@ class XdomeaExport:
     async def read(self, exported: Sequence[ExportedFile], target: Path) -> OutgoingPackage:
         """Write the newest version of each document of the message."""
         with opened(exported, most=LARGEST) as sources:
-            name = _message_among(sources)
+            name = _carrier_among(sources)
             root = foreign.parse(sources[name].read(foreign.LARGEST_XML))
             found = list(papers(root))
             _check_complete(root, found, sources.keys() - {name})
@@ -105,7 +105,7 @@ def papers(root: etree._Element) -> Iterator[Paper]:
             cannot be told which version is the newest.
     """
     name = etree.QName(root)
-    if name.namespace not in NAMESPACES or name.localname not in MESSAGES:
+    if name.namespace not in NAMESPACES or name.localname not in CARRIERS:
         raise Malformed("it is no message of xdomea 3.0.0 or 4.0.0 that carries documents")
     names = {"x": name.namespace}
     for element in root.iter(*(f"{{{name.namespace}}}{kind}" for kind in _PAPERS)):
@@ -173,9 +173,9 @@ def _text(element: etree._Element, path: str, names: Mapping[str, str]) -> str:
     return "" if found is None else (found.text or "").strip()
 
 
-def _message_among(sources: Mapping[str, Source]) -> str:
+def _carrier_among(sources: Mapping[str, Source]) -> str:
     """Return the name of the message: the one so called, or the only XML there is."""
-    called = [name for name in sources if _MESSAGE_NAME.fullmatch(name)]
+    called = [name for name in sources if _CARRIER_NAME.fullmatch(name)]
     found = called or [name for name in sources if ending_of(name) == ".xml"]
     if len(found) != 1:
         raise Malformed("the export holds no message, or more than one")

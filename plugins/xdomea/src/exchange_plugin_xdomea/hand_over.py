@@ -17,7 +17,7 @@ from exchange.hookspecs import ConsentTerms, DocumentFile, DocumentPackage
 from exchange_plugin_xdomea.foreign import NAMESPACE
 from exchange_plugin_xdomea.kinds import OTHER, ending_of, kinds
 
-MESSAGE = "Abgabe.Abgabe.0401"
+HAND_OVER = "Abgabe.Abgabe.0401"
 """Name of the root, and last part of the names of files."""
 _LISTS = "urn:xoev-de:xdomea:codeliste:"
 _EXTENSION = "urn:consent-exchange:xdomea:1"
@@ -35,7 +35,7 @@ def build(
         files: name in the archive and file, in the sender's order.
         office: name of the receiving office; empty when settings do not say.
     """
-    root = etree.Element(_name(MESSAGE), nsmap={"xdomea": NAMESPACE})
+    root = etree.Element(_name(HAND_OVER), nsmap={"xdomea": NAMESPACE})
     _add_head(_add(root, "Kopf"), package, office)
     for number, (name, file) in enumerate(files, start=1):
         document = _add(_add(root, "Schriftgutobjekt"), "Dokument")
