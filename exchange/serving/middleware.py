@@ -166,3 +166,16 @@ async def security_headers(_request: web.Request, answer: web.StreamResponse) ->
     for name, value in HEADERS.items():
         headers.setdefault(name, value)
     headers["Server"] = SERVER
+
+
+def goodbye(
+    over: Callable[[], bool],
+) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """Return a signal that says, once the server is stopping, that an answer is the last."""
+
+    async def say_goodbye(_request: web.Request, answer: web.StreamResponse) -> None:
+        if over():
+            answer.force_close()
+            answer.headers["Connection"] = "close"
+
+    return say_goodbye

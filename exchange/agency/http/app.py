@@ -22,7 +22,7 @@ from exchange.agency.http.status import status_routes
 from exchange.agency.office import Office
 from exchange.serving.docs import add_docs, description
 from exchange.serving.given import rendered
-from exchange.serving.middleware import Manner, problem_middleware, security_headers
+from exchange.serving.middleware import Manner, goodbye, problem_middleware, security_headers
 from exchange.wire import local_routes, shapes
 from exchange.wire.local_problems import to_problem
 
@@ -45,6 +45,7 @@ def build(offices: Sequence[Office]) -> web.Application:
     app[BOUNDS] = Bounds()
     app[STOPPING] = asyncio.Event()
     app.on_response_prepare.append(security_headers)
+    app.on_response_prepare.append(goodbye(app[STOPPING].is_set))
     app.on_shutdown.append(_stop_waiting)
     for routes in (
         status_routes(),

@@ -22,7 +22,13 @@ from exchange.hub.http.token import post_token
 from exchange.hub.http.uploads import VERSION, upload_routes
 from exchange.hub.signer import ROUTE
 from exchange.serving.docs import add_docs, description
-from exchange.serving.middleware import Manner, problem_middleware, route_of, security_headers
+from exchange.serving.middleware import (
+    Manner,
+    goodbye,
+    problem_middleware,
+    route_of,
+    security_headers,
+)
 from exchange.wire import routes
 from exchange.wire.routes import Operation
 
@@ -45,13 +51,7 @@ def application(front: Front) -> web.Application:
 
     app.on_shutdown.append(end_polls)
 
-    async def say_goodbye(_request: web.Request, answer: web.StreamResponse) -> None:
-        """Answer what comes while the process is stopping, and say that it was the last."""
-        if front.hub.news.over:
-            answer.force_close()
-            answer.headers["Connection"] = "close"
-
-    app.on_response_prepare.append(say_goodbye)
+    app.on_response_prepare.append(goodbye(lambda: front.hub.news.over))
     for bound in (
         directory_routes(),
         agreement_routes(),
