@@ -46,6 +46,12 @@ BREAKS = [
         DIRECT,
     ),
     (
+        "plugins-know-the-contract",
+        "plugins/xdomea/src/exchange_plugin_xdomea/__init__.py",
+        "exchange.hookvalues",
+        LAZY,
+    ),
+    (
         "plugins-alone",
         "plugins/folder/src/exchange_plugin_folder/__init__.py",
         "exchange_plugin_smtp",
@@ -93,6 +99,52 @@ def contracts() -> dict[str, str]:
     found = settings["tool"]["importlinter"]["contracts"]
     assert not [contract for contract in found if "ignore_imports" in contract]
     return {contract["id"]: contract["name"] for contract in found}
+
+
+def listed() -> dict[str, set[str]]:
+    """Return each list of the contracts that names plugins, by where it stands."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    linter = settings["tool"]["importlinter"]
+    lists = {"root_packages": linter["root_packages"]}
+    for contract in linter["contracts"]:
+        for name, value in contract.items():
+            if isinstance(value, list):
+                lists[f"{contract['id']}.{name}"] = value
+    packages = {
+        place: {name for name in names if "_plugin_" in name} for place, names in lists.items()
+    }
+    return {place: names for place, names in packages.items() if names}
+
+
+def test_every_list_of_plugins_names_the_plugins_that_are_there() -> None:
+    there = {f"exchange_plugin_{plugin.name}" for plugin in plugins()}
+    assert listed() == dict.fromkeys(
+        (
+            *(
+                "root_packages",
+                "oracles.source_modules",
+                "plugins-know-the-contract.source_modules",
+            ),
+            *("plugins-alone.modules", "no-plugin-named.forbidden_modules", "no-cycles.ancestors"),
+        ),
+        there,
+    )
+
+
+def test_plugins_may_know_the_hooks_and_the_errors_and_nothing_else() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (contract,) = (
+        contract
+        for contract in settings["tool"]["importlinter"]["contracts"]
+        if contract["id"] == "plugins-know-the-contract"
+    )
+    there = {
+        f"exchange.{file.stem}"
+        for file in (ROOT / "exchange").iterdir()
+        if file.suffix == ".py" or (file / "__init__.py").is_file()
+    }
+    known = {"exchange.hookspecs", "exchange.errors", "exchange.__init__"}
+    assert set(contract["forbidden_modules"]) == there - known
 
 
 def test_every_contract_is_broken_by_a_test() -> None:

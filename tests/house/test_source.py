@@ -195,12 +195,10 @@ def test_everything_public_is_explained() -> None:
     assert silent == []
 
 
-def test_every_plugin_is_known_and_tested_by_the_contract() -> None:
-    settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+def test_every_plugin_is_typed_and_tested_by_its_contract() -> None:
     assert plugins()
     for plugin in plugins():
         package = f"exchange_plugin_{plugin.name}"
-        assert settings.count(f'"{package}"') >= 5, package  # roots, three contracts, cycles
         assert (plugin / "src" / package / "py.typed").is_file()
         contract = (plugin / "tests" / "test_contract.py").read_text(encoding="utf-8")
         assert "exchange.testing" in contract
