@@ -282,7 +282,6 @@ async def test_each_of_two_signatures_covers_the_whole(
         {"mimetype": b"application/zip"},
         {"META-INF/signature.p7s": b"x"},
         {"META-INF/ASiCManifest.xml": b"x"},
-        {SIGNATURES: None},
         {"Einwilligung März.pdf": None, "Anlage.txt": None},
     ],
 )
@@ -292,6 +291,13 @@ async def test_what_is_no_such_container_is_refused(
     changed = {name: content for name, content in (container | change).items() if content}
     with pytest.raises(Malformed):
         await look(packed(changed))
+
+
+async def test_a_container_without_any_signature_is_unsigned_and_never_signed(
+    look: Look, container: dict[str, bytes]
+) -> None:
+    del container[SIGNATURES]
+    assert await look(packed(container)) == EvidenceFound(verdict=Verdict.UNSIGNED)
 
 
 async def test_mimetype_must_come_first(look: Look, container: dict[str, bytes]) -> None:

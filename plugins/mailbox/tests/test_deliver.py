@@ -76,17 +76,43 @@ async def test_a_line_that_could_end_the_mail_early_is_never_sent(
     assert office.mails == []
 
 
-async def test_only_what_this_plugin_wrote_for_this_document_is_sent(
-    tmp_path: Path, delivery_for: DeliveryFor, serve: Serve, letter: DeliveredFolder
+async def test_what_another_format_wrote_is_attached_never_sent_as_the_mail(
+    tmp_path: Path,
+    delivery_for: DeliveryFor,
+    serve: Serve,
+    office: Office,
+    letter: DeliveredFolder,
 ) -> None:
-    connections = await serve()
-    package = package_of(tmp_path, {"Weiterleitung.eml": ("message/rfc822", b"From: x\r\n")})
-    stranger = folder_of(package, [package.files[0].path])
+    """Not even a mail that a stranger sent, or the mail of another document."""
+    evil = b"From: boss@ngo.example\r\nTo: everybody@ngo.example\r\n\r\nbody\r\n"
+    files = {"Weiterleitung.eml": ("message/rfc822", evil), "liste.csv": ("text/csv", b"a;b")}
+    package = package_of(tmp_path, files)
+    stranger = folder_of(package, [file.path for file in package.files])
     other = dataclasses.replace(letter, disclosure_id="00000000-0000-4000-8000-000000000000")
-    twice = dataclasses.replace(letter, files=letter.files * 2)
-    for folder in (stranger, other, twice):
-        with pytest.raises(Undeliverable):
-            await delivery_for().deliver(folder, connections)
+    connections = await serve()
+    for folder in (stranger, other):
+        await delivery_for().deliver(folder, connections)
+    for folder, raw in zip((stranger, other), office.mails, strict=True):
+        mail = email.message_from_bytes(raw, policy=default)
+        assert mail["To"] == "post@ngo.example"
+        assert mail["Message-ID"] == f"<{folder.disclosure_id}@ngo.example>"
+        attached = {part.get_filename(): part for part in mail.iter_attachments()}
+        assert {name: part.get_payload(decode=True) for name, part in attached.items()} == {
+            file.name: file.path.read_bytes() for file in folder.files
+        }
+        assert "Jobcenter (jobcentre)" in mail.get_body(("plain",)).get_content()
+    assert attached.popitem()[1].get_content_type() == "application/octet-stream"
+
+
+async def test_a_file_that_changed_since_is_not_sent_as_another(
+    tmp_path: Path, delivery_for: DeliveryFor, serve: Serve, office: Office
+) -> None:
+    package = package_of(tmp_path, {"a.pdf": ("application/pdf", b"%PDF-")})
+    folder = folder_of(package, [package.files[0].path])
+    folder.files[0].path.write_bytes(b"%PDF-more")
+    with pytest.raises(Undeliverable):
+        await delivery_for().deliver(folder, await serve())
+    assert office.mails == []
 
 
 @pytest.mark.parametrize("command", ["MAIL", "RCPT", "DATA"])

@@ -82,8 +82,8 @@ class SignedContainer:
         """Check every signature; each covers every document of the container.
 
         Raises:
-            Malformed: it is no such container, a signature does not hold or does not cover all,
-                or nobody of the settings vouches for who signed.
+            Malformed: it is no such container, one of its signatures does not hold or does not
+                cover all, or nobody of the settings vouches for who signed.
         """
         if evidence.size > LARGEST:
             raise Malformed("the container is too large for a form")
@@ -91,6 +91,8 @@ class SignedContainer:
         if next(iter(members)) != "mimetype" or members["mimetype"] != MEDIA_TYPE.encode():
             raise Malformed("the container does not begin with what it is")
         documents, signatures = _sorted(members)
+        if not signatures:
+            return EvidenceFound(verdict=Verdict.UNSIGNED)
         now = datetime.now(UTC)
         signed = [self._verify_one(raw, documents, now) for raw in signatures]
         return EvidenceFound(verdict=Verdict.SIGNED, signed_at=_latest(signed))
@@ -161,8 +163,8 @@ def _sorted(members: Mapping[str, bytes]) -> tuple[Mapping[str, bytes], Sequence
             documents[name] = content
         elif name not in ("mimetype", "META-INF/manifest.xml"):
             raise Malformed("the container is signed in a way that is not read")
-    if not documents or not 0 < len(signatures) <= _MOST_SIGNATURES:
-        raise Malformed("the container holds no document, no signature or too many")
+    if not documents or len(signatures) > _MOST_SIGNATURES:
+        raise Malformed("the container holds no document, or too many signatures")
     return documents, signatures
 
 

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import ipaddress
 import json
+import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ class WebhookDelivery:
         now = int(time.time())
         fields = {**sent.fields, **signature(tool.keys, sent.id, now, sent.signed)}
         connection = await connections.connect(ADDRESS)
-        if tool.tls is None and not _is_loopback(connection.getpeername()):
+        if tool.tls is None and not _is_this_machine(connection):
             connection.close()
             raise Misconfigured("without encryption only a case tool on this machine is reached")
         status = await request.send(
@@ -187,12 +188,11 @@ def _label(label: Label) -> Mapping[str, str]:
     return {"code": label.code, "de": label.de, "en": label.en}
 
 
-def _is_loopback(peer: object) -> bool:
-    """Tell whether the other end is on this machine; what else is no Internet address."""
-    try:
-        return isinstance(peer, tuple) and ipaddress.ip_address(peer[0]).is_loopback
-    except (ValueError, IndexError):
-        return False
+def _is_this_machine(connection: socket.socket) -> bool:
+    """Tell whether the other end is on this machine."""
+    if connection.family == socket.AF_UNIX:
+        return True
+    return ipaddress.ip_address(connection.getpeername()[0]).is_loopback
 
 
 @hookimpl

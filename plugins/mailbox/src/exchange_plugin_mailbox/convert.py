@@ -51,7 +51,8 @@ class Letter:
         for file in package.files:
             kinds.check(file)
         name = letter_name(package.disclosure_id, package.collected_at)
-        letter.write(package, self._envelope, target / name)
+        with (target / name).open("xb") as mail:
+            mail.writelines(letter.of_package(package, self._envelope))
         return [IntakeFile(name)]
 
 

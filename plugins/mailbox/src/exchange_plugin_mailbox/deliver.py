@@ -10,8 +10,9 @@ from typing import Final
 
 import aiosmtplib
 
-from exchange.errors import Misconfigured, Unavailable, Undeliverable
-from exchange.hookspecs import Connections, DeliveredFile, DeliveredFolder
+from exchange.errors import Malformed, Misconfigured, Unavailable, Undeliverable
+from exchange.hookspecs import Connections, DeliveredFolder
+from exchange_plugin_mailbox import letter
 from exchange_plugin_mailbox.configure import MailServer
 from exchange_plugin_mailbox.names import is_letter
 
@@ -30,7 +31,7 @@ _FAREWELL_S: Final = 2.0
 
 
 class MailDelivery:
-    """Sends what intake format `mailbox` wrote. Source: RFC 5321 (SMTP), 3207, 4954, 1870 (SIZE).
+    """Sends converted documents as mail. Source: RFC 5321 (SMTP), 3207, 4954, 1870 (SIZE).
 
     SMTP cannot promise exactly once: after a lost reply the mail goes again. Its Message-ID is
     made of the disclosure's id and so the same; mailboxes show one of the two.
@@ -45,20 +46,25 @@ class MailDelivery:
         return "mailbox"
 
     async def deliver(self, delivered: DeliveredFolder, connections: Connections) -> None:
-        """Hand the one mail of `delivered` to the server, to the one address of the settings.
+        """Hand one mail to the server, for the one address of the settings.
+
+        What the intake format `mailbox` wrote goes as it is; the files of any other are attached.
 
         Raises:
             Unavailable: no connection, no encryption, a foreign certificate, a refused login or
                 sender, a temporary reply, or no progress in time. It may have been delivered.
-            Undeliverable: intake wrote something else, or the server will never take it.
+            Undeliverable: the server will never take it, or a file is not what intake wrote.
         """
-        letter = _letter(delivered)
+        try:
+            size = sum(map(len, self._mail(delivered)))  # read once more: servers ask beforehand
+        except Malformed:
+            raise Undeliverable("a file is not what intake wrote") from None
         connection = await connections.connect(ADDRESS)
         try:
             if self._server.tls is None and not _is_this_machine(connection):
                 raise Misconfigured("without encryption only a server on this machine is reached")
             async with self._session(connection) as client:
-                await self._hand_over(client, letter)
+                await self._hand_over(client, self._mail(delivered), size)
         except (aiosmtplib.SMTPException, OSError, ValueError):
             raise Unavailable("the mail server did not take the document") from None
         finally:
@@ -90,10 +96,17 @@ class MailDelivery:
                 transport.abort()
             await asyncio.sleep(0)  # the loop closes the socket in its next turn
 
-    async def _hand_over(self, client: aiosmtplib.SMTP, letter: DeliveredFile) -> None:
+    def _mail(self, delivered: DeliveredFolder) -> Iterator[bytes]:
+        """Return the mail, dots not yet doubled, in pieces."""
+        for file in delivered.files:
+            if is_letter(file.name, delivered.disclosure_id):
+                return _lines(file.path)
+        return letter.of_delivered(delivered, self._server.envelope)
+
+    async def _hand_over(self, client: aiosmtplib.SMTP, mail: Iterator[bytes], size: int) -> None:
         envelope = self._server.envelope
         try:
-            options = [f"SIZE={letter.size}"] if client.supports_extension("size") else []
+            options = [f"SIZE={size}"] if client.supports_extension("size") else []
             await client.mail(envelope.sender, options=options)
             await client.rcpt(envelope.recipient)
         except aiosmtplib.SMTPSenderRefused as refusal:
@@ -105,7 +118,7 @@ class MailDelivery:
         reply = await client.execute_command(b"DATA")
         if reply.code != _START:
             _refuse(reply.code)
-        await self._stream(client, letter.path)
+        await self._stream(client, mail)
         reply = await client.execute_command(b".")
         if reply.code != _DONE:
             _refuse(reply.code)
@@ -113,9 +126,9 @@ class MailDelivery:
         with contextlib.suppress(aiosmtplib.SMTPException, OSError):
             await client.quit(timeout=_FAREWELL_S)
 
-    async def _stream(self, client: aiosmtplib.SMTP, letter: Path) -> None:
+    async def _stream(self, client: aiosmtplib.SMTP, mail: Iterator[bytes]) -> None:
         """Send the mail itself, no faster than the server reads: memory stays small."""
-        for piece in _pieces(letter):
+        for piece in _stuffed(mail):
             transport = client.transport
             if not isinstance(transport, asyncio.WriteTransport):
                 raise ConnectionResetError
@@ -128,19 +141,11 @@ class MailDelivery:
                     await asyncio.sleep(_PATIENCE_S)
 
 
-def _letter(delivered: DeliveredFolder) -> DeliveredFile:
-    found = [file for file in delivered.files if is_letter(file.name, delivered.disclosure_id)]
-    if len(found) != 1:
-        raise Undeliverable("mails are delivered that the intake format `mailbox` wrote")
-    return found[0]
-
-
 def _is_this_machine(connection: socket.socket) -> bool:
-    """Tell whether the other end is on this machine; what else is no Internet address."""
-    try:
-        return ipaddress.ip_address(connection.getpeername()[0]).is_loopback
-    except (ValueError, IndexError):
-        return False
+    """Tell whether the other end is on this machine."""
+    if connection.family == socket.AF_UNIX:
+        return True
+    return ipaddress.ip_address(connection.getpeername()[0]).is_loopback
 
 
 def _refuse(code: int) -> None:
@@ -149,20 +154,30 @@ def _refuse(code: int) -> None:
     raise Unavailable("the mail server does not take the document now")
 
 
-def _pieces(letter: Path) -> Iterator[bytes]:
-    """Yield the mail with its dots doubled (RFC 5321, section 4.5.2), in pieces.
+def _lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a mail that intake wrote.
 
     Raises:
         Undeliverable: a line does not end as lines of mails do; it could end the mail early.
     """
-    gathered, size = list[bytes](), 0
-    with letter.open("rb") as mail:
+    with path.open("rb") as mail:
         while line := mail.readline(_LONGEST_LINE):
             if not line.endswith(b"\r\n") or b"\r" in line[:-2]:
                 raise Undeliverable("the mail has lines that mails do not have")
-            gathered.append(b"." + line if line.startswith(b".") else line)
-            size += len(line)
-            if size >= _PIECE:
-                yield b"".join(gathered)
-                gathered, size = [], 0
+            yield line
+
+
+def _stuffed(mail: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the mail with the dots doubled that begin a line (RFC 5321, section 4.5.2).
+
+    Pieces end where lines end; larger ones are made of small ones.
+    """
+    gathered, size = list[bytes](), 0
+    for piece in mail:
+        dotted = piece.replace(b"\r\n.", b"\r\n..")
+        gathered.append(b"." + dotted if piece.startswith(b".") else dotted)
+        size += len(piece)
+        if size >= _PIECE:
+            yield b"".join(gathered)
+            gathered, size = [], 0
     yield b"".join(gathered)

@@ -50,3 +50,10 @@ def check(file: DocumentFile) -> None:
         head = content.read(_HEAD)
     if not (head.startswith(starts) if starts else b"\x00" not in head):
         raise Malformed("the content of a file does not fit its media type")
+
+
+def guessed(name: str) -> str:
+    """Return the media type for the ending of a name that another intake format has given."""
+    ending = Path(name).suffix.lower()
+    known = (media_type for media_type, (endings, _) in KINDS.items() if ending in endings)
+    return next(known, "application/octet-stream")

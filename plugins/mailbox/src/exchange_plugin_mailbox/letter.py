@@ -6,18 +6,17 @@ base64, so no line of a document is ever a line of the message.
 """
 
 import base64
-import unicodedata
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
 from exchange.errors import Malformed
-from exchange.hookspecs import DocumentFile, DocumentPackage, Label
+from exchange.hookspecs import DeliveredFolder, DocumentPackage
+from exchange_plugin_mailbox import kinds, words
 from exchange_plugin_mailbox.configure import Envelope
 
 _PIECE: Final = 57 * 16 * 1024
@@ -27,36 +26,68 @@ _OPAQUE: Final = "application/octet-stream"
 as part of ours."""
 
 
-def write(package: DocumentPackage, envelope: Envelope, place: Path) -> None:
-    """Write the message for `package` to the new file `place`.
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """One file that a message carries."""
+
+    name: str
+    media_type: str
+    size: int
+    """Bytes."""
+    path: Path
+
+
+def of_package(package: DocumentPackage, envelope: Envelope) -> Iterator[bytes]:
+    """Yield the message for what one disclosure brought, in pieces.
 
     Raises:
         Malformed: a file has another size than its contents list says.
     """
-    boundary = f"=_{package.disclosure_id}"  # "=_" stands in no line of base64
-    with place.open("xb") as mail:
-        mail.write(_head(package, envelope, boundary))
-        mail.write(
-            _part_head(boundary, 'text/plain; charset="utf-8"', "Content-Disposition: inline")
-        )
-        mail.write(_lines(_words(package).encode()))
-        for file in package.files:
-            media_type = _OPAQUE if file.media_type == "message/rfc822" else file.media_type
-            named = f"attachment;\r\n filename*=utf-8''{quote(file.name, safe='')}"
-            mail.write(_part_head(boundary, media_type, f"Content-Disposition: {named}"))
-            for piece in _encoded(file):
-                mail.write(piece)
-        mail.write(f"--{boundary}--\r\n".encode("ascii"))
+    attached = [
+        Attachment(file.name, file.media_type, file.size, file.path) for file in package.files
+    ]
+    return _pieces(package, envelope, words.of_package(package), attached)
 
 
-def _head(package: DocumentPackage, envelope: Envelope, boundary: str) -> bytes:
+def of_delivered(delivered: DeliveredFolder, envelope: Envelope) -> Iterator[bytes]:
+    """Yield a message for what another intake format has made of a document, in pieces.
+
+    Raises:
+        Malformed: a file has another size than intake said.
+    """
+    attached = [
+        Attachment(file.name, kinds.guessed(file.name), file.size, file.path)
+        for file in delivered.files
+    ]
+    return _pieces(delivered, envelope, words.of_delivered(delivered), attached)
+
+
+def _pieces(
+    document: DocumentPackage | DeliveredFolder,
+    envelope: Envelope,
+    text: str,
+    attached: Sequence[Attachment],
+) -> Iterator[bytes]:
+    boundary = f"=_{document.disclosure_id}"  # "=_" stands in no line of base64
+    yield _head(document, envelope, boundary)
+    yield _part_head(boundary, 'text/plain; charset="utf-8"', "inline")
+    yield _lines(text.encode())
+    for file in attached:
+        media_type = _OPAQUE if file.media_type == "message/rfc822" else file.media_type
+        named = f"attachment;\r\n filename*=utf-8''{quote(file.name, safe='')}"
+        yield _part_head(boundary, media_type, named)
+        yield from _encoded(file)
+    yield f"--{boundary}--\r\n".encode("ascii")
+
+
+def _head(document: DocumentPackage | DeliveredFolder, envelope: Envelope, boundary: str) -> bytes:
     """Return the header section; the library folds it and refuses line breaks."""
     mail = EmailMessage(policy=SMTP)
     mail["From"] = envelope.sender
     mail["To"] = envelope.recipient
-    mail["Subject"] = f"Unterlagen von {package.sender} [{package.disclosure_id[:8]}]"
-    mail["Date"] = package.collected_at
-    mail["Message-ID"] = f"<{package.disclosure_id}@{envelope.domain}>"
+    mail["Subject"] = f"Unterlagen von {document.sender} [{document.disclosure_id[:8]}]"
+    mail["Date"] = document.collected_at
+    mail["Message-ID"] = f"<{document.disclosure_id}@{envelope.domain}>"
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no answer by a machine
     mail["MIME-Version"] = "1.0"
     mail["Content-Type"] = f'multipart/mixed; boundary="{boundary}"'
@@ -66,11 +97,12 @@ def _head(package: DocumentPackage, envelope: Envelope, boundary: str) -> bytes:
 def _part_head(boundary: str, media_type: str, disposition: str) -> bytes:
     return (
         f"--{boundary}\r\nContent-Type: {media_type}\r\n"
-        f"Content-Transfer-Encoding: base64\r\n{disposition}\r\n\r\n"
+        f"Content-Transfer-Encoding: base64\r\n"
+        f"Content-Disposition: {disposition}\r\n\r\n"
     ).encode("ascii")
 
 
-def _encoded(file: DocumentFile) -> Iterator[bytes]:
+def _encoded(file: Attachment) -> Iterator[bytes]:
     size = 0
     with file.path.open("rb") as content:
         while piece := content.read(_PIECE):
@@ -82,48 +114,3 @@ def _encoded(file: DocumentFile) -> Iterator[bytes]:
 
 def _lines(piece: bytes) -> bytes:
     return base64.encodebytes(piece).replace(b"\n", b"\r\n")
-
-
-def _words(package: DocumentPackage) -> str:
-    """Return the text a person reads first: the notice, then who, what for, how secret."""
-    facts = [
-        ("Absender / Sender", f"{package.sender_name} ({package.sender})"),
-        ("Zweck / Purpose", _label(package.purpose)),
-        ("Art / Kind", _label(package.category)),
-        ("Geheimhaltung / Secrecy", _label(package.secrecy)),
-        ("Gesendet / Sent", _moment(package.sent_at)),
-        ("Abgeholt / Collected", _moment(package.collected_at)),
-        ("Kennung / Identifier", package.disclosure_id),
-    ]
-    if package.consent is not None:
-        facts.append(("Einwilligung gilt bis / Consent ends", _moment(package.consent.valid_until)))
-    if package.reference:
-        facts.append(("Zeichen des Absenders / Sender's reference", package.reference))
-    if package.remark:
-        facts.append(("Bemerkung / Remark", package.remark))
-    files = [
-        f"{file.name} ({file.size} Bytes, SHA-256 {file.sha256})"
-        + (", enthält Angaben über andere Personen / also tells of others" * file.third_party)
-        for file in package.files
-    ]
-    notice = [_plain(line) for line in package.notice.split("\n")] if package.notice else []
-    said = [f"{name}: {_plain(value)}" for name, value in facts]
-    listed = ["Dateien / Files:", *(f"- {_plain(line)}" for line in files)]
-    return "\r\n".join([*notice, *said, "", *listed, ""])
-
-
-def _label(label: Label) -> str:
-    return f"{label.de} / {label.en}"
-
-
-def _moment(moment: datetime) -> str:
-    return f"{moment.astimezone(ZoneInfo('Europe/Berlin')):%d.%m.%Y, %H:%M} Uhr"
-
-
-def _plain(words: str) -> str:
-    """Return a stranger's words on one line, without control and direction characters."""
-    flat = words.replace("\r\n", " ").replace("\n", " ").replace("\t", " ")
-    return "".join(
-        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(sign) in {"Cc", "Cf"} else sign
-        for sign in flat
-    )
