@@ -77,11 +77,9 @@ class AppriseChannel:
 
 
 def _notify(url: str, notice: Notice) -> bool:
-    service = configure.service(url)
-    if service is None:
-        return False
-    sender = Apprise(asset=service.asset)
-    sender.add(service)
+    """Send with a service made for this notice: one that hangs shares nothing with the next."""
+    sender = Apprise(asset=configure.asset())
+    sender.add(url)
     return bool(
         sender.notify(title=notice.subject, body=notice.text, body_format=NotifyFormat.TEXT)
     )

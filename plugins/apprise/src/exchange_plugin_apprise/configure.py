@@ -48,20 +48,11 @@ def _load() -> None:
     """Let Apprise load all it knows, once: what it rests on warns of its own age."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        Apprise.instantiate("jsons://localhost", asset=_asset())
+        Apprise.instantiate("jsons://localhost", asset=asset())
 
 
-def service(url: str) -> NotifyBase | None:
-    """Return the service that a URL of Apprise describes, made anew, or None.
-
-    Made for one notice, so that one that hangs shares nothing with the next.
-    """
-    found = Apprise.instantiate(url, asset=_asset(), suppress_exceptions=True)
-    return found if isinstance(found, NotifyBase) else None
-
-
-def _asset() -> AppriseAsset:
-    """Return what is the same for every service: nothing on disk, nothing fetched, no extras."""
+def asset() -> AppriseAsset:
+    """Return what is the same for every service: nothing on disk, no redirects, no extras."""
     return AppriseAsset(
         app_id="consent-exchange",
         app_desc="",
@@ -85,8 +76,8 @@ def _url(file: object) -> str:
         text = Path(file).read_text("utf-8").strip()
     except (OSError, ValueError):
         raise Misconfigured("a file of `url_files` cannot be read") from None
-    found = service(text) if text.isprintable() else None
-    if found is None:
+    found = Apprise.instantiate(text, asset=asset()) if text.isprintable() else None
+    if not isinstance(found, NotifyBase):
         raise Misconfigured("a file of `url_files` holds one URL of a service Apprise knows")
     if not _is_encrypted(found):
         raise Misconfigured("a URL of `url_files` is not of the encrypted kind, such as jsons://")
