@@ -47,6 +47,8 @@ def test_the_exchange_brings_what_its_programs_read(tmp_path: Path) -> None:
     assert {revision.relative_to(ROOT).as_posix() for revision in revisions} <= set(names)
     texts = (ROOT / "exchange/consent/notices").rglob("*.txt")
     assert {text.relative_to(ROOT).as_posix() for text in texts} <= set(names)
+    templates = (ROOT / "exchange/cli/plugin_templates").rglob("*.template")
+    assert {template.relative_to(ROOT).as_posix() for template in templates} <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
