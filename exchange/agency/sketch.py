@@ -196,7 +196,9 @@ def _draft(sketch: Sketch, now: datetime, signed: Signed | None) -> ConsentDraft
             sha256=NOT_SHOWN if signed is None else signed.shown,
             interpreter=Interpreter.NONE if signed is None else signed.interpreter,
         ),
-        evidence=None if signed is None else Evidence(signed.evidence, kind, signed.pages),
+        evidence=None
+        if signed is None
+        else Evidence(sha256=signed.evidence, kind=kind, pages=signed.pages),
         collected_at=at,
         subject=NOBODY if signed is None else signed.subject,
         as_of=now.replace(microsecond=0),

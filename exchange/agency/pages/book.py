@@ -64,6 +64,11 @@ class Books:
         """Know nothing yet."""
         self._known: dict[str, Book] = {}
 
+    def name_of(self, agency: str) -> str:
+        """Return the full name of an office, as far as it is known; asks nobody."""
+        known = self._known.get(agency)
+        return agency if known is None else known.office(agency)
+
     async def of(self, gateway: Gateway) -> Book:
         """Return the book of an office; an older one, or an empty one, where the hub is away."""
         now, agency = gateway.clock(), gateway.agency

@@ -79,7 +79,7 @@ class Shell:
             parts=PARTS,
             path=path,
             here=path.split("/")[1],
-            agency=None if session is None else session.office.gateway.agency,
+            agency=None if session is None else self.books.name_of(session.office.agency),
             seal="" if session is None else session.seal,
             note=note,
             **given,

@@ -1,7 +1,7 @@
 """Codes, states and errors in the words of one language."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 
 from exchange.agency.pages.book import Book
 from exchange.consent.record import ConsentRecord
@@ -112,10 +112,19 @@ def person_facts(say: Words, subject: object) -> list[Fact]:
     if name is None or not isinstance(subject, dict):
         return []
     facts = [fact(say, "person", [name])]
-    for key in ("born", "particulars"):
-        if isinstance(subject.get(key), str):
-            facts.append(fact(say, key, [str(subject[key])]))
+    if isinstance(subject.get("born"), str):
+        facts.append(fact(say, "born", [_day(say, str(subject["born"]))]))
+    if isinstance(subject.get("particulars"), str):
+        facts.append(fact(say, "particulars", [str(subject["particulars"])]))
     return facts
+
+
+def _day(say: Words, written: str) -> str:
+    """Return a day as this language writes it, or what stands there where that is no day."""
+    try:
+        return say.day(date.fromisoformat(written))
+    except ValueError:
+        return written
 
 
 def labelled(label: str, values: Iterable[str]) -> Fact:
