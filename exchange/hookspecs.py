@@ -4,10 +4,9 @@ Hooks are synchronous and only register, once per start; adapters work, one at a
 by key. Nothing here knows the rest of the exchange, so a change inside cannot break a partner.
 """
 
-import socket
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import pluggy
 
@@ -37,6 +36,9 @@ from exchange.hookvalues import (
     Settings,
     Verdict,
 )
+
+if TYPE_CHECKING:
+    import socket  # no worker but that of a delivery has any use for it
 
 __all__ = [  # what plugins may import, and the only module they import it from
     "AGENCY_GROUP",
@@ -124,7 +126,7 @@ class IntakeFormat(Protocol):
 class Connections(Protocol):
     """Opens connections to the addresses that the settings of this plugin name, and no other."""
 
-    async def connect(self, name: str) -> socket.socket:
+    async def connect(self, name: str) -> "socket.socket":
         """Return a connected TCP socket; speak TLS over it yourself, with the name you expect.
 
         The gateway opens it and hands it over: the worker itself can reach nothing. Close it when

@@ -4,16 +4,17 @@ Installed is not enabled. Every way in which a plugin can be wrong at start-up i
 `Misconfigured`, which names the plugin and never quotes its settings or its exception.
 """
 
-import importlib.util
+import importlib
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pluggy
 
+from exchange.distributions import points_of
 from exchange.errors import Misconfigured
 from exchange.hookspecs import (
     AGENCY_GROUP,
@@ -122,6 +123,8 @@ def _texts(name: str, table: Settings, member: str) -> dict[str, str]:
 
 def installed(group: str) -> tuple[Installed, ...]:
     """Return what is installed for one entry-point group, by name; none of it is imported."""
+    from importlib import metadata  # noqa: PLC0415 - for people: see `exchange.distributions`
+
     found = {
         Installed(group, point.name, distribution.metadata["Name"], distribution.version)
         for distribution in metadata.distributions()
@@ -150,7 +153,7 @@ def load(group: str, plugins: Sequence[Named]) -> Loaded:
         raise Misconfigured(f"a plugin of {group} is named twice")
     declarations = {}
     for plugin in plugins:
-        module = _import(_entry_point(group, plugin), plugin)
+        module = _import(_reference(group, plugin), plugin)
         try:
             registered.register(module, name=plugin.name)
         except Exception as cause:
@@ -171,8 +174,10 @@ def code_of(group: str, plugin: Named) -> tuple[Path, ...]:
     Raises:
         Misconfigured: the plugin is not installed exactly once.
     """
-    package = _entry_point(group, plugin).module.partition(".")[0]
-    found = importlib.util.find_spec(package)
+    package = _reference(group, plugin).partition(":")[0].partition(".")[0].strip()
+    found = None
+    for finder in sys.meta_path:  # what importlib.util.find_spec does, which costs an import
+        found = found or finder.find_spec(package, None)
     if found is None:
         return ()
     if found.submodule_search_locations is not None:
@@ -186,38 +191,36 @@ def hooks_of(loaded: Loaded, name: str) -> frozenset[str]:
     return frozenset(caller.name for caller in callers)
 
 
-def _entry_point(group: str, plugin: Named) -> metadata.EntryPoint:
-    """Look into the one named distribution: another that offers the same name is not seen."""
-    found = {str(dist.locate_file("")): dist for dist in _installed(plugin.distribution)}
+def _reference(group: str, plugin: Named) -> str:
+    """Return what the plugin's entry point refers to, such as `package.module`.
+
+    Looks into the one named distribution: another that offers the same name is not seen.
+    """
+    found = points_of(plugin.distribution)
     if len(found) != 1:
         raise Misconfigured(
             f"plugin {plugin.name}: {plugin.distribution} is not installed exactly once"
         )
-    (distribution,) = found.values()
-    points = [
-        point
-        for point in distribution.entry_points
-        if point.group == group and point.name == plugin.name
-    ]
-    if len(points) != 1:
+    (points,) = found.values()
+    references = [of for kind, name, of in points if (kind, name) == (group, plugin.name)]
+    if len(references) != 1:
         raise Misconfigured(
             f"plugin {plugin.name}: {plugin.distribution} has no such entry point in {group}"
         )
-    return points[0]
+    return references[0]
 
 
-def _installed(distribution: str) -> list[metadata.Distribution]:
-    return list(metadata.distributions(name=distribution))
-
-
-def _import(point: metadata.EntryPoint, plugin: Named) -> object:
+def _import(reference: str, plugin: Named) -> object:
+    module, _, attributes = reference.partition(":")
     try:
-        module: object = point.load()
+        found: object = importlib.import_module(module.strip())
+        for attribute in filter(None, attributes.strip().split(".")):
+            found = getattr(found, attribute)
     except (Exception, SystemExit) as cause:
         raise Misconfigured(
             f"plugin {plugin.name}: the import ended with {type(cause).__name__}"
         ) from cause
-    return module
+    return found
 
 
 def _declaration(registered: pluggy.PluginManager, plugin: Named) -> Declaration:

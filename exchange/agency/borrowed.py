@@ -19,9 +19,9 @@ LONGEST_NAME: Final = 255
 class Borrowed:
     """The one way of a delivery to other systems."""
 
-    def __init__(self, channel: socket.socket) -> None:
-        """Ask through `channel`, whose other end is the gateway's."""
-        self._channel = channel
+    def __init__(self, channel: int) -> None:
+        """Ask through the descriptor `channel`, whose other end is the gateway's."""
+        self._channel = socket.socket(fileno=channel)
 
     async def connect(self, name: str) -> socket.socket:
         """Return a connected TCP socket; see `exchange.hookspecs.Connections`."""

@@ -7,7 +7,6 @@ Imports nothing of the exchange.
 
 import ctypes
 import os
-import platform
 import resource
 import signal
 import struct
@@ -199,9 +198,9 @@ def _drop_capabilities(libc: ctypes.CDLL) -> bool:
 
 def _refuse_calls(libc: ctypes.CDLL) -> bool:
     """Refuse the calls that start processes and threads, open sockets, signal or inspect others."""
-    if platform.machine() not in _MACHINES or sys.maxsize < _X32:
+    if os.uname().machine not in _MACHINES or sys.maxsize < _X32:
         return False
-    column, audit = _MACHINES[platform.machine()]
+    column, audit = _MACHINES[os.uname().machine]
     numbers = [row[column] for row in _CALLS.values()]
     program = _program(audit, [number for number in numbers if number is not None])
     packed = ctypes.create_string_buffer(b"".join(program))

@@ -9,7 +9,6 @@ thing that ends it beside the end of its requests.
 """
 
 import os
-import socket
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -19,10 +18,9 @@ from typing import Any, BinaryIO
 import exchange
 from exchange import registry
 from exchange.agency import job, tasks, walls
-from exchange.agency.borrowed import Borrowed
 from exchange.agency.tasks import TASKS, Room, Task
 from exchange.errors import Malformed, Misconfigured
-from exchange.hookspecs import AGENCY_GROUP
+from exchange.hookspecs import AGENCY_GROUP, Connections
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,7 @@ class _Channel:
 
     requests: BinaryIO
     answers: BinaryIO
-    connections: Borrowed | None
+    connections: Connections | None
 
     def read(self) -> bytes:
         """Return the next line; empty when the gateway has closed its end."""
@@ -84,8 +82,14 @@ def _open_channel(lent: list[str]) -> _Channel:
     return _Channel(
         os.fdopen(requests, "rb"),
         os.fdopen(answers, "wb"),
-        Borrowed(socket.socket(fileno=connections[0])) if connections else None,
+        _borrowed(connections[0]) if connections else None,
     )
+
+
+def _borrowed(descriptor: int) -> Connections:
+    from exchange.agency.borrowed import Borrowed  # noqa: PLC0415 - sockets, for deliveries alone
+
+    return Borrowed(descriptor)
 
 
 def _answer(task: Task, adapters: Mapping[str, Any], request: job.Request, room: Room) -> bytes:

@@ -1,0 +1,64 @@
+"""What installed distributions offer, read from their own files (PyPA entry points specification).
+
+The standard library answers the same (`importlib.metadata`), but importing it costs a worker more
+than its interpreter's start. Nothing here imports what it finds.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+_INFO: Final = ".dist-info"
+_POINTS: Final = "entry_points.txt"
+_LARGEST: Final = 1 << 20
+"""Bytes read of a list of entry points."""
+
+
+def points_of(distribution: str) -> Mapping[Path, tuple[tuple[str, str, str], ...]]:
+    """Return the entry points of one distribution, by the folder that it is installed in.
+
+    Args:
+        distribution: its name, however written.
+
+    Returns:
+        Group, name and object reference of each, for each folder of `sys.path` that holds it:
+        none or one, unless something is wrong.
+    """
+    wanted = _normalised(distribution)
+    return {
+        folder: _points(folder / name / _POINTS)
+        for folder in dict.fromkeys(map(Path, sys.path))
+        for name in _listed(folder)
+        if name.endswith(_INFO) and _normalised(name.partition("-")[0]) == wanted
+    }
+
+
+def _normalised(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _listed(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208 - names alone, of thousands
+    except OSError:  # not there, or an archive
+        return []
+
+
+def _points(file: Path) -> tuple[tuple[str, str, str], ...]:
+    try:
+        with file.open(encoding="utf-8") as opened:
+            lines = opened.read(_LARGEST).splitlines()
+    except (OSError, UnicodeDecodeError):
+        return ()
+    found, group = [], ""
+    for line in map(str.strip, lines):
+        if line.startswith("[") and line.endswith("]"):
+            group = line[1:-1].strip()
+        elif line and line[0] not in "#;" and "=" in line:
+            name, _, value = line.partition("=")
+            # "module:object [extras]": the extras are a thing of the past.
+            found.append((group, name.strip(), value.partition("[")[0].strip()))
+    return tuple(found)
