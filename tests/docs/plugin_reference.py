@@ -61,7 +61,7 @@ def tree_of(module: ModuleType) -> ast.Module:
 def signature(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     """Return name, arguments and result as a reader of the contract writes them."""
     kept = ast.arguments(**{**vars(function.args), "args": function.args.args[1:]})
-    result = ast.unparse(function.returns or ast.Name("None"))
+    result = ast.unparse(function.returns or ast.Name("None")).strip("'")
     return f"{function.name}({ast.unparse(kept)}) -> {result}"
 
 
