@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-import bagit
+import bagit  # type: ignore[import-untyped] # it ships no types
 import pytest
 from exchange_plugin_bagit.convert import Bag, register_intake_formats
 

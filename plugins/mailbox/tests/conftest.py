@@ -133,7 +133,7 @@ class Servers:
         """Hang up on everybody."""
         for server in self._running:
             server.close()
-        handlers = [session._handler_coroutine for session in self._sessions]  # type: ignore[attr-defined]
+        handlers = [session._handler_coroutine for session in self._sessions]
         for handler in filter(None, handlers):
             handler.cancel()
         await asyncio.gather(*filter(None, handlers), return_exceptions=True)

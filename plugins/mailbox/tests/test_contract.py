@@ -72,7 +72,7 @@ class TestMailDelivery(DeliveryContract):
             mails = [email.message_from_bytes(raw, policy=default) for raw in office.mails]
             return {
                 mail["Message-ID"].strip("<>").partition("@")[0]: [
-                    part.get_payload(decode=True) for part in mail.iter_attachments()
+                    bytes(part.get_content()) for part in mail.iter_attachments()
                 ]
                 for mail in mails
             }
