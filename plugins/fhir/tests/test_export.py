@@ -157,7 +157,13 @@ async def test_the_kind_of_document_is_told_when_all_agree(
 
 @pytest.mark.parametrize(
     ("value", "number"),
-    [("17/2026", "17/2026"), (" 17/\n2026", "17/ 2026"), ("17\u202e", ""), ("1" * 201, "")],
+    [
+        ("17/2026", "17/2026"),
+        (" 17/\n2026", "17/ 2026"),
+        ("17\u202e", ""),
+        ("1" * 201, ""),
+        ("1" * 200, "1" * 200),
+    ],
 )
 async def test_the_file_number_is_the_identifier_that_the_settings_name(
     office: Office, value: str, number: str
@@ -345,6 +351,25 @@ async def test_a_file_the_bundle_does_not_speak_of_is_refused(office: Office) ->
 async def test_a_bundle_of_more_than_64_megabytes_is_not_even_parsed(office: Office) -> None:
     with pytest.raises(Malformed, match="64 MiB"):
         await office.read(b" " * (64 << 20) + b"{}")
+
+
+async def test_a_bundle_may_be_called_anything(office: Office) -> None:
+    bundle = bundle_of(reference("a.pdf"))
+    files = {
+        "Export 1.json": ("application/json", json.dumps(bundle).encode()),
+        "a.pdf": ("application/pdf", PDF),
+    }
+    office.sent.mkdir()
+    (outgoing,) = register_outgoing_formats({})
+    await outgoing.read(exported_of(office.home, files), office.sent)
+    assert office.contents() == {"Brief.pdf": PDF}
+
+
+async def test_a_document_beside_the_bundle_may_be_json_too(office: Office) -> None:
+    attachment = {"contentType": "application/json", "url": "a.json", "title": "a.json"}
+    bundle = bundle_of(reference(content=[{"attachment": attachment}]))
+    await office.read(bundle, **{"a.json": b"{}"})
+    assert office.contents() == {"a.json": b"{}"}
 
 
 async def test_two_bundles_in_one_export_are_refused(office: Office) -> None:

@@ -7,8 +7,9 @@ import tracemalloc
 from typing import Any
 
 import pytest
-from exchange_plugin_fhir.check import check, model
+from exchange_plugin_fhir.check import check, model, wrong_codes
 from exchange_plugin_fhir.convert import register_intake_formats
+from fhir.resources.R4B.observation import Observation
 
 from exchange.canonical import Json
 from exchange.errors import Malformed, Misconfigured
@@ -288,6 +289,12 @@ async def test_a_code_outside_its_value_set_does_not_leave(
     node[path[-1]] = "nope"
     with pytest.raises(Malformed, match="code outside its value set"):
         check(bundle, model("R5" if version == "R5" else "R4B"))
+
+
+def test_a_list_of_codes_that_is_not_complete_refuses_none() -> None:
+    code = {"text": "x"}
+    measured = Observation.model_validate({"status": "of-tomorrow", "code": code})
+    assert list(wrong_codes(measured, "Observation")) == []
 
 
 def test_a_resource_that_the_library_does_not_know_is_malformed() -> None:

@@ -82,10 +82,10 @@ async def test_the_header_says_who_sent_what_to_whom(office: Office) -> None:
 
 async def test_the_notice_that_is_due_stands_first(office: Office) -> None:
     package = dataclasses.replace(
-        office.package(**{"a.pdf": PDF}), notice="Sie dürfen nicht.", remark="Bitte bald"
+        office.package(**{"a.pdf": PDF}), notice="Sie dürfen\r\nnicht.", remark="Bitte bald"
     )
     (hint,) = texts(message_in(await office.convert(package)), "x:Kopf/x:Hinweis")
-    assert hint.startswith("Sie dürfen nicht.\n\nZweck: Wohnungssicherung\n")
+    assert hint.startswith("Sie dürfen\nnicht.\n\nZweck: Wohnungssicherung\n")
     assert hint.endswith("Bemerkung: Bitte bald")
 
 

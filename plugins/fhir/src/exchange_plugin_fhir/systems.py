@@ -75,6 +75,6 @@ def instant(moment: datetime) -> str:
 def plain(text: str) -> str:
     """Return `text` trimmed, with U+FFFD for characters that a FHIR string cannot hold."""
     return "".join(
-        "\ufffd" if one not in "\n\t" and unicodedata.category(one) in {"Cc", "Cs"} else one
+        "\ufffd" if one not in "\r\n\t" and unicodedata.category(one) in {"Cc", "Cs"} else one
         for one in text
     ).strip()

@@ -159,8 +159,9 @@ def _name(local: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return `text` with U+FFFD for what XML 1.0 cannot hold."""
-    return "".join("\ufffd" if _is_foreign(character) else character for character in text)
+    """Return `text` with plain ends of lines, and U+FFFD for what XML 1.0 cannot hold."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join("\ufffd" if _is_foreign(character) else character for character in lines)
 
 
 def _is_foreign(character: str) -> bool:
