@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Final
 
 from exchange.agency.deliver import Destination
+from exchange.agency.hand_over import WATCHED
 from exchange.agency.parts import Gateway
 from exchange.durable import PIECE, move_durably, sync_directory, write_bytes_durably
 from exchange.errors import Unavailable
 from exchange.hookspecs import DeliveredFile, DeliveredFolder
 
-KEY: Final = "watch"
+KEY: Final = WATCHED
 """Name of this destination in the state database."""
 KEPT: Final = timedelta(days=30)
 """How long it is known which documents lay in the folder: longer than a delivery is repeated."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from exchange.cli.gateway_doctor import doctor
 from exchange.cli.gateway_init import init
 from exchange.cli.gateway_run import run
 from exchange.cli.gateway_witness import witness
@@ -34,7 +35,7 @@ def gateway_app() -> App:
         help_format="plaintext",
     )
     for command in (
-        *(init, send, fetch, run, status, recall, erased, token),
+        *(init, send, fetch, run, status, doctor, recall, erased, token),
         *(log_policy, resume, witness),
     ):
         app.command(command)

@@ -233,6 +233,9 @@ class Double:
     async def agency(self, request: web.Request) -> web.StreamResponse:
         return answer(found(self.agencies, request.match_info["id"]))
 
+    async def list_agencies(self, _request: web.Request) -> web.StreamResponse:
+        return answer(shapes.Agencies(agencies=tuple(self.agencies.values())))
+
     async def put_key_statement(self, request: web.Request) -> web.StreamResponse:
         statement = (await body(request))["statement"]
         agency = request.match_info["id"]

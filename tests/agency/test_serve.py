@@ -222,7 +222,7 @@ async def test_a_stirred_office_makes_a_whole_round_at_once(network: Network) ->
     settings = home(network, RECIPIENT).settings_file
     settings.write_text(settings.read_text().replace("look_again_s = 1", "look_again_s = 3600"))
     rounds = asyncio.Semaphore(0)
-    honest = network.double.erasures
+    honest = network.double.list_erasures
 
     async def counted(request: web.Request) -> web.StreamResponse:
         rounds.release()

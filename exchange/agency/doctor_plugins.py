@@ -1,0 +1,49 @@
+"""What a doctor sees of the plugins that the settings name: each is started as in earnest."""
+
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+from exchange.agency.findings import Finding, fail, ok, warn
+from exchange.agency.hired import hired
+from exchange.agency.home import Home
+from exchange.agency.job import Kind
+from exchange.agency.settings import GatewaySettings
+from exchange.agency.staff import Staff
+from exchange.errors import ExchangeError
+
+
+async def plugins(home: Home, settings: GatewaySettings) -> AsyncIterator[Finding]:
+    """Start a worker of each plugin, and say what it offers and which walls are missing."""
+    missing = set[str]()
+    # A room of its own: a running gateway empties its own when it starts.
+    with tempfile.TemporaryDirectory(prefix=".doctor-", dir=home.root) as room:
+        for kind, plugin in named(settings):
+            check = f"plugin {plugin}"
+            try:
+                async with Staff(hired(settings, home, plugin, kind), Path(room)) as staff:
+                    leash = await staff.start()
+                    offers = ", ".join(sorted(leash.offers)) or "nothing"
+                    missing.update(leash.missing)
+            except ExchangeError as error:
+                yield fail(check, str(error), f"look at [plugins.{plugin}] and what is installed")
+            else:
+                yield ok(check, f"{kind.value}: {offers}")
+    for wall in sorted(missing):
+        yield warn(
+            "plugins",
+            f"this machine cannot wall off plugins with {wall}",
+            "use a newer kernel, or see docs/deployment.md for what its service needs",
+        )
+
+
+def named(settings: GatewaySettings) -> Iterator[tuple[Kind, str]]:
+    """Yield what kind of work the settings give to which plugin."""
+    for plugin in dict.fromkeys((settings.intake.plugin, *settings.intake.profiles.values())):
+        yield Kind.INTAKE, plugin
+    if settings.delivery.plugin:
+        yield Kind.DELIVERY, settings.delivery.plugin
+    for plugin in settings.outgoing.plugins:
+        yield Kind.OUTGOING, plugin
+    for plugin in settings.evidence.plugins:
+        yield Kind.EVIDENCE, plugin
