@@ -21,11 +21,15 @@ from exchange.hub.parts import Hub
 from exchange.hub.settings import Notices
 from exchange.hub.storage import notices
 from exchange.hub.storage.notices import Kind, Taken, Waiting
+from exchange.hub.storage.reaches import Destination
 
 TICK_S = 1.0
 """Seconds between two looks at the outbox."""
 MARGIN = timedelta(seconds=30)
 """How much longer than a delivery may take what a relay has taken stays its own."""
+
+AT_ONCE = 16
+"""Notices under way; who does not answer holds one place for as long as a delivery may take."""
 
 KINDS: Final[Mapping[Kind, NoticeKind]] = {
     "disclosure": NoticeKind.WAITING,
@@ -45,27 +49,45 @@ _URGENCY = (NoticeKind.WAITING, NoticeKind.REMINDER, NoticeKind.TASK, NoticeKind
 
 @dataclass(slots=True)
 class _Breaker:
-    """Failures of one channel in a row, and until when it rests."""
+    """Failures of one channel of one agency in a row, and until when it rests."""
 
     failures: int = 0
     rests_until: datetime | None = None
 
 
 class Relay:
-    """The state between two looks: only how the channels are doing."""
+    """The state between two looks: what is under way, and how the channels are doing."""
 
     def __init__(self, settings: Notices) -> None:
         self._settings = settings
-        self._breakers: dict[str, _Breaker] = defaultdict(_Breaker)
+        # Of each agency's own channel: where one agency's server is away, the others are told.
+        self._breakers: dict[Destination, _Breaker] = defaultdict(_Breaker)
+        self._under_way: set[asyncio.Task[int]] = set()
 
     async def send_due(self, hub: Hub) -> int:
         """Send every notice whose time has come, and return how many were delivered.
 
         Several relays share the work: what one has taken in hand, no other sends.
         """
-        delivered = 0
+        try:
+            delivered = await self.look(hub)
+            while self._under_way:
+                delivered += await self._ended(wait=True) + await self.look(hub)
+        finally:
+            for sending in self._under_way:
+                sending.cancel()
+        return delivered
+
+    async def look(self, hub: Hub) -> int:
+        """Begin to send what is due, and return how many were delivered since the last look.
+
+        Waits for room, and not for what it has begun: who does not answer holds up nobody else.
+        """
+        delivered = await self._ended(wait=False)
         # Asked of a reader first: mostly nothing is due, and the writer is left alone.
         while await hub.db.read(notices.any_due, now=hub.clock()):
+            while len(self._under_way) >= AT_ONCE:
+                delivered += await self._ended(wait=True)
             now = hub.clock()
             until = now + timedelta(seconds=self._settings.send_s) + MARGIN
             quiet = timedelta(seconds=self._settings.quiet_s)
@@ -73,13 +95,37 @@ class Relay:
             if taken is None:  # another relay was quicker
                 break
             if taken.waiting:
-                delivered += await self._send(hub, taken, now)
+                self._under_way.add(asyncio.create_task(self._told(hub, taken, now)))
         return delivered
+
+    async def finish(self) -> None:
+        """Wait for what is under way; each ends by its time limit."""
+        while self._under_way:
+            await self._ended(wait=True)
+
+    async def _ended(self, *, wait: bool) -> int:
+        """Return how many of those that have ended were delivered; `wait` for one at least."""
+        if not self._under_way:
+            return 0
+        ended, self._under_way = await asyncio.wait(
+            self._under_way,
+            timeout=None if wait else 0,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        return sum(sending.result() for sending in ended)
+
+    async def _told(self, hub: Hub, taken: Taken, now: datetime) -> int:
+        try:
+            return await self._send(hub, taken, now)
+        except ExchangeError as error:  # of the database: what was taken is due again by itself
+            log = structlog.get_logger("exchange.hub.relay")
+            log.warning("relay-waits", code=type(error).__name__)
+            return 0
 
     async def _send(self, hub: Hub, taken: Taken, now: datetime) -> int:
         """Send one notice for all that was taken, which is one agency's on one channel."""
         to = taken.reach.channels[taken.place]
-        channel, breaker = hub.channels.get(to.channel), self._breakers[to.channel]
+        channel, breaker = hub.channels.get(to.channel), self._breakers[to]
         if breaker.rests_until is not None and now < breaker.rests_until:
             await self._go_on(hub, taken, now, rests_until=breaker.rests_until)
             return 0
@@ -181,10 +227,11 @@ async def run(hub: Hub, settings: Notices, stop: asyncio.Event) -> None:
     log = structlog.get_logger("exchange.hub.relay")
     while not stop.is_set():
         try:
-            await relay.send_due(hub)
+            await relay.look(hub)
         except ExchangeError as error:
             log.warning("relay-waits", code=type(error).__name__)
         await pause(stop, TICK_S)
+    await relay.finish()
 
 
 async def pause(stop: asyncio.Event, seconds: float) -> None:

@@ -197,7 +197,7 @@ class Notices(Section):
     give_up_s: Seconds = 3 * 86_400
     """Seconds after which a notice that cannot be delivered is parked."""
     breaker_failures: Count = 5
-    """Failures in a row after which a channel rests."""
+    """Failures in a row after which a channel of an agency rests."""
     breaker_s: Seconds = 300
     """Seconds a failing channel rests."""
     send_s: Seconds = 30

@@ -1,19 +1,22 @@
 """The outbox: delivered after the commit, merged, repeated under one id, parked in the end."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from exchange.errors import Unavailable, Undeliverable
 from exchange.hookspecs import Notice
 from exchange.hub.fall_back import backoff
 from exchange.hub.parts import Hub
-from exchange.hub.relay import Relay
+from exchange.hub.relay import Relay, run
 from exchange.hub.settings import Notices
+from exchange.hub.storage import notices
 from exchange.hub.storage.reaches import Destination, QuietHours, Reach
 from tests.simulator import RECIPIENT, SENDER, Simulator
 
@@ -26,11 +29,17 @@ class Postbox:
         self.sent: list[Notice] = []
         self.attempts: list[Notice] = []
         self.fails: Exception | None = None
+        self.came = asyncio.Event()
+        self.answers = asyncio.Event()
+        self.answers.set()
+        """Cleared, nobody has an answer."""
 
     async def send(self, notice: Notice) -> None:
         self.attempts.append(notice)
+        self.came.set()
         if self.fails is not None:
             raise self.fails
+        await self.answers.wait()
         self.sent.append(notice)
 
 
@@ -48,8 +57,16 @@ class WithPost(Simulator):
         told = tuple(Destination(name, f"{name} address") for name in channels)
         await self.told(RECIPIENT, Reach(channels=told, **more))
 
+    async def for_sender(self) -> None:
+        """Queue something for the sender."""
+        await self.hub.db.write(_request, self.now)
+
     async def send_due(self) -> int:
         return await self.relay.send_due(self.hub)
+
+
+def _request(conn: Connection, at: datetime) -> None:
+    notices.enqueue(conn, [SENDER], "request", consent=None, disclosure=None, at=at)
 
 
 @pytest.fixture
@@ -175,6 +192,76 @@ def test_the_wait_doubles_up_to_six_hours_with_a_fifth_of_jitter() -> None:
         assert all(timedelta(seconds=base * 0.8) <= wait for wait in waits)
         assert all(wait <= timedelta(seconds=base * 1.2001) for wait in waits)
         assert len(waits) > 1
+
+
+async def test_a_channel_that_does_not_answer_holds_up_no_other(sim: WithPost) -> None:
+    await sim.in_order("second")
+    await sim.reach(SENDER)
+    sim.second.answers.clear()
+    consent = await sim.consent()
+    await sim.collect(await sim.sent(consent))
+    await sim.relay.look(sim.hub)  # to the recipient, who does not answer
+    await sim.for_sender()
+
+    async with asyncio.timeout(30):
+        while not sim.post.sent:
+            await sim.relay.look(sim.hub)
+    assert (len(sim.second.attempts), sim.second.sent) == (1, [])
+    sim.second.answers.set()
+    await sim.relay.finish()
+
+    assert len(sim.second.sent) == 1
+
+
+async def test_there_is_room_for_so_many_at_once_and_the_next_waits_for_it(
+    sim: WithPost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exchange.hub.relay.AT_ONCE", 1)
+    await sim.in_order("second")
+    await sim.reach(SENDER)
+    sim.second.answers.clear()
+    await sim.sent()
+    sim.later(seconds=1)
+    await sim.for_sender()
+    looking = asyncio.create_task(sim.relay.look(sim.hub))
+    async with asyncio.timeout(30):
+        await sim.second.came.wait()
+    assert sim.post.attempts == []
+    sim.second.answers.set()
+
+    await looking
+    await sim.relay.finish()
+
+    assert (len(sim.second.sent), len(sim.post.sent)) == (1, 1)
+
+
+async def test_one_agency_whose_channel_fails_costs_no_other_its_own(sim: WithPost) -> None:
+    sim.relay = Relay(Notices(breaker_failures=1, breaker_s=3600))
+    await sim.reach(SENDER)
+    sim.post.fails = Unavailable()
+    await sim.sent()
+    await sim.send_due()  # the recipient's post rests now
+    sim.post.fails = None
+    await sim.for_sender()
+
+    await sim.send_due()
+
+    assert [notice.address for notice in sim.post.sent] == [f"{SENDER}@example.test"]
+
+
+async def test_a_relay_that_is_stopped_leaves_nothing_running(sim: WithPost) -> None:
+    sim.post.answers.clear()
+    await sim.sent()
+    stop = asyncio.Event()
+    running = asyncio.create_task(run(sim.hub, Notices(), stop))
+    async with asyncio.timeout(30):
+        await sim.post.came.wait()
+    stop.set()
+    sim.post.answers.set()
+    async with asyncio.timeout(30):
+        await running
+
+    assert [row.state for row in await sim.notices()] == ["sent"]
 
 
 # Several channels
