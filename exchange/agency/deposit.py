@@ -5,8 +5,6 @@ hidden name, synced, and gets its own name last: nobody ever sees half of one.
 """
 
 import asyncio
-import hashlib
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +12,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from exchange.agency.copied import copy_out
 from exchange.agency.deliver import Destination
 from exchange.agency.hand_over import WATCHED
+from exchange.agency.maildir import Maildir, is_maildir
 from exchange.agency.parts import Gateway
-from exchange.durable import PIECE, move_durably, sync_directory, write_bytes_durably
+from exchange.durable import move_durably, sync_directory, write_bytes_durably
 from exchange.errors import Unavailable
 from exchange.hookspecs import DeliveredFile, DeliveredFolder
 
@@ -43,7 +43,7 @@ def sweep(deposited: Path, now: datetime) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder outside the home that a back office empties as it likes."""
+    """A folder outside the home that a back office empties as it likes; it may be a Maildir."""
 
     root: Path
     deposited: Path
@@ -59,7 +59,11 @@ class Folder:
 
         Raises:
             Unavailable: the folder cannot be written now, such as a share that is not mounted.
+            Undeliverable: it is a Maildir, and intake wrote something else than one mail.
         """
+        if await asyncio.to_thread(is_maildir, self.root):
+            await Maildir(self.root, deposited=self.deposited).hand(delivered)
+            return
         try:
             await asyncio.to_thread(self._put, delivered)
         except OSError:  # its text would quote names
@@ -84,16 +88,7 @@ def _copy(files: Sequence[DeliveredFile], target: Path) -> None:
     mode = target.parent.stat().st_mode & 0o777
     target.mkdir(mode=0o700)
     for file in files:
-        with file.path.open("rb") as source, (target / file.name).open("xb") as copy:
-            digest = hashlib.sha256()
-            while piece := source.read(PIECE):
-                digest.update(piece)
-                copy.write(piece)
-            copy.flush()
-            os.fchmod(copy.fileno(), mode & 0o666)
-            os.fsync(copy.fileno())
-        if digest.hexdigest() != file.sha256:
-            raise OSError("a file of the spool has changed")
+        copy_out(file, target / file.name, mode=mode & 0o666)
     target.chmod(mode)
     sync_directory(target)
     sync_directory(target.parent)

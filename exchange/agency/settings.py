@@ -147,8 +147,8 @@ class WatchSection(Section):
     out: Path | None = None
     """Folder with drafts to send, from the home on; none: nothing is sent by a folder."""
     into: Path | None = None
-    """Folder into which each converted document is put, from the home on; none: it stays in the
-    spool."""
+    """Folder into which each converted document is put, from the home on; a Maildir gets the mails
+    that intake wrote. None: it stays in the spool."""
     look_s: int = Field(default=5, ge=1, le=3600)
     """Seconds between two looks; what did not change in between is complete."""
 
