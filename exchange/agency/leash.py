@@ -35,6 +35,9 @@ ANSWERS: Final[Mapping[Kind, frozenset[Outcome]]] = MappingProxyType(
 )
 """Noes that each kind of adapter may say in good order: its worker goes on afterwards."""
 
+PROGRAM: Final = "import gc; gc.disable(); from exchange.agency.worker import main; main()"
+"""What a worker's interpreter runs: nothing is garbage before the plugin is loaded, and `-m` would
+import more than the worker does."""
 _ENVIRONMENT = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
 _LAST_WORDS_S = 1.0
 """Seconds a worker that fell silent has to end by itself, so that its exit status is seen."""
@@ -156,7 +159,7 @@ class Leash:
                     lender, lent = Lender(adapter.addresses, ours), (end.fileno(),)
                 process = await asyncio.create_subprocess_exec(
                     sys.executable,
-                    *("-I", "-B", "-m", "exchange.agency.worker", *map(str, lent)),
+                    *("-I", "-B", "-c", PROGRAM, *map(str, lent)),
                     stdin=PIPE,
                     stdout=PIPE,
                     stderr=PIPE,

@@ -1,14 +1,13 @@
 """What a worker does for each kind of adapter: find them, say what they offer, call one of them.
 
-The code on the worker's side of `job_values`; it imports no event loop, which costs more at the
-start than most conversions.
+The code on the worker's side of `job_values`. It imports no event loop and makes no data classes:
+both cost more at the start of a worker than most conversions.
 """
 
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from exchange import registry
 from exchange.agency import job, job_values
@@ -17,8 +16,7 @@ from exchange.canonical import Json
 from exchange.hookspecs import Connections, Secrets
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(NamedTuple):
     """What a call may use."""
 
     files: Path
@@ -29,8 +27,7 @@ class Room:
     """Of a delivery."""
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """One kind of adapter; the adapter itself is foreign code and may be anything."""
 
     adapters: Callable[[registry.Loaded, Secrets], Mapping[str, Any]]

@@ -1,6 +1,6 @@
 """A worker: foreign code over hostile documents, behind walls, one call at a time.
 
-Run by the gateway as `python -I -B -m exchange.agency.worker`, for one kind of adapter of one
+Run by the gateway in an interpreter of its own (`leash.PROGRAM`), for one kind of adapter of one
 plugin. Gets no key, no network and no other document, and no secret but the plugin's own settings
 and, if it delivers, those named for it; sees one room: `in` to read, `out` to write. A delivery
 also gets one descriptor, on which the gateway hands it connections. It is kept from document to
@@ -8,12 +8,12 @@ document; after anything but an answer in good order it is killed from outside, 
 thing that ends it beside the end of its requests.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import exchange
 from exchange import registry
@@ -23,8 +23,7 @@ from exchange.errors import Malformed, Misconfigured
 from exchange.hookspecs import AGENCY_GROUP, Connections
 
 
-@dataclass(frozen=True, slots=True)
-class _Channel:
+class _Channel(NamedTuple):
     """Requests in, answers out; on descriptors of their own, which no print reaches."""
 
     requests: BinaryIO
@@ -61,6 +60,7 @@ def main() -> None:
     except Misconfigured as cause:
         channel.say(job.refused_line(str(cause)))
         return
+    gc.enable()  # the start went without: see `leash.PROGRAM`
     channel.say(job.ready_line({key: task.offer(adapter) for key, adapter in adapters.items()}))
     room = tasks.room_of(start.room, channel.connections)
     while line := channel.read():
@@ -129,7 +129,3 @@ def _stepped(work: Coroutine[object, None, object]) -> object:
             work.send(None)
         except StopIteration as end:
             return end.value
-
-
-if __name__ == "__main__":
-    main()

@@ -11,7 +11,6 @@ import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
 from exchange.hookspecs import ConsentTerms, DocumentFile, DocumentPackage, Label
 
@@ -184,6 +183,8 @@ def _cell(words: str) -> str:
 
 
 def _moment(moment: datetime) -> str:
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - not at the start, which it would lengthen
+
     return f"{moment.astimezone(ZoneInfo('Europe/Berlin')):%d.%m.%Y, %H:%M} Uhr"
 
 
