@@ -218,6 +218,40 @@ def set_in(*path: str | int, to: object) -> Any:
     return changed(change)
 
 
+def request(method: str) -> dict[str, object]:
+    return {"method": method, "url": "DocumentReference/1"}
+
+
+NARRATIVE = {"status": "generated", "div": '<div xmlns="http://www.w3.org/1999/xhtml">x</div>'}
+
+
+def composition(narrative: dict[str, str] | None = None) -> dict[str, object]:
+    said = {} if narrative is None else {"text": narrative}
+    return {
+        "resourceType": "Composition",
+        "status": "final",
+        "type": {"text": "letter"},
+        "date": "2026-03-02",
+        "author": [{"display": "Amt"}],
+        "title": "Brief",
+        "section": [{"title": "Anlagen", "entry": [{"reference": "urn:uuid:3"}], **said}],
+    }
+
+
+async def test_a_composition_that_only_lists_is_passed_over(office: Office) -> None:
+    await office.read(bundle_of(composition(), binary(), reference("urn:uuid:2"), kind="document"))
+    assert office.contents() == {"Brief.pdf": PDF}
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+async def test_what_a_transaction_stores_is_sent(office: Office, method: str) -> None:
+    bundle = bundle_of(binary(), reference(), kind="transaction")
+    for entry in bundle["entry"]:
+        entry["request"] = request(method)
+    await office.read(bundle)
+    assert office.contents() == {"Brief.pdf": PDF}
+
+
 ATTACHMENT = ("content", 0, "attachment")
 DEEP: Any = {"text": "x"}
 for _ in range(40):
@@ -248,6 +282,7 @@ HOSTILE: dict[str, object] = {
     "rules": changed(lambda bundle: bundle.update(implicitRules="http://evil.example")),
     "superseded": set_in("status", to="superseded"),
     "in error": set_in("docStatus", to="entered-in-error"),
+    "deep composition": bundle_of({"resourceType": "Composition", "identifier": DEEP}),
     "deep": set_in("identifier", to=[DEEP]),
     "null": set_in("description", to=None),
     "empty text": set_in("description", to=""),
@@ -270,6 +305,9 @@ HOSTILE: dict[str, object] = {
     "no entry": {"resourceType": "Bundle", "type": "collection", "entry": []},
     "entry without resource": changed(lambda bundle: bundle["entry"].append({"fullUrl": "x"})),
     "entry that is none": changed(lambda bundle: bundle["entry"].append("x")),
+    "deletion": changed(lambda bundle: bundle["entry"][1].update(request=request("DELETE"))),
+    "no request": changed(lambda bundle: bundle["entry"][1].update(request="POST")),
+    "words of a composition": bundle_of(composition(NARRATIVE), binary(), reference("urn:uuid:2")),
     "no bundle": reference(),
     "list": [plain()],
     "twice": json.dumps(plain()).replace('"status"', '"status": "current", "status"').encode(),

@@ -20,6 +20,8 @@ DEEPEST = 32
 LONGEST_NUMBER = 20
 """Characters of a number."""
 TYPES = ("collection", "document", "transaction")
+STORING = ("POST", "PUT")
+"""Requests of a transaction that store a resource."""
 RESOURCES = (
     *("Binary", "Composition", "Consent", "DocumentReference", "Organization", "Patient"),
     *("Practitioner", "PractitionerRole", "Provenance"),
@@ -80,7 +82,8 @@ def bundle_of(parsed: object, *, extensions: Set[str]) -> Node:
 
     Raises:
         Malformed: another resource or kind of bundle, a resource inside another, something
-            empty, an extension that is not admitted, or one that changes what its resource means.
+            empty, an extension that is not admitted, one that changes what its resource means, a
+            request that stores nothing, a composition with words that would be left out.
     """
     if not isinstance(parsed, dict) or parsed.get("resourceType") != "Bundle":
         raise Malformed("it is no bundle of FHIR")
@@ -96,16 +99,28 @@ def bundle_of(parsed: object, *, extensions: Set[str]) -> Node:
     return parsed
 
 
+def _has_words(node: object) -> bool:
+    """Tell whether a narrative stands anywhere in a resource."""
+    if isinstance(node, dict) and "div" in node:
+        return True
+    return any(_has_words(part) for part in _parts(node))
+
+
 def _check_entry(entry: object, extensions: Set[str]) -> None:
     resource = entry.get("resource") if isinstance(entry, dict) else None
     if not isinstance(entry, dict) or not isinstance(resource, dict):
         raise Malformed("an entry of the bundle has no resource")
     if resource.get("resourceType") not in RESOURCES:
         raise Malformed("the bundle has a resource that this format does not take")
+    request = entry.get("request", {"method": "POST"})
+    if not isinstance(request, dict) or request.get("method") not in STORING:
+        raise Malformed("an entry of the bundle is not there to be stored")
     rest = {key: value for key, value in entry.items() if key != "resource"}
     inside = {key: value for key, value in resource.items() if key != "resourceType"}
     for node in (rest, inside):
         _check_node(node, extensions, depth=2)
+    if resource["resourceType"] == "Composition" and _has_words(resource):
+        raise Malformed("a composition has words of its own, which would not be sent")
 
 
 def _check_node(node: object, extensions: Set[str], *, depth: int) -> None:
