@@ -75,7 +75,7 @@ HTTP_CODES: Mapping[int, tuple[str, str]] = {
     415: ("unsupported-media-type", "The route does not read this media type or content coding."),
     416: ("range-not-satisfiable", "The range lies outside the payload."),
     417: ("expectation-failed", "The expectation cannot be met."),
-    421: ("misdirected-request", "This hub does not serve the host in the request."),
+    421: ("misdirected-request", "The host in the request is not served here."),
     431: ("head-too-large", "The request head is too large."),
     503: ("unavailable", "Something this needs is not available. Try again later."),
 }

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from exchange.errors import title
+from exchange.wire.local_problems import OURS
 from exchange.wire.problems import HTTP_CODES, STATUS
 from tests.docs.generate import ROOT, pages
 
@@ -23,10 +24,11 @@ def test_every_setting_has_a_meaning() -> None:
 
 
 def codes() -> dict[str, tuple[set[int], set[str]]]:
-    """Return statuses and titles of every code the hub answers with."""
+    """Return statuses and titles of every code that hubs and gateways answer with."""
     found: dict[str, tuple[set[int], set[str]]] = {}
     spoken = [(error.code, status.value, title(error)) for error, status in STATUS.items()]
     spoken += [(code, status, text) for status, (code, text) in HTTP_CODES.items()]
+    spoken += [(code, status.value, title(error)) for error, (code, status) in OURS.items()]
     for code, status, text in spoken:
         statuses, titles = found.setdefault(code, (set(), set()))
         statuses.add(status)

@@ -10,11 +10,10 @@ from exchange.agency.pages import tell
 from exchange.agency.pages.book import Book
 from exchange.agency.pages.rows import Row
 from exchange.agency.pages.shell import Visit
-from exchange.agency.parts import Desk, Gateway
+from exchange.agency.parts import Gateway
 from exchange.agency.print_paper import print_withdrawal_form
 from exchange.agency.records import KnownConsent
-from exchange.agency.withdraw import Told
-from exchange.agency.withdraw import withdraw as withdraw_now
+from exchange.agency.withdraw import Told, withdraw_here
 from exchange.consent.record import ConsentRecord
 from exchange.consent.withdrawal import By, Channel, EndReason
 from exchange.days import last_day, moment_of
@@ -170,7 +169,7 @@ async def withdraw(visit: Visit) -> web.Response:
     consent_id = visit.id_in_path()
     try:
         told = _told(visit)
-        await withdraw_now(_desk(visit.gateway), consent_id, told)
+        await withdraw_here(visit.gateway, consent_id, told)
     except Malformed:
         return await ask_withdrawal(visit, wrong="withdrawal.wrong")
     visit.session.office.stir.set()
@@ -191,18 +190,6 @@ def _told(visit: Visit) -> Told:
         )
     except ValueError:
         raise Malformed("who, how and when are chosen from the form") from None
-
-
-def _desk(gateway: Gateway) -> Desk:
-    """Return the part of a gateway that a withdrawal needs, which works without its state."""
-    return Desk(
-        settings=gateway.settings,
-        home=gateway.home,
-        files=gateway.ring.files,
-        identity=gateway.identity,
-        client=gateway.client,
-        clock=gateway.clock,
-    )
 
 
 async def withdrawal_form(visit: Visit) -> web.Response:
