@@ -28,7 +28,7 @@ ELSEWHERE = {
     49: "tests/unit/envelope/test_package.py",
     50: "plugins/xdomea/tests/test_hostile.py",
     51: "plugins/xdomea/tests/test_hostile.py",
-    52: "plugins/smtp/tests/test_channel.py",
+    52: "plugins/mailbox/tests/test_letter.py",
     53: "plugins/fhir/tests/test_export.py",
     54: "plugins/folder/tests/test_folder.py",
     60: "tests/unit/forms/test_page.py",

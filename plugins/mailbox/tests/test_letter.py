@@ -1,4 +1,4 @@
-"""The mail that intake writes: read by the standard library and by a Maildir, byte for byte."""
+"""The mail that intake writes (A52): read by the standard library and a Maildir, byte for byte."""
 
 import dataclasses
 import email
