@@ -17,6 +17,7 @@ from exchange.agency.parts import Gateway
 from exchange.agency.records import KnownAgreement
 from exchange.agency.separate import Separated
 from exchange.agency.state import Received
+from exchange.canonical import unb64u
 from exchange.consent.record import ConsentRecord
 from exchange.hookspecs import ConsentTerms, DocumentFile, DocumentPackage, Label, Proof
 from exchange.vocabulary import Secrecy
@@ -96,7 +97,7 @@ def _terms(record: ConsentRecord, agreement: KnownAgreement | None) -> ConsentTe
         collected_at=record.collected_at,
         valid_from=record.valid_from,
         valid_until=record.valid_until,
-        sha256=record.digest,
+        sha256=unb64u(record.digest).hex(),
     )
 
 
