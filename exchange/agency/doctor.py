@@ -18,10 +18,10 @@ from exchange.agency.home import Home
 from exchange.agency.keyfiles import KeyFiles, Unlock, credentials_directory, no_passphrase
 from exchange.agency.parts import Clock
 from exchange.agency.pins import read_pins
-from exchange.agency.settings import GatewaySettings, read_settings
+from exchange.agency.settings import read_settings
 from exchange.agency.tables import schema
-from exchange.errors import ExchangeError, Misconfigured
-from exchange.sqlite_file import lock_file, reader_engine
+from exchange.errors import ExchangeError
+from exchange.sqlite_file import reader_engine
 
 Look: TypeAlias = Iterable[Finding] | AsyncIterator[Finding]
 
@@ -60,7 +60,7 @@ async def examine(
         "disk": lambda: doctor_files.room(home),
         "watch": lambda: doctor_files.watched(home, settings),
         "plugins": lambda: doctor_plugins.plugins(home, settings),
-        "gateway": lambda: _running(home, settings),
+        "gateway": lambda: _running(home),
         "hub": lambda: doctor_hub.way(settings.hub),
         "directory": lambda: _hub(home, clock, unlock or no_passphrase, demo=demo),
         "waiting": lambda: _waiting(home, now),
@@ -87,13 +87,11 @@ async def _looked(check: str, look: Callable[[], Look]) -> list[Finding]:
     return found
 
 
-def _running(home: Home, settings: GatewaySettings) -> Iterator[Finding]:
+def _running(home: Home) -> Iterator[Finding]:
     if not home.state_file.exists():
         yield warn("gateway", "it has never run", "start it with: exchange gateway run")
         return
-    try:
-        os.close(lock_file(home.state_file, shared=True))
-    except Misconfigured:
+    if homes.is_used(home):
         yield ok("gateway", "it is running")
     else:
         yield warn("gateway", "it is not running", "start it with: exchange gateway run")

@@ -30,6 +30,7 @@ from pathlib import Path
 
 from exchange.durable import make_directory, sync_directory
 from exchange.errors import Misconfigured
+from exchange.sqlite_file import lock_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +180,17 @@ def check(home: Home) -> None:
     for folder in home.younger():
         make_directory(folder)
     check_folders(home)
+
+
+def is_used(home: Home) -> bool:
+    """Tell whether another process works with this home now."""
+    if not home.state_file.exists():
+        return False
+    try:
+        os.close(lock_file(home.state_file, shared=True))
+    except Misconfigured:
+        return True
+    return False
 
 
 def check_folders(home: Home) -> None:

@@ -96,7 +96,8 @@ def send(  # noqa: PLR0913  # each is an option of its own
     """Send files to partners under a consent; all of them are one document package.
 
     First decides with the agency's own records and says exactly why not, if not. Then seals,
-    signs and uploads. Interrupted, it goes on at the next `exchange gateway fetch` or `run`.
+    signs and uploads. Interrupted, it goes on at the next `exchange gateway fetch` or `run`. While
+    `exchange gateway run` uses the home, this asks it to send.
 
     Parameters
     ----------
@@ -153,6 +154,12 @@ def send(  # noqa: PLR0913  # each is an option of its own
         onward_of=onward_of,
     )
 
+    if at.is_used():
+        from exchange.cli import gateway_beside
+
+        asyncio.run(gateway_beside.send(at.home, draft, joint=joint))
+        return
+
     async def work() -> None:
         async with opened(at) as gateway:
             await sweep_outgoing(gateway)
@@ -175,12 +182,18 @@ def fetch(*, at: Place = HERE) -> int:
 
     Documents for you are verified, opened, converted and put into `spool`; what cannot be
     converted is set aside in `quarantine`; what does not verify stays at the hub and is listed by
-    `exchange gateway status`.
+    `exchange gateway status`. While `exchange gateway run` uses the home, it looks at once.
     """
     from exchange.agency import poll
     from exchange.agency.forget import forget
     from exchange.agency.hand_over import open_reception
     from exchange.agency.send import sweep_outgoing
+
+    if at.is_used():
+        from exchange.cli import gateway_beside
+
+        asyncio.run(gateway_beside.look(at.home))
+        return 0
 
     async def work() -> int:
         async with (
@@ -224,16 +237,18 @@ def recall(disclosure: str, *, at: Place = HERE) -> None:
     disclosure
         Its id, as `send` printed it.
     """
-    from exchange.agency import state
+    from exchange.agency.recall import recall as take_back
+    from exchange.cli import gateway_beside
 
     async def work() -> None:
+        if at.is_used():
+            await gateway_beside.recall(at.home, disclosure)
+            return
         async with opened(at) as gateway:
-            await gateway.client.recall(disclosure)
-            change = {"state": state.Sending.ENDED.value, "reason": "recalled"}
-            await gateway.state.write(state.change_sent, disclosure, change)
-        print(f"recalled {disclosure}; nobody can collect it any more")
+            await take_back(gateway, disclosure)
 
     asyncio.run(work())
+    print(f"recalled {disclosure}; nobody can collect it any more")
 
 
 def erased(
@@ -263,18 +278,23 @@ def erased(
         Agency that lawfully got it from you; repeat the option for several. It is asked in turn.
     """
     from exchange.agency.erase import confirm
+    from exchange.cli import gateway_beside
     from exchange.wire.erasure import Ground, Kept
 
     if (kept is None) is not (until is None):
         raise Malformed("--kept and --until belong together")
-    keeping = Kept(Ground(kept), until.date()) if kept and until else None
+    keeping = (Ground(kept), until.date()) if kept and until else None
 
     async def work() -> None:
+        if at.is_used():
+            await gateway_beside.confirm(at.home, erasure, kept=keeping, passed_on=passed_on)
+            return
         async with opened(at) as gateway:
-            await confirm(gateway, erasure, kept=keeping, passed_on=frozenset(passed_on))
-        print(f"confirmed {erasure}: {'kept, restricted' if keeping else 'erased'}")
+            stated = None if keeping is None else Kept(*keeping)
+            await confirm(gateway, erasure, kept=stated, passed_on=frozenset(passed_on))
 
     asyncio.run(work())
+    print(f"confirmed {erasure}: {'erased' if keeping is None else 'kept, restricted'}")
 
 
 def token(*, at: Place = HERE) -> None:

@@ -39,6 +39,12 @@ class Place:
     passphrase_fd: Descriptor = None
     demo: Demo = False
 
+    def is_used(self) -> bool:
+        """Tell whether another process works with this home, such as `exchange gateway run`."""
+        from exchange.agency import home
+
+        return home.is_used(home.at(self.home))
+
     def unlock(self) -> Asking:
         """Return who asks for the passphrase of protected key files."""
         return Asking(self.passphrase_fd)

@@ -24,6 +24,7 @@ from exchange.sqlite import SqliteDatabase
 from exchange.statement import seconds
 from tests.agency import ledger
 from tests.agency.network import CONSENT_ID, LETTER, RECIPIENT, SENDER, Network, files_below
+from tests.cli.network import free_port
 from tests.logs import LOG_KEY
 
 ROOT = Path(__file__).parents[2]
@@ -471,7 +472,7 @@ async def test_a_document_is_recalled(today: Network, letter: Path) -> None:
     assert recalled.code == 0
     assert today.double.kept[disclosure_id].state == "ended"
     assert unknown.code == 1
-    assert unknown.err == "exchange: not found, or not for this agency; compare the id\n"
+    assert unknown.err == "exchange: this agency has sent no disclosure with this id\n"
 
 
 async def test_a_token_is_printed_and_nothing_else(today: Network) -> None:
@@ -502,9 +503,42 @@ async def test_run_says_when_it_runs_and_ends_with_sigterm(today: Network, lette
     assert all(line.startswith(b"{") for line in err.splitlines())
 
 
+async def test_commands_beside_a_running_gateway_are_asked_of_it(
+    today: Network, letter: Path
+) -> None:
+    settings = today.offices[SENDER].home.settings_file
+    address = f"127.0.0.1:{free_port()}"
+    settings.write_text(settings.read_text().replace('listen = ""', f'listen = "{address}"'))
+    home = today.offices[SENDER].home.root
+    running = await start("run", "--home", home)
+    try:
+        assert running.stdout is not None
+        async with asyncio.timeout(60):
+            assert await running.stdout.readline() == b"the gateway of jobcentre-a is running\n"
+            assert address.encode() in await running.stdout.readline()
+            sent = await exchange(*sending(today, letter), "--category", "rent-arrears-letter")
+            denied = await exchange(*sending(today, letter), "--category", "medical-letter")
+            wrong = await exchange(*sending(today, letter), "--category", "no such kind")
+            looked = await exchange("fetch", "--home", home)
+            recalled = await exchange("recall", sent.out.split()[1], "--home", home)
+            unknown = await exchange("erased", CONSENT_ID, "--home", home)
+    finally:
+        running.send_signal(signal.SIGTERM)
+        await running.communicate()
+
+    assert (sent.code, sent.out.split()[0]) == (0, "stored"), sent.err
+    assert "receipt: " in sent.out
+    assert denied.code == wrong.code == unknown.code == 1
+    assert "the consent does not name this kind of document" in denied.err
+    assert wrong.err == "exchange: category: missing or not valid\n"
+    assert (looked.code, looked.err) == (0, "")
+    assert recalled.code == 0
+    assert today.double.kept[sent.out.split()[1]].state == "ended"
+
+
 @pytest.mark.parametrize(
     "command",
-    ["", "init", "log-policy", "send", "fetch", "run", "status", "resume", "token"],
+    ["", "init", "log-policy", "send", "fetch", "run", "status", "doctor", "resume", "token"],
 )
 async def test_help_teaches(command: str) -> None:
     said = await exchange(*filter(None, [command]), "--help")
