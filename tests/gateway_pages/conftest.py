@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.agency.network import Network
 from tests.browser import browser, playwright, share_loop
-from tests.gateway_pages.scene import Scene, played
+from tests.gateway_pages.scene import Scene, opened
 
 __all__ = ["browser", "playwright"]
 
@@ -19,9 +18,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    """Everything the pages show has happened."""
-    network = Network(tmp_path)
-    async with network.double.running():
-        network.arrange()
-        async with played(network) as found:
-            yield found
+    """Everything the pages show has happened, for this test alone."""
+    async with opened(tmp_path) as found:
+        yield found

@@ -6,7 +6,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from uuid import uuid4
+from pathlib import Path
 
 from aiohttp import web
 
@@ -14,10 +14,10 @@ from exchange import canonical
 from exchange.agency import ask, poll, send, spool
 from exchange.agency.quarantine import list_quarantine
 from exchange.envelope.sealing import Outgoing
-from exchange.wire import routes, shapes
+from exchange.wire import shapes
 from tests.agency.double import answer, body, payload_of
 from tests.agency.local import Local, local_api
-from tests.agency.network import CONSENT_ID, RECIPIENT, SENDER, Network, draft
+from tests.agency.network import RECIPIENT, SENDER, Network, draft
 from tests.agency.test_requests import wanted
 
 HOSTILE = '<img src=x onerror="alert(1)">&{{ 7 * 7 }}.pdf'
@@ -46,6 +46,16 @@ class Scene:
     async def round_of(self, local: Local) -> None:
         done = await poll.fetch(local.office.gateway, local.office.reception)
         assert done.troubles == []
+
+
+@asynccontextmanager
+async def opened(root: Path) -> AsyncIterator[Scene]:
+    """Let two offices work below `root`, and everything happen that their pages show."""
+    network = Network(root)
+    async with network.double.running():
+        network.arrange()
+        async with played(network) as found:
+            yield found
 
 
 @asynccontextmanager
