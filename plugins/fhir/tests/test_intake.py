@@ -114,6 +114,7 @@ async def test_notice_and_remark_are_the_first_document(office: Office, version:
     bundle = await office.bundle(package)
     letter, _ = resources(bundle, "DocumentReference")
     assert attachment(letter)["contentType"] == "text/plain"
+    assert letter["type"] == {"text": "Hinweise zu diesen Unterlagen"}
     text = base64.b64decode(resources(bundle, "Binary")[0]["data"]).decode()
     assert text == "Sie dürfen nicht.\n\n[x](javascript:y)"
 

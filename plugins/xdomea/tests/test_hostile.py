@@ -145,8 +145,23 @@ ARCHIVES: dict[str, Callable[[], bytes]] = {
 
 
 async def test_a_message_beyond_16_megabytes_is_not_even_read(office: Office) -> None:
-    with pytest.raises(Malformed, match="large"):
+    with pytest.raises(Malformed, match="too large"):
         await office.read(**{"m.xml": b" " * (16 << 20) + b"<r/>"})
+
+
+async def test_a_message_of_16_megabytes_is_read(office: Office) -> None:
+    message = Message().plain()
+    comment = b"<!--" + b"a" * ((1 << 20) - 7) + b"-->"
+    rest = b" " * ((1 << 20) - len(message))
+    padded = message + comment * 15 + rest
+    assert len(padded) == 16 << 20
+    await office.read(**{"m.xml": padded, Message.file: PDF})
+    assert office.contents() == {Message.file: PDF}
+
+
+async def test_an_archive_and_something_beside_it_are_no_export(office: Office) -> None:
+    with pytest.raises(Malformed, match="no message"):
+        await office.read(**{"a.zip": plain(), Message.file: PDF})
 
 
 async def test_the_plain_archive_is_read(office: Office) -> None:

@@ -77,7 +77,7 @@ class _Writer:
         attachment = self._attachment(
             "text/plain", content=content, size=len(content), sha1=_sha1(content)
         )
-        about = {"type": concept(coding(systems.CATEGORY, "letter", _LETTER), text=_LETTER)}
+        about: Node = {"type": {"text": _LETTER}}
         self._add_reference(attachment | {"title": _LETTER}, about, others=False)
 
     def add_document(self, one: Attached) -> None:

@@ -11,7 +11,7 @@ from exchange_plugin_fhir import systems
 from exchange_plugin_fhir.configure import Version
 from exchange_plugin_fhir.systems import HL7, Node, coding, concept
 
-_LAW = "Art. 6 Abs. 1 Buchst. a, Art. 7 DSGVO"
+_LAW = "Einwilligung (DSGVO)"
 
 
 def consent(terms: ConsentTerms, documents: list[str], *, version: Version) -> Node:
