@@ -1,0 +1,290 @@
+"""The gateway: how soon a plugin's worker is ready, what a whole round costs, what a backlog does.
+
+Cold starts are compared with an interpreter that imports nothing, or the same packages of others;
+both are measured until they say that they are ready, in CPU time. A document that comes by a round
+of the gateway is compared with one that is only received, a backlog of thousands with one of ten.
+"""
+
+import asyncio
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from exchange.agency import job, poll
+from exchange.agency import receive as receiving
+from exchange.agency.app import open_gateway
+from exchange.agency.hand_over import open_reception
+from exchange.agency.job import Kind
+from exchange.agency.leash import PROGRAM, Limits
+from exchange.agency.receive import Outcome
+from exchange.canonical import Json
+from exchange.cli import events
+from tests.bench.agency import _first, children, sent_letter
+from tests.bench.figures import Benchmark, Figure, Report
+from tests.bench.offices import RECIPIENT, SENDER, Offices
+from tests.bench.processes import MIB
+
+STARTS: Final = 15
+PLUGINS: Final = (
+    ("mailbox", Kind.INTAKE),
+    ("bagit", Kind.INTAKE),
+    ("asic", Kind.INTAKE),
+    ("xdomea", Kind.OUTGOING),
+    ("fhir", Kind.INTAKE),
+    ("casetool", Kind.DELIVERY),
+)
+"""Every plugin of ours for an agency beside `folder`, by the kind that is started."""
+SETTINGS: Final[Mapping[str, Mapping[str, Json]]] = {
+    "casetool": {"security": "none"},
+    "mailbox": {"sender": "exchange@office.example", "recipient": "post@office.example"},
+}
+SECRETS: Final[Mapping[str, Mapping[str, str]]] = {"casetool": {"key": "whsec_" + "A" * 44}}
+FEW, MANY, ROUNDS = 10, 10_000, 7
+WARM_UP, LETTERS = 20, 40
+
+
+def _cold(report: Report) -> list[Figure]:
+    bare, folder = _started("folder", Kind.INTAKE, ())
+    report(f"folder: {folder * 1e3:.1f} ms CPU, an interpreter {bare * 1e3:.1f} ms")
+    worst = 0.0
+    for plugin, kind in PLUGINS:
+        imported = foreign(plugin, kind)
+        floor, ours = _started(plugin, kind, imported)
+        # The contract alone (pluggy, data classes) takes two bare starts: what imports less than
+        # that from others may cost what `folder` may.
+        worst = max(worst, ours / max(1.5 * floor, 4 * bare))
+        many = f"{len(imported)} foreign modules"
+        report(f"{plugin}: {ours * 1e3:.1f} ms CPU, with {many} {floor * 1e3:.1f} ms")
+    return [
+        Figure(
+            name="plugin_cold_start_vs_python",
+            value=folder / bare,
+            bound=4.0,
+            unit="CPU of a worker with folder / of an interpreter, until ready",
+            sense="at most",
+        ),
+        Figure(
+            name="plugin_cold_start_vs_imports",
+            value=worst,
+            bound=1.0,
+            unit="CPU of the worst other worker / 1.5 foreign imports or 4 bare starts",
+            sense="at most",
+        ),
+    ]
+
+
+def _started(plugin: str, kind: Kind, imported: Sequence[str]) -> tuple[float, float]:
+    """Return CPU seconds until ready, of an interpreter and of a worker: medians, in turns."""
+    imports = f"import {', '.join(imported)}; " if imported else ""
+    program = f"{imports}print(flush=True); print(flush=True); input()"
+    bare, ours = [], []
+    for _ in range(STARTS):
+        bare.append(_until_ready(program, b""))
+        with tempfile.TemporaryDirectory() as name:
+            ours.append(_until_ready(PROGRAM, _first_line(plugin, kind, Path(name))))
+    return statistics.median(bare), statistics.median(ours)
+
+
+def _first_line(plugin: str, kind: Kind, room: Path) -> bytes:
+    for folder in (job.folder_in(room), job.folder_out(room)):
+        folder.mkdir()
+    limits = Limits()
+    start = job.Start(
+        kind=kind,
+        plugin=plugin,
+        distribution=f"exchange-plugin-{plugin}",
+        settings=SETTINGS.get(plugin, {}),
+        secrets=SECRETS.get(plugin, {}),
+        room=room,
+        memory=limits.memory,
+        descriptors=limits.descriptors,
+    )
+    return job.start_line(start)
+
+
+def _until_ready(program: str, line: bytes) -> float:
+    with subprocess.Popen(
+        [sys.executable, "-I", "-B", "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(line)
+        process.stdin.flush()
+        said = [process.stdout.readline() for _ in range(2)]  # walls, and what it offers
+        spent = int(Path(f"/proc/{process.pid}/schedstat").read_text().split()[0]) / 1e9
+        assert b"refused" not in said[1], said[1]
+    return spent
+
+
+def foreign(plugin: str, kind: Kind) -> tuple[str, ...]:
+    """Return the modules of others that a worker with this plugin imports."""
+    program = (
+        "import sys; from exchange import registry; from exchange.agency import job, tasks; "
+        f"tasks.TASKS[job.Kind({kind.value!r})]; "
+        f"registry.load('exchange.agency', [registry.Named(name={plugin!r})]); "
+        "print(*sys.modules)"
+    )
+    said = subprocess.run(
+        [sys.executable, "-I", "-B", "-c", program], check=True, capture_output=True, text=True
+    )
+    bare = subprocess.run(
+        [sys.executable, "-I", "-B", "-c", "import sys; print(*sys.modules)"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    ours = {"exchange", f"exchange_plugin_{plugin}", *sys.stdlib_module_names}
+    found = dict.fromkeys(said.stdout.split())
+    for name in bare.stdout.split():
+        found.pop(name, None)
+    return tuple(
+        name
+        for name in found
+        if name.partition(".")[0] not in ours and name.replace(".", "").isidentifier()
+    )
+
+
+def _delivery(report: Report) -> list[Figure]:
+    with tempfile.TemporaryDirectory() as name, Path(os.devnull).open("w") as nowhere:
+        events.configure(nowhere)
+        return [asyncio.run(_delivery_in(Path(name), report))]
+
+
+async def _delivery_in(root: Path, report: Report) -> Figure:
+    """Compare receiving alone with whole rounds of the gateway, in turns."""
+    offices = Offices(root)
+    with offices.hub():
+        consent = await offices.agreed()
+        async with (
+            offices.open(SENDER) as women,
+            offices.open(RECIPIENT) as jobcentre,
+            open_reception(jobcentre) as reception,
+        ):
+
+            async def received(count: int) -> float:
+                for _ in range(count):
+                    await sent_letter(women, consent)
+                before = time.process_time() + children()
+                for _ in range(count):
+                    found = await receiving.receive(jobcentre, reception, await _first(jobcentre))
+                    assert found is Outcome.ACCEPTED
+                return (time.process_time() + children() - before) / count
+
+            async def fetched(count: int) -> float:
+                for _ in range(count):
+                    await sent_letter(women, consent)
+                before = time.process_time() + children()
+                done = await poll.fetch(jobcentre, reception)
+                assert done.outcomes == {Outcome.ACCEPTED: count}, done
+                return (time.process_time() + children() - before) / count
+
+            await received(WARM_UP)
+            await fetched(WARM_UP)
+            ratios = []
+            for _ in range(ROUNDS):
+                alone, whole = await received(LETTERS), await fetched(LETTERS)
+                ratios.append(alone / whole)
+                report(f"received {alone * 1e3:.2f} ms CPU, by a round {whole * 1e3:.2f} ms")
+    return Figure(
+        name="gateway_delivery_vs_receive",
+        value=statistics.median(ratios),
+        bound=0.5,
+        unit="documents per CPU second by rounds / received alone",
+        sense="at least",
+    )
+
+
+def _backlog(report: Report) -> list[Figure]:
+    with tempfile.TemporaryDirectory() as name, Path(os.devnull).open("w") as nowhere:
+        events.configure(nowhere)
+        return asyncio.run(backlog_in(Path(name), report, MANY))
+
+
+async def backlog_in(root: Path, report: Report, many: int) -> list[Figure]:
+    """Let a few documents wait, several times, and then many: cost of each, and memory."""
+    offices = Offices(root)
+    with offices.hub():
+        consent = await offices.agreed()
+
+        async def cost(count: int) -> tuple[float, int]:
+            async with offices.open(SENDER) as women:
+                for _ in range(count):
+                    await sent_letter(women, consent)
+            return await asyncio.to_thread(_round, offices.offices[RECIPIENT].home.root, count)
+
+        await cost(FEW)
+        few = statistics.median([(await cost(FEW))[0] for _ in range(ROUNDS)])
+        each, peak = await cost(many)
+        report(f"{FEW} waiting: {few * 1e3:.2f} ms CPU each; {many}: {each * 1e3:.2f} ms each")
+    return [
+        Figure(
+            name="gateway_backlog_memory_mib",
+            value=peak / MIB,
+            bound=150,
+            unit=f"MiB of the gateway and its workers with {many} documents waiting",
+            sense="at most",
+        ),
+        Figure(
+            name="gateway_backlog_cost_growth",
+            value=each / few,
+            bound=1.2,
+            unit=f"CPU per document with {many} waiting / with {FEW}",
+            sense="at most",
+        ),
+    ]
+
+
+def _round(home: Path, count: int) -> tuple[float, int]:
+    """Make one round in a gateway process of its own; return CPU seconds each and peak memory."""
+    said = subprocess.run(
+        [sys.executable, "-m", "tests.bench.gateway", str(home), str(count)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    cpu_s, peak = said.stdout.split()[-2:]
+    return float(cpu_s), int(peak)
+
+
+async def _alone(home: Path, count: int) -> None:
+    """Be a gateway process: one round, after its workers have started."""
+    with Path(os.devnull).open("w") as nowhere:
+        events.configure(nowhere)
+        async with open_gateway(home) as gateway, open_reception(gateway) as reception:
+            before = time.process_time() + children()
+            done = await poll.fetch(gateway, reception)
+            assert done.outcomes == {Outcome.ACCEPTED: count}, done.outcomes
+            spent = (time.process_time() + children() - before) / count
+            peak = sum(_peak(pid) for pid in (os.getpid(), *_workers()))
+    print(spent, peak)
+
+
+def _workers() -> list[int]:
+    listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+    return [int(pid) for pid in listed.split()]
+
+
+def _peak(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise LookupError("VmHWM")
+
+
+COLD = Benchmark(names=("plugin_cold_start_vs_python", "plugin_cold_start_vs_imports"), run=_cold)
+DELIVERY = Benchmark(names=("gateway_delivery_vs_receive",), run=_delivery)
+BACKLOG = Benchmark(
+    names=("gateway_backlog_memory_mib", "gateway_backlog_cost_growth"), run=_backlog
+)
+
+if __name__ == "__main__":
+    asyncio.run(_alone(Path(sys.argv[1]), int(sys.argv[2])))
