@@ -188,13 +188,14 @@ class Relay:
 
     async def _leave_out(self, hub: Hub, taken: Taken, now: datetime) -> None:
         """Give these to the next channel; park what no channel will take."""
+        name = taken.reach.channels[taken.place].channel
         for waiting in taken.waiting:
             how = after_refusal(waiting, taken.place, len(taken.reach.channels), now)
             if how is None:
                 await _park(hub, (waiting,), now)
                 continue
             log = structlog.get_logger("exchange.hub.relay")
-            log.warning("notice-refused", agency=waiting.agency, position=taken.place)
+            log.warning("notice-refused", agency=waiting.agency, plugin=name)
             await hub.db.write(notices.retry, waiting.id, how)
 
 
