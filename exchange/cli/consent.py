@@ -40,7 +40,13 @@ from exchange.consent.withdrawal import By, Channel, EndReason
 from exchange.consent.words import Form
 from exchange.days import day_of, last_day, moment_of
 from exchange.durable import write_bytes_durably
-from exchange.errors import Conflict, ExchangeError, NotFound, StatementNotAcceptable
+from exchange.errors import (
+    Conflict,
+    ExchangeError,
+    LintRefused,
+    NotFound,
+    StatementNotAcceptable,
+)
 from exchange.rules import refuse
 from exchange.wire import shapes
 
@@ -139,12 +145,26 @@ def new(  # noqa: PLR0913  # each is an option of its own
             subject=facts,
         )
         with _new_file(draft, consent_draft.template(wanted, file=draft)):
-            await _write_text(gateway, draft)
+            try:
+                await _write_text(gateway, draft)
+            except LintRefused as found:
+                if not consent_draft.is_about_signers(found):
+                    raise
+                _print_unfinished(draft, found)
+                return
         print(f"draft       {draft}")
         step = consent_draft.next_step(wanted.form)
         print(f"next        complete it, then: exchange consent {step} {draft}")
 
     alone(at, work)
+
+
+def _print_unfinished(draft: Path, found: LintRefused) -> None:
+    """Say what is left to do where others than the person alone have to sign."""
+    print(f"draft       {draft}")
+    print(as_text(found.findings, "en"))
+    print("next        say in the draft who signs and for whom; docs/consent.md has every member")
+    print(f"            then the text the person is shown: exchange consent text {draft}")
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from exchange.agency.record_consent import ConsentDraft
@@ -150,6 +150,12 @@ def _evidence_table(wanted: Wanted) -> str:
     )
 
 
+def is_about_signers(found: LintRefused) -> bool:
+    """Tell whether all that refuses a fresh draft is who signs it: what `new` is not told."""
+    refusing = [finding for finding in found.findings if finding.severity == "refuse"]
+    return all(finding.field.partition("[")[0].partition(".")[0] in _WHO for finding in refusing)
+
+
 def id_of(path: Path) -> str:
     """Return the id of the draft in the file `path`.
 
@@ -226,6 +232,7 @@ def text_file(path: Path) -> Path:
 
 
 _NO: frozenset[str] = frozenset()
+_WHO: Final = frozenset({"signers", "capacity", "capacity_basis"})
 _LISTS = ("releasers", "recipients", "onward_from", "categories")
 
 
