@@ -1,15 +1,10 @@
 """Consents: read, show the text, record, withdraw."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from exchange.agency.http.binding import Call, Routes
-from exchange.agency.http.drafts import consent_draft, person, subject_of
+from exchange.agency.http.drafts import consent_draft, person, subject_in, subject_of
 from exchange.agency.record_consent import lint_unsigned, record_consent, text_of
 from exchange.agency.withdraw import Told, withdraw_here
 from exchange.canonical import sha256_hex
-from exchange.consent.subject import read_subject
-from exchange.errors import Malformed
 from exchange.wire import local_routes, local_shapes, shapes
 from exchange.wire.findings import finding_payload
 
@@ -40,7 +35,7 @@ async def get_consent(call: Call, *, path: shapes.IdPath) -> local_shapes.Consen
     gateway = call.gateway
     record = (await gateway.records.consent(now=gateway.clock(), consent_id=path.id)).record
     given = await gateway.client.consent(path.id)
-    block = await gateway.records.subject(record.digest)
+    subject = subject_in(await gateway.records.subject(record.digest))
     return local_shapes.Consent(
         id=record.id,
         consent=record.digest,
@@ -59,7 +54,7 @@ async def get_consent(call: Call, *, path: shapes.IdPath) -> local_shapes.Consen
         valid_until=record.valid_until,
         collected_by=record.collected_by,
         collected_at=record.collected_at,
-        subject=_person(block),
+        subject=None if subject is None else person(subject),
     )
 
 
@@ -97,10 +92,3 @@ async def post_withdrawal(
     told = Told(by=body.by, channel=body.channel, received_at=body.received_at, reason=body.reason)
     ended = await withdraw_here(call.gateway, path.id, told)
     return local_shapes.Withdrawn(id=ended.id, ended_at=ended.ended_at)
-
-
-def _person(block: Mapping[str, Any] | None) -> local_shapes.Person | None:
-    try:
-        return None if block is None else person(read_subject(block.get("subject")))
-    except Malformed:  # a collector's own program has written something else
-        return None

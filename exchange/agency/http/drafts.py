@@ -1,6 +1,8 @@
 """From what a back office writes in JSON to the drafts that verbs take, and back."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
+from typing import Any
 
 from exchange.agency.ask import RequestDraft
 from exchange.agency.record_consent import ConsentDraft
@@ -142,3 +144,11 @@ def subject_of(given: local_shapes.ConsentDraft) -> SubjectFacts:
     if given.subject is None:
         raise Malformed("subject: missing; a consent is recorded about somebody")
     return facts(given.subject)
+
+
+def subject_in(block: Mapping[str, Any] | None) -> SubjectFacts | None:
+    """Return who an opened block names; None where this agency cannot read it."""
+    try:
+        return None if block is None else read_subject(block.get("subject"))
+    except Malformed:  # a collector's own program has written something else
+        return None

@@ -3,10 +3,10 @@
 from aiohttp import web
 
 from exchange.agency.http.binding import Call, Routes
-from exchange.agency.http.drafts import consent_draft, facts
+from exchange.agency.http.drafts import consent_draft, facts, subject_in
 from exchange.agency.print_paper import print_form
 from exchange.consent.render import written_day
-from exchange.consent.subject import SubjectFacts, read_subject
+from exchange.consent.subject import SubjectFacts
 from exchange.errors import NotFound
 from exchange.forms import page
 from exchange.forms.paper import BLANK, Head, Paper, consent_form
@@ -38,8 +38,7 @@ async def get_form(call: Call, *, path: shapes.IdPath) -> web.Response:
     agreement = await gateway.records.agreement(record.agreement, now=now)
     if agreement is None:
         raise NotFound("this agency has not signed the agreement of the consent")
-    block = await gateway.records.subject(record.digest)
-    subject = None if block is None else read_subject(block["subject"])
+    subject = subject_in(await gateway.records.subject(record.digest))
     head = _head(subject, gateway.agency, record.notice.lang)
     return _page(consent_form(record, agreement.scope, head))
 
