@@ -41,7 +41,7 @@ PLUGINS: Final = (
 )
 """Every plugin of ours for an agency beside `folder`, by the kind that is started."""
 SETTINGS: Final[Mapping[str, Mapping[str, Json]]] = {
-    "casetool": {"security": "none"},
+    "casetool": {"server": "tool.office.example", "path": "/exchange", "security": "none"},
     "mailbox": {"sender": "exchange@office.example", "recipient": "post@office.example"},
 }
 SECRETS: Final[Mapping[str, Mapping[str, str]]] = {"casetool": {"key": "whsec_" + "A" * 44}}

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
-from pathlib import Path
 from typing import Final
 
 from exchange.errors import Misconfigured, Unavailable, Undeliverable
@@ -68,13 +67,14 @@ class WebhookDelivery:
         tool = self._tool
         now = int(time.time())
         fields = {**sent.fields, **signature(tool.keys, sent.id, now, sent.signed)}
+        head = request.head_of(sent.method, sent.path, tool.server, fields)
         connection = await connections.connect(ADDRESS)
         if tool.tls is None and not _is_this_machine(connection):
             connection.close()
             raise Misconfigured("without encryption only a case tool on this machine is reached")
         status = await request.send(
             connection,
-            request.head_of(sent.method, sent.path, tool.server, fields),
+            head,
             sent.body,
             tls=tool.tls,
             server=tool.server,
@@ -159,7 +159,7 @@ def signature(keys: Sequence[bytes], identifier: str, now: int, text: str) -> Ma
 
     Args:
         keys: two while the receiver changes its key: it accepts either.
-        identifier: no dot-separated part of it is anybody's to choose.
+        identifier: `Webhook-Id`, the same at every repetition.
         now: seconds since 1970; receivers refuse what is older than some minutes.
         text: what the receiver verifies.
     """
@@ -174,7 +174,7 @@ def signature(keys: Sequence[bytes], identifier: str, now: int, text: str) -> Ma
 
 def _pieces(file: DeliveredFile) -> Iterator[bytes]:
     left = file.size
-    with Path(file.path).open("rb") as content:
+    with file.path.open("rb") as content:
         while piece := content.read(_PIECE):
             left -= len(piece)
             if left < 0:

@@ -19,9 +19,8 @@ from exchange.hookspecs import (
     Settings,
     hookimpl,
 )
-from exchange_plugin_mailbox import configure, kinds, letter
+from exchange_plugin_mailbox import configure, kinds
 from exchange_plugin_mailbox.configure import Envelope
-from exchange_plugin_mailbox.deliver import MailDelivery
 from exchange_plugin_mailbox.names import letter_name
 
 _MOST_FILES: Final = 1000
@@ -50,6 +49,9 @@ class Letter:
             raise Malformed("more files than a document may have")
         for file in package.files:
             kinds.check(file)
+        # Imported here: a worker is ready before it needs to know how mails are written.
+        from exchange_plugin_mailbox import letter  # noqa: PLC0415 - said above
+
         name = letter_name(package.disclosure_id, package.collected_at)
         with (target / name).open("xb") as mail:
             mail.writelines(letter.of_package(package, self._envelope))
@@ -84,4 +86,7 @@ def register_deliveries(settings: Settings, secrets: Secrets) -> Sequence[Delive
     Raises:
         Misconfigured: a setting or a secret is missing, unknown or unfit.
     """
+    # Imported here: intake workers speak with no mail server.
+    from exchange_plugin_mailbox.deliver import MailDelivery  # noqa: PLC0415 - said above
+
     return [MailDelivery(configure.read_server(settings, secrets))]
