@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 PIECE = 1024 * 1024
@@ -35,7 +36,8 @@ def occurrences(folder: Path, words: Iterable[str]) -> list[Path]:
 
 def _file_holds(file: Path, wanted: list[bytes], longest: int) -> bool:
     tail = b""
-    with file.open("rb") as opened:
+    # The hub runs meanwhile and sweeps: a payload that is gone holds nothing.
+    with suppress(FileNotFoundError), file.open("rb") as opened:
         while piece := opened.read(PIECE):
             if _holds(tail + piece, wanted):
                 return True

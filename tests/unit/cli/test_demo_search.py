@@ -42,3 +42,19 @@ def test_a_word_in_a_name_is_found(tmp_path: Path) -> None:
 def test_other_files_are_not_found(tmp_path: Path) -> None:
     (tmp_path / "other").write_bytes(b"KANARIENVOGEL-4712" * 1000)
     assert occurrences(tmp_path, [WORD]) == []
+
+
+def test_a_file_that_goes_while_it_is_searched_holds_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "payload").write_bytes(b"canary")
+    (tmp_path / "stays").write_bytes(b"canary")
+    is_file = Path.is_file
+
+    def swept_then(path: Path) -> bool:
+        found = is_file(path)
+        (tmp_path / "payload").unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(Path, "is_file", swept_then)
+    assert occurrences(tmp_path, ["canary"]) == [tmp_path / "stays"]
