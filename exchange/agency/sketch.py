@@ -96,6 +96,8 @@ class Signed:
     capacity_basis: CapacityBasis
     custody: Custody | None
     """Why one parent's signature suffices; None where both signed, or none."""
+    areas_checked: bool
+    """Whether a carer's document was seen, and its areas of duty cover this."""
     shown: str
     """SHA-256 of the text that was shown, lowercase hex."""
 
@@ -220,7 +222,7 @@ def _signers(sketch: Sketch, at: datetime, signed: Signed | None) -> list[Signer
                 at=at,
                 identified=identified,
                 power=power,
-                areas_checked=power is Power.CARER,
+                areas_checked=power is Power.CARER and signed is not None and signed.areas_checked,
                 custody=_custody(signed) if power is Power.PARENT else None,
             )
             for power in powers

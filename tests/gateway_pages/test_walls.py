@@ -18,7 +18,7 @@ from tests.gateway_pages.scene import ERASURE, SEEK, Scene, opened
 
 OWN = {"Sec-Fetch-Site": "same-origin"}
 """What a browser says of a form that a page of the same address sends."""
-FOREIGN = (
+FOREIGN: tuple[dict[str, str], ...] = (
     {"Sec-Fetch-Site": "cross-site"},
     {"Sec-Fetch-Site": "same-site"},
     {"Sec-Fetch-Site": "none"},

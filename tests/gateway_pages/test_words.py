@@ -1,6 +1,7 @@
 """What the pages say: the same in both languages, for everything that can happen, and inert."""
 
 import re
+from importlib.resources import files
 
 import pytest
 
@@ -36,8 +37,6 @@ CHOSEN = (
 
 def sources() -> str:
     """Return all templates, and the modules beside them."""
-    from importlib.resources import files
-
     here = files("exchange.agency.pages")
     found = [file.read_text("utf-8") for file in here.joinpath("templates").iterdir()]
     found += [file.read_text("utf-8") for file in here.iterdir() if file.name.endswith(".py")]
@@ -89,9 +88,7 @@ def test_whatever_can_happen_has_words(lang: str) -> None:
 def test_every_text_is_used_and_every_used_text_exists() -> None:
     source = sources()
     texts = SHELL.words["de"].texts
-    named = {
-        name for name in re.findall(r"[\"']([a-z_]+\.[a-z0-9_.]+)[\"']", source) if name in texts
-    }
+    named = set(re.findall(r"[\"']([a-z_]+\.[a-z0-9_.]+)[\"']", source))
     asked = set(re.findall(r'say\("([a-z0-9_.]+)"[,)]', source))
 
     assert asked - texts.keys() == set()

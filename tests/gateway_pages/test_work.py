@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from playwright.async_api import Browser
 
 from exchange.agency import quarantine, state
@@ -12,7 +13,9 @@ from exchange.agency.pages.rows import list_happened
 from exchange.agency.sketch import list_sketches
 from exchange.agency.state import Erasing, Sending
 from exchange.canonical import sha256_hex
+from exchange.errors import Unavailable
 from tests import needs
+from tests.agency.double import payload_of
 from tests.agency.network import CONSENT_ID, RECIPIENT, SENDER, files_below
 from tests.gateway_pages.clerk import Clerk
 from tests.gateway_pages.scene import ERASURE, Scene
@@ -99,9 +102,7 @@ async def test_without_the_hub_it_is_sealed_and_goes_out_by_itself(
     assert sent[-1].state is Sending.STORED
 
 
-async def away(_request: object) -> object:
-    from exchange.errors import Unavailable
-
+async def away(_request: web.Request) -> web.StreamResponse:
     raise Unavailable("away")
 
 
@@ -300,8 +301,6 @@ async def test_a_consent_is_prepared_printed_and_recorded(
 
 
 def _payload(statement: str) -> dict[str, object]:
-    from tests.agency.double import payload_of
-
     return payload_of(statement.encode())
 
 

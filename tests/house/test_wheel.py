@@ -40,7 +40,15 @@ def test_the_exchange_brings_what_its_programs_read(tmp_path: Path) -> None:
         "exchange/serving/static/VENDORED.md",
     ):
         assert needed in names
-    for folder in ("exchange/serving/static", "exchange/hub/pages/static"):
+    for folder in (
+        "exchange/serving/static",
+        "exchange/hub/pages/static",
+        "exchange/pages/static",
+        "exchange/pages/markup",
+        "exchange/agency/pages/static",
+        "exchange/agency/pages/templates",
+        "exchange/agency/pages/texts",
+    ):
         static = {f"{folder}/{file.name}" for file in (ROOT / folder).iterdir()}
         assert static <= set(names)
     revisions = (ROOT / "exchange/hub/storage/migrations/versions").glob("*.py")

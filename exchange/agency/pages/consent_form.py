@@ -316,6 +316,7 @@ def _signed(visit: Visit, one: Sketch, files: list[Upload[str]], shown: str) -> 
         interpreter=_word(Interpreter, fields.one("interpreter")),
         capacity_basis=_word(CapacityBasis, fields.one("basis")),
         custody=_word(Custody, fields.one("custody")) if alone and fields.one("custody") else None,
+        areas_checked=fields.ticked("areas_checked"),
         shown=sha256_hex(shown.encode("utf-8")),
     )
 
