@@ -25,7 +25,7 @@ from exchange.hookspecs import (
     Settings,
     hookimpl,
 )
-from exchange_plugin_casetool import configure, request
+from exchange_plugin_casetool import configure
 from exchange_plugin_casetool.configure import CaseTool
 
 ADDRESS: Final = "casetool"
@@ -64,6 +64,9 @@ class WebhookDelivery:
         await self._send(_event(self._tool, delivered), connections)
 
     async def _send(self, sent: "_Request", connections: Connections) -> None:
+        # Imported here: the event loop takes longer to load than all the rest of a worker.
+        from exchange_plugin_casetool import request  # noqa: PLC0415 - said above
+
         tool = self._tool
         now = int(time.time())
         fields = {**sent.fields, **signature(tool.keys, sent.id, now, sent.signed)}

@@ -88,5 +88,6 @@ def register_deliveries(settings: Settings, secrets: Secrets) -> Sequence[Delive
     """
     # Imported here: intake workers speak with no mail server.
     from exchange_plugin_mailbox.deliver import MailDelivery  # noqa: PLC0415 - said above
+    from exchange_plugin_mailbox.server import read_server  # noqa: PLC0415 - said above
 
-    return [MailDelivery(configure.read_server(settings, secrets))]
+    return [MailDelivery(read_server(settings, secrets))]

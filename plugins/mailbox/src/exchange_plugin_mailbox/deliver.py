@@ -13,8 +13,8 @@ import aiosmtplib
 from exchange.errors import Malformed, Misconfigured, Unavailable, Undeliverable
 from exchange.hookspecs import Connections, DeliveredFolder
 from exchange_plugin_mailbox import letter
-from exchange_plugin_mailbox.configure import MailServer
 from exchange_plugin_mailbox.names import is_letter
+from exchange_plugin_mailbox.server import MailServer
 
 ADDRESS: Final = "mail"
 """Name of the mail server in `addresses`."""
