@@ -3,7 +3,7 @@
 import asyncio
 import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ import aiohttp
 import pytest
 
 from exchange.agency import api_token
-from exchange.agency.http import disclosures
 from exchange.serving.middleware import HEADERS
 from exchange.wire import local_routes as api
 from exchange.wire.local_routes import OPERATIONS
@@ -66,7 +65,7 @@ def nothing_was_kept(network: Network) -> None:
 async def test_nothing_is_told_or_done_without_the_token(local: Local) -> None:
     token = local.token
     for operation in (one for one in OPERATIONS if one.authenticated):
-        body = None if operation.body is None else {}
+        body: Any = None if operation.body is None else {}
         for given in ("", token[:-1], f"{token}x", "é" * 20, "x" * 300):
             local.token = given
             answer = await local.call(operation, json=body, id=fresh_id(), n=0)
@@ -143,7 +142,7 @@ async def test_a_simple_post_is_refused(local: Local, network: Network) -> None:
 
 async def test_every_answer_has_the_headers_that_protect_browsers(local: Local) -> None:
     async with local.session.get(f"{local.origin}/nowhere") as missing:
-        found = [missing.headers]
+        found: list[Mapping[str, str]] = [missing.headers]
     found += [(await local.call(one)).headers for one in (api.STATUS, api.HEALTHZ)]
     async with local.session.get(f"{local.origin}/docs") as docs:
         assert docs.status == 200
@@ -177,10 +176,7 @@ async def test_the_head_of_a_part_is_bounded(local: Local, network: Network) -> 
 async def test_all_files_together_are_bounded(
     local: Local, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = disclosures.open_stage
-    monkeypatch.setattr(
-        disclosures, "open_stage", lambda home: real(home, most_bytes=len(LETTER) + 1)
-    )
+    monkeypatch.setattr("exchange.agency.http.disclosures.MOST_BYTES", len(LETTER) + 1)
     assert await posted(local, multipart(FIRST, FILE, FILE)) == (413, "too-large")
     nothing_was_kept(network)
     assert (await posted(local, multipart(FIRST, FILE)))[0] == 201
@@ -189,7 +185,7 @@ async def test_all_files_together_are_bounded(
 async def test_a_body_is_bounded_before_it_is_taken_in(
     local: Local, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(disclosures, "BODY_LIMIT", 4096)
+    monkeypatch.setattr("exchange.agency.http.disclosures.BODY_LIMIT", 4096)
     long = part(b'Content-Disposition: form-data; name="file"; filename="a"', b"a" * 8192)
     assert await posted(local, multipart(FIRST, long)) == (413, "too-large")
     nothing_was_kept(network)
