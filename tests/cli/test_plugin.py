@@ -35,6 +35,24 @@ def run_tests(python: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def checked(python: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(python), "-m", "exchange.cli.main", "plugin", "check", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+
+
+def a_home(folder: Path) -> Path:
+    """Make the folder of a gateway whose settings name a delivery, with its secret."""
+    folder.mkdir()
+    (folder / "desk-token").write_text("word\n")
+    (folder / "desk-token").chmod(0o600)
+    (folder / "gateway.toml").write_text(
+        'agency = "ngo"\n[hub]\norigin = "https://hub.example"\n'
+        '[plugins.new-delivery.addresses]\ndesk = "desk.example:7100"\n'
+        '[plugins.new-delivery.secrets]\ntoken = "desk-token"\n'
+    )
+    return folder
+
+
 def test_each_new_plugin_is_installed_passes_its_tests_and_fails_them_when_broken(
     tmp_path: Path,
 ) -> None:
@@ -56,6 +74,13 @@ def test_each_new_plugin_is_installed_passes_its_tests_and_fails_them_when_broke
     assert installed.returncode == 0, installed.stderr
     whole = run_tests(python, written)
     assert whole.returncode == 0, whole.stdout
+
+    alone = checked(python, "new-delivery")
+    assert (alone.returncode, alone.stdout.count("\n")) == (1, 2)
+    assert "`secrets` names no file `token`" in alone.stderr
+    settled = checked(python, "new-delivery", "--home", str(a_home(tmp_path / "home")))
+    assert settled.returncode == 0, settled.stderr
+    assert "  delivery: new-delivery\n" in settled.stdout
 
     for kind, (part, instead) in BREAKS.items():
         (module,) = (folders[kind] / "src").rglob(f"{TEMPLATES[kind].module}.py")
