@@ -114,6 +114,15 @@ def overlapping() -> bytes:
     return second_changed(42, struct.pack("<I", 0))
 
 
+def gaping() -> bytes:
+    """Bytes between the members and the listing, which says so of itself."""
+    archive = plain()
+    start = archive.index(b"PK\x01\x02")
+    end = archive.index(b"PK\x05\x06")
+    listing = struct.pack("<I", start + 4)
+    return archive[:start] + b"more" + archive[start : end + 16] + listing + archive[end + 20 :]
+
+
 ARCHIVES: dict[str, Callable[[], bytes]] = {
     "ratio": lambda: archived((entry("m.xml"), b"\x00" * (1 << 20)), zeros=True),
     "members": lambda: archived(*((entry(str(number)), b"") for number in range(1001))),
@@ -137,12 +146,32 @@ ARCHIVES: dict[str, Callable[[], bytes]] = {
     "no member there": lambda: b"XX" + plain()[2:],
     "overlapping": overlapping,
     "elsewhere": lambda: listing_changed(plain(), 42, struct.pack("<I", 7)),
+    "gap": gaping,
     "before": lambda: b"#!/bin/sh\n" + plain(),
     "behind": lambda: plain() + b"more",
     "comment": lambda: plain()[:-2] + b"\x04\x00more",
     "cut": lambda: plain()[:-30],
     "nested": lambda: archived((entry("m.zip"), plain())),
 }
+
+
+REASONS = {
+    "more tightly": "ratio",
+    "no file, or more": "members, none",
+    "one name": "twice",
+    "folder or a path": "up, absolute, folder, drive, backslash, dots, zero byte",
+    "plain files": "symlink, device",
+    "in a way": "packed strangely",
+    "encrypted": "encrypted",
+    "another size": "larger",
+    "is broken": "smaller, other bytes",
+    "more bytes": "huge",
+    "not where": "no member there",
+    "overlap": "overlapping, elsewhere, gap",
+    "before its files or behind": "before, behind, comment",
+    "no message": "cut, nested",
+}
+"""Which check refuses which archives."""
 
 
 async def test_a_message_beyond_16_megabytes_is_not_even_read(office: Office) -> None:
@@ -172,7 +201,8 @@ async def test_the_plain_archive_is_read(office: Office) -> None:
 
 @pytest.mark.parametrize("kind", ARCHIVES)
 async def test_a_hostile_archive_is_refused_and_writes_nothing(office: Office, kind: str) -> None:
-    with pytest.raises(Malformed):
+    reason = next(reason for reason, kinds in REASONS.items() if kind in kinds.split(", "))
+    with pytest.raises(Malformed, match=reason):
         await office.read(**{"a.zip": ARCHIVES[kind]()})
     assert office.contents() == {}
 

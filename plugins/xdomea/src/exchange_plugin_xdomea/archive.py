@@ -104,17 +104,22 @@ def _check(info: zipfile.ZipInfo) -> None:
 def _check_layout(listed: Iterable[zipfile.ZipInfo], place: Path) -> None:
     """Check that members follow each other from byte 0 on, then the listing, then nothing."""
     with place.open("rb") as content:
-        position, slack = 0, 0
+        position, slack, listing = 0, 0, _start_of_listing(content)
         for info in sorted(listed, key=lambda info: info.header_offset):
             _check_gap(info.header_offset - position, slack)
             position = _end_of(content, info)
             slack = _DESCRIPTOR if info.flag_bits & _STREAMED else 0
-        size = content.seek(0, os.SEEK_END)
-        content.seek(max(size - _END_SIZE, 0))
-        sign, length, start, comment = struct.unpack("<4s8xIIH", content.read(_END_SIZE))
-    _check_gap(start - position, slack)
+    _check_gap(listing - position, slack)
+
+
+def _start_of_listing(content: BinaryIO) -> int:
+    """Return where the listing starts, by the last bytes of the archive."""
+    size = content.seek(0, os.SEEK_END)
+    content.seek(size - _END_SIZE)
+    sign, length, start, comment = struct.unpack("<4s8xIIH", content.read(_END_SIZE))
     if sign != _END or comment or start + length != size - _END_SIZE:
-        raise Malformed("the archive has something behind its listing")
+        raise Malformed("the archive has something before its files or behind its listing")
+    return int(start)
 
 
 def _check_gap(gap: int, most: int) -> None:
