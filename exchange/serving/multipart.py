@@ -62,7 +62,7 @@ async def parts(body: AsyncIterator[bytes], boundary: bytes) -> AsyncGenerator[P
         TooLarge: a head of more than 8 KiB, or more than 1,000 parts.
     """
     reader = _Reader(body, b"\r\n--" + boundary)
-    await reader.begin()
+    await reader.first()
     for _ in range(MOST_PARTS):
         if await reader.ends():
             return
@@ -84,7 +84,7 @@ class _Reader:
         """Read and not given out. The first boundary has no line end before it; here it has."""
         self._in_part = False
 
-    async def begin(self) -> None:
+    async def first(self) -> None:
         """Read the first boundary.
 
         Raises:

@@ -52,7 +52,6 @@ LATER = {
     56: "the scan hook",
     58: "exports of officers",
     71: "pages of officers",
-    79: "the gateway's local API",
     85: "checking an installation at its start",
 }  # fmt: skip
 """Rows that attack what is not built yet, and what that is."""
