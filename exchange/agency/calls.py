@@ -390,6 +390,14 @@ class Calls:
 def _named(trouble: Exception) -> ExchangeError:
     """Return one of our own errors for what went wrong on the way."""
     for kinds, error in (
+        (
+            aiohttp.ClientHttpProxyError,
+            Unavailable(
+                "the proxy does not let this through; look at [hub] proxy, or ask whoever "
+                "runs the proxy"
+            ),
+        ),
+        (aiohttp.ClientProxyConnectionError, Unavailable("the proxy cannot be reached")),
         (aiohttp.ConnectionTimeoutError, Unavailable("the hub cannot be reached")),
         (TimeoutError, HubMisbehaves("the hub did not finish its answer in time")),
         (

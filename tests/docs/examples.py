@@ -19,6 +19,8 @@ from exchange.canonical import encode
 WIDTH = 98
 SHOWN: Mapping[str, JsonValue] = {
     "agency": "jobcentre-a",
+    "container.certificate": "container/certificate.pem",
+    "container.key": "container/key.pem",
     "database_url": "postgresql+psycopg://exchange@db.example/exchange",
     "hub.certificates": "/etc/exchange/authority.pem",
     "hub.origin": "https://hub.example",
