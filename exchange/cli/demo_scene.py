@@ -21,6 +21,8 @@ MAIL_USER = "exchange"
 MAIL_LOGIN = "login.txt"
 MAIL_CERTIFICATE = "certificate.pem"
 """Files the mail server writes: what the hub logs in with, and which certificate it trusts."""
+CASETOOL_KEY = "key.txt"
+"""File the case tool writes: what deliveries to it are signed with."""
 MAILBOX = f"post@{RECIPIENT}.example"
 """Where the recipient's notices go."""
 
@@ -60,6 +62,11 @@ class Scene:
     def mails(self) -> Path:
         """Folder of the mail server."""
         return self.folder / "mails"
+
+    @property
+    def casetool(self) -> Path:
+        """Folder of the case tool, where a network has one."""
+        return self.folder / "casetool"
 
     @property
     def documents(self) -> Path:

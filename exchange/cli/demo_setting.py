@@ -147,14 +147,24 @@ def agree(scene: Scene, *, today: str) -> None:
 
 def start_mail(scene: Scene) -> None:
     """Start the mail server and wait until it listens."""
-    scene.mails.mkdir()
-    scene.processes.start("mail", ["-m", "exchange.cli.demo_mail", str(scene.mails)])
-    for _ in until("the mail server listens"):
-        must(scene.processes.alive("mail"), "the mail server did not start; see logs/mail.log")
-        port = scene.processes.log("mail").strip()
+    scene.mail_port = _started(scene, "mail", scene.mails)
+
+
+def start_casetool(scene: Scene) -> int:
+    """Start the case tool and wait until it listens; return its port."""
+    return _started(scene, "casetool", scene.casetool)
+
+
+def _started(scene: Scene, name: str, folder: Path) -> int:
+    """Start a program of the demo that prints the port it listens on; return that port."""
+    folder.mkdir()
+    scene.processes.start(name, ["-m", f"exchange.cli.demo_{name}", str(folder)])
+    for _ in until(f"the {name} server listens"):
+        must(scene.processes.alive(name), f"the {name} server did not start; see its log")
+        port = scene.processes.log(name).strip()
         if port.isdigit():
-            scene.mail_port = int(port)
-            break
+            return int(port)
+    raise AssertionError  # `until` ends by an error of its own
 
 
 def make_hub(scene: Scene) -> None:
@@ -194,6 +204,16 @@ def serve_hub(scene: Scene) -> None:
     for _ in until("the hub serves"):
         must(scene.processes.alive("hub"), "the hub did not start; see logs/hub.log")
         if "serving " in scene.processes.log("hub"):
+            break
+
+
+def run_gateway(scene: Scene, agency: str) -> None:
+    """Start an agency's gateway, to run beside all that follows, and wait until it does."""
+    at = ("--home", str(scene.home(agency)), *scene.keys)
+    scene.processes.exchange(agency, "gateway", "run", *at)
+    for _ in until(f"the gateway of {agency} runs"):
+        must(scene.processes.alive(agency), f"it did not start; see logs/{agency}.log")
+        if "is running" in scene.processes.log(agency):
             break
 
 

@@ -97,7 +97,10 @@ class Arrive:
     name: str
     """Of what was sent."""
     files: tuple[str, ...]
-    """Patterns of names, below the home of the recipient's gateway; each matches a new file."""
+    """Patterns of names, each of which a new file matches: below the home of the recipient's
+    gateway or, with a `/` before, below the folder of the play."""
+    running: bool = False
+    """Whether the gateway runs meanwhile, and hands on what it receives; else it makes a round."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +168,8 @@ class Network:
 
     folder: Path
     title: str
+    casetool: bool
+    """Whether one of the agencies has a case tool."""
     needs: str
     """Variable of the environment that names the folder of schemas its plugins need; or empty."""
     agencies: tuple[Agency, ...]
@@ -184,11 +189,21 @@ def read_network(folder: Path) -> Network:
     agencies = tuple(_built(Agency, one, "agencies") for one in given.pop("agencies", []))
     story = tuple(_told(one) for one in given.pop("steps", []))
     title, needs = given.pop("title", ""), given.pop("needs", "")
+    casetool = given.pop("casetool", False) is True
     if given or not agencies or not story or not isinstance(title, str):
-        raise Malformed(f"{file.name} has title, needs, agencies and steps, and nothing else")
+        raise Malformed(
+            f"{file.name} has title, needs, casetool, agencies and steps, and nothing else"
+        )
     for agency in agencies:
         agency_id(agency.id)
-    return Network(folder=folder, title=title, needs=str(needs), agencies=agencies, story=story)
+    return Network(
+        folder=folder,
+        title=title,
+        casetool=casetool,
+        needs=str(needs),
+        agencies=agencies,
+        story=story,
+    )
 
 
 def _told(given: Mapping[str, Any]) -> Told:

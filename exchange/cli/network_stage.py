@@ -8,6 +8,7 @@ from pathlib import Path
 from exchange.cli import demo_setting
 from exchange.cli.demo_report import must
 from exchange.cli.demo_scene import (
+    CASETOOL_KEY,
     MAIL_CERTIFICATE,
     MAIL_HOST,
     MAIL_LOGIN,
@@ -27,6 +28,8 @@ class Stage:
     network: Network
     schemas: str = ""
     """Folder of schemas that a plugin needs, as the environment names it."""
+    casetool_port: int = 0
+    """Where the case tool listens, where there is one."""
     consents: dict[str, str] = field(default_factory=dict)
     """Id of each recorded consent, by its name in the story."""
     sent: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -55,6 +58,8 @@ class Stage:
             "year": str(yesterday.year),
             "folder": str(self.scene.folder),
             "schemas": self.schemas,
+            "casetool_port": str(self.casetool_port),
+            "casetool_key": str(self.scene.casetool / CASETOOL_KEY),
             "mail_host": MAIL_HOST,
             "mail_port": str(self.scene.mail_port),
             "mail_user": MAIL_USER,
@@ -73,6 +78,8 @@ def set_stage(scene: Scene, network: Network) -> Stage:
     ids = [agency.id for agency in network.agencies]
     with scene.report.step(f"A hub, a mail server and {len(ids)} gateways are set up"):
         demo_setting.start_mail(scene)
+        if network.casetool:
+            stage.casetool_port = demo_setting.start_casetool(scene)
         demo_setting.make_hub(scene)
         together(
             *(

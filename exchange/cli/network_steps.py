@@ -103,19 +103,27 @@ def _(step: Send, stage: Stage, notes: Notes) -> None:
 
 @act.register
 def _(step: Arrive, stage: Stage, notes: Notes) -> None:
-    home = stage.scene.home(step.at)
-    before = {file for pattern in step.files for file in home.glob(pattern)}
-    found: dict[str, Path] = {}
+    before = {pattern: _matching(stage, step.at, pattern) for pattern in step.files}
+    if step.running:
+        demo_setting.run_gateway(stage.scene, step.at)
     for _ in until("the document has arrived"):
-        stage.scene.act(step.at, "gateway", "fetch")
-        for pattern in step.files:
-            new = sorted(set(home.glob(pattern)) - before)
-            found |= {pattern: new[0]} if new else {}
-        if len(found) == len(step.files):
+        if not step.running:
+            stage.scene.act(step.at, "gateway", "fetch")
+        new = [sorted(_matching(stage, step.at, one) - before[one]) for one in step.files]
+        if all(new):
             break
-    for file in found.values():
-        notes.add(str(file.relative_to(home)))
+    if step.running:
+        stage.scene.processes.stop(step.at)
+    for files in new:
+        notes.add(str(files[0].relative_to(stage.scene.folder)))
     _keep(stage, step.at)
+
+
+def _matching(stage: Stage, agency: str, pattern: str) -> set[Path]:
+    """Return the files that a pattern of a step means."""
+    if pattern.startswith("/"):
+        return set(stage.scene.folder.glob(pattern[1:]))
+    return set(stage.scene.home(agency).glob(pattern))
 
 
 @act.register
@@ -166,9 +174,11 @@ def _(step: Withdraw, stage: Stage, notes: Notes) -> None:
 
 @act.register
 def _(step: Erased, stage: Stage, notes: Notes) -> None:
-    stage.scene.act(step.at, "gateway", "fetch")
     spool = stage.scene.home(step.at) / "spool"
-    must(not occurrences(spool, [CANARY]), "the recipient still has what it must erase")
+    for _ in until("the recipient has erased what it must"):
+        stage.scene.act(step.at, "gateway", "fetch")
+        if not occurrences(spool, [CANARY]):
+            break
 
 
 def _subject(step: Consent) -> str:
