@@ -65,8 +65,8 @@ def test_only_the_engine_begins_and_ends_transactions() -> None:
     }
 
 
-def test_nothing_is_imported_by_name_at_run_time() -> None:
-    assert makers("import_module", "__import__", "exec", "eval") == set()
+def test_nothing_is_imported_by_name_at_run_time_but_the_plugins_that_settings_name() -> None:
+    assert makers("import_module", "__import__", "exec", "eval") == {"exchange/registry.py"}
 
 
 def test_packages_export_nothing() -> None:
