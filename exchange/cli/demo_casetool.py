@@ -2,7 +2,7 @@
 
 Run as `python -m exchange.cli.demo_casetool FOLDER`: makes its key, prints the port it listens on,
 and puts each document it was given into the folder once its event has arrived. It verifies by the
-reference library of Standard Webhooks, which comes with the plugin `casetool`.
+reference library of Standard Webhooks, which comes with the extra `demo`.
 """
 
 import base64

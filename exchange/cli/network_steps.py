@@ -106,6 +106,7 @@ def _(step: Arrive, stage: Stage, notes: Notes) -> None:
     before = {pattern: _matching(stage, step.at, pattern) for pattern in step.files}
     if step.running:
         demo_setting.run_gateway(stage.scene, step.at)
+    new: list[list[Path]] = []
     for _ in until("the document has arrived"):
         if not step.running:
             stage.scene.act(step.at, "gateway", "fetch")
