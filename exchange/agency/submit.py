@@ -90,7 +90,7 @@ async def _sealed(office: Office, submission: Submission, request: bytes) -> lis
             category=draft.category or export.package.category,
             reference=draft.reference or export.package.reference or None,
             remark=draft.remark or export.package.remark or None,
-            profile=export.package.profile,
+            profile=draft.profile or export.package.profile,
         )
         return await seal_all(office.gateway, draft, joint=submission.joint, also=also)
 
@@ -136,6 +136,7 @@ def _digest(submission: Submission) -> bytes:
         "seen_by_person": draft.seen_by_person,
         "joint": submission.joint,
         "outgoing": submission.outgoing,
+        "profile": draft.profile,
     }
     return labelled("xch-submission-v1", encode(described))
 

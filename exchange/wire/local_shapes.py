@@ -183,7 +183,8 @@ class Submission(Shape):
 
     consent: Id
     recipients: tuple[AgencyId, ...] = Field(min_length=1, max_length=32)
-    category: Code
+    category: Code | None = None
+    """Kind of document; left out only with `outgoing`, where the export says it."""
     secrecy: Literal["personal", "social", "professional", "entrusted"] | None = None
     remark: Words | None = None
     reference: Annotated[str, Field(min_length=1, max_length=200)] | None = None
@@ -191,6 +192,8 @@ class Submission(Shape):
     """One disclosure for all recipients together; each then learns of the others."""
     outgoing: PluginKey | None = None
     """Outgoing format that reads the files as an export, such as `xdomea`."""
+    profile: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    """What the files promise the recipient besides being files; it must read this profile."""
     replaces: Id | None = None
     answers: Id | None = None
     onward_of: tuple[Id, ...] = Field(default=(), max_length=32)

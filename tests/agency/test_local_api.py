@@ -119,6 +119,19 @@ async def test_a_line_of_json_and_one_file_are_enough(sender: Local, network: Ne
     assert len(network.double.kept) == 1
 
 
+async def test_only_an_export_says_itself_what_it_is(sender: Local) -> None:
+    refused = await sender.submit(category=None)
+    assert (refused.status, refused.json["detail"][:9]) == (400, "category:")
+    unknown = await sender.submit(category=None, outgoing="no-such-format")
+    assert (unknown.status, unknown.code) == (404, "not-found")
+
+
+async def test_a_profile_that_the_recipient_does_not_read_is_refused(sender: Local) -> None:
+    refused = await sender.submit(profile="strange/1")
+    assert (refused.status, refused.code) == (400, "malformed-request")
+    assert "profile" in refused.json["detail"]
+
+
 async def test_the_reasons_of_a_no_are_told_with_what_to_do(
     sender: Local, network: Network
 ) -> None:
@@ -285,7 +298,7 @@ async def test_a_round_begins_when_somebody_asks(sender: Local) -> None:
 
 async def test_plaintext_lies_nowhere_while_it_is_sent(sender: Local, tmp_path: Path) -> None:
     seen: set[str] = set()
-    looking = asyncio.create_task(_look(tmp_path, seen))
+    looking = asyncio.create_task(_look(tmp_path / SENDER, seen))
 
     sent = await sender.submit(("long.pdf", LETTER * 200_000))
 
@@ -303,4 +316,4 @@ async def _look(root: Path, seen: set[str]) -> None:
             with contextlib.suppress(OSError):
                 if path.is_file() and LETTER in path.read_bytes():
                     seen.add(str(path))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.01)

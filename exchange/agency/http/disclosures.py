@@ -122,11 +122,13 @@ def _read(text: bytes) -> local_shapes.Submission:
 def _submission(
     call: Call, wanted: local_shapes.Submission, files: Sequence[Outgoing]
 ) -> Submission:
+    if wanted.category is None and wanted.outgoing is None:
+        raise Malformed("category: missing; without an export nobody else says it")
     draft = Draft(
         files=tuple(files),
         consent=wanted.consent,
         recipients=wanted.recipients,
-        category=wanted.category,
+        category=wanted.category or "",
         secrecy=None if wanted.secrecy is None else secrecy(wanted.secrecy),
         remark=wanted.remark,
         reference=wanted.reference,
@@ -134,6 +136,7 @@ def _submission(
         answers=wanted.answers,
         onward_of=wanted.onward_of,
         seen_by_person=wanted.seen_by_person,
+        profile=wanted.profile,
     )
     return Submission(
         draft=draft,
