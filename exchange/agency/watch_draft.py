@@ -95,9 +95,12 @@ def _described(folder: int) -> local_shapes.Submission:
     if "file" in said:  # the files are those of the folder
         raise Malformed("unknown member file")
     try:
-        return local_shapes.Submission.model_validate_json(canonical.encode(said))
+        found = local_shapes.Submission.model_validate_json(canonical.encode(said))
     except ValidationError as error:
         raise Malformed(faults(error)) from None
+    if found.category is None and found.outgoing is None:
+        raise Malformed("category: missing; without an export nobody else says it")
+    return found
 
 
 def _said(folder: int) -> dict[str, Any]:
@@ -155,7 +158,7 @@ def _submission(said: local_shapes.Submission, files: tuple[Outgoing, ...]) -> S
         files=files,
         consent=said.consent,
         recipients=said.recipients,
-        category=said.category,
+        category=said.category or "",
         secrecy=None if said.secrecy is None else secrecy(said.secrecy),
         remark=said.remark,
         reference=said.reference,
@@ -163,5 +166,6 @@ def _submission(said: local_shapes.Submission, files: tuple[Outgoing, ...]) -> S
         answers=said.answers,
         onward_of=said.onward_of,
         seen_by_person=said.seen_by_person,
+        profile=said.profile,
     )
     return Submission(draft=draft, joint=said.joint, outgoing=said.outgoing)

@@ -68,19 +68,21 @@ async def confirm(
 
 def _submission(draft: Draft, *, joint: bool) -> local_shapes.Submission:
     try:
-        return local_shapes.Submission(
-            consent=draft.consent,
-            recipients=draft.recipients,
-            category=draft.category,
-            secrecy=None if draft.secrecy is None else draft.secrecy.code,
-            remark=draft.remark,
-            reference=draft.reference,
-            joint=joint,
-            replaces=draft.replaces,
-            answers=draft.answers,
-            onward_of=draft.onward_of,
-            seen_by_person=draft.seen_by_person,
-            third_party=any(file.third_party for file in draft.files),
+        return local_shapes.Submission.model_validate(
+            {
+                "consent": draft.consent,
+                "recipients": draft.recipients,
+                "category": draft.category,
+                "secrecy": None if draft.secrecy is None else draft.secrecy.code,
+                "remark": draft.remark,
+                "reference": draft.reference,
+                "joint": joint,
+                "replaces": draft.replaces,
+                "answers": draft.answers,
+                "onward_of": draft.onward_of,
+                "seen_by_person": draft.seen_by_person,
+                "third_party": any(file.third_party for file in draft.files),
+            }
         )
     except ValidationError as error:
         raise Malformed(faults(error)) from None

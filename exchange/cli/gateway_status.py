@@ -8,10 +8,11 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from exchange.agency import arrivals, majorities, spool, state
+from exchange.agency import arrivals, events, handed, majorities, spool, state, watch_folders
 from exchange.agency import home as homes
 from exchange.agency.advice import ADVICE, ASIDE, UNKNOWN
 from exchange.agency.asked import list_asked
+from exchange.agency.handed import Handing
 from exchange.agency.keyfiles import KeyFiles, Unlock, credentials_directory, no_passphrase
 from exchange.agency.pins import read_pins
 from exchange.agency.rekey import Ring
@@ -52,6 +53,7 @@ def show(root: Path, unlock: Unlock | None) -> None:
     for waiting in list_asked(home):
         print(f"{waiting.agency} asks for documents until {last_day(waiting.deadline)};")
         print(f"  read it with: exchange requests show {waiting.id}")
+    _show_watched(home, settings)
     if not home.state_file.exists():
         print("nothing was sent or received yet")
         return
@@ -61,6 +63,7 @@ def show(root: Path, unlock: Unlock | None) -> None:
             schema.check(connection)
             _show_documents(connection, home, settings, now)
             gateway_log.show_findings(connection, settings, now)
+            print(f"newest event: {events.newest(connection)}")
     finally:
         engine.dispose()
 
@@ -99,6 +102,7 @@ def _show_documents(
         print(f"  {one.id} for {one.recipients}: {one.state.value}{said and f' ({said})'}")
     print(f"received: {_counts(received)}")
     _show_received(connection, home, now)
+    _show_handed(connection)
     for disclosure_id, reason, since in state.list_held(connection):
         advice = ADVICE.get(reason, UNKNOWN)
         print(f"  held at the hub since {since:%Y-%m-%d %H:%M}: {disclosure_id} ({reason})")
@@ -123,6 +127,27 @@ def _show_received(connection: Connection, home: homes.Home, now: datetime) -> N
         until = last_day(aside.seen_at + arrivals.KEPT_ASIDE)
         print(f"  {aside.id} from {aside.sender}: in quarantine until {until} ({why})")
         print(f"    {ASIDE.get(why, UNKNOWN)}")
+
+
+def _show_handed(connection: Connection) -> None:
+    """Say which documents a system of the agency does not have yet."""
+    for one in handed.list_open(connection):
+        parked = one.state is Handing.PARKED
+        how = "parked" if parked else f"waits, {one.attempts} attempts so far"
+        print(f"  {one.id} for {one.destination}: {how}{f' ({one.reason})' if one.reason else ''}")
+
+
+def _show_watched(home: homes.Home, settings: GatewaySettings) -> None:
+    """Say what lies in the watched folder that was not sent."""
+    if settings.watch.out is None:
+        return
+    out = home.root / settings.watch.out
+    if not out.is_dir():
+        print(f"watched: {out} is not there")
+        return
+    taken = sum(1 for _ in (out / watch_folders.TAKEN).glob("[!.]*"))
+    failed = sum(1 for _ in (out / watch_folders.FAILED).glob("*"))
+    print(f"watched: {taken} being sent, {failed} not sent, in {out / watch_folders.FAILED}")
 
 
 def _show_erasure(connection: Connection, home: homes.Home, asked: Erasure) -> None:

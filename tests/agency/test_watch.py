@@ -198,6 +198,7 @@ async def test_what_the_hub_refuses_is_told_in_two_languages(desk: Desk, network
     ("send", "german", "english"),
     [
         ('category = "no"', "Prüfen Sie send.toml", "consent: missing or not valid"),
+        (SEND.replace("category", "#"), "Prüfen Sie send.toml", "category: missing; without"),
         (SEND + 'more = "CANARY"', "Prüfen Sie send.toml", "unknown member more"),
         (SEND + "file = {}", "Prüfen Sie send.toml", "unknown member file"),
         ("[", "Prüfen Sie send.toml", "send.toml is not TOML: look at its end"),
