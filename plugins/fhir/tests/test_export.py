@@ -93,6 +93,17 @@ async def test_what_lies_elsewhere_is_never_fetched(office: Office, url: str) ->
     assert office.contents() == {}
 
 
+async def test_an_address_is_first_taken_as_it_stands(office: Office) -> None:
+    await office.read(bundle_of(reference("a%20b.pdf")), **{"a%20b.pdf": PDF})
+    assert office.contents() == {"Brief.pdf": PDF}
+
+
+@pytest.mark.parametrize("members", [{}, {"url": "a.pdf", "data": base64.b64encode(PDF).decode()}])
+async def test_an_attachment_has_one_content(office: Office, members: dict[str, object]) -> None:
+    with pytest.raises(Malformed, match="no content, or two"):
+        await office.read(bundle_of(attached(**members)), **{"a.pdf": PDF})
+
+
 async def test_of_several_renditions_the_pdf_is_sent(office: Office) -> None:
     text = {"contentType": "text/plain", "url": "urn:uuid:2"}
     pdf = {"contentType": "application/pdf", "url": "urn:uuid:1", "title": "a.pdf"}
