@@ -16,8 +16,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     share_loop(items, Path(__file__).parent)
 
 
+@pytest_asyncio.fixture(loop_scope="session", scope="module")
+async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
+    """Everything the pages show has happened; a test leaves what the others need."""
+    async with opened(tmp_path_factory.mktemp("scene")) as found:
+        yield found
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    """Everything the pages show has happened, for this test alone."""
+async def fresh(tmp_path: Path) -> AsyncIterator[Scene]:
+    """The same, for one test alone."""
     async with opened(tmp_path) as found:
         yield found

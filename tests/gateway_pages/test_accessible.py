@@ -3,12 +3,10 @@
 The enhanced contrast (7:1) and targets of 44 pixels are asked for as well.
 """
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]
 from playwright.async_api import Browser, Page
 
@@ -16,7 +14,7 @@ from exchange.agency.pages.site import PAGES
 from tests import needs
 from tests.agency.network import CONSENT_ID
 from tests.gateway_pages.clerk import LANGUAGES, PHONE, Clerk
-from tests.gateway_pages.scene import ERASURE, SEEK, Scene, opened
+from tests.gateway_pages.scene import ERASURE, SEEK, Scene
 from tests.gateway_pages.test_work import letter, prepared, put_together
 
 pytestmark = needs.chromium()
@@ -49,13 +47,6 @@ PLAN = """() => [
     .filter((one) => one.checkVisibility() && !one.labels.length).map((one) => one.outerHTML),
 ]"""
 """What a page must have once and has not, what it must not have, and fields without a label."""
-
-
-@pytest_asyncio.fixture(loop_scope="session", scope="module")
-async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
-    """The same for all tests here, which only look."""
-    async with opened(tmp_path_factory.mktemp("looks")) as found:
-        yield found
 
 
 async def axe(page: Page, only: tuple[str, ...] = ()) -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """Who may see what: sessions, foreign sites, another office's token, hostile names (A54, A79)."""
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from exchange.agency.pages.session import COOKIE, IDLE_S, LONGEST_S, MOST, Sessi
 from exchange.agency.pages.site import DEEDS, PAGES, WITH_FILES
 from tests.agency.local import Local
 from tests.agency.network import CONSENT_ID, RECIPIENT, SENDER, files_below
-from tests.gateway_pages.scene import ERASURE, SEEK, Scene, opened
+from tests.gateway_pages.scene import ERASURE, SEEK, Scene
 
 OWN = {"Sec-Fetch-Site": "same-origin"}
 """What a browser says of a form that a page of the same address sends."""
@@ -71,13 +71,6 @@ class Caller:
             page = await self.get("/")
             self.seal = re.findall(r'name="seal" value="([^"]+)"', page.body)[0]
         return answer
-
-
-@pytest_asyncio.fixture(loop_scope="session", scope="module")
-async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
-    """The same for all tests here: each of them changes nothing, or it fails."""
-    async with opened(tmp_path_factory.mktemp("walls")) as found:
-        yield found
 
 
 @pytest_asyncio.fixture(loop_scope="session")
