@@ -36,6 +36,7 @@ def test_the_exchange_brings_what_its_programs_read(tmp_path: Path) -> None:
         "exchange/forms/sheet.html",
         "exchange/forms/sheet.typ",
         "exchange/hub/storage/migrations/env.py",
+        "exchange/wire/local_openapi.json",
         "exchange/wire/openapi.json",
         "exchange/serving/static/VENDORED.md",
     ):
