@@ -23,6 +23,7 @@ class HowTold:
             help="Channel of its notices, such as smtp; given again, with its own --address, the "
             "one to use where those before fail. Without one the agency polls.",
             negative=(),
+            show_default=False,
         ),
     ] = ()
     address: Annotated[
@@ -31,6 +32,7 @@ class HowTold:
             help="Where the notices of that channel go; for smtp a mail address, otherwise the "
             "name of an entry in the plugin's settings.",
             negative=(),
+            show_default=False,
         ),
     ] = ()
     language: Annotated[
@@ -86,7 +88,6 @@ def reach(
     All of it is replaced; what waits to be told begins again with the first channel.
 
     Example: exchange hub reach jobcentre-a --channel smtp --address post@jobcentre.example
-    --channel webhook --address jobcentre-a --quiet-hours 20:00-07:00
     """
     ask(home, {"do": "reach", "agency": agency, "reach": how.told()})
     print(f"{agency} is told by {', then '.join(how.channel) or 'nobody: it polls'}")

@@ -27,7 +27,6 @@ TICK_S = 1.0
 """Seconds between two looks at the outbox."""
 MARGIN = timedelta(seconds=30)
 """How much longer than a delivery may take what a relay has taken stays its own."""
-
 AT_ONCE = 16
 """Notices under way; who does not answer holds one place for as long as a delivery may take."""
 
