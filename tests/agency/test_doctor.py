@@ -17,6 +17,7 @@ from exchange.agency.home import Home
 from exchange.agency.office import open_office
 from exchange.agency.pins import write_pin
 from exchange.agency.state import Erasing, Erasure
+from exchange.cli import gateway_status
 from exchange.cli.gateway_doctor import doctor
 from exchange.cli.place import Place
 from exchange.keyring.ceremony import new_identity
@@ -198,7 +199,9 @@ async def test_a_log_without_a_policy_stops_everything(network: Network) -> None
     assert finding.level is Level.FAIL
 
 
-async def test_watched_folders_tell_what_nobody_takes(network: Network, tmp_path: Path) -> None:
+async def test_watched_folders_tell_what_nobody_takes(
+    network: Network, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out"
     (out / "failed" / "Mahnung").mkdir(parents=True)
     (out / "loose.pdf").touch()
@@ -206,8 +209,13 @@ async def test_watched_folders_tell_what_nobody_takes(network: Network, tmp_path
     found = (await looked(network))["watch"]
     assert [finding.level for finding in found] == [Level.OK, Level.WARN, Level.WARN, Level.FAIL]
 
+    gateway_status.show(home(network).root, None)
+    assert "watched: 0 being sent, 1 not sent, in " in capsys.readouterr().out
 
-async def test_what_waits_for_people_is_told_with_what_to_do(network: Network) -> None:
+
+async def test_what_waits_for_people_is_told_with_what_to_do(
+    network: Network, capsys: pytest.CaptureFixture[str]
+) -> None:
     now = network.now
     async with network.gateway(SENDER) as gateway:
         write = gateway.state.write
@@ -224,6 +232,11 @@ async def test_what_waits_for_people_is_told_with_what_to_do(network: Network) -
     assert "exchange keys pin" in found["receiving"][0].do
     assert found["delivery"][0].says == "1 deliveries to casetool are parked (undeliverable)"
     assert "waiting" not in found
+
+    gateway_status.show(home(network).root, None)
+    shown = capsys.readouterr().out
+    assert "d for casetool: parked (undeliverable)" in shown
+    assert "newest event: 0" in shown
 
 
 async def test_it_says_whether_the_gateway_runs(network: Network) -> None:
