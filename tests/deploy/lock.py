@@ -13,11 +13,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
+PLUGINS = tuple(sorted(one.parent.name for one in ROOT.glob("plugins/*/pyproject.toml")))
+"""The plugins that ship: all of them. What is installed is not enabled by that."""
 PARTS: Mapping[str, tuple[str, ...]] = {
     "runtime.lock": (
         "consent-exchange[forms,postgres,s3]",
-        "exchange-plugin-folder",
-        "exchange-plugin-smtp",
+        *(f"exchange-plugin-{name}" for name in PLUGINS),
     ),
     "build.lock": ("hatchling", "editables"),
 }

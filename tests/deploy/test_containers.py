@@ -19,7 +19,7 @@ import yaml  # type: ignore[import-untyped]
 from exchange.cli.main import main
 from exchange.configuration import load
 from exchange.hub.settings import HubSettings
-from tests.deploy.lock import PARTS, parts
+from tests.deploy.lock import PARTS, PLUGINS, parts
 from tests.deploy.proxies import DEPLOY, HOST
 from tests.needs import tool
 
@@ -89,6 +89,15 @@ def test_what_the_image_copies_is_there() -> None:
         if word == "COPY" and not rest.startswith("--from="):
             *sources, _into = rest.split()
             assert [one for one in sources if not (ROOT / one).exists()] == []
+
+
+def test_the_image_and_the_guide_build_every_plugin_that_ships() -> None:
+    (build,) = (rest for word, rest in steps() if word == "RUN" and "pip wheel" in rest)
+    guide = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+
+    assert " /source/plugins/* " in build
+    assert "pip wheel --no-deps . plugins/*`" in guide
+    assert {one.name for one in (ROOT / "plugins").iterdir()} == {*PLUGINS}
 
 
 @pytest.mark.parametrize("name", PARTS)
