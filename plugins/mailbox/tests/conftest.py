@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ from exchange.hookspecs import (
 )
 
 PASSWORD = "not a secret: this server lives for one test"
+SERVER = "mail.ngo.example"
 INTAKE: dict[str, Json] = {"sender": "austausch@ngo.example", "recipient": "post@ngo.example"}
 LARGEST = 300 << 20
 
@@ -40,6 +42,8 @@ class Office:
     """Reply by command, instead of the good one."""
     silent: bool = False
     """Whether the end of a mail is never answered."""
+    freezes: threading.Event | None = None
+    """Set to thaw a server that freezes after its goodbye, with the connection open."""
     logins: int = 0
 
     def login(
@@ -73,20 +77,26 @@ class Office:
             self.encrypted.append(session.ssl is not None)
         return self.answer.get("DATA", "250 OK")
 
+    async def handle_QUIT(self, server: SMTP, _session: Session, _envelope: Envelope) -> str:  # noqa: N802
+        if self.freezes is not None:
+            await server.push("221 Bye")
+            self.freezes.wait()  # not even the end of the encryption is answered
+        return "221 Bye"
+
 
 class Connected:
     """Connections of one address, as the gateway opens them."""
 
     def __init__(self, name: str, port: int) -> None:
         self._name = name
-        self._port = port
+        self.port = port
 
     async def connect(self, name: str) -> socket.socket:
         """Return a connected socket."""
         if name != self._name:
             raise Misconfigured("no such address")
         try:
-            return socket.create_connection(("127.0.0.1", self._port), timeout=10)
+            return socket.create_connection(("127.0.0.1", self.port), timeout=60)
         except OSError:
             raise Unavailable("nobody listens") from None
 
@@ -113,7 +123,7 @@ class Servers:
     async def __call__(self, *, tls: bool = False, **options: Any) -> Connected:
         """Start one and return the connections that lead to it."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        self._authority.issue_cert("mail.ngo.example").configure_cert(context)
+        self._authority.issue_cert(SERVER).configure_cert(context)
         secure = {"tls_context": context, "require_starttls": True, "auth_required": True}
         given: dict[str, Any] = {"auth_require_tls": False} if tls else secure
 
@@ -138,8 +148,9 @@ class Servers:
             handler.cancel()
         await asyncio.gather(*filter(None, handlers), return_exceptions=True)
         for session in self._sessions:
-            if isinstance(session.transport, asyncio.WriteTransport):
-                session.transport.abort()
+            for transport in (session.transport, session._original_transport):  # TLS over TCP
+                if isinstance(transport, asyncio.WriteTransport):
+                    transport.abort()
         for _ in range(5):
             await asyncio.sleep(0)  # what was cut is closed in the next turns of the loop
 
@@ -162,7 +173,7 @@ def delivery_for(authority: trustme.CA) -> Callable[..., Delivery]:
     """Return the delivery for settings beside those every test has."""
 
     def of(settings: Mapping[str, Json] | None = None, **secrets: str) -> Delivery:
-        table = {**INTAKE, "server": "mail.ngo.example", "username": "gateway", "timeout_s": 20}
+        table = {**INTAKE, "server": SERVER, "username": "gateway", "timeout_s": 20}
         known = {"password": PASSWORD, "ca": authority.cert_pem.bytes().decode(), **secrets}
         (found,) = register_deliveries({**table, **(settings or {})}, known)
         return found

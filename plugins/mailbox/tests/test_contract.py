@@ -1,20 +1,19 @@
 """Intake format and delivery `mailbox` keep the contracts of their kinds."""
 
+import asyncio
 import email
-import socket
-import ssl
+import gc
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from email.policy import default
 
 import pytest
 import trustme
-from aiosmtpd.controller import Controller
 
 from exchange.canonical import Json
+from exchange.hookspecs import DeliveredFolder, Delivery
 from exchange.testing import DeliveryContract, IntakeFormatContract, Receiver
-from plugins.mailbox.tests.conftest import INTAKE, PASSWORD, Office
-
-SERVER = "mail.ngo.example"
+from plugins.mailbox.tests.conftest import INTAKE, PASSWORD, SERVER, Office, Servers
 
 
 class TestMailbox(IntakeFormatContract):
@@ -48,23 +47,19 @@ class TestMailDelivery(DeliveryContract):
 
     @pytest.fixture
     def connections(self, authority: trustme.CA, office: Office) -> Iterator[Receiver]:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        authority.issue_cert(SERVER).configure_cert(context)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        server = Controller(
-            office,
-            hostname="127.0.0.1",
-            port=port,
-            tls_context=context,
-            require_starttls=True,
-            auth_required=True,
-            authenticator=office.login,
-        )
-        server.start()
-        with Receiver(at=("127.0.0.1", port)) as receiver:
-            yield receiver
-        server.stop()
+        servers = Servers(authority, office)
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=loop.run_forever)
+        thread.start()
+        try:
+            there = asyncio.run_coroutine_threadsafe(servers(), loop).result()
+            with Receiver(at=("127.0.0.1", there.port)) as receiver:
+                yield receiver
+            asyncio.run_coroutine_threadsafe(servers.stop(), loop).result()
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
 
     @pytest.fixture
     def received(self, office: Office) -> Callable[[], Mapping[str, Sequence[bytes]]]:
@@ -78,3 +73,20 @@ class TestMailDelivery(DeliveryContract):
             }
 
         return read
+
+    def test_the_connection_ends_though_the_server_does_not_hang_up(
+        self,
+        adapter: Delivery,
+        delivered: DeliveredFolder,
+        connections: Receiver,
+        office: Office,
+    ) -> None:
+        office.freezes = threading.Event()
+        loop = asyncio.new_event_loop()
+        try:
+            loop.run_until_complete(adapter.deliver(delivered, connections))
+        finally:
+            loop.close()  # it gets no turn beyond the delivery's
+            office.freezes.set()
+        gc.collect()  # a connection that was left open is reported now
+        assert len(office.mails) == 1

@@ -75,7 +75,7 @@ class MailDelivery:
         """Yield a client that is encrypted and logged in; hang up in the end, at once."""
         connection.setblocking(False)
         server = self._server
-        client = aiosmtplib.SMTP(
+        client = _Client(
             hostname=server.server,
             sock=connection,
             use_tls=server.security == "tls",
@@ -90,10 +90,7 @@ class MailDelivery:
                 await client.login(server.username, server.password)
             yield client
         finally:
-            transport = client.transport
             client.close()
-            if isinstance(transport, asyncio.WriteTransport):
-                transport.abort()
             await asyncio.sleep(0)  # the loop closes the socket in its next turn
 
     def _mail(self, delivered: DeliveredFolder) -> Iterator[bytes]:
@@ -139,6 +136,20 @@ class MailDelivery:
                     if transport.is_closing():
                         raise ConnectionResetError
                     await asyncio.sleep(_PATIENCE_S)
+
+
+class _Client(aiosmtplib.SMTP):
+    """A client that hangs up at once, even on a server that would never end the encryption.
+
+    It closes by itself too, after a goodbye as after a lost connection: so here, nowhere else.
+    """
+
+    def close(self) -> None:
+        """Cut the connection; the loop closes the socket in its next turn."""
+        transport = self.transport
+        super().close()
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.abort()
 
 
 def _is_this_machine(connection: socket.socket) -> bool:
