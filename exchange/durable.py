@@ -30,7 +30,7 @@ def write_bytes_durably(
     Args:
         path: in a directory that exists.
         data: the whole content.
-        mode: permissions of the new file.
+        mode: permissions of the new file, whatever the umask.
         replace: whether an existing file is replaced, at once and as a whole.
 
     Raises:
@@ -41,6 +41,7 @@ def write_bytes_durably(
     try:
         fd = os.open(partial, _NEW, mode)
         try:
+            os.fchmod(fd, mode)  # not by its name: in a shared folder that may be a link by then
             _write(fd, data)
             os.fsync(fd)
         finally:

@@ -1,4 +1,4 @@
-"""Copies one file out of the spool: checked against its digest, and durable."""
+"""Copies out of the spool, into folders that others use: checked, durable, following no link."""
 
 import hashlib
 import os
@@ -6,6 +6,8 @@ from pathlib import Path
 
 from exchange.durable import PIECE
 from exchange.hookspecs import DeliveredFile
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def copy_out(file: DeliveredFile, place: Path, *, mode: int) -> None:
@@ -29,3 +31,16 @@ def copy_out(file: DeliveredFile, place: Path, *, mode: int) -> None:
         os.fsync(copy.fileno())
     if digest.hexdigest() != file.sha256:
         raise OSError("a file of the spool has changed")
+
+
+def open_up(folder: Path, mode: int) -> None:
+    """Set the permissions of a folder of ours that lies among those of others.
+
+    Raises:
+        OSError: it is not there, or somebody has put a link in its place.
+    """
+    fd = os.open(folder, _FOLDER)
+    try:
+        os.fchmod(fd, mode)
+    finally:
+        os.close(fd)

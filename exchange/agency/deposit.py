@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from exchange.agency.copied import copy_out
+from exchange.agency.copied import copy_out, open_up
 from exchange.agency.deliver import Destination
 from exchange.agency.hand_over import WATCHED
 from exchange.agency.maildir import Maildir, is_maildir
@@ -89,6 +89,6 @@ def _copy(files: Sequence[DeliveredFile], target: Path) -> None:
     target.mkdir(mode=0o700)
     for file in files:
         copy_out(file, target / file.name, mode=mode & 0o666)
-    target.chmod(mode)
+    open_up(target, mode)
     sync_directory(target)
     sync_directory(target.parent)

@@ -10,9 +10,11 @@ from typing import Final
 from sqlalchemy import Connection, delete, insert, select
 
 from exchange.agency import state, tables
-from exchange.agency.state import Sent
+from exchange.agency.state import Sending, Sent
 from exchange.errors import Conflict, KeyReused
 
+VAIN: Final = (Sending.REFUSED, Sending.EXPIRED, Sending.ENDED)
+"""States in which a disclosure is over and nobody has collected it."""
 KEPT: Final = timedelta(days=30)
 """How long a key is remembered."""
 
@@ -51,6 +53,17 @@ def claim(
         raise Conflict("the same submission is being sent at this moment; ask again for its result")
     ids = ",".join(sent.id for sent in sealed)
     conn.execute(insert(tables.submissions).values(key=key, request=request, ids=ids, at=now))
+
+
+def forget_vain(conn: Connection, key: str | None) -> None:
+    """Let a key be used anew if nothing it was used for has reached anybody, or will."""
+    query = select(tables.submissions.c.ids).where(tables.submissions.c.key == key)
+    ids = conn.execute(query).scalar_one_or_none()
+    if ids is None:
+        return
+    found = [state.find_sent(conn, disclosure_id) for disclosure_id in ids.split(",")]
+    if all(sent is None or sent.state in VAIN for sent in found):
+        conn.execute(delete(tables.submissions).where(tables.submissions.c.key == key))
 
 
 def forget_submissions(conn: Connection, now: datetime) -> None:

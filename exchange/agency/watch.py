@@ -8,6 +8,7 @@ so that a repetition sends nothing twice.
 
 import asyncio
 import contextlib
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,7 @@ from exchange import canonical
 from exchange.agency import watch_folders, watch_words
 from exchange.agency.office import Office
 from exchange.agency.state import Sent
+from exchange.agency.submissions import forget_vain
 from exchange.agency.submit import identified, submit
 from exchange.agency.watch_draft import opened
 from exchange.agency.watch_folders import DONE, FAILED, REASON, RECEIPT, Found, Mark
@@ -48,10 +50,12 @@ class Watch:
         seen = await asyncio.to_thread(watch_folders.waiting, self._root)
         for found, mark in seen.items():
             if self._seen.get(found) == mark:
-                await asyncio.to_thread(watch_folders.take, self._root, found)
+                with _holding_up_no_other():
+                    await asyncio.to_thread(watch_folders.take, self._root, found)
         self._seen = seen
         for folder in await asyncio.to_thread(watch_folders.taken, self._root):
-            await self._send(folder)
+            with _holding_up_no_other():
+                await self._send(folder)
 
     async def _send(self, folder: Path) -> None:
         try:
@@ -76,10 +80,22 @@ class Watch:
 
     async def _submitted(self, folder: Path) -> list[Sent]:
         with ExitStack() as files:
-            submission = await asyncio.to_thread(files.enter_context, opened(folder))
+            opening = await asyncio.to_thread(files.enter_context, opened(folder))
             # What it holds is its name: the same folder once more, after a crash or put there by
-            # a program that copies, is the same submission.
-            return await submit(self._office, await asyncio.to_thread(identified, submission))
+            # a program that copies, is the same submission. Unless nothing of it can reach anybody
+            # any more: whoever puts it there again then wants it sent.
+            submission = await asyncio.to_thread(identified, opening)
+            await self._office.gateway.state.write(forget_vain, submission.key)
+            return await submit(self._office, submission)
+
+
+@contextlib.contextmanager
+def _holding_up_no_other() -> Iterator[None]:
+    """Pass over a folder that cannot be read, moved or told at this moment."""
+    try:
+        yield
+    except OSError:  # its text would quote names
+        log.warning("watch_waits", code="unreadable")
 
 
 async def run(office: Office, stop: asyncio.Event) -> None:

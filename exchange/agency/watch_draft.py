@@ -19,12 +19,10 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from exchange import canonical
-from exchange.agency.plan import Draft
-from exchange.agency.submit import Submission
+from exchange.agency.submit import Submission, submission_of
 from exchange.envelope.sealing import Outgoing
 from exchange.errors import Malformed, TooLarge
 from exchange.serving.bodies import faults
-from exchange.vocabulary import secrecy
 from exchange.wire import local_shapes
 
 TOML: Final = "send.toml"
@@ -37,6 +35,11 @@ LARGEST: Final = 64 * 1024
 """Bytes of what the office says."""
 EACH: Final = "each"
 """Member that the local API has not: every file is a document of its own, and the folder stays."""
+
+_DOTTED: Final = re.compile(
+    r"""(?:\.[ \t]*(?:[\w-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')[ \t]*){100}""", re.ASCII
+)
+"""A key of a hundred parts: the standard parser takes a time that grows with their square."""
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -66,7 +69,7 @@ def opened(folder: Path) -> Iterator[Submission]:
         if len(names) > MOST_FILES:
             raise TooLarge(f"the folder holds more than {MOST_FILES} files")
         files = (_file(there, name, closed, third_party=said.third_party) for name in names)
-        yield _submission(said, tuple(files))
+        yield submission_of(said, tuple(files))
 
 
 def is_each(folder: Path) -> bool:
@@ -95,12 +98,9 @@ def _described(folder: int) -> local_shapes.Submission:
     if "file" in said:  # the files are those of the folder
         raise Malformed("unknown member file")
     try:
-        found = local_shapes.Submission.model_validate_json(canonical.encode(said))
+        return local_shapes.Submission.model_validate_json(canonical.encode(said))
     except ValidationError as error:
         raise Malformed(faults(error)) from None
-    if found.category is None and found.outgoing is None:
-        raise Malformed("category: missing; without an export nobody else says it")
-    return found
 
 
 def _said(folder: int) -> dict[str, Any]:
@@ -114,14 +114,23 @@ def _said(folder: int) -> dict[str, Any]:
         if not isinstance(found, dict):
             raise Malformed(f"{JSON} is not an object")
         return found
+    return _toml(data)
+
+
+def _toml(data: bytes) -> dict[str, Any]:
     try:
-        return tomllib.loads(data.decode("utf-8"))
+        text = data.decode("utf-8")
+        if _DOTTED.search(text):
+            raise Malformed(f"{TOML} has a key that no description has")
+        return tomllib.loads(text)
     except UnicodeDecodeError:
         raise Malformed(f"{TOML} is not UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         place = re.search(r"at line (\d+)", str(error))
         where = f"line {place[1]}" if place else "its end"
         raise Malformed(f"{TOML} is not TOML: look at {where}") from None
+    except (ValueError, RecursionError):  # a number of thousands of digits; lists in lists in lists
+        raise Malformed(f"{TOML} holds a number or a list that no description has") from None
 
 
 def _small(folder: int, name: str) -> bytes:
@@ -151,21 +160,3 @@ def _file(folder: int, name: str, closed: ExitStack, *, third_party: bool) -> Ou
     media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
     # Opened here once: what becomes of the name afterwards changes nothing of what is sent.
     return Outgoing(name, media_type, Path(f"/proc/self/fd/{fd}"), third_party=third_party)
-
-
-def _submission(said: local_shapes.Submission, files: tuple[Outgoing, ...]) -> Submission:
-    draft = Draft(
-        files=files,
-        consent=said.consent,
-        recipients=said.recipients,
-        category=said.category or "",
-        secrecy=None if said.secrecy is None else secrecy(said.secrecy),
-        remark=said.remark,
-        reference=said.reference,
-        replaces=said.replaces,
-        answers=said.answers,
-        onward_of=said.onward_of,
-        seen_by_person=said.seen_by_person,
-        profile=said.profile,
-    )
-    return Submission(draft=draft, joint=said.joint, outgoing=said.outgoing)

@@ -11,6 +11,8 @@ A document moves by renaming, so it is in one of these places, whole. Functions 
 a thread.
 """
 
+import contextlib
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from exchange.agency.copied import open_up
 from exchange.agency.watch_draft import JSON, TOML, is_each, is_sent
 from exchange.durable import move_durably, sync_directory, write_bytes_durably
 
@@ -31,6 +34,9 @@ UNFINISHED: Final = (".part", ".partial", ".tmp", ".crdownload", ".filepart")
 """Ends of names that programs give to files they are still writing."""
 MOST_SEEN: Final = 10_000
 """Entries of one folder that a look sees; the others wait until these are gone."""
+
+LONGEST_NAME: Final = 200
+"""Bytes of the name of a taken folder: file systems have 255, and a number may be added."""
 
 Mark: TypeAlias = tuple[tuple[str, int, int, int], ...]
 """Name, size, time and inode of each file: the same in two looks, it is complete."""
@@ -45,8 +51,12 @@ class Found:
 
     @property
     def name(self) -> str:
-        """Name of the folder it gets when it is taken."""
-        return self.folder if self.file is None else f"{self.folder}-{self.file}"
+        """Name of the folder it gets when it is taken; of a very long one the beginning."""
+        whole = os.fsencode(self.folder if self.file is None else f"{self.folder}-{self.file}")
+        if len(whole) <= LONGEST_NAME:
+            return os.fsdecode(whole)
+        begins = whole[: LONGEST_NAME - 9].decode("utf-8", "ignore")
+        return f"{begins}-{hashlib.sha256(whole).hexdigest()[:8]}"
 
 
 def prepare(root: Path) -> None:
@@ -60,7 +70,7 @@ def prepare(root: Path) -> None:
         folder = root / name
         if not folder.is_dir():
             folder.mkdir()
-            folder.chmod(mode)
+            open_up(folder, mode)
     sync_directory(root)
 
 
@@ -68,17 +78,19 @@ def waiting(root: Path) -> dict[Found, Mark]:
     """Return what lies in `root` with a description, and how it looks now."""
     seen: dict[Found, Mark] = {}
     for folder in _folders(root):
-        mark = _mark(folder)
-        if mark is None or not {TOML, JSON} & {name for name, *_ in mark}:
-            continue
-        if not is_each(folder):
-            seen[Found(folder.name)] = mark
-            continue
-        described = tuple(part for part in mark if not is_sent(part[0]))
-        for part in mark:
-            if is_sent(part[0]):
-                seen[Found(folder.name, part[0])] = (*described, part)
+        with contextlib.suppress(OSError):  # one that cannot be read holds up no other
+            seen |= _waiting_in(folder)
     return seen
+
+
+def _waiting_in(folder: Path) -> dict[Found, Mark]:
+    mark = _mark(folder)
+    if mark is None or not {TOML, JSON} & {name for name, *_ in mark}:
+        return {}
+    if not is_each(folder):
+        return {Found(folder.name): mark}
+    described = tuple(part for part in mark if not is_sent(part[0]))
+    return {Found(folder.name, part[0]): (*described, part) for part in mark if is_sent(part[0])}
 
 
 def take(root: Path, found: Found) -> Path | None:
@@ -105,11 +117,18 @@ def taken(root: Path) -> list[Path]:
     """Return what was taken and is not finished, also by a process that has died since."""
     folder = root / TAKEN
     for building in folder.glob(".*"):
-        if any(is_sent(file.name) for file in building.iterdir()):
-            move_durably(building, folder / building.name.removeprefix("."))
-        else:
-            shutil.rmtree(building)
+        with contextlib.suppress(OSError):  # not ours: what file managers and shares leave behind
+            _mend(building)
     return sorted(_folders(folder))
+
+
+def _mend(building: Path) -> None:
+    if building.is_symlink():
+        return
+    if any(is_sent(file.name) for file in building.iterdir()):
+        move_durably(building, building.with_name(building.name.removeprefix(".")))
+    else:
+        shutil.rmtree(building)
 
 
 def finish(folder: Path, where: str, told: dict[str, bytes]) -> None:
@@ -127,8 +146,7 @@ def finish(folder: Path, where: str, told: dict[str, bytes]) -> None:
     for name, text in told.items():
         for left in folder.glob(f".{name}.*"):  # of a crash, half written
             left.unlink()
-        write_bytes_durably(folder / name, text, replace=True)
-        (folder / name).chmod(mode & 0o666)
+        write_bytes_durably(folder / name, text, mode=mode & 0o666, replace=True)
     move_durably(folder, _free(root / where, folder.name))
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from exchange import durable
 from exchange.agency import state, watch, watch_folders
 from exchange.agency.office import Office, open_office
 from exchange.agency.state import Sending, Sent
@@ -319,3 +321,103 @@ async def test_it_watches_until_told_to_stop(network: Network, tmp_path: Path) -
                 await asyncio.sleep(0.05)
             stop.set()
             await running
+
+
+@pytest.mark.parametrize(
+    "send",
+    [
+        "x = " + "[" * 30_000,
+        "x = " + "{a = " * 12_000,
+        "x = " + "1" * 5_000,
+        "a" + ".a" * 30_000 + " = 1",
+        'x = {a . "\\"" ' + ' . "\\""' * 8_000 + " = 1}",
+    ],
+    ids=["lists in lists", "tables in tables", "digits", "parts of a key", "quoted parts"],
+)
+async def test_a_hostile_description_costs_its_folder_alone(desk: Desk, send: str) -> None:
+    desk.put("Falle", send=send)
+    desk.put("Mahnung")
+    begun = time.process_time()
+    assert len(await desk.looked()) == 1
+    assert time.process_time() - begun < 10, "the square of 60 kB takes more than 15 s"
+    assert "Prüfen Sie send.toml" in desk.reason("Falle")
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "folder"])
+async def test_what_others_leave_among_the_taken_folders_stops_nothing(
+    desk: Desk, tmp_path: Path, kind: str
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "x").write_bytes(b"CANARY")
+    await desk.watch.look()
+    left = desk.root / ".taken" / ".DS_Store"
+    {"file": left.touch, "link": lambda: left.symlink_to(elsewhere), "folder": left.mkdir}[kind]()
+    (left / "x").mkdir(parents=True) if kind == "folder" else None
+    desk.put("Mahnung")
+    assert len(await desk.looked()) == 1
+    assert (elsewhere / "x").is_file()
+
+
+@pytest.mark.parametrize("kind", ["unreadable", "told"])
+async def test_a_folder_that_cannot_be_used_holds_up_no_other(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    first = desk.put("Anfang")
+    desk.put("Mahnung", send=SEND.replace("CANARY-REMARK", "eine andere"))
+    if kind == "told":
+        (first / "receipt.json").mkdir()
+    else:
+        marked = watch_folders._mark
+        monkeypatch.setattr(
+            watch_folders, "_mark", lambda folder: denied() if folder == first else marked(folder)
+        )
+    await desk.looked()
+    assert (desk.root / "done" / "Mahnung" / "receipt.json").is_file()
+
+
+def denied() -> None:
+    raise PermissionError
+
+
+async def test_long_names_are_taken_under_their_beginning(desk: Desk) -> None:
+    files = {f"{'ü' * 100}{number}.pdf": b"%PDF" for number in range(2)}
+    desk.put("Mietschulden" * 12, send=f"each = true\n{SEND}", **files)
+    desk.put("x" * 255)
+    assert len(await desk.looked()) == 3
+    names = [path.name for path in (desk.root / "done").iterdir()]
+    assert len(names) == 3
+    assert all(len(name.encode()) <= 200 for name in names)
+
+
+@pytest.mark.parametrize("state_", [Sending.REFUSED, Sending.EXPIRED, Sending.ENDED])
+async def test_what_has_reached_nobody_is_sent_when_it_is_put_there_again(
+    desk: Desk, state_: Sending
+) -> None:
+    desk.put("Mahnung")
+    (first,) = await desk.looked()
+    await desk.office.gateway.state.write(state.change_sent, first.id, {"state": state_.value})
+    desk.put("Mahnung")
+    assert len(await desk.looked()) == 2
+    (told,) = receipt(desk, "Mahnung-2")["disclosures"]
+    assert told["id"] != first.id
+    assert told["state"] == "stored"
+
+
+async def test_what_is_told_opens_no_other_file_to_others(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = tmp_path / "secret"
+    secret.touch(mode=0o600)
+    write = durable.write_bytes_durably
+
+    def swapped(path: Path, data: bytes, **how: Any) -> None:
+        write(path, data, **how)
+        path.unlink()
+        path.symlink_to(secret)
+
+    monkeypatch.setattr(watch_folders, "write_bytes_durably", swapped)
+    desk.root.chmod(0o777)
+    desk.put("Mahnung")
+    await desk.looked()
+    assert secret.stat().st_mode & 0o777 == 0o600
