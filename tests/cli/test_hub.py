@@ -254,10 +254,10 @@ def test_to_suspend_an_unknown_agency_is_told(made: tuple[Path, str]) -> None:
     assert done.returncode == 1
 
 
-def reached(place: Path) -> tuple[str, ...]:
+def reached(place: Path) -> tuple[object, ...]:
     """Return how the database says that the agency is told."""
     with closing(sqlite3.connect(place / "hub" / "hub.sqlite")) as file:
-        row: tuple[str, ...] = file.execute(
+        row: tuple[object, ...] = file.execute(
             "SELECT channel, address, language, quiet_from, quiet_until, quiet_zone, digest_s "
             "FROM agencies"
         ).fetchone()

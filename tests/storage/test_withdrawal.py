@@ -198,7 +198,9 @@ def test_withdrawal_takes_undelivered_notices_with_it_and_queues_the_task(
     assert count(conn, notices_table) == 1  # only the recipient has a channel
     collect(conn, "d", "c")
     withdraw(conn, "c")
-    (left,) = notices.take(conn, now=LATER, quiet=rows.DAY, until=LATER + rows.DAY) or ()
+    taken = notices.take(conn, now=LATER, quiet=rows.DAY, until=LATER + rows.DAY)
+    assert taken is not None
+    (left,) = taken.waiting
     assert left.kind == "erasure"
     assert left.agency == RECIPIENT
 

@@ -10,8 +10,8 @@ from typing import NoReturn
 import pytest
 from cyclopts import App
 
-from exchange.cli import main as cli
 from exchange.agency.advice import NOT_COVERED
+from exchange.cli import main as cli
 from exchange.consent.decision import Reason
 from exchange.errors import (
     ExchangeError,
