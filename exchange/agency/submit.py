@@ -7,6 +7,7 @@ the key and the sealed documents are remembered in one unit of work.
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -22,6 +23,8 @@ from exchange.canonical import Json, encode, labelled
 from exchange.envelope.sealing import Outgoing
 from exchange.errors import ExchangeError, Malformed, StorageFull
 from exchange.hookvalues import ExportedFile
+from exchange.vocabulary import secrecy
+from exchange.wire import local_shapes
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +60,33 @@ async def submit(office: Office, submission: Submission) -> list[Sent]:
         return await _submit(office, submission)
     except OSError:
         raise StorageFull("the disk of this gateway is full or does not answer") from None
+
+
+def submission_of(
+    said: local_shapes.Submission, files: Sequence[Outgoing], *, key: str | None = None
+) -> Submission:
+    """Return what a back office has said about these files.
+
+    Raises:
+        Malformed: neither it nor an export says what kind of document it is.
+    """
+    if said.category is None and said.outgoing is None:
+        raise Malformed("category: missing; without an export nobody else says it")
+    draft = Draft(
+        files=tuple(files),
+        consent=said.consent,
+        recipients=said.recipients,
+        category=said.category or "",
+        secrecy=None if said.secrecy is None else secrecy(said.secrecy),
+        remark=said.remark,
+        reference=said.reference,
+        replaces=said.replaces,
+        answers=said.answers,
+        onward_of=said.onward_of,
+        seen_by_person=said.seen_by_person,
+        profile=said.profile,
+    )
+    return Submission(draft=draft, joint=said.joint, outgoing=said.outgoing, key=key)
 
 
 def identified(submission: Submission) -> Submission:

@@ -1,27 +1,23 @@
 """Disclosures: submit files, see how far they have come, take them back."""
 
-from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Final
 
 from aiohttp import web
-from pydantic import ValidationError
 
-from exchange import canonical
 from exchange.agency import state
 from exchange.agency.http.binding import Call, Routes
 from exchange.agency.http.keys import BOUNDS
-from exchange.agency.plan import Draft
+from exchange.agency.http.opening import opening, shaped
 from exchange.agency.recall import recall
 from exchange.agency.stage import MOST_BYTES, Stage, open_stage
 from exchange.agency.state import Sent
-from exchange.agency.submit import Submission, submit
+from exchange.agency.submit import submission_of, submit
 from exchange.envelope.sealing import Outgoing
-from exchange.errors import Malformed, NotFound, TooLarge
-from exchange.serving.bodies import JSON_DEPTH, arriving, faults, first_line, media_type
+from exchange.errors import Malformed, NotFound
+from exchange.serving.bodies import arriving, first_line, media_type
 from exchange.serving.given import rendered
-from exchange.serving.multipart import Part, boundary_of, parts
-from exchange.vocabulary import secrecy
+from exchange.serving.multipart import boundary_of, parts
 from exchange.wire import local_routes, local_shapes, shapes
 
 BODY_LIMIT: Final = MOST_BYTES + 16 * 1024 * 1024
@@ -53,9 +49,10 @@ async def post_submission(call: Call) -> web.Response:
             wanted, files = await _parts(call, boundary_of(content_type), stage)
         else:
             wanted, files = await _line(call, stage)
-        sent = await submit(call.office, _submission(call, wanted, files))
-    shaped = local_shapes.Disclosures(disclosures=tuple(shape(one) for one in sent))
-    return rendered(local_routes.SUBMIT, shaped)
+        key = None if call.key is None else call.key.key
+        sent = await submit(call.office, submission_of(wanted, files, key=key))
+    answered = local_shapes.Disclosures(disclosures=tuple(shape(one) for one in sent))
+    return rendered(local_routes.SUBMIT, answered)
 
 
 async def _parts(
@@ -68,7 +65,7 @@ async def _parts(
     async with aclosing(body), aclosing(parts(body, boundary)) as found:
         async for part in found:
             if wanted is None:
-                wanted = _read(await _small(part))
+                wanted = await opening(part, "submission", local_shapes.Submission)
                 if wanted.file is not None:
                     raise Malformed("file: each part says it of itself")
                 continue
@@ -82,24 +79,13 @@ async def _parts(
     return wanted, files
 
 
-async def _small(part: Part) -> bytes:
-    if (part.name, part.media_type) != ("submission", "application/json"):
-        raise Malformed("the first part is `submission`, of type application/json")
-    text = bytearray()
-    async for piece in part.content:
-        text += piece
-        if len(text) > local_routes.SUBMISSION_LIMIT:
-            raise TooLarge(f"the submission has more than {local_routes.SUBMISSION_LIMIT} bytes")
-    return bytes(text)
-
-
 async def _line(call: Call, stage: Stage) -> tuple[local_shapes.Submission, list[Outgoing]]:
     """Read the submission as a line, then the one file behind it."""
     bounds, request = call.request.app[BOUNDS], call.request
     line = await first_line(
         request.content, limit=local_routes.SUBMISSION_LIMIT, seconds=bounds.body_s
     )
-    wanted = _read(line)
+    wanted = shaped(line, local_shapes.Submission)
     if wanted.file is None:
         raise Malformed("file: missing; it names the file that follows the line")
     async with aclosing(arriving(request, limit=MOST_BYTES, settings=bounds)) as body:
@@ -109,41 +95,6 @@ async def _line(call: Call, stage: Stage) -> tuple[local_shapes.Submission, list
         raise Malformed("the body needs a Content-Length, and ended before it or has another one")
     file = wanted.file
     return wanted, [Outgoing(file.name, file.media_type, staged.path, wanted.third_party)]
-
-
-def _read(text: bytes) -> local_shapes.Submission:
-    canonical.loads(text, limit=local_routes.SUBMISSION_LIMIT, depth=JSON_DEPTH)
-    try:
-        return local_shapes.Submission.model_validate_json(text)
-    except ValidationError as error:
-        raise Malformed(faults(error)) from None
-
-
-def _submission(
-    call: Call, wanted: local_shapes.Submission, files: Sequence[Outgoing]
-) -> Submission:
-    if wanted.category is None and wanted.outgoing is None:
-        raise Malformed("category: missing; without an export nobody else says it")
-    draft = Draft(
-        files=tuple(files),
-        consent=wanted.consent,
-        recipients=wanted.recipients,
-        category=wanted.category or "",
-        secrecy=None if wanted.secrecy is None else secrecy(wanted.secrecy),
-        remark=wanted.remark,
-        reference=wanted.reference,
-        replaces=wanted.replaces,
-        answers=wanted.answers,
-        onward_of=wanted.onward_of,
-        seen_by_person=wanted.seen_by_person,
-        profile=wanted.profile,
-    )
-    return Submission(
-        draft=draft,
-        joint=wanted.joint,
-        outgoing=wanted.outgoing,
-        key=None if call.key is None else call.key.key,
-    )
 
 
 async def get_disclosures(call: Call, *, query: shapes.Page) -> local_shapes.Disclosures:
