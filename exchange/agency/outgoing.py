@@ -157,7 +157,11 @@ class Readers:
             return await staff.send(errand, take)
         except Quarantined as failed:
             log.warning("evidence_refused", code=failed.reason)
-            raise Malformed(f"the evidence is refused: {failed.reason}") from None
+            if failed.reason == Reason.MALFORMED:
+                raise Malformed(
+                    "evidence: it is broken or forged, or nobody you trust has signed it"
+                ) from None
+            raise Malformed(f"evidence: it cannot be looked at, {failed.reason}") from None
 
     async def _format(self, key: str) -> tuple[Staff, Reads]:
         for plugin, staff in self._outgoing.items():

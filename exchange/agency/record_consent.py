@@ -9,6 +9,7 @@ from exchange.agency.hand_in import Recorded, hand_in, keep, kept
 from exchange.agency.lint_consent import facts_in, findings_of
 from exchange.agency.parts import Gateway
 from exchange.agency.records import KnownAgreement
+from exchange.agency.vet import Scan, vet
 from exchange.consent.draft import fix
 from exchange.consent.record import (
     ConsentRecord,
@@ -69,22 +70,30 @@ class ConsentDraft:
     """Moment that stands where the draft leaves a time open: read later, it is another."""
 
 
-async def record_consent(gateway: Gateway, draft: ConsentDraft) -> Recorded:
+async def record_consent(
+    gateway: Gateway, draft: ConsentDraft, scan: Scan | None = None
+) -> Recorded:
     """Sign a consent that this agency has collected, and record it at the hub.
 
     Called again with the same draft after an interruption, it sends what was signed then.
 
+    Args:
+        gateway: the parts.
+        draft: as it was declared.
+        scan: the file of its evidence; needed where the settings name verifiers of evidence.
+
     Raises:
         LintRefused: the record breaks rules; nothing was stored or sent.
         Malformed: the draft is no consent, or the form is electronic: then the person signs as
-            well, with a key of her own.
+            well, with a key of her own; or a verifier refuses the evidence, or lacks its file.
         NotFound: no such agreement, or this agency has not signed it.
         Held: the document key of a party is not to be trusted.
         Conflict: another draft was signed under this id.
+        Unavailable: a verifier of evidence cannot be had now.
     """
     data = kept(gateway.home, draft.id)
     if data is None:
-        keep(gateway.home, draft.id, await _signed(gateway, draft))
+        keep(gateway.home, draft.id, await _signed(gateway, draft, scan))
     elif not await _says_the_same(gateway, data, draft):
         raise Conflict("another draft was signed under this id; give the draft a new id")
     return await hand_in(gateway, draft.id)
@@ -180,7 +189,7 @@ def _dated(draft: ConsentDraft, signed_at: datetime) -> ConsentDraft:
     )
 
 
-async def _signed(gateway: Gateway, draft: ConsentDraft) -> bytes:
+async def _signed(gateway: Gateway, draft: ConsentDraft, scan: Scan | None) -> bytes:
     now = gateway.clock()
     if draft.form is Form.ELECTRONIC:
         raise Malformed(
@@ -189,6 +198,7 @@ async def _signed(gateway: Gateway, draft: ConsentDraft) -> bytes:
     agreement = await known_agreement(gateway, draft.agreement, now)
     record = record_of(gateway, draft, agreement, NOBODY, now)
     refuse(await findings_of(gateway, record, agreement, draft.subject, now=now))
+    await vet(gateway, draft.evidence, scan)
     sealed = replace(record, subject=await sealed_subject(gateway, draft, now))
     data = sign(Kind.CONSENT, payload(sealed), gateway.identity)
     card = gateway.identity.card

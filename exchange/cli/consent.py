@@ -19,7 +19,6 @@ from exchange.agency.record_consent import (
     agreed,
     lint_draft,
     lint_unsigned,
-    record_consent,
     text_of,
 )
 from exchange.agency.withdraw import Told
@@ -227,7 +226,8 @@ def sign(
     """Sign a consent for the agency that collected it, and record it at the hub.
 
     Seals who it is about to the parties, signs once, stores the signed bytes, sends them. From the
-    answer on partners may disclose under it. Run it again with the same draft after an
+    answer on partners may disclose under it. Evidence that a verifier of the settings calls broken
+    or forged is refused before anything is signed. Run it again with the same draft after an
     interruption: it is recorded once.
 
     Parameters
@@ -235,11 +235,12 @@ def sign(
     draft
         The completed draft, TOML.
     """
+    from exchange.cli.consent_record import record
 
     async def work(gateway: Gateway) -> None:
         completed = consent_draft.read_draft(draft, now=gateway.clock())
         warned = [one for one in await lint_draft(gateway, completed) if one.severity == "warn"]
-        recorded = await record_consent(gateway, completed)
+        recorded = await record(gateway, draft, completed)
         if warned:
             print(as_text(warned, "en"))
         print(f"recorded    {recorded.id}")

@@ -328,6 +328,18 @@ def _evidence(evidence: Members, draft: Path) -> Evidence:
     return found
 
 
+def evidence_file(path: Path) -> Path | None:
+    """Return the evidence that the draft `path` names; None if it has none.
+
+    Raises:
+        Malformed: not TOML, or a member is none.
+    """
+    draft = Members(read_toml(path))
+    if not draft.has("evidence"):
+        return None
+    return draft.object("evidence").take("file", lambda name: beside(path, name))
+
+
 def _subject(facts: Mapping[str, Any] | None) -> str:
     if facts is None:
         return (

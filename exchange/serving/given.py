@@ -30,6 +30,8 @@ async def given(
 ) -> tuple[dict[str, BaseModel], bytes]:
     """Return the parsed parts of a request (`path`, `query`, `body`), and a digest of its body.
 
+    A body of one of the operation's streams is left for the handler to read.
+
     Args:
         request: nothing of its body was read.
         operation: what it asks for.
@@ -48,7 +50,7 @@ async def given(
         found["query"] = bodies.parsed(operation.query, parameters)
     elif parameters:
         raise Malformed("this route has no parameters")
-    if operation.body is not None:
+    if operation.body is not None and not _streamed(request, operation):
         body = await bodies.json_body(
             request, operation.body, limit=operation.body_limit, seconds=seconds
         )
@@ -82,6 +84,11 @@ def rendered(operation: Operation, shape: Shape) -> web.Response:
         body=shape.model_dump_json().encode(),
         content_type=JSON,
     )
+
+
+def _streamed(request: web.Request, operation: Operation) -> bool:
+    claimed = request.headers.get("Content-Type", "").partition(";")[0]
+    return claimed.strip().lower() in operation.streams
 
 
 def _path(request: web.Request, shape: type[Text]) -> BaseModel:

@@ -10,7 +10,7 @@ MULTIPART = "multipart/form-data"
 SUBMISSION = "application/vnd.xch.submission"
 """The submission as one line of JSON, LF, then the one file."""
 SUBMISSION_LIMIT = 64 * 1024
-"""Bytes of the submission, as a part or as a line."""
+"""Bytes of the submission, as a part or as a line; of a consent before its evidence."""
 
 STATUS = Operation(
     name="status",
@@ -175,7 +175,11 @@ RECORD = Operation(
     status=201,
     body=local_shapes.ConsentDraft,
     body_limit=STATEMENT_LIMIT,
-    problems=(404, 409, 413, 415, 422, 502),
+    streams={
+        MULTIPART: "First the part `consent` (JSON, see the schema ConsentDraft), then the part "
+        "`file`, its evidence: needed where the settings name who looks at evidence.",
+    },
+    problems=(404, 408, 409, 413, 415, 422, 502, 507),
 )
 CONSENT_FORM = Operation(
     name="consent_form",

@@ -24,14 +24,18 @@ TITLES = {status.value: error.__doc__ for error, status in STATUS.items()} | {
     for error, (_, status) in OURS.items()
     if status not in STATUS.values()
 }
-FORM_DATA: dict[str, Any] = {
-    "type": "object",
-    "required": ["submission", "file"],
-    "properties": {
+CONTENT: dict[str, Any] = {"type": "string", "contentEncoding": "binary"}
+PARTS: dict[Operation, dict[str, Any]] = {
+    local_routes.SUBMIT: {
         "submission": PydanticSchema(schema_class=local_shapes.Submission),
-        "file": {"type": "array", "items": {"type": "string", "contentEncoding": "binary"}},
+        "file": {"type": "array", "items": CONTENT},
+    },
+    local_routes.RECORD: {
+        "consent": PydanticSchema(schema_class=local_shapes.ConsentDraft),
+        "file": CONTENT,
     },
 }
+"""Of the bodies that are multipart/form-data: all of them are needed, in this order."""
 EVERYWHERE = frozenset({400, 401, 429, 431, 503})
 """Statuses of every authenticated route of a hub."""
 LOCALLY = frozenset({400, 401, 403, 421, 431, 503})
@@ -95,7 +99,13 @@ def _entry(operation: Operation, everywhere: frozenset[int]) -> dict[str, Any]:
     for media_type, text in operation.streams.items():
         described: dict[str, Any] = {"type": "string", "description": text}
         if media_type == local_routes.MULTIPART:
-            described = FORM_DATA | {"description": text}
+            parts = PARTS[operation]
+            described = {
+                "type": "object",
+                "required": [*parts],
+                "properties": parts,
+                "description": text,
+            }
         content[media_type] = {"schema": described}
     if content:
         entry["requestBody"] = {"required": True, "content": content}

@@ -1,10 +1,14 @@
 """Consents: read, show the text, record, withdraw."""
 
+from aiohttp import web
+
 from exchange.agency.http.binding import Call, Routes
-from exchange.agency.http.drafts import consent_draft, person, subject_in, subject_of
-from exchange.agency.record_consent import lint_unsigned, record_consent, text_of
+from exchange.agency.http.drafts import consent_draft, person, subject_in
+from exchange.agency.http.recording import record_alone, record_with_file
+from exchange.agency.record_consent import lint_unsigned, text_of
 from exchange.agency.withdraw import Told, withdraw_here
 from exchange.canonical import sha256_hex
+from exchange.serving.given import rendered
 from exchange.wire import local_routes, local_shapes, shapes
 from exchange.wire.findings import finding_payload
 
@@ -15,7 +19,7 @@ def consent_routes() -> Routes:
     bound.handles(local_routes.CONSENTS)(get_consents)
     bound.handles(local_routes.CONSENT)(get_consent)
     bound.handles(local_routes.CONSENT_TEXT)(post_text)
-    bound.handles(local_routes.RECORD)(post_consent)
+    bound.streams(local_routes.RECORD)(post_consent)
     bound.handles(local_routes.WITHDRAW)(post_withdrawal)
     return bound
 
@@ -71,18 +75,21 @@ async def post_text(call: Call, *, body: local_shapes.ConsentDraft) -> local_sha
 
 
 async def post_consent(
-    call: Call, *, body: local_shapes.ConsentDraft
-) -> local_shapes.ConsentRecorded:
-    """Record a consent."""
-    draft = consent_draft(body, subject_of(body), now=call.gateway.clock())
-    recorded = await record_consent(call.gateway, draft)
+    call: Call, *, body: local_shapes.ConsentDraft | None = None
+) -> web.Response:
+    """Record a consent; without a JSON body, the draft and its evidence come as parts."""
+    if body is None:
+        recorded = await record_with_file(call)
+    else:
+        recorded = await record_alone(call, body)
     receipt = recorded.receipt
-    return local_shapes.ConsentRecorded(
+    shaped = local_shapes.ConsentRecorded(
         id=recorded.id,
         consent=recorded.digest,
         code=None if receipt is None else receipt.code.text,
         log_key=None if receipt is None else receipt.log_key.text,
     )
+    return rendered(local_routes.RECORD, shaped)
 
 
 async def post_withdrawal(

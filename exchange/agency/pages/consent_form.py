@@ -5,8 +5,6 @@ its form to be printed, and, once it is signed, who it was and how.
 """
 
 import asyncio
-import hashlib
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Final, TypeVar
@@ -25,6 +23,8 @@ from exchange.agency.print_paper import print_form
 from exchange.agency.record_consent import lint_draft, lint_unsigned, record_consent, text_of
 from exchange.agency.records import KnownAgreement
 from exchange.agency.sketch import Signed, Sketch, completed, unsigned
+from exchange.agency.stage import Staged, open_stage
+from exchange.agency.vet import LARGEST, Scan, scanned
 from exchange.canonical import sha256_hex
 from exchange.consent.record import MOST_AGENCIES, MOST_CATEGORIES, MOST_PAGES, read_uses
 from exchange.consent.subject import GuardianFacts, SubjectFacts, read_subject
@@ -53,7 +53,6 @@ USUAL_DAYS: Final = 90
 """Days of validity that are proposed."""
 FORMS: Final = (Form.WRITTEN, Form.ORAL_MINUTED)
 """Forms that begin at the office; an electronic one begins on the person's own page."""
-LARGEST_EVIDENCE: Final = 64 * 1024 * 1024
 
 T = TypeVar("T")
 
@@ -257,8 +256,14 @@ async def drop(visit: Visit) -> web.Response:
 
 async def record(visit: Visit) -> web.Response:
     """Record what was signed: who it was is sealed at once, the scan stays with the office."""
+    # The scan is there as long as it takes to look at it, under no name.
+    async with open_stage(visit.gateway.home, most_bytes=LARGEST) as stage:
+        fields, files = await uploads.receive(visit, stage.take)
+        return await _recorded(visit, fields, files)
+
+
+async def _recorded(visit: Visit, fields: Fields, files: list[Upload[Staged]]) -> web.Response:
     gateway = visit.gateway
-    fields, files = await uploads.receive(visit, _hashed)
     one = await asyncio.to_thread(sketches.find_sketch, gateway.home, visit.id_in_path())
     visit = replace(visit, fields=fields)
     try:
@@ -266,7 +271,9 @@ async def record(visit: Visit) -> web.Response:
         signed = _signed(visit, one, files, shown)
         draft = completed(one, signed, gateway.clock())
         warned = await lint_draft(gateway, draft)
-        recorded = await record_consent(gateway, draft)
+        (file,) = files
+        scan = scanned(file.name, file.taken.path, claimed=file.media_type)
+        recorded = await record_consent(gateway, draft, Scan(visit.session.office.readers, scan))
     except (LintRefused, Malformed) as refused:
         said = tell.reasons(visit.say, refused) or (visit.say("consent_draft.incomplete"),)
         return await _shown(visit, fields, said)
@@ -287,18 +294,7 @@ def _warnings(visit: Visit, found: tuple[Finding, ...]) -> list[str]:
     return [sentence(one, visit.session.lang) for one in found if one.severity == "warn"]
 
 
-async def _hashed(arriving: AsyncIterator[bytes]) -> str:
-    """Return the digest of a scan; the scan itself is not kept here."""
-    hashed, size = hashlib.sha256(), 0
-    async for chunk in arriving:
-        size += len(chunk)
-        if size > LARGEST_EVIDENCE:
-            raise Malformed("the scan is larger than 64 MiB")
-        hashed.update(chunk)
-    return hashed.hexdigest()
-
-
-def _signed(visit: Visit, one: Sketch, files: list[Upload[str]], shown: str) -> Signed:
+def _signed(visit: Visit, one: Sketch, files: list[Upload[Staged]], shown: str) -> Signed:
     fields = visit.fields
     if len(files) != 1:
         raise Malformed("evidence: one file, the scan or the minutes")
@@ -310,7 +306,7 @@ def _signed(visit: Visit, one: Sketch, files: list[Upload[str]], shown: str) -> 
     return Signed(
         at=_moment(fields.one("signed_at")),
         subject=replace(_subject(visit), guardians=guardians),
-        evidence=files[0].taken,
+        evidence=files[0].taken.sha256,
         pages=pages,
         identified=_word(Identified, fields.one("identified")),
         interpreter=_word(Interpreter, fields.one("interpreter")),
