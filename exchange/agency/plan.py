@@ -83,6 +83,7 @@ async def plan(gateway: Gateway, draft: Draft, recipients: Sequence[str]) -> Pla
             from which disclosure of another agency a file is passed on.
         NotFound: this agency knows no such consent.
     """
+    _check_filled(draft)
     now = gateway.clock()
     try:
         consent = await gateway.records.consent_to_send(draft.consent, now=now)
@@ -195,6 +196,16 @@ def _check_release(
         raise Malformed(
             "the agreement wants the person to see these very files and agree to each sending; "
             "say that she has with --seen-by-person"
+        )
+
+
+def _check_filled(draft: Draft) -> None:
+    """Refuse a file of 0 bytes: a scan or a copy that failed, and nobody can read it."""
+    empty = sum(size_of(file) == 0 for file in draft.files)
+    if empty:
+        raise Malformed(
+            f"{empty} of {len(draft.files)} files are empty (0 bytes); nothing was sent: "
+            "scan or save them again"
         )
 
 

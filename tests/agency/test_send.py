@@ -1,5 +1,7 @@
 """Sending: what is refused before anything is sealed, and what is gone on with."""
 
+from pathlib import Path
+
 import pytest
 from aiohttp import web
 
@@ -150,6 +152,18 @@ async def test_a_draft_without_files_or_recipients_is_none(network: Network) -> 
         for missing in ({"files": ()}, {"recipients": ()}):
             with pytest.raises(Malformed):
                 await send.send(gateway, draft(**missing))
+
+
+async def test_a_file_without_a_byte_is_told_before_sealing(
+    network: Network, tmp_path: Path
+) -> None:
+    empty = tmp_path / "scan.pdf"
+    empty.touch()
+    files = (draft().files[0], Outgoing("scan.pdf", "application/pdf", empty))
+    async with network.gateway(SENDER) as gateway:
+        with pytest.raises(Malformed, match=r"1 of 2 files are empty \(0 bytes\)"):
+            await send.send(gateway, draft(files=files))
+    nothing_was_sealed(network)
 
 
 async def test_no_from_the_gate_leaves_nothing_and_is_remembered(network: Network) -> None:

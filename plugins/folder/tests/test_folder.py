@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+import os
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -299,6 +300,29 @@ async def test_a_file_of_another_size_than_listed_is_malformed(folder: Folder) -
     package.files[0].path.write_bytes(PDF[1] + b"more")
     with pytest.raises(Malformed):
         await folder.convert(package)
+
+
+async def test_an_empty_text_is_a_text(folder: Folder) -> None:
+    """Whoever sends one is stopped at the desk; one that came all the same is shown as 0 B."""
+    await folder.convert(folder.package(**{"a.txt": ("text/plain", b"")}))
+    assert (folder.target / "a.txt").read_bytes() == b""
+    assert "0 B" in folder.page().words
+
+
+async def test_a_document_of_200_mb_is_copied_unchanged(folder: Folder) -> None:
+    package = folder.package(**{"Akte.pdf": PDF})
+    large = dataclasses.replace(package.files[0], size=200_000_000)
+    os.truncate(large.path, large.size)
+    await folder.convert(dataclasses.replace(package, files=(large,)))
+    assert (folder.target / "Akte.pdf").stat().st_size == large.size
+    with (folder.target / "Akte.pdf").open("rb") as copy:
+        assert copy.read(len(PDF[1])) == PDF[1]
+
+
+async def test_what_only_looks_like_the_beginning_of_a_pdf_is_malformed(folder: Folder) -> None:
+    """`%PDF` without the hyphen and the version is no PDF, however large (ISO 32000, 7.5.2)."""
+    with pytest.raises(Malformed):
+        await folder.convert(folder.package(**{"a.pdf": ("application/pdf", b"%PDF" * 1000)}))
 
 
 async def test_a_thousand_files_fit(folder: Folder) -> None:
