@@ -18,7 +18,7 @@ from exchange.agency.home import Home
 from exchange.agency.keyfiles import KeyFiles, Unlock, credentials_directory, no_passphrase
 from exchange.agency.parts import Clock
 from exchange.agency.pins import read_pins
-from exchange.agency.settings import read_settings
+from exchange.agency.settings import GatewaySettings, read_settings
 from exchange.agency.tables import schema
 from exchange.errors import ExchangeError
 from exchange.sqlite_file import reader_engine
@@ -61,8 +61,7 @@ async def examine(
         "watch": lambda: doctor_files.watched(home, settings),
         "plugins": lambda: doctor_plugins.plugins(home, settings),
         "gateway": lambda: _running(home),
-        "hub": lambda: doctor_hub.way(settings.hub),
-        "directory": lambda: _hub(home, clock, unlock or no_passphrase, demo=demo),
+        "hub": lambda: _hub(home, settings, clock, unlock or no_passphrase, demo=demo),
         "waiting": lambda: _waiting(home, now),
     }
     for check, look in looks.items():
@@ -97,7 +96,14 @@ def _running(home: Home) -> Iterator[Finding]:
         yield warn("gateway", "it is not running", "start it with: exchange gateway run")
 
 
-async def _hub(home: Home, clock: Clock, unlock: Unlock, *, demo: bool) -> AsyncIterator[Finding]:
+async def _hub(
+    home: Home, settings: GatewaySettings, clock: Clock, unlock: Unlock, *, demo: bool
+) -> AsyncIterator[Finding]:
+    """Look along the way to the hub, as far as it leads: one break is told once."""
+    async for finding in doctor_hub.way(settings.hub):
+        yield finding
+        if finding.level is Level.FAIL:
+            return
     opened = open_desk(home.root, unlock=unlock, demo=demo, clock=clock, attempts=1)
     async with opened as desk:
         async for finding in doctor_hub.answers(desk):

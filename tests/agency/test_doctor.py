@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -148,8 +150,8 @@ async def test_a_hub_that_takes_no_connection_is_named(network: Network) -> None
     settings.write_text(
         settings.read_text().replace(network.double.origin, f"http://127.0.0.1:{port}")
     )
-    found = (await looked(network))["hub"]
-    assert (found[0].level, found[0].says) == (
+    (found,) = (await looked(network))["hub"]  # once, not once for each look that needs a hub
+    assert (found.level, found.says) == (
         Level.FAIL,
         f"the hub takes no connection at 127.0.0.1:{port}",
     )
@@ -159,8 +161,8 @@ async def test_a_name_that_nobody_knows_is_told(network: Network) -> None:
     settings = home(network).settings_file
     text = settings.read_text().replace(network.double.origin, "https://hub.invalid")
     settings.write_text(text)
-    found = (await looked(network))["hub"]
-    assert found[0].says == "the name hub.invalid of the hub is not known here"
+    (found,) = (await looked(network))["hub"]
+    assert found.says == "the name hub.invalid of the hub is not known here"
 
 
 async def test_a_proxy_that_takes_no_connection_is_named(network: Network) -> None:
@@ -168,8 +170,8 @@ async def test_a_proxy_that_takes_no_connection_is_named(network: Network) -> No
     settings = home(network).settings_file
     proxied = f'[hub]\nproxy = "http://127.0.0.1:{port}"'
     settings.write_text(settings.read_text().replace("[hub]", proxied))
-    found = (await looked(network))["hub"]
-    assert found[0].says == f"the proxy takes no connection at 127.0.0.1:{port}"
+    (found,) = (await looked(network))["hub"]
+    assert found.says == f"the proxy takes no connection at 127.0.0.1:{port}"
 
 
 async def test_a_plugin_that_cannot_be_loaded_is_named(network: Network) -> None:
@@ -185,10 +187,8 @@ async def test_a_plugin_that_cannot_be_loaded_is_named(network: Network) -> None
 async def test_the_room_on_the_disk_is_compared_with_the_largest_document(
     network: Network, monkeypatch: pytest.MonkeyPatch, free: int, level: Level
 ) -> None:
-    usage = (0, 0, free * 1024 * 1024)
-    monkeypatch.setattr(
-        doctor_files.shutil, "disk_usage", lambda _: type("Usage", (), {"free": usage[2]})
-    )
+    usage = SimpleNamespace(free=free * 1024 * 1024)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _place: usage)
     (finding,) = (await looked(network))["disk"]
     assert finding.level is level
 
