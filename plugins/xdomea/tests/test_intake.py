@@ -278,3 +278,10 @@ def test_schemas_that_are_not_whole_or_another_version_stop_the_start(
     spoil(office.schemas)
     with pytest.raises(Misconfigured, match="schema"):
         office.intake()
+
+
+def test_a_schema_that_is_missing_is_named(office: Office, tmp_path: Path) -> None:
+    office.schemas = shutil.copytree(office.schemas, tmp_path / "other")
+    without_the_code_schema(office.schemas)
+    with pytest.raises(Misconfigured, match=r"holds no [a-z-]+\.xsd; put it there"):
+        office.intake()

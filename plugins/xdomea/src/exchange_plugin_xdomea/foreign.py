@@ -62,10 +62,14 @@ class _LocalSchemas(etree.Resolver):  # type: ignore[misc] # lxml ships no types
     def __init__(self, files: dict[str, Path]) -> None:
         super().__init__()
         self._files = files
+        self.missing: str | None = None
+        """File name of the first schema that was asked for and is not there."""
 
     def resolve(self, url: str, _public_id: str | None, context: object) -> object:
-        found = self._files.get(PurePosixPath(url).name)
+        name = PurePosixPath(url).name
+        found = self._files.get(name)
         if found is None:
+            self.missing = self.missing or name
             return self.resolve_string("", context)  # never the default: it would go and look
         return self.resolve_filename(str(found), context)
 
@@ -87,12 +91,17 @@ def load_schema(folder: Path) -> etree.XMLSchema:
     if ENTRY not in files:
         raise Misconfigured(f"the folder of schemas holds no {ENTRY}")
     parser = etree.XMLParser(no_network=True, load_dtd=False, resolve_entities=False)
-    parser.resolvers.add(_LocalSchemas(files))
+    local = _LocalSchemas(files)
+    parser.resolvers.add(local)
     try:
         entry = etree.parse(str(files[ENTRY]), parser)
         schema = etree.XMLSchema(entry)
     except (etree.LxmlError, OSError):
-        raise Misconfigured("the schemas cannot be read; is one missing?") from None
+        if local.missing is not None:
+            raise Misconfigured(
+                f"the folder of schemas holds no {local.missing}; put it there, at any depth"
+            ) from None
+        raise Misconfigured("the schemas cannot be read") from None
     if entry.getroot().get("targetNamespace") != NAMESPACE:
         raise Misconfigured("the schemas are not those of xdomea 3.0.0")
     return schema
