@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -240,13 +240,14 @@ async def test_only_ordinary_files_of_the_folder_are_read(
     folder = desk.put("Mahnung")
     secret = tmp_path / "secret"
     secret.write_bytes(b"CANARY-SECRET")
-    {
+    makes: dict[str, Callable[[], None]] = {
         "link": lambda: (folder / "x").symlink_to(secret),
         "hard link": lambda: (folder / "x").hardlink_to(secret),
         "pipe": lambda: os.mkfifo(folder / "x"),
         "folder": (folder / "x").mkdir,
         "description": lambda: (folder / "send.json").symlink_to(secret),
-    }[kind]()
+    }
+    makes[kind]()
     assert await desk.looked() == []
     assert "Not sent" in desk.reason("Mahnung")
 
