@@ -142,12 +142,16 @@ class Heard:
 @asynccontextmanager
 async def listening() -> AsyncIterator[Heard]:
     heard = Heard(0, asyncio.Queue())
+    ends = list[asyncio.Event]()
 
     async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         heard.connections += 1
+        ends.append(end := asyncio.Event())
         if said := await reader.read():
             heard.words.put_nowait(said.decode())
         writer.close()
+        await writer.wait_closed()
+        end.set()
 
     server = await asyncio.start_server(hear, "127.0.0.1", 0)
     heard.port = server.sockets[0].getsockname()[1]
@@ -155,6 +159,9 @@ async def listening() -> AsyncIterator[Heard]:
         yield heard
     finally:
         server.close()
+        async with asyncio.timeout(60):  # the workers are gone, and so are their ends
+            for end in ends:
+                await end.wait()
 
 
 def patient(word: str) -> Limits:
@@ -234,13 +241,15 @@ async def test_an_address_the_settings_do_not_name_is_refused(
 
 
 async def test_a_system_that_is_away_is_not_the_documents_fault(root: Path, tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        address = Address("127.0.0.1", closed.getsockname()[1])
     nowhere = Address("name.invalid", 80)
-    async with staff(Kind.DELIVERY, root, tool=address, gone=nowhere) as workers:
-        for name in ("tool", "gone"):
-            with pytest.raises(Unavailable):
-                await Plugin("poison", "poison", workers).hand(delivered(tmp_path, f"say {name}"))
+    with socket.socket() as taken:  # nobody listens at its port, and nobody else can take it
+        taken.bind(("127.0.0.1", 0))
+        address = Address("127.0.0.1", taken.getsockname()[1])
+        async with staff(Kind.DELIVERY, root, tool=address, gone=nowhere) as workers:
+            plugin = Plugin("poison", "poison", workers)
+            for name in ("tool", "gone"):
+                with pytest.raises(Unavailable):
+                    await plugin.hand(delivered(tmp_path, f"say {name}"))
 
 
 @pytest.mark.parametrize("word", ["reconnect", "fastopen"])

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -123,21 +124,37 @@ class Mails:
         return "250 OK"
 
 
+class Answering(SMTP):
+    """Tells when its client is gone."""
+
+    def __init__(self, gone: asyncio.Event, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._gone = gone
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Called by the loop."""
+        super().connection_lost(error)
+        self._gone.set()
+
+
 async def test_a_mail_is_handed_over_behind_the_walls(root: Path, tmp_path: Path) -> None:
     authority, mails = trustme.CA(), Mails()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("mail.example").configure_cert(context)
-    server = await asyncio.get_running_loop().create_server(
-        lambda: SMTP(
+    gone = asyncio.Event()
+
+    def session() -> SMTP:
+        return Answering(
+            gone,
             mails,
             tls_context=context,
             require_starttls=True,
             auth_required=True,
             authenticator=lambda *_: AuthResult(success=True),
             hostname="mail",
-        ),
-        "127.0.0.1",
-    )
+        )
+
+    server = await asyncio.get_running_loop().create_server(session, "127.0.0.1", 0)
     address = Address("127.0.0.1", server.sockets[0].getsockname()[1])
     (tmp_path / "folder").mkdir()
     delivered = delivered_of(tmp_path / "folder", {"letter.pdf": PDF[1]})
@@ -151,6 +168,8 @@ async def test_a_mail_is_handed_over_behind_the_walls(root: Path, tmp_path: Path
     async with Staff(adapter, root) as workers:
         await Plugin("mailbox", "mailbox", workers).hand(delivered)
     server.close()
+    async with asyncio.timeout(60):
+        await gone.wait()
     (mail,) = mails.arrived
     assert f"<{delivered.disclosure_id}@ngo.example>".encode() in mail
 

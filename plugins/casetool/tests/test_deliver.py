@@ -141,10 +141,10 @@ async def test_nothing_is_said_to_a_server_with_another_name_or_authority(
 async def test_nobody_listening_is_temporary(
     delivery_for: DeliveryFor, folder: DeliveredFolder
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    with pytest.raises(Unavailable):
-        await delivery_for().deliver(folder, Connected(port))
+    with socket.socket() as taken:  # nobody listens at its port, and nobody else can take it
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(Unavailable):
+            await delivery_for().deliver(folder, Connected(taken.getsockname()[1]))
 
 
 async def test_a_file_that_changed_since_is_not_sent_as_another(
@@ -199,6 +199,7 @@ class Raw:
         self._answer = answer
         self._endless = endless
         self.bodies: list[int] = []
+        self._serving = set[asyncio.Task[None]]()
 
     async def __aenter__(self) -> "Raw":
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._context)
@@ -207,10 +208,16 @@ class Raw:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
         for _turn in range(5):
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # what was cut is closed in the next turns of the loop
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving = asyncio.current_task()
+        assert serving is not None
+        self._serving.add(serving)
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             (length,) = re.findall(rb"Content-Length: (\d+)", head)

@@ -76,7 +76,7 @@ def _login(_server: SMTP, _session: Session, _envelope: Envelope, _kind: str, da
 
 
 class Server(Controller):
-    """A controller that hangs up on everybody before it stops."""
+    """A controller at a port the kernel chose, that hangs up on everybody before it stops."""
 
     def factory(self) -> SMTP:
         """Remember the session, to end it."""
@@ -84,22 +84,24 @@ class Server(Controller):
         self.sessions: list[SMTP] = [*getattr(self, "sessions", []), session]
         return session
 
+    def _trigger_server(self) -> None:
+        """Learn the port: the server listens by now."""
+        assert isinstance(self.server, asyncio.Server)
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()  # type: ignore[no-untyped-call]
+
     def stop(self, no_assert: bool = False) -> None:
         """Stop without leaving a socket open."""
-        asyncio.run_coroutine_threadsafe(self._hang_up(), self.loop).result(timeout=10)
+        asyncio.run_coroutine_threadsafe(self._hang_up(), self.loop).result(timeout=60)
         super().stop(no_assert)
 
     async def _hang_up(self) -> None:
         for session in getattr(self, "sessions", []):
-            if isinstance(session.transport, asyncio.WriteTransport):
-                session.transport.abort()
-        for _ in range(3):
-            await asyncio.sleep(0)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
+            for transport in (session.transport, session._original_transport):  # TLS over TCP
+                if isinstance(transport, asyncio.WriteTransport):
+                    transport.abort()
+        for _ in range(5):
+            await asyncio.sleep(0)  # what was cut is closed in the next turns of the loop
 
 
 @pytest.fixture(scope="session")
@@ -122,7 +124,12 @@ def serve(authority: trustme.CA, mailbox: Mailbox) -> Iterator[Callable[..., int
         options.pop("authority", authority).issue_cert("127.0.0.1").configure_cert(context)
         given = {"tls_context": context, "require_starttls": True, "auth_required": True, **options}
         controller = Server(
-            mailbox, hostname="127.0.0.1", port=free_port(), authenticator=_login, **given
+            mailbox,
+            hostname="127.0.0.1",
+            port=0,
+            ready_timeout=60,
+            authenticator=_login,
+            **given,
         )
         controller.start()
         running.append(controller)
@@ -160,8 +167,13 @@ def settings(
 
 
 @pytest.fixture
-def unreachable(settings_for: Callable[[int], Mapping[str, Json]]) -> Mapping[str, Json]:
-    return settings_for(free_port())
+def unreachable(
+    settings_for: Callable[[int], Mapping[str, Json]],
+) -> Iterator[Mapping[str, Json]]:
+    """Return the table for a port that nobody listens at, and nobody else takes meanwhile."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield settings_for(taken.getsockname()[1])
 
 
 @pytest.fixture
