@@ -184,6 +184,8 @@ async def _deliver(gateway: Gateway, destination: Destination, waiting: handed.D
     now = gateway.clock()
     # Remembered before anything leaves: an erasure then asks people about that system too.
     begun = await gateway.state.write(handed.begin, waiting, now + _pause(waiting.attempts))
+    if begun is None:
+        return False
     delivered = await asyncio.to_thread(_described, gateway, begun)
     if delivered is None:
         # Taken or erased meanwhile: there is nothing to hand on, and nobody to tell.

@@ -17,7 +17,7 @@ from exchange.agency import arrivals, spool, state
 from exchange.agency.awaited import Awaited, await_receipt
 from exchange.agency.events import EventKind, happened, happened_once
 from exchange.agency.handed import forget_handed, is_passed_on
-from exchange.agency.log_points import CONFIRMED
+from exchange.agency.log_points import CONFIRMED, WITHDRAWN
 from exchange.agency.parts import Gateway
 from exchange.agency.prove import owe
 from exchange.agency.state import Erasing, Erasure, Received
@@ -179,15 +179,22 @@ async def _remove(gateway: Gateway, asked: shapes.Erasure) -> int:
 async def _was_taken(gateway: Gateway, received: Received) -> bool:
     """Remove our own copies of one document; tell whether the back office has one."""
     await asyncio.to_thread(spool.remove, gateway.home, received.id, opened=True)
-    if received.folder is None:
+    # Looked up now: until a moment ago somebody could let it out of quarantine.
+    found = await gateway.state.read(arrivals.find_received, received.id)
+    folders = [one.folder for one in found if one.folder is not None]
+    if not folders:
         return False
     # The folder first: a delivery that begins afterwards finds nothing to hand on.
-    removed = await asyncio.to_thread(spool.remove_delivered, gateway.home, received.folder)
-    return not removed or await gateway.state.read(is_passed_on, received.id)
+    removed = [
+        await asyncio.to_thread(spool.remove_delivered, gateway.home, folder) for folder in folders
+    ]
+    return not all(removed) or await gateway.state.read(is_passed_on, received.id)
 
 
 async def _is_signed(gateway: Gateway, asked: shapes.Erasure) -> bool:
     """Tell whether the withdrawal behind a request is signed, or was made with the person's code.
+
+    The log owes its receipt from here on, to which the hub's status notes are held.
 
     Raises:
         StatementNotAcceptable: there is none: anybody could destroy documents with the request.
@@ -196,7 +203,9 @@ async def _is_signed(gateway: Gateway, asked: shapes.Erasure) -> bool:
     known = await gateway.records.consent(
         now=now, digest=asked.consent, consent_id=asked.consent_id
     )
-    given = (await gateway.client.consent(asked.consent_id)).withdrawal
+    shown = await gateway.client.consent(asked.consent_id)
+    given = shown.withdrawal
+    await _owe_withdrawal(gateway, asked, shown.withdrawal_receipt)
     agreement = await gateway.records.agreement(known.record.agreement, now=now)
     if given is None or agreement is None:
         raise StatementNotAcceptable
@@ -215,6 +224,13 @@ async def _is_signed(gateway: Gateway, asked: shapes.Erasure) -> bool:
     if not may_end(withdrawal, known.record, agreement.scope):
         raise StatementNotAcceptable
     return True
+
+
+async def _owe_withdrawal(gateway: Gateway, asked: shapes.Erasure, path: str | None) -> None:
+    """Let the log owe the receipt of a withdrawal; of one from before there was a log is none."""
+    if path is not None:
+        owed = owe(gateway, WITHDRAWN, asked.consent, asked.consent_id, path)
+        await gateway.state.write(await_receipt, replace(owed, own=False))
 
 
 async def _confirmed(

@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select, update
 
 from exchange.agency import tables
-from exchange.agency.built import added_once, put
+from exchange.agency.built import added_once
 from exchange.agency.events import EventKind, happened_once
 from exchange.agency.state import Receiving
 from exchange.errors import NotFound
@@ -97,26 +97,25 @@ def list_open(conn: Connection) -> list[Delivery]:
     return _read(conn, query.order_by(kept.since, kept.id, kept.destination))
 
 
-def begin(conn: Connection, delivery: Delivery, next_at: datetime) -> Delivery:
+def begin(conn: Connection, delivery: Delivery, next_at: datetime) -> Delivery | None:
     """Remember that an attempt begins: from now on the system may have the document.
 
-    Should it end by a crash, the next one begins at `next_at`.
+    Should it end by a crash, the next one begins at `next_at`. None: it was erased meanwhile.
     """
     begun = replace(delivery, attempts=delivery.attempts + 1, next_at=next_at)
-    put(tables.deliveries).changed(conn, _row(begun))
-    return begun
+    return begun if _changed(conn, begun) else None
 
 
 def put_off(conn: Connection, delivery: Delivery, reason: str) -> None:
     """Remember why an attempt has failed; the next one begins at its `next_at`."""
-    put(tables.deliveries).changed(conn, _row(replace(delivery, reason=reason)))
+    _changed(conn, replace(delivery, reason=reason))
 
 
 def park(conn: Connection, delivery: Delivery, now: datetime, reason: str) -> None:
     """Stop trying until somebody says so, and tell the office."""
     parked = replace(delivery, state=Handing.PARKED, since=now, reason=reason)
-    put(tables.deliveries).changed(conn, _row(parked))
-    happened_once(conn, EventKind.DELIVERY_FAILED, delivery.id, now, reason=reason)
+    if _changed(conn, parked):
+        happened_once(conn, EventKind.DELIVERY_FAILED, delivery.id, now, reason=reason)
 
 
 def settle(conn: Connection, delivery: Delivery, state: Handing, now: datetime) -> bool:
@@ -125,8 +124,7 @@ def settle(conn: Connection, delivery: Delivery, state: Handing, now: datetime) 
     What a system of the agency has, the back office has.
     """
     settled = replace(delivery, stated=b"", state=state, since=now, reason=None)
-    put(tables.deliveries).changed(conn, _row(settled))
-    if state is not Handing.DONE:
+    if not _changed(conn, settled) or state is not Handing.DONE:
         return False
     happened_once(conn, EventKind.DELIVERY_DONE, delivery.id, now)
     kept = tables.deliveries.c
@@ -221,6 +219,14 @@ def _lying(conn: Connection, which: ColumnElement[bool]) -> list[Lying]:
         Lying(id=row.id, folder=row.folder, since=row.collected_at)
         for row in conn.execute(query.order_by(received.collected_at, received.id))
     ]
+
+
+def _changed(conn: Connection, delivery: Delivery) -> bool:
+    """Write a delivery that is known; one that was erased meanwhile does not come back."""
+    kept = tables.deliveries.c
+    which = and_(kept.id == delivery.id, kept.destination == delivery.destination)
+    change = update(tables.deliveries).where(which).values(_row(delivery))
+    return conn.execute(change).rowcount > 0
 
 
 def _read(conn: Connection, query: Any) -> list[Delivery]:

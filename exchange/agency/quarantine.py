@@ -36,6 +36,8 @@ Somebody at this office has looked at them and released them. They are not conve
 the folder "document" are exactly those that came.
 """
 
+_DECIDED: Final = "no document with this id lies in quarantine"
+
 log = structlog.get_logger(__name__)
 
 
@@ -78,7 +80,7 @@ async def find_aside(gateway: Gateway, disclosure_id: str) -> Aside:
     for aside in await list_quarantine(gateway):
         if aside.id == disclosure_id:
             return aside
-    raise NotFound("no document with this id lies in quarantine")
+    raise NotFound(_DECIDED)
 
 
 def file_of(gateway: Gateway, aside: Aside, place: int) -> Path:
@@ -110,7 +112,10 @@ async def release(gateway: Gateway, disclosure_id: str) -> str:
         raise Conflict("nobody may use this document, or its answer is still on its way")
     place = spool.aside(gateway.home, aside.id)
     note = _NOTE.format(reason=aside.reason).encode("utf-8")
-    await asyncio.to_thread(write_bytes_durably, place / NOTE, note, replace=True)
+    try:
+        await asyncio.to_thread(write_bytes_durably, place / NOTE, note, replace=True)
+    except FileNotFoundError:
+        raise NotFound(_DECIDED) from None
     collected_at = aside.received.collected_at or gateway.clock()
     folder = folder_named(collected_at, aside.id)
     released = replace(aside.received, folder=folder)
@@ -184,6 +189,7 @@ def _release(
         )
         for file in contents.files
     )
+    _check_undecided(conn, released, now)
     arrivals.put_received(conn, released)
     arrivals.add_delivered(conn, files)
     happened(conn, EventKind.RELEASED, released.id, now, folder=released.folder)
@@ -191,5 +197,12 @@ def _release(
 
 
 def _reject(conn: Connection, rejected: Received, now: datetime, reason: str) -> None:
+    _check_undecided(conn, rejected, now)
     arrivals.end_received(conn, rejected)
     happened(conn, EventKind.REJECTED, rejected.id, now, reason=reason)
+
+
+def _check_undecided(conn: Connection, decided: Received, now: datetime) -> None:
+    """Refuse a second decision: since somebody has looked, another may have decided or erased."""
+    if decided.digest not in {aside.digest for aside in arrivals.list_aside(conn, now)}:
+        raise NotFound(_DECIDED)

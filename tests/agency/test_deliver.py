@@ -7,13 +7,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, Table, select
 
-from exchange.agency import arrivals, deliver, erase, handed, poll, send, spool
+from exchange.agency import arrivals, deliver, erase, handed, poll, send, spool, tables
 from exchange.agency.deliver import MOST_FAILURES
 from exchange.agency.events import EventKind, list_events
 from exchange.agency.handed import FORGOTTEN, Handing
 from exchange.agency.parts import Gateway
 from exchange.errors import Misconfigured, NotFound, Quarantined, Unavailable, Undeliverable
+from exchange.hookspecs import DeliveredFolder
 from tests.agency.network import RECIPIENT, SENDER, Network, draft
 from tests.agency.tool import SETTINGS, Tool
 
@@ -261,3 +263,38 @@ async def test_a_crash_leaves_no_room_of_a_worker(network: Network) -> None:
     (room / "in" / "words.txt").write_text("a document")
     async with network.gateway(RECIPIENT):
         assert not room.exists()
+
+
+@pytest.mark.parametrize("end", [None, Unavailable(), Undeliverable(), Quarantined("crashed")])
+async def test_what_is_erased_while_it_is_delivered_is_not_remembered_anew(
+    network: Network, tmp_path: Path, end: Exception | None
+) -> None:
+    disclosure = await received(network)
+
+    class Erasing(Tool):
+        async def hand(self, delivered: DeliveredFolder) -> None:
+            await gateway.state.write(handed.forget_handed, [disclosure])
+            await super().hand(delivered)
+
+    tool = Erasing(tmp_path / "tool", [] if end is None else [end])
+    async with network.gateway(RECIPIENT) as gateway:
+        assert await deliver.deliver(gateway, tool, GO()) == 1 - (end is not None)
+        assert await gateway.state.read(rows, tables.deliveries) == []
+        assert await gateway.state.read(rows, tables.fetched) == []
+
+
+async def test_what_is_erased_before_its_turn_is_not_begun(
+    network: Network, tmp_path: Path
+) -> None:
+    disclosure = await received(network)
+    tool = Tool(tmp_path / "tool")
+    async with network.gateway(RECIPIENT) as gateway:
+        (listed,) = await gateway.state.read(handed.list_open)
+        await gateway.state.write(handed.forget_handed, [disclosure])
+        assert not await deliver._deliver(gateway, tool, listed)
+        assert await gateway.state.read(rows, tables.deliveries) == []
+    assert tool.calls == 0
+
+
+def rows(conn: Connection, table: Table) -> Sequence[object]:
+    return conn.execute(select(table)).all()

@@ -1,12 +1,14 @@
 """Quarantine: people look at what was set aside, and let it in or remove it; once each."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection
 
-from exchange.agency import arrivals, quarantine, spool
+from exchange.agency import arrivals, erase, quarantine, spool
+from exchange.agency.parts import Gateway
 from exchange.agency.quarantine import NOTE
 from exchange.agency.state import Receiving
 from exchange.consent import binding
@@ -197,3 +199,63 @@ async def test_a_withdrawal_removes_what_was_released(network: Network) -> None:
     await round_of(network)
 
     assert files_below(home.spool) == {}
+
+
+@pytest.mark.parametrize("first", [quarantine.release, quarantine.reject])
+@pytest.mark.parametrize("second", [quarantine.release, quarantine.reject])
+async def test_of_two_people_who_decide_at_once_the_first_one_counts(
+    network: Network,
+    monkeypatch: pytest.MonkeyPatch,
+    first: Callable[[Gateway, str], Awaitable[object]],
+    second: Callable[[Gateway, str], Awaitable[object]],
+) -> None:
+    disclosure_id = await set_aside(network)
+    home = network.offices[RECIPIENT].home
+    async with network.gateway(RECIPIENT) as gateway:
+        seen = await quarantine.find_aside(gateway, disclosure_id)
+        await first(gateway, disclosure_id)
+        before = files_below(home.spool)
+
+        async def seen_by_both(*_: object) -> quarantine.Aside:
+            return seen
+
+        monkeypatch.setattr(quarantine, "find_aside", seen_by_both)
+        with pytest.raises(NotFound):
+            await second(gateway, disclosure_id)
+        (left,) = await gateway.state.read(arrivals.find_received, disclosure_id)
+
+    assert files_below(home.spool) == before
+    assert (before == {}) is (left.state is Receiving.ERASED) is (first is quarantine.reject)
+
+
+@pytest.mark.parametrize("decide", [quarantine.release, quarantine.reject])
+async def test_a_decision_that_is_slow_does_not_undo_another(
+    network: Network,
+    monkeypatch: pytest.MonkeyPatch,
+    decide: Callable[[Gateway, str], Awaitable[object]],
+) -> None:
+    """The other decision comes after the look at the files and before the commit."""
+    disclosure_id = await set_aside(network)
+    async with network.gateway(RECIPIENT) as gateway:
+        (known,) = await gateway.state.read(arrivals.find_received, disclosure_id)
+        seen = await quarantine.find_aside(gateway, disclosure_id)
+        await gateway.state.write(arrivals.mark_erased, known.consent)
+
+        async def seen_before(*_: object) -> quarantine.Aside:
+            return seen
+
+        monkeypatch.setattr(quarantine, "find_aside", seen_before)
+        with pytest.raises(NotFound):
+            await decide(gateway, disclosure_id)
+        (left,) = await gateway.state.read(arrivals.find_received, disclosure_id)
+    assert (left.state, left.folder) == (Receiving.ERASED, None)
+
+
+async def test_what_is_released_while_it_is_erased_is_erased(network: Network) -> None:
+    disclosure_id = await set_aside(network)
+    home = network.offices[RECIPIENT].home
+    async with network.gateway(RECIPIENT) as gateway:
+        (listed,) = await gateway.state.read(arrivals.list_received)
+        await quarantine.release(gateway, disclosure_id)
+        await erase._was_taken(gateway, listed)
+    assert files_below(home.spool) == files_below(home.quarantine) == {}
