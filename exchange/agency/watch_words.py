@@ -61,7 +61,26 @@ _REFUSED: Final = (
     "The hub does not permit it and never says why. Check whether the consent still holds and "
     "names this recipient and this kind of document.",
 )
-_OTHERWISE: Final = "Prüfen Sie send.toml und die Dateien des Ordners."
+_FAULTS: Final[Mapping[str, str]] = {
+    "holds nothing to send": "Der Ordner enthält keine Datei, die gesendet werden kann.",
+    "are empty (0 bytes)": "Eine Datei ist leer (0 Byte). Scannen oder speichern Sie sie neu.",
+    "is a link, or cannot be opened": (
+        "Eine Datei ist eine Verknüpfung oder lässt sich nicht öffnen. Legen Sie die Datei selbst "
+        "in den Ordner."
+    ),
+    "something else than ordinary files": (
+        "Im Ordner liegt etwas anderes als gewöhnliche Dateien, zum Beispiel ein Ordner."
+    ),
+    "one of the two": "Der Ordner enthält send.toml und send.json. Nur eines davon darf es sein.",
+    "is not TOML": "send.toml ist nicht richtig geschrieben: fehlt ein Anführungszeichen?",
+    "is not UTF-8": "send.toml ist nicht als UTF-8 gespeichert.",
+    "cannot take these files": (
+        "Der Empfänger nimmt diese Dateien nicht an: ihre Art, ihre Größe oder ein Dateiname "
+        "passt nicht."
+    ),
+}
+"""By words of the English sentence that nothing else says."""
+_OTHERWISE: Final = "Prüfen Sie send.toml und die Dateien. Genauer, auf Englisch:"
 
 
 def why_not(trouble: Exception) -> bytes:
@@ -94,7 +113,9 @@ def _german(trouble: Exception) -> str:
     for kind, words in _KINDS:
         if isinstance(trouble, kind):
             return words
-    return _OTHERWISE
+    english = _english(trouble)
+    known = (words for part, words in _FAULTS.items() if part in english)
+    return next(known, f"{_OTHERWISE} {english}")
 
 
 def _english(trouble: Exception) -> str:

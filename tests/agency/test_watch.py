@@ -19,6 +19,7 @@ from exchange.agency.state import Sending, Sent
 from exchange.agency.watch import Watch
 from exchange.agency.watch_draft import opened
 from exchange.errors import NotPermitted, Unavailable
+from exchange.wire import shapes
 from tests.agency.network import CONSENT_ID, LETTER, RECIPIENT, SENDER, Network
 
 SEND = f"""\
@@ -203,7 +204,7 @@ async def test_what_the_hub_refuses_is_told_in_two_languages(desk: Desk, network
         (SEND.replace("category", "#"), "Prüfen Sie send.toml", "category: missing; without"),
         (SEND + 'more = "CANARY"', "Prüfen Sie send.toml", "unknown member more"),
         (SEND + "file = {}", "Prüfen Sie send.toml", "unknown member file"),
-        ("[", "Prüfen Sie send.toml", "send.toml is not TOML: look at its end"),
+        ("[", "nicht richtig geschrieben", "send.toml is not TOML: look at its end"),
         (SEND.replace("rent-arrears", "medical"), "diese Art von Unterlagen nicht", "kind of docu"),
         (SEND.replace(RECIPIENT, "youth-c"), "nicht vertrauenswürdig", "nobody here has confirmed"),
         (SEND.replace(CONSENT_ID, "0" * 8 + CONSENT_ID[8:]), "nicht bekannt", "knows no such cons"),
@@ -222,6 +223,36 @@ async def test_what_cannot_be_sent_is_told_in_two_languages_and_not_quoted(
     assert english in told
     assert "Legen Sie den Ordner noch einmal in den Ausgang." in told
     assert "CANARY" not in told
+
+
+@pytest.mark.parametrize(
+    ("changed", "german"),
+    [
+        (lambda folder: (folder / "Brief.pdf").unlink(), "keine Datei, die gesendet werden kann"),
+        (lambda folder: os.truncate(folder / "Brief.pdf", 0), "Eine Datei ist leer (0 Byte)"),
+        (lambda folder: (folder / "x").symlink_to("Brief.pdf"), "eine Verknüpfung"),
+        (lambda folder: (folder / "x").mkdir(), "etwas anderes als gewöhnliche Dateien"),
+        (lambda folder: (folder / "send.json").write_bytes(b"{}"), "Nur eines davon"),
+        (lambda folder: (folder / "send.toml").write_bytes(b'x = "\xe4"'), "nicht als UTF-8"),
+    ],
+    ids=["nothing", "empty", "link", "folder", "two descriptions", "encoding"],
+)
+async def test_what_is_wrong_with_the_files_is_told_in_german_too(
+    desk: Desk, changed: Callable[[Path], object], german: str
+) -> None:
+    changed(desk.put("Mahnung"))
+    assert await desk.looked() == []
+    assert german in desk.reason("Mahnung").partition("Not sent")[0]
+
+
+async def test_an_office_that_takes_no_such_file_is_told_in_german_too(
+    desk: Desk, network: Network
+) -> None:
+    capabilities = shapes.Capabilities(max_size=10)
+    network.double.change_agency(RECIPIENT, capabilities=capabilities)
+    desk.put("Mahnung")
+    await desk.looked()
+    assert "Der Empfänger nimmt diese Dateien nicht an" in desk.reason("Mahnung")
 
 
 async def test_a_mended_folder_is_sent_when_it_is_put_there_again(desk: Desk) -> None:
