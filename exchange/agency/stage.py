@@ -4,7 +4,6 @@ A file of an office is plaintext. It is written where no name leads to it, in a 
 home, so that nobody finds it and a crash leaves nothing.
 """
 
-import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterable, AsyncIterator
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from exchange.agency.home import Home
+from exchange.agency.rooms import in_thread
 from exchange.durable import partial_name
 from exchange.errors import StorageFull, TooLarge
 
@@ -51,11 +51,14 @@ class Stage:
             StorageFull: the disk has no room.
         """
         try:
-            fd = await asyncio.to_thread(_unnamed, self._home.outgoing)
-            self._open.append(fd)
-            return await self._filled(fd, arriving)
+            return await self._filled(await in_thread(self._opened), arriving)
         except OSError:
             raise StorageFull("the disk of this gateway is full or does not answer") from None
+
+    def _opened(self) -> int:
+        fd = _unnamed(self._home.outgoing)
+        self._open.append(fd)
+        return fd
 
     async def _filled(self, fd: int, arriving: AsyncIterable[bytes]) -> Staged:
         hashed, size = hashlib.sha256(), 0
@@ -64,7 +67,8 @@ class Stage:
             self._left -= len(piece)
             if self._left < 0:
                 raise TooLarge("all files together are larger than a disclosure can be")
-            await asyncio.to_thread(_append, fd, piece)
+            # Waited for also when cancelled: the number of a closed file is the next one's.
+            await in_thread(_append, fd, piece)
             hashed.update(piece)
         return Staged(Path(f"/proc/self/fd/{fd}"), size, hashed.hexdigest())
 
@@ -81,7 +85,7 @@ async def open_stage(home: Home, *, most_bytes: int = MOST_BYTES) -> AsyncIterat
     try:
         yield stage
     finally:
-        await asyncio.to_thread(stage.close)
+        await in_thread(stage.close)
 
 
 async def _gathered(arriving: AsyncIterable[bytes]) -> AsyncIterator[bytes]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 from collections.abc import Sequence
@@ -66,8 +67,18 @@ def run(
         )
 
     os.umask(0o077)
+    raise_limit()
     events.configure(sys.stderr)
     return 0 if asyncio.run(work()) else 1
+
+
+def raise_limit() -> None:
+    """Let this process open as many files as the machine admits, not the usual 1,024.
+
+    A document has up to 1,000, each of them open while it is sent.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _ready(offices: "Sequence[Office]") -> None:

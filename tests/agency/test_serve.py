@@ -1,6 +1,8 @@
 """exchange.agency.serve: several agencies in one process, each for itself, until told to stop."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -233,3 +235,12 @@ async def test_a_stirred_office_makes_a_whole_round_at_once(network: Network) ->
         await rounds.acquire()
         gateway.offices[RECIPIENT].stir.set()
         await rounds.acquire()
+
+
+def test_a_gateway_may_open_as_many_files_as_a_document_has() -> None:
+    program = (
+        "import resource as r; from exchange.cli.gateway_run import raise_limit;"
+        "_, most = r.getrlimit(r.RLIMIT_NOFILE); r.setrlimit(r.RLIMIT_NOFILE, (64, most));"
+        "raise_limit(); assert r.getrlimit(r.RLIMIT_NOFILE) == (most, most)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

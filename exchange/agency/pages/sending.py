@@ -155,6 +155,11 @@ def _draft(fields: Fields, files: list[Upload[Staged]]) -> Draft:
 async def check(visit: Visit) -> web.Response:
     """Show exactly what goes to whom, or why it may not."""
     parcel = _parcel(visit)
+    with parcel.held():
+        return await _shown(visit, parcel)
+
+
+async def _shown(visit: Visit, parcel: Parcel) -> web.Response:
     book = await visit.shell.books.of(visit.gateway)
     refused: list[str] = []
     plans: list[Plan] = []
@@ -194,7 +199,8 @@ def _facts(visit: Visit, book: Book, draft: Draft, plans: list[Plan]) -> list[Fa
 async def send(visit: Visit) -> web.Response:
     """Send what was shown; pressed twice, it is sent once."""
     parcel = _parcel(visit)
-    sent = await submit(visit.session.office, Submission(draft=parcel.draft, key=parcel.id))
+    with parcel.held() as draft:
+        sent = await submit(visit.session.office, Submission(draft=draft, key=parcel.id))
     visit.session.drop(parcel.id)
     states = {one.state for one in sent}
     note = "done.sent"

@@ -15,6 +15,7 @@ from aiohttp import web
 from exchange.agency.http.keys import Offices
 from exchange.agency.office import Office
 from exchange.agency.pages.parcel import Parcel
+from exchange.errors import NotFound
 
 IDLE_S: Final = 3600.0
 """Seconds without a request after which a session is over."""
@@ -24,6 +25,8 @@ MOST: Final = 64
 """Sessions at a time; one more ends the oldest."""
 MOST_PARCELS: Final = 8
 """Documents prepared and not sent, of one session; one more drops the oldest."""
+MOST_FILES: Final = 2_000
+"""Files of these documents, each of them open; one document has 1,000 at most."""
 COOKIE: Final = "exchange-gateway"
 
 Ticks: TypeAlias = Callable[[], float]
@@ -45,12 +48,25 @@ class Session:
     """Key of what the next page says was done."""
     parcels: dict[str, Parcel] = field(default_factory=dict, repr=False)
     """Prepared and not sent, by id, oldest first."""
+    over: bool = False
+    """Whether it has ended; a request that was begun before may still be under way."""
 
     def put(self, parcel: Parcel) -> None:
-        """Keep what was prepared."""
-        while len(self.parcels) >= MOST_PARCELS:
+        """Keep what was prepared.
+
+        Raises:
+            NotFound: the session has ended meanwhile; nothing of it is kept.
+        """
+        if self.over:
+            parcel.close()
+            raise NotFound("the session has ended; enter again")
+        while self.parcels and not self._has_room_for(parcel):
             self.drop(next(iter(self.parcels)))
         self.parcels[parcel.id] = parcel
+
+    def _has_room_for(self, parcel: Parcel) -> bool:
+        files = sum(len(each.files) for each in (*self.parcels.values(), parcel))
+        return len(self.parcels) < MOST_PARCELS and files <= MOST_FILES
 
     def drop(self, parcel_id: str) -> None:
         """Forget what was prepared, and close its files; they have no name any more."""
@@ -59,7 +75,8 @@ class Session:
             parcel.close()
 
     def close(self) -> None:
-        """Forget everything that was prepared."""
+        """Forget everything that was prepared, and keep nothing more."""
+        self.over = True
         for parcel_id in list(self.parcels):
             self.drop(parcel_id)
 

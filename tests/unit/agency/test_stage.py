@@ -1,7 +1,9 @@
 """exchange.agency.stage: files that no name leads to."""
 
+import asyncio
 import errno
 import os
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -84,3 +86,32 @@ async def test_a_full_disk_is_told_in_our_words(
             await taking.take(pieces(b"x"))
         monkeypatch.undo()
     assert "CANARY" not in str(refused.value)
+
+
+async def test_a_file_that_is_being_written_is_not_closed_when_its_caller_goes(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread would write on: into the next file that gets the number."""
+    begun, go_on, written = threading.Event(), threading.Event(), list[int]()
+    append = stage._append
+
+    def slow(fd: int, piece: bytes) -> None:
+        begun.set()
+        go_on.wait(60)
+        append(fd, piece)
+        written.append(os.fstat(fd).st_size)
+
+    monkeypatch.setattr(stage, "_append", slow)
+
+    async def taken() -> None:
+        async with open_stage(home) as taking:
+            await taking.take(pieces(b"x"))
+
+    task = asyncio.create_task(taken())
+    await asyncio.to_thread(begun.wait, 60)
+    task.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert written == [1]
