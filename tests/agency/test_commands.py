@@ -29,7 +29,10 @@ from tests.logs import LOG_KEY
 
 ROOT = Path(__file__).parents[2]
 ERASURE = "1d3f7a2e-58c1-4d4f-8c57-3f6f0d2f9a10"
-LATER = ("log_heads", "log_tails", "log_findings", "awaited", "deliveries", "fetched")
+LATER = (
+    *("log_heads", "log_tails", "log_findings", "awaited", "deliveries", "fetched"),
+    *("events", "submissions"),
+)
 """Tables that the first version did not have, beside `majorities`."""
 CONSENT_FORM = {"role": "subject", "identified": "in-person"}
 

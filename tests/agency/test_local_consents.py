@@ -8,6 +8,7 @@ from aiohttp import web
 
 from exchange.agency import poll, send
 from exchange.canonical import digest
+from exchange.envelope.sealing import Outgoing
 from exchange.errors import Unavailable
 from exchange.wire import local_routes as api
 from exchange.wire import routes, shapes
@@ -192,9 +193,8 @@ async def test_a_document_in_quarantine_is_released_or_removed(
     ids = []
     for _ in range(2):
         async with network.gateway(SENDER) as gateway:
-            file = draft().files[0]
-            empty = type(file)("empty.pdf", "application/pdf", b"")
-            (sent,) = await send.send(gateway, draft(files=(empty,)))
+            broken = Outgoing("Brief.pdf", "application/pdf", b"no PDF at all")
+            (sent,) = await send.send(gateway, draft(files=(broken,)))
             ids.append(sent.id)
     office = collector.office
     await poll.fetch(office.gateway, office.reception)
