@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 
 FOREIGN = Path(__file__).parent / "foreign" / "node_modules"
-SHARED = Path(__file__).parents[2] / "shared"
-"""Beside the repository: what is not redistributed with it."""
 
 
 def tool(name: str, package: str) -> pytest.MarkDecorator:
