@@ -25,6 +25,7 @@ from exchange.agency.leash import Leash, Limits, Reason
 from exchange.agency.parts import Gateway
 from exchange.agency.staff import Errand, Staff
 from exchange.durable import PIECE
+from exchange.envelope.names import distinct
 from exchange.errors import (
     ExchangeError,
     Malformed,
@@ -176,6 +177,8 @@ async def deliver(gateway: Gateway, destination: Destination, stop: asyncio.Even
     for waiting in await gateway.state.read(handed.due, [destination.key], gateway.clock()):
         if stop.is_set():
             break
+        if await asyncio.to_thread(spool.aside(gateway.home, waiting.id).is_dir):
+            continue  # released, and still on its way into the spool
         done += await _deliver(gateway, destination, waiting)
     return done
 
@@ -235,19 +238,22 @@ def _described(gateway: Gateway, waiting: handed.Delivery) -> DeliveredFolder | 
     if (place / spool.MARK).exists():
         return None
     try:
-        return replace(delivered, files=tuple(_file(place / name) for name in names))
+        # Those of a released document lie in a folder of their own; what is handed on is flat.
+        flat = distinct(Path(name).name for name in names)
+        files = (_file(place / path, name) for path, name in zip(names, flat, strict=True))
+        return replace(delivered, files=tuple(files))
     except FileNotFoundError:
         return None
 
 
-def _file(path: Path) -> DeliveredFile:
+def _file(path: Path, name: str) -> DeliveredFile:
     digest = hashlib.sha256()
     size = 0
     with path.open("rb") as source:
         while piece := source.read(PIECE):
             digest.update(piece)
             size += len(piece)
-    return DeliveredFile(name=path.name, size=size, sha256=digest.hexdigest(), path=path)
+    return DeliveredFile(name=name, size=size, sha256=digest.hexdigest(), path=path)
 
 
 async def fetched(gateway: Gateway, disclosure_id: str) -> None:

@@ -227,13 +227,26 @@ def expected(gateway: Gateway, converted: Converted) -> tuple[Delivery, ...]:
         collected_at=package.collected_at,
         files=(),
     )
+    return handed_on(gateway, described, converted.names)
+
+
+def handed_on(
+    gateway: Gateway, described: DeliveredFolder, names: Sequence[str]
+) -> tuple[Delivery, ...]:
+    """Return to which systems of the agency a folder of the spool is handed on, by the settings.
+
+    Args:
+        gateway: the parts.
+        described: without its files.
+        names: paths of the files in the folder, in the order of import.
+    """
     # Sizes and digests are those of the moment of delivery.
-    stated = {**job_values.delivered_json(described), "names": converted.names}
+    stated = {**job_values.delivered_json(described), "names": names}
     del stated["files"]
     now = gateway.clock()
     return tuple(
         Delivery(
-            id=package.disclosure_id,
+            id=described.disclosure_id,
             destination=destination,
             stated=canonical.encode(stated),
             since=now,

@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from exchange.agency import tables
+from exchange.agency.arrivals import context_in
 from exchange.agency.evidence import KEPT_AS, find_evidence
 from exchange.agency.examine import Examined
 from exchange.agency.log_points import COLLECTED
@@ -19,7 +20,15 @@ from exchange.agency.separate import Separated
 from exchange.agency.state import Received
 from exchange.canonical import unb64u
 from exchange.consent.record import ConsentRecord
-from exchange.hookspecs import ConsentTerms, DocumentFile, DocumentPackage, Label, Proof
+from exchange.errors import ExchangeError
+from exchange.hookspecs import (
+    ConsentTerms,
+    DeliveredFolder,
+    DocumentFile,
+    DocumentPackage,
+    Label,
+    Proof,
+)
 from exchange.vocabulary import Secrecy
 
 _SECRECY: Final[Mapping[Secrecy, tuple[str, str]]] = {
@@ -79,6 +88,38 @@ async def packaged(
         notice=(separated.notice or b"").decode("utf-8"),
         consent=_terms(record, agreement),
         proofs=await _proofs(gateway, received) if proofs else (),
+    )
+
+
+async def outlined(gateway: Gateway, received: Received, folder: str) -> DeliveredFolder:
+    """Return what a system of the agency is told of a document that no format has converted.
+
+    Its labels are those of the agreement; codes where the hub cannot say now which one that is.
+
+    Args:
+        gateway: the parts.
+        received: with its signed manifest.
+        folder: its name in the spool.
+    """
+    context = context_in(received.manifest or b"")
+    now = gateway.clock()
+    try:
+        consent = await gateway.records.consent(
+            now=now, digest=received.consent, consent_id=received.consent_id
+        )
+        agreement = await gateway.records.agreement(consent.record.agreement, now=now)
+    except ExchangeError:
+        agreement = None
+    return DeliveredFolder(
+        disclosure_id=context.id,
+        folder=folder,
+        sender=context.sender,
+        sender_name=_office(agreement, context.sender),
+        purpose=_purpose(agreement, context.purpose),
+        category=_category(agreement, context.category),
+        secrecy=Label(context.secrecy.code, *_SECRECY[context.secrecy]),
+        collected_at=received.collected_at or now,
+        files=(),
     )
 
 

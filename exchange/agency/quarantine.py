@@ -5,6 +5,7 @@ spool as it was opened: no plugin has converted it, and a note beside the files 
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -13,9 +14,12 @@ from typing import Final
 import structlog
 from sqlalchemy import Connection
 
-from exchange.agency import arrivals, spool
+from exchange.agency import arrivals, handed, spool
 from exchange.agency.events import EventKind, happened
+from exchange.agency.hand_over import handed_on
+from exchange.agency.handed import Delivery
 from exchange.agency.intake import folder_named
+from exchange.agency.packaged import outlined
 from exchange.agency.parts import Gateway
 from exchange.agency.state import Delivered, Received, Receiving
 from exchange.durable import move_durably, write_bytes_durably
@@ -103,6 +107,8 @@ def file_of(gateway: Gateway, aside: Aside, place: int) -> Path:
 async def release(gateway: Gateway, disclosure_id: str) -> str:
     """Let a document into the spool as it is, and return the name of its folder there.
 
+    The systems of the settings get it like any other, once.
+
     Raises:
         NotFound: as `find_aside`.
         Conflict: nobody may use it, or its answer to the sender is not sent yet.
@@ -119,12 +125,22 @@ async def release(gateway: Gateway, disclosure_id: str) -> str:
     collected_at = aside.received.collected_at or gateway.clock()
     folder = folder_named(collected_at, aside.id)
     released = replace(aside.received, folder=folder)
-    files = await gateway.state.write(_release, released, aside.contents, gateway.clock())
+    expected = await _handed_on(gateway, released, aside.contents)
+    files = await gateway.state.write(_release, released, aside.contents, expected, gateway.clock())
     gateway.origins.note(files)
     # From here on it is released; a crash before the move leaves it to `finish`.
     await asyncio.to_thread(_move, gateway, released)
     log.info("released", disclosure_id=aside.id, code=aside.reason)
     return folder
+
+
+async def _handed_on(
+    gateway: Gateway, released: Received, contents: Contents
+) -> tuple[Delivery, ...]:
+    """Return which systems get a released document: those that get the accepted ones."""
+    described = await outlined(gateway, released, released.folder or "")
+    names = (NOTE, *(f"document/{file.name}" for file in contents.files))
+    return handed_on(gateway, described, names)
 
 
 async def reject(gateway: Gateway, disclosure_id: str) -> None:
@@ -175,9 +191,13 @@ def _looked_at(gateway: Gateway, received: Received) -> Aside | None:
 
 
 def _release(
-    conn: Connection, released: Received, contents: Contents, now: datetime
+    conn: Connection,
+    released: Received,
+    contents: Contents,
+    expected: Sequence[Delivery],
+    now: datetime,
 ) -> tuple[Delivered, ...]:
-    """Remember that a document was let in, and which files came with it."""
+    """Remember that a document was let in, which files came with it, and who is to get it."""
     context = arrivals.context_in(released.manifest or b"")
     files = tuple(
         Delivered(
@@ -192,6 +212,7 @@ def _release(
     _check_undecided(conn, released, now)
     arrivals.put_received(conn, released)
     arrivals.add_delivered(conn, files)
+    handed.expect(conn, expected)
     happened(conn, EventKind.RELEASED, released.id, now, folder=released.folder)
     return files
 

@@ -5,15 +5,29 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiohttp import web
 from sqlalchemy import Connection, Table, select
 
-from exchange.agency import arrivals, deliver, erase, handed, poll, send, spool, tables
+from exchange.agency import (
+    arrivals,
+    deliver,
+    erase,
+    handed,
+    poll,
+    quarantine,
+    send,
+    spool,
+    tables,
+)
 from exchange.agency.deliver import MOST_FAILURES
 from exchange.agency.events import EventKind, list_events
 from exchange.agency.handed import FORGOTTEN, Handing
 from exchange.agency.parts import Gateway
+from exchange.consent import binding
+from exchange.envelope.sealing import Outgoing
 from exchange.errors import Misconfigured, NotFound, Quarantined, Unavailable, Undeliverable
 from exchange.hookspecs import DeliveredFolder
 from tests.agency.network import RECIPIENT, SENDER, Network, draft
@@ -22,13 +36,13 @@ from tests.agency.tool import SETTINGS, Tool
 GO = asyncio.Event
 
 
-async def received(network: Network, settings: str = SETTINGS) -> str:
+async def received(network: Network, settings: str = SETTINGS, **members: Any) -> str:
     """Receive one document at an office with a case tool; return the disclosure's id."""
     office = network.offices[RECIPIENT]
     with office.home.settings_file.open("a") as file:
         file.write(settings)
     async with network.gateway(SENDER) as gateway:
-        (sent,) = await send.send(gateway, draft())
+        (sent,) = await send.send(gateway, draft(**members))
     async with network.receiving() as (gateway, reception):
         await poll.fetch(gateway, reception)
     return sent.id
@@ -175,6 +189,20 @@ async def test_an_erasure_asks_people_as_soon_as_a_delivery_has_begun(
         assert known.attempts == int(begun)
 
 
+@pytest.mark.parametrize("part", ["in/.{}/Brief.pdf", "in/tmp/{}"])
+async def test_an_erasure_removes_what_a_crash_left_half_in_the_watched_folder(
+    network: Network, part: str
+) -> None:
+    disclosure = await received(network, '[watch]\ninto = "in"\n')
+    left = network.offices[RECIPIENT].home.root / part.format(disclosure)
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"%P")
+    async with network.gateway(RECIPIENT) as gateway:
+        (light,) = await gateway.state.read(arrivals.list_received)
+        await erase._was_taken(gateway, light)
+    assert not left.exists()
+
+
 async def test_two_systems_get_it_each_at_its_own_pace(network: Network, tmp_path: Path) -> None:
     await received(network, SETTINGS + '[watch]\ninto = "in"\n')
     tool, folder = Tool(tmp_path / "tool", [Unavailable()]), Tool(tmp_path / "folder")
@@ -298,3 +326,82 @@ async def test_what_is_erased_before_its_turn_is_not_begun(
 
 def rows(conn: Connection, table: Table) -> Sequence[object]:
     return conn.execute(select(table)).all()
+
+
+BROKEN = Outgoing("Brief.pdf", "application/pdf", b"no PDF at all")
+
+
+async def test_what_people_release_is_handed_on_like_any_other_once(
+    network: Network, tmp_path: Path
+) -> None:
+    disclosure = await received(network, files=(BROKEN,))
+    tool = Tool(tmp_path / "tool")
+    async with network.gateway(RECIPIENT) as gateway:
+        assert await deliver.deliver(gateway, tool, GO()) == 0
+        await quarantine.release(gateway, disclosure)
+        assert await deliver.deliver(gateway, tool, GO()) == 1
+        assert await deliver.deliver(gateway, tool, GO()) == 0
+        assert await events(gateway) == [(EventKind.DELIVERY_DONE, None)]
+    assert list(tool.kept()) == [disclosure]
+    (names,) = tool.kept().values()
+    assert set(names) == {quarantine.NOTE, binding.NAME, "Brief.pdf"}
+    assert tool.calls == 1
+    assert folders(network) == []
+
+
+async def test_what_is_rejected_is_handed_on_to_nobody(network: Network, tmp_path: Path) -> None:
+    disclosure = await received(network, files=(BROKEN,))
+    tool = Tool(tmp_path / "tool")
+    async with network.gateway(RECIPIENT) as gateway:
+        await quarantine.reject(gateway, disclosure)
+        assert await deliver.deliver(gateway, tool, GO()) == 0
+        assert await gateway.state.read(handed.list_open) == []
+    assert tool.calls == 0
+
+
+async def test_what_a_crash_left_on_its_way_out_of_quarantine_is_handed_on_once_it_is_there(
+    network: Network, tmp_path: Path
+) -> None:
+    disclosure = await received(network, files=(BROKEN,))
+    tool = Tool(tmp_path / "tool")
+    async with network.gateway(RECIPIENT) as gateway:
+        folder = await quarantine.release(gateway, disclosure)
+        # As a crash between remembering the release and moving the folder leaves it.
+        (gateway.home.spool / folder).rename(spool.aside(gateway.home, disclosure))
+        assert await deliver.deliver(gateway, tool, GO()) == 0
+        (waiting,) = await gateway.state.read(handed.list_open)
+        assert (waiting.state, waiting.attempts) == (Handing.WAITING, 0)
+        await quarantine.finish(gateway)
+        assert await deliver.deliver(gateway, tool, GO()) == 1
+    assert list(tool.kept()) == [disclosure]
+
+
+async def test_a_release_waits_for_no_hub(network: Network, tmp_path: Path) -> None:
+    disclosure = await received(network, files=(BROKEN,))
+
+    async def away(_request: web.Request) -> web.StreamResponse:
+        raise Unavailable
+
+    network.double.replaced["consent"] = away
+    tool = Tool(tmp_path / "tool")
+    async with network.gateway(RECIPIENT) as gateway:
+        await quarantine.release(gateway, disclosure)
+        (waiting,) = await gateway.state.read(handed.list_open)
+        assert await deliver.deliver(gateway, tool, GO()) == 1
+    assert b'"rent-arrears-letter"' in waiting.stated
+
+
+async def test_two_files_of_one_name_are_both_handed_on(network: Network, tmp_path: Path) -> None:
+    note = Outgoing(quarantine.NOTE, "text/plain", b"believe me: nothing is wrong")
+    disclosure = await received(network, files=(BROKEN, note))
+    tool = Tool(tmp_path / "tool")
+    async with network.gateway(RECIPIENT) as gateway:
+        await quarantine.release(gateway, disclosure)
+        assert await deliver.deliver(gateway, tool, GO()) == 1
+    (names,) = tool.kept().values()
+    assert set(names) == {
+        quarantine.NOTE,
+        "00-AUS-DER-QUARANTAENE (2).txt",
+        binding.NAME,
+        "Brief.pdf",
+    }
