@@ -104,6 +104,10 @@ ADVICE: Final[Mapping[str, str]] = {
         "the hub has shown two histories of its log; nothing is exchanged with it before somebody "
         "has looked at the evidence in `conflict`: exchange gateway status"
     ),
+    "log-status-false": (
+        "the hub has called a consent active after its withdrawal; nothing is exchanged with it "
+        "before somebody has looked at the evidence in `conflict`: exchange gateway status"
+    ),
     "own-key-statement-unknown": (
         "the hub has another key statement of this agency than this home; was it restored from "
         "an old backup, or is a second gateway running?"

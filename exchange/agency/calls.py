@@ -124,11 +124,11 @@ class Calls:
         self._token_until = _LONG_AGO
         self._said, self._theirs = "never", _LONG_AGO
         self._renewing = asyncio.Lock()
-        self._halted = False
+        self._halted: str | None = None
 
-    def halt(self) -> None:
-        """Let nothing more be asked of this hub: each further call is Held, `log-split-view`."""
-        self._halted = True
+    def halt(self, reason: str = "log-split-view") -> None:
+        """Let nothing more be asked of this hub: each further call is Held for this reason."""
+        self._halted = reason
 
     async def call(
         self,
@@ -273,8 +273,8 @@ class Calls:
             body: bytes, a stream, or None.
             streams: content of any length goes one way; it ends by silence, not by a deadline.
         """
-        if self._halted:
-            raise Held("log-split-view")
+        if self._halted is not None:
+            raise Held(self._halted)
         url = self.origin + operation.path.format_map(path or {})
         waiting = float(query["wait"]) if query and "wait" in query else 0.0
         for renewed in (False, True):

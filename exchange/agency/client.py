@@ -42,9 +42,9 @@ class HubClient:
         self.log = LogCalls(calls)
         """Questions about the hub's log."""
 
-    def halt(self) -> None:
-        """Let nothing more be exchanged with this hub, by this process."""
-        self._calls.halt()
+    def halt(self, reason: str = "log-split-view") -> None:
+        """Let nothing more be exchanged with this hub, by this process; see `Calls.halt`."""
+        self._calls.halt(reason)
 
     async def access_token(self) -> str:
         """Return the access token that calls carry, for trying the API by hand."""

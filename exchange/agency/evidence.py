@@ -12,11 +12,15 @@ from sqlalchemy import Connection, select, update
 
 from exchange.agency import tables
 from exchange.agency.awaited import Awaited
-from exchange.agency.built import added_once
+from exchange.agency.built import added_once, put
 from exchange.agency.log_points import ACKNOWLEDGED, COLLECTED, RECORDED, STORED
 
 RECEIPT: Final = "receipt"
 """Of the storing of a disclosure, and of the recording of a consent."""
+WITHDRAWAL: Final = "withdrawal"
+"""Receipt of the withdrawal of a consent, whoever withdrew it."""
+STATUS: Final = "status"
+"""The hub's word that a consent had not ended when it released a header."""
 KEPT_AS: Final[Mapping[str, str]] = MappingProxyType(
     {
         RECORDED: RECEIPT,
@@ -51,3 +55,23 @@ def keep_receipt(conn: Connection, owed: Awaited, receipt: bytes) -> None:
         add_evidence(conn, owed.digest, kind, receipt)
     change = update(tables.evidence).where(kept.digest == owed.digest, kept.kind == kind)
     conn.execute(change.values(data=receipt))
+
+
+def keep_withdrawal(conn: Connection, consent: str, receipt: bytes) -> None:
+    """Keep the receipt of the withdrawal of a consent; a later one takes its place."""
+    row = {"digest": consent, "kind": WITHDRAWAL, "data": receipt}
+    put(tables.evidence).changed(conn, row)
+
+
+def list_notes(conn: Connection, consent: str) -> list[bytes]:
+    """Return every status note that is kept about a consent, by its digest."""
+    kept, received = tables.evidence.c, tables.received.c
+    query = select(kept.data).join(tables.received, received.digest == kept.digest)
+    found = query.where(received.consent == consent, kept.kind == STATUS)
+    return list(conn.execute(found).scalars())
+
+
+def list_withdrawn(conn: Connection) -> frozenset[str]:
+    """Return the consents of whose withdrawal a receipt is kept, by their digests."""
+    kept = tables.evidence.c
+    return frozenset(conn.execute(select(kept.digest).where(kept.kind == WITHDRAWAL)).scalars())

@@ -7,7 +7,7 @@ lies here: no word of the hub makes this agency forget evidence before its time.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -85,9 +85,7 @@ async def forget(gateway: Gateway) -> None:
         if digest not in statements and now >= _until(withdrawal.at, YEARS)
     }
     if gone:
-        await _forget(
-            gateway, over, [withdrawn[digest].name for digest in gone if digest in withdrawn]
-        )
+        await _forget(gateway, over, {one: withdrawn[one] for one in gone if one in withdrawn})
         log.info("forgotten", count=len(gone))
 
 
@@ -105,16 +103,19 @@ def _until(ended_at: datetime, years: int) -> datetime:
     return year_end(day_of(ended_at).year + years)
 
 
-async def _forget(gateway: Gateway, over: Sequence[_Kept], withdrawals: Sequence[str]) -> None:
+async def _forget(
+    gateway: Gateway, over: Sequence[_Kept], withdrawals: Mapping[str, _Withdrawn]
+) -> None:
     receipts = await gateway.state.read(_receipts, over)
     # The files first: of rows that are gone nobody could tell which files were theirs.
     await asyncio.to_thread(forget_receipts, gateway.home, receipts)
-    await gateway.state.write(_forget_rows, over)
+    await gateway.state.write(_forget_rows, over, withdrawals)
     for consent in over:
         gateway.records.forget_subject(consent.digest)
     await gateway.state.erase_from_wal()
     # A crash before or between these leaves files; each is found again by itself.
-    await asyncio.to_thread(_forget_files, gateway.home, over, withdrawals)
+    names = [withdrawal.name for withdrawal in withdrawals.values()]
+    await asyncio.to_thread(_forget_files, gateway.home, over, names)
 
 
 def _withdrawals(home: Home) -> dict[str, _Withdrawn]:
@@ -177,7 +178,8 @@ def _receipts(conn: Connection, over: Iterable[_Kept]) -> list[tuple[str, str]]:
     return found
 
 
-def _forget_rows(conn: Connection, over: Iterable[_Kept]) -> None:
+def _forget_rows(conn: Connection, over: Iterable[_Kept], withdrawn: Iterable[str]) -> None:
+    conn.execute(delete(tables.evidence).where(tables.evidence.c.digest.in_(withdrawn)))
     for consent in over:
         for table, rows in _rows_of(consent):
             conn.execute(delete(table).where(rows))

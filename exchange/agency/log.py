@@ -32,8 +32,9 @@ from exchange.errors import (
 MISSING: Final = "log-receipt-missing"
 INVALID: Final = "log-receipt-invalid"
 SPLIT: Final = "log-split-view"
+FALSE: Final = "log-status-false"
 UNWITNESSED: Final = "log-not-witnessed"
-"""The four reasons for which the log holds something up."""
+"""The reasons for which the log holds something up."""
 
 SKEW: Final = timedelta(minutes=5)
 """How far clocks may differ before a cosignature lies ahead of now."""
@@ -52,7 +53,7 @@ class Log:
         home: Home,
         *,
         clock: Callable[[], datetime],
-        halt: Callable[[], None],
+        halt: Callable[[str], None],
     ) -> None:
         """Take the parts.
 
@@ -62,7 +63,7 @@ class Log:
             heads: what was verified before.
             home: keeps evidence.
             clock: aware moment of now.
-            halt: lets nothing more be asked of the hub.
+            halt: lets nothing more be asked of the hub, for one of the reasons above.
         """
         self.trusted = trusted
         self.calls = calls
@@ -72,7 +73,7 @@ class Log:
         self._halt = halt
         self._handed_in = b""
         self.stopped = False
-        """Whether the hub has shown two histories since the start."""
+        """Whether what the hub has signed convicts it since the start."""
 
     async def receipt(self, path: str | None, *, wait: int = 0, witnessed: bool = False) -> bytes:
         """Return the receipt that an answer of the hub has named.
@@ -168,7 +169,25 @@ class Log:
             await asyncio.to_thread(conflict.stop, self._home, notes, self._clock())
             await self._show_it_itself(notes[0])
         finally:  # also where no evidence can be written, such as on a full disk
-            self._halt()
+            self._halt(SPLIT)
+
+    async def convict(self, note: bytes, receipt: bytes) -> None:
+        """Stop because the hub called a consent active of which the log has the withdrawal.
+
+        The evidence is written, and nothing more is asked of this hub.
+
+        Args:
+            note: the status note, verified.
+            receipt: of the withdrawal, verified.
+        """
+        self.stopped = True
+        log.critical("status_false", code=FALSE)
+        try:
+            await asyncio.to_thread(
+                conflict.stop_for_status, self._home, note, receipt, self._clock()
+            )
+        finally:  # as in a split view
+            self._halt(FALSE)
 
     async def _show_it_itself(self, note: bytes) -> None:
         """Hand the hub a head that it has signed, once: an honest one then stops signing others."""

@@ -26,6 +26,7 @@ from exchange.agency.awaited import (
 from exchange.agency.evidence import find_evidence
 from exchange.agency.evidence import keep_receipt as keep_evidence
 from exchange.agency.home import Home
+from exchange.agency.lies import learn_withdrawal
 from exchange.agency.log import MISSING, UNWITNESSED
 from exchange.agency.log_calls import rid_in
 from exchange.agency.log_points import (
@@ -116,7 +117,8 @@ async def obtain(gateway: Gateway, owed: Awaited, *, wait: int = WAIT_S) -> bool
         wait: seconds to wait for a head.
 
     Raises:
-        Held: `log-receipt-invalid`, `log-split-view`: the hub's proof proves something else.
+        Held: `log-receipt-invalid`, `log-split-view`: the hub's proof proves something else;
+            `log-status-false`: it proves that the hub has lied.
         Unavailable: not now.
     """
     await gateway.state.write(await_receipt, owed)
@@ -187,8 +189,10 @@ async def _keep(gateway: Gateway, owed: Awaited, receipt: bytes) -> None:
     """Keep a verified receipt beside what it is about: our own acts as files for people."""
     if owed.own and owed.kind in FILES:
         await asyncio.to_thread(keep_receipt, gateway.home, owed.kind, owed.about, receipt)
-    else:
+    elif owed.kind != WITHDRAWN:
         await gateway.state.write(keep_evidence, owed, receipt)
+    if owed.kind == WITHDRAWN:
+        await learn_withdrawal(gateway, owed.digest, receipt)
 
 
 async def _alarm(gateway: Gateway, owed: Awaited) -> None:

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from exchange.agency.awaited import Awaited, await_receipt, is_awaited, settle
 from exchange.agency.evidence import RECEIPT, find_evidence
+from exchange.agency.lies import check_status
 from exchange.agency.log import UNWITNESSED
 from exchange.agency.log_calls import rid_in
 from exchange.agency.log_points import (
@@ -88,9 +89,11 @@ async def vouch(gateway: Gateway, note: bytes | None, consent: str, receipt: byt
         receipt: of the disclosure, verified before.
 
     Raises:
-        Held: `log-receipt-missing` without a note; else as `verify_log`.
+        Held: `log-receipt-missing` without a note, `log-status-false` for one that its consent's
+            withdrawal proves a lie; else as `verify_log`.
     """
     status = gateway.log.status(note)
+    await check_status(gateway, status.consent, note or b"")
     is_fresh(
         status,
         origin=gateway.log.trusted.origin,

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 import structlog
@@ -13,9 +13,11 @@ from exchange.agency import signed
 from exchange.agency.agree import REFUSED
 from exchange.agency.awaited import list_awaited
 from exchange.agency.events import EventKind, happened_once
+from exchange.agency.evidence import list_withdrawn
+from exchange.agency.lies import learn_withdrawal
 from exchange.agency.log import judged
 from exchange.agency.log_calls import rid_in
-from exchange.agency.log_points import WITHDRAWN, shows_own
+from exchange.agency.log_points import WITHDRAWN, shows, shows_own
 from exchange.agency.log_policy import read_trusted
 from exchange.agency.parts import Desk, Gateway
 from exchange.agency.prove import WAIT_S, keep_receipt, obtain, owe, receipt_file
@@ -90,6 +92,10 @@ async def withdraw_here(gateway: Gateway, consent_id: str, told: Told) -> shapes
     ended = await withdraw(gateway.desk, consent_id, told)
     # A crash before this leaves a withdrawal without its event; repeating it writes it.
     await gateway.state.write(happened_once, EventKind.CONSENT_ENDED, ended.id, gateway.clock())
+    try:
+        await _learn(gateway, ended.id, ended.consent)
+    except Held as trouble:  # it has ended; whatever is asked next of this hub says it again
+        log.warning("not_proved", code=trouble.reason)
     return ended
 
 
@@ -97,9 +103,16 @@ async def catch_up(gateway: Gateway) -> list[ExchangeError]:
     """Ask for receipts of withdrawals that have none with a quorum; return what went wrong.
 
     A withdrawal is handed in beside a running gateway, and knows nothing of its state: what it
-    kept at once has the log's signature alone.
+    kept at once has the log's signature alone, and no status note was held to it.
     """
     troubles: list[ExchangeError] = []
+    known = await gateway.state.read(list_withdrawn)
+    for consent_id, consent in await asyncio.to_thread(_handed_in, gateway):
+        if consent not in known:
+            try:
+                await _learn(gateway, consent_id, consent)
+            except Held as trouble:
+                troubles.append(trouble)
     owed_already = {
         owed.about
         for owed in await gateway.state.read(list_awaited)
@@ -136,12 +149,37 @@ async def _keep_receipt(desk: Desk, withdrawn: shapes.Withdrawn) -> None:
     await asyncio.to_thread(keep_receipt, desk.home, WITHDRAWN, withdrawn.id, receipt)
 
 
+async def _learn(gateway: Gateway, consent_id: str, consent: str) -> None:
+    """Hold the hub's status notes to the receipt of a withdrawal, if it is here.
+
+    Raises:
+        Held: `log-status-false`.
+    """
+    file = receipt_file(gateway.home, WITHDRAWN, consent_id)
+    try:
+        receipt = await asyncio.to_thread(file.read_bytes)
+        shows(gateway.log.proven(receipt), WITHDRAWN, consent)
+    except (FileNotFoundError, Held, ClockWrong):
+        return  # a round asks for it
+    await learn_withdrawal(gateway, consent, receipt)
+
+
+def _handed_in(gateway: Gateway) -> list[tuple[str, str]]:
+    """Return id and digest of the consents of which a withdrawal was signed here."""
+    withdrawals = signed.every(gateway.home, "withdrawal")
+    return [(_consent_of(name), _said(data)["consent"]) for name, data in withdrawals]
+
+
+def _said(withdrawal: bytes) -> Any:
+    """Return the members of a withdrawal that was signed here."""
+    return canonical.loads(canonical.unb64u(jws.read(withdrawal).payload), limit=LARGEST)
+
+
 def _unproved(gateway: Gateway) -> list[tuple[str, bytes]]:
     """Return name and bytes of withdrawals handed in lately without a receipt with its quorum."""
     found = []
     for name, data in signed.every(gateway.home, "withdrawal"):
-        payload = canonical.loads(canonical.unb64u(jws.read(data).payload), limit=LARGEST)
-        is_late = gateway.clock() - datetime.fromtimestamp(payload["iat"], UTC) >= ASKED_FOR
+        is_late = gateway.clock() - datetime.fromtimestamp(_said(data)["iat"], UTC) >= ASKED_FOR
         if not is_late and not _is_proved(gateway, _consent_of(name)):
             found.append((name, data))
     return found

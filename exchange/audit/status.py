@@ -3,10 +3,12 @@
 Pure. That no withdrawal was logged cannot be proven by inclusion, so the hub signs it, with a
 key that signs nothing else. There is no other word than `active`: of a consent that is
 withdrawn, hidden or unknown there is no note. A note with a size above the index of a
-withdrawal is, with that withdrawal's receipt, proof of a lie.
+withdrawal, or with a time after it, is with that withdrawal's receipt proof of a lie.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
 
 from exchange.audit.merkle import HASH_SIZE
 from exchange.audit.note import (
@@ -18,12 +20,17 @@ from exchange.audit.note import (
     verified,
     write_note,
 )
+from exchange.audit.opening import EVENT, event_of
+from exchange.audit.proof import Proven
 from exchange.audit.spelling import LARGEST_NUMBER, read_base64, read_number, write_base64
 from exchange.canonical import is_digest
 from exchange.errors import LogInvalid, Malformed
+from exchange.members import read_time
 
 SUFFIX = "/status"
 """What the name of the key adds to the log's origin."""
+SKEW_S: Final = 1
+"""Seconds by which the clocks of two machines of one hub may differ."""
 _LINES = 6
 
 
@@ -98,3 +105,36 @@ def read_status(raw: bytes, key: VerifyingKey) -> Status:
         read_base64(root, size=HASH_SIZE),
         read_number(at),
     )
+
+
+class Lie(StrEnum):
+    """Why a status note and the receipt of a withdrawal cannot both be true."""
+
+    SIZE = "size"
+    """The tree of the note holds the withdrawal already."""
+    TIME = "time"
+    """The note was signed after the withdrawal."""
+
+
+def lie_in(status: Status, withdrawn: Proven) -> Lie | None:
+    """Tell whether a status note convicts the hub, together with the receipt of a withdrawal.
+
+    The hub looks at a consent and signs its note under the lock that a withdrawal takes, so an
+    honest one is never found here.
+
+    Args:
+        status: its signature verified.
+        withdrawn: what the receipt proves.
+
+    Raises:
+        LogInvalid: the receipt is of no withdrawal of this consent in this log (`status-other`).
+    """
+    event = event_of(withdrawn.opening) if withdrawn.opening.version == EVENT else {}
+    said = (withdrawn.head.checkpoint.origin, event.get("kind"), event.get("consent"))
+    if said != (status.origin, "consent-withdrawn", status.consent):
+        raise LogInvalid("the receipt is of no withdrawal of this consent", what="status-other")
+    if status.size > withdrawn.index:
+        return Lie.SIZE
+    if status.at > read_time(event["at"]).timestamp() + SKEW_S:
+        return Lie.TIME
+    return None

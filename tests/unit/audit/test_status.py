@@ -1,11 +1,18 @@
 """exchange.audit.status: the note that a consent had not ended."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from exchange.audit import event
+from exchange.audit.checkpoint import Checkpoint
+from exchange.audit.event import Event, encode_event
 from exchange.audit.note import ED25519, Note, SigningKey, sign, verifying, write_note
-from exchange.audit.status import Status, read_status, sign_status, write_status
+from exchange.audit.opening import Opening, document_opening, event_opening, leaf_of
+from exchange.audit.policy import Head
+from exchange.audit.proof import Proven
+from exchange.audit.status import Lie, Status, lie_in, read_status, sign_status, write_status
 from exchange.errors import LogInvalid, Malformed
 
 ORIGIN = "hub.example/log"
@@ -88,3 +95,63 @@ def test_a_status_holds_what_can_be() -> None:
     for wrong in ({"size": -1}, {"size": 2**63}, {"root": bytes(31)}, {"at": 0}, {"at": 2**63}):
         with pytest.raises(Malformed):
             replace(STATUS, **wrong)
+
+
+AT = datetime.fromtimestamp(STATUS.at, UTC)
+
+
+def proven(opening: Opening, *, index: int = 3, origin: str = ORIGIN) -> Proven:
+    head = Head(Checkpoint(origin, index + 1, ROOT), b"", {}, quorum=True)
+    return Proven(index, leaf_of(opening), opening, head)
+
+
+def withdrawn(consent: str = CONSENT, at: datetime = AT) -> Opening:
+    return opened(
+        event.consent_withdrawn(
+            at=at, by="women-b", consent=consent, statement=CONSENT, via="office"
+        )
+    )
+
+
+def opened(one: Event) -> Opening:
+    assert one.detail is None
+    rid = "00000000-0000-4000-8000-000000000001"
+    return event_opening(b"k" * 32, 0, encode_event(one, rid=rid, detail=None))
+
+
+@pytest.mark.parametrize(
+    ("index", "later", "lie"),
+    [
+        (2, 0, Lie.SIZE),
+        (0, -3600, Lie.SIZE),
+        (2, 3600, Lie.SIZE),
+        (3, 2, Lie.TIME),
+        (9, 3600, Lie.TIME),
+        (3, 1, None),  # clocks of two machines of one hub
+        (3, 0, None),
+        (9, -3600, None),
+    ],
+)
+def test_a_note_that_has_seen_the_withdrawal_is_a_lie(
+    index: int, later: int, lie: Lie | None
+) -> None:
+    receipt = proven(withdrawn(at=AT - timedelta(seconds=later)), index=index)
+    assert lie_in(STATUS, receipt) is lie
+
+
+@pytest.mark.parametrize(
+    "receipt",
+    [
+        proven(withdrawn(consent="A" * 43), index=0),
+        proven(withdrawn(), index=0, origin="other.example/log"),
+        proven(document_opening("policy", b"a policy"), index=0),
+        proven(
+            opened(event.consent_recorded(at=AT, by="women-b", agreement=CONSENT, consent=CONSENT)),
+            index=0,
+        ),
+    ],
+)
+def test_the_receipt_of_something_else_convicts_nobody(receipt: Proven) -> None:
+    with pytest.raises(LogInvalid) as refused:
+        lie_in(STATUS, receipt)
+    assert refused.value.what == "status-other"
