@@ -5,6 +5,7 @@ gets its place in `new` by renaming, so no reader ever sees half of one.
 """
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,16 @@ _MAIL: Final = ".eml"
 def is_maildir(root: Path) -> bool:
     """Tell whether a folder is a Maildir."""
     return all((root / name).is_dir() for name in _FOLDERS)
+
+
+def remove_part(root: Path, disclosure_id: str) -> None:
+    """Remove what lies in `tmp` of a document that was erased."""
+    with suppress(OSError):  # the Maildir is away, or it is none
+        _part(root, disclosure_id).unlink(missing_ok=True)
+
+
+def _part(root: Path, disclosure_id: str) -> Path:
+    return root / "tmp" / disclosure_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +63,15 @@ class Maildir:
 
     def _put(self, disclosure_id: str, mail: DeliveredFile) -> None:
         noted = self.deposited / disclosure_id
-        written = self.root / "tmp" / mail.name
+        written = _part(self.root, disclosure_id)
         if not noted.exists():
             # A crash before the note leaves a part in `tmp`, which is made anew.
             written.unlink(missing_ok=True)
-            copy_out(mail, written, mode=(self.root / "new").stat().st_mode & 0o666)
+            try:
+                copy_out(mail, written, mode=(self.root / "new").stat().st_mode & 0o666)
+            except OSError:
+                written.unlink(missing_ok=True)
+                raise
             sync_directory(written.parent)
             write_bytes_durably(noted, b"")
         # Noted and no longer in `tmp`: it got its place before, and somebody may have read it.

@@ -127,7 +127,7 @@ async def test_a_file_that_is_not_what_intake_made_is_not_handed_on(
     (tmp_path / "spool" / "Brief.pdf").write_bytes(b"changed")
     with pytest.raises(Unavailable):
         await folder.hand(delivered(tmp_path))
-    assert not (folder.root / FOLDER).exists()
+    assert list(folder.root.iterdir()) == [], "nothing of it lies hidden"
 
 
 async def test_two_documents_never_become_one_folder(folder: Folder, tmp_path: Path) -> None:

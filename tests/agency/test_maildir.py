@@ -59,10 +59,10 @@ async def test_twice_is_once_also_when_it_was_read_or_removed_since(
 @pytest.mark.parametrize(
     "crashed",
     [
-        lambda maildir, _: (maildir.root / "tmp" / NAME).write_bytes(MAIL[:9]),
-        lambda maildir, _: (maildir.root / "tmp" / NAME).write_bytes(MAIL),
+        lambda maildir, id_: (maildir.root / "tmp" / id_).write_bytes(MAIL[:9]),
+        lambda maildir, id_: (maildir.root / "tmp" / id_).write_bytes(MAIL),
         lambda maildir, id_: (
-            (maildir.root / "tmp" / NAME).write_bytes(MAIL),
+            (maildir.root / "tmp" / id_).write_bytes(MAIL),
             (maildir.deposited / id_).write_bytes(b""),
         ),
     ],
