@@ -5,7 +5,7 @@ import contextlib
 import json
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -296,9 +296,14 @@ async def test_a_round_begins_when_somebody_asks(sender: Local) -> None:
     assert sender.office.stir.is_set()
 
 
-async def test_plaintext_lies_nowhere_while_it_is_sent(sender: Local, tmp_path: Path) -> None:
+async def test_plaintext_lies_nowhere_while_it_is_sent(
+    sender: Local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     seen: set[str] = set()
-    looking = asyncio.create_task(_look(tmp_path / SENDER, seen))
+    looking = asyncio.create_task(_look((tmp_path / SENDER, temporary), seen))
 
     sent = await sender.submit(("long.pdf", LETTER * 50_000))
 
@@ -308,11 +313,10 @@ async def test_plaintext_lies_nowhere_while_it_is_sent(sender: Local, tmp_path: 
     assert LETTER not in b"".join(files_below(tmp_path / SENDER).values())
 
 
-async def _look(root: Path, seen: set[str]) -> None:
+async def _look(roots: Sequence[Path], seen: set[str]) -> None:
     """Note every file with a name that holds the letter in the clear."""
-    temporary = Path(tempfile.gettempdir())
     while True:
-        for path in [*root.rglob("*"), *temporary.glob("*")]:
+        for path in [path for root in roots for path in root.rglob("*")]:
             with contextlib.suppress(OSError):
                 if path.is_file() and LETTER in path.read_bytes():
                     seen.add(str(path))

@@ -67,7 +67,7 @@ def serving(place: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 def asked(origin: str, target: str) -> int:
     host, _, port = origin.removeprefix("http://").partition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    connection = http.client.HTTPConnection(host, int(port), timeout=60)
     try:
         connection.request("GET", target)
         return connection.getresponse().status

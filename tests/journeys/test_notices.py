@@ -132,10 +132,11 @@ async def serving_mails(found: Receivers, tls: ssl.SSLContext) -> AsyncIterator[
         yield int(server.sockets[0].getsockname()[1])
         found.answers.set()
         for session in found.sessions:
-            if isinstance(session.transport, asyncio.WriteTransport):
-                session.transport.abort()
-        for _ in range(3):
-            await asyncio.sleep(0)
+            for transport in (session.transport, session._original_transport):  # TLS over TCP
+                if isinstance(transport, asyncio.WriteTransport):
+                    transport.abort()
+        for _ in range(5):
+            await asyncio.sleep(0)  # what was cut is closed in the next turns of the loop
 
 
 async def dies_when_the_mail_has_come(sim: Simulator, receivers: Receivers) -> None:

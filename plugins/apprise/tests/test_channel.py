@@ -74,7 +74,7 @@ async def test_a_service_that_does_not_take_it_is_asked_again(
 async def test_a_service_that_hangs_costs_its_time_and_in_the_end_the_channel_only(
     settings: Mapping[str, Json], receiver: Any, notice: Callable[..., Notice]
 ) -> None:
-    channel = AppriseChannel(configure.read({**settings, "timeout_s": 1}))
+    channel = AppriseChannel(configure.read({**settings, "timeout_s": 3}))
     receiver.hang.clear()
     ends = await asyncio.gather(
         *(channel.send(notice()) for _ in range(THREADS)), return_exceptions=True

@@ -106,7 +106,7 @@ class Connected:
         if name != "casetool":
             raise Misconfigured("no such address")
         try:
-            found = socket.create_connection(("127.0.0.1", self._port), timeout=10)
+            found = socket.create_connection(("127.0.0.1", self._port), timeout=60)
         except OSError:
             raise Unavailable("nobody listens") from None
         self.opened += 1

@@ -153,7 +153,7 @@ def settings_for(authority: trustme.CA, tmp_path: Path) -> Callable[[int], dict[
             "password": PASSWORD,
             "sender": "posteingang@hub.example",
             "ca_file": str(tmp_path / "authority.pem"),
-            "timeout_s": 5,
+            "timeout_s": 20,
         }
 
     return settings

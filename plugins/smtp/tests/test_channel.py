@@ -35,7 +35,7 @@ def notice(**changed: Any) -> Notice:
 
 
 async def send(settings: Mapping[str, Json], what: Notice | None = None) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await MailChannel(configure.read(settings)).send(what or notice())
 
 
