@@ -45,8 +45,11 @@ PLAN = """() => [
   ...["[style]", "[onclick]", "script"].filter((one) => document.querySelector(one)),
   ...[...document.querySelectorAll("input, select, textarea")]
     .filter((one) => one.checkVisibility() && !one.labels.length).map((one) => one.outerHTML),
+  ...[document.title].filter(
+    (title) => !title.startsWith(document.querySelector("h1")?.textContent.trim())),
 ]"""
-"""What a page must have once and has not, what it must not have, and fields without a label."""
+"""What a page must have once and has not, what it must not have, fields without a label, and a
+title that does not say what its heading says (WCAG 2.4.2)."""
 
 
 async def axe(page: Page, only: tuple[str, ...] = ()) -> list[tuple[str, str]]:
