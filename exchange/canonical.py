@@ -6,13 +6,15 @@ characters; none of that may ever decide what a signature covers.
 """
 
 import binascii
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NoReturn, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, Union
 
 from exchange.errors import Malformed, TooLarge
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 Json: TypeAlias = Union[bool, int, str, Sequence["Json"], Mapping[str, "Json"], None]
 """A JSON value without floating point."""
@@ -191,17 +193,24 @@ def labelled(label: str, *parts: bytes) -> bytes:
 
     The parts have fixed lengths by their label, or there is one of them.
     """
-    return hashlib.sha256(b"".join((label.encode("ascii"), b"\n", *parts))).digest()
+    return _sha256(b"".join((label.encode("ascii"), b"\n", *parts))).digest()
 
 
 def digest(statement: bytes) -> str:
     """Return the digest of a signed statement: b64u of SHA-256 over its exact bytes, 43 chars."""
-    return b64u(hashlib.sha256(statement).digest())
+    return b64u(_sha256(statement).digest())
 
 
 def sha256_hex(file: bytes) -> str:
     """Return plain SHA-256 in lowercase hex, as `sha256sum` prints it: the digest of a file."""
-    return hashlib.sha256(file).hexdigest()
+    return _sha256(file).hexdigest()
+
+
+def _sha256(data: bytes) -> "_Hash":
+    # Imported here: a worker of a plugin reads JSON and need not wait for OpenSSL.
+    from hashlib import sha256  # noqa: PLC0415
+
+    return sha256(data)
 
 
 def is_digest(text: object) -> bool:

@@ -37,8 +37,9 @@ A class without a `code` of its own is known inside only; outside it is its pare
 Messages never contain personal data: they are logged and may be sent to the caller.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
+
+from exchange.values import dataclass
 
 MOST_POSITIONS = 32
 """Code positions told of one error: enough to find it, one line of a log."""

@@ -6,7 +6,6 @@ documents are never in a value: they stay on disk, at a path.
 
 import string
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Final, Literal, TypeAlias
 
 from exchange.canonical import Json
 from exchange.errors import Misconfigured
+from exchange.values import dataclass
 
 CONTRACT: Final = 1
 """Version of this contract. It grows when a plugin written for an earlier one could break; a plugin

@@ -8,7 +8,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from exchange.hookspecs import (
     Secrets,
     Settings,
 )
+from exchange.values import dataclass
 
 HOOKS: Mapping[str, type] = {AGENCY_GROUP: AgencyHooks, HUB_GROUP: HubHooks}
 """Which hooks a plugin of each entry-point group may implement."""

@@ -60,6 +60,7 @@ def main() -> None:
     except Misconfigured as cause:
         channel.say(job.refused_line(str(cause)))
         return
+    gc.freeze()  # what the plugin has loaded stays: nothing of it is looked at again
     gc.enable()  # the start went without: see `leash.PROGRAM`
     channel.say(job.ready_line({key: task.offer(adapter) for key, adapter in adapters.items()}))
     room = tasks.room_of(start.room, channel.connections)
