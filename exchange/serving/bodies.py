@@ -149,20 +149,33 @@ async def form(
     """
     media_type(request, FORM)
     text = await whole(request, limit=FORM_LIMIT, seconds=seconds, longer=longer)
-    try:
-        pairs = parse_qsl(
-            text.decode("ascii"),
-            keep_blank_values=True,
-            strict_parsing=True,
-            errors="strict",
-            max_num_fields=FORM_FIELDS,
-        )
-    except ValueError:
-        raise Malformed("the form cannot be parsed") from None
+    pairs = urlencoded(text, most=FORM_FIELDS)
     fields = dict(pairs)
     if len(fields) != len(pairs):
         raise Malformed("a field occurs twice in the form")
     return fields
+
+
+def urlencoded(text: bytes, *, most: int) -> list[tuple[str, str]]:
+    """Return the fields of an urlencoded form or query, in their order.
+
+    Args:
+        text: at most as long as its reader allows.
+        most: fields.
+
+    Raises:
+        Malformed: more fields, or something that cannot be parsed.
+    """
+    try:
+        return parse_qsl(
+            text.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=True,
+            errors="strict",
+            max_num_fields=most,
+        )
+    except ValueError:
+        raise Malformed("the form cannot be parsed") from None
 
 
 async def first_line(content: StreamReader, *, limit: int, seconds: float) -> bytes:

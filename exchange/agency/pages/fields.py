@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import parse_qsl
 
-from exchange.errors import Malformed
+from exchange.serving.bodies import urlencoded
 
 MOST_FIELDS: Final = 200
 LONGEST_NUMBER: Final = 6
@@ -52,16 +51,6 @@ def parsed(text: bytes) -> Fields:
     found: dict[str, tuple[str, ...]] = {}
     if not text:
         return Fields(found)
-    try:
-        pairs = parse_qsl(
-            text.decode("ascii"),
-            keep_blank_values=True,
-            strict_parsing=True,
-            errors="strict",
-            max_num_fields=MOST_FIELDS,
-        )
-    except ValueError:
-        raise Malformed("the form cannot be parsed") from None
-    for name, value in pairs:
+    for name, value in urlencoded(text, most=MOST_FIELDS):
         found[name] = (*found.get(name, ()), value.replace("\r\n", "\n"))
     return Fields(found)

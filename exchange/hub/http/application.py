@@ -6,7 +6,6 @@ from aiohttp import web
 
 from exchange.hub.http.agencies import directory_routes
 from exchange.hub.http.agreements import agreement_routes
-from exchange.hub.http.binding import Handler
 from exchange.hub.http.call import FRONT, Front
 from exchange.hub.http.consents import consent_routes
 from exchange.hub.http.disclosures import disclosure_routes
@@ -21,6 +20,7 @@ from exchange.hub.http.requests import request_routes
 from exchange.hub.http.token import post_token
 from exchange.hub.http.uploads import VERSION, upload_routes
 from exchange.hub.signer import ROUTE
+from exchange.serving.binding import Handler
 from exchange.serving.docs import add_docs, description
 from exchange.serving.middleware import (
     Manner,

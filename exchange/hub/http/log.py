@@ -16,7 +16,7 @@ from exchange.audit.tiles import Bundle, Tile, read_path
 from exchange.canonical import b64u, sha256_hex
 from exchange.errors import Malformed, NotFound
 from exchange.hub.add_cosignature import add_cosignature
-from exchange.hub.http.binding import Handler, Routes
+from exchange.hub.http.binding import Routes
 from exchange.hub.http.call import FRONT, Call, Front
 from exchange.hub.http.caller import authenticated, neighbourhood
 from exchange.hub.http.limits import within
@@ -25,6 +25,7 @@ from exchange.hub.read_log import LogFiles
 from exchange.hub.record_export import record_export
 from exchange.hub.show_tombstones import show_tombstone, show_tombstones
 from exchange.serving import bodies, front
+from exchange.serving.binding import Handler
 from exchange.serving.middleware import CALLER
 from exchange.wire import log, log_routes, routes, shapes
 from exchange.wire.routes import Operation
