@@ -169,10 +169,12 @@ class Leash:
                     start_new_session=True,
                     pass_fds=lent,
                 )
-            except OSError:
+            except BaseException as trouble:
                 if lender is not None:
                     await lender.close()
-                raise Unavailable("a worker cannot be started") from None
+                if isinstance(trouble, OSError):
+                    raise Unavailable("a worker cannot be started") from None
+                raise
         leash = cls(process, adapter.kind, room, limits, lender)
         async with contextlib.AsyncExitStack() as undo:
             undo.push_async_callback(leash.kill)

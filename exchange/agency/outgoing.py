@@ -4,7 +4,9 @@ Foreign code over files from outside, like intake: whatever goes wrong there ref
 export or this one piece of evidence, with a reason, and nothing else.
 """
 
+import asyncio
 import secrets
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -63,6 +65,7 @@ class Readers:
         self._root = root
         self._outgoing = outgoing
         self._evidence = evidence
+        self._asking = defaultdict[Staff, asyncio.Lock](asyncio.Lock)
         self._known: dict[Staff, Mapping[str, Reads]] = {}
         """What the adapters of a plugin take, by key, once one of its workers has said so."""
 
@@ -175,11 +178,12 @@ class Readers:
         raise NotFound("no plugin of [outgoing] reads this kind of export")
 
     async def _offers(self, staff: Staff) -> Mapping[str, Reads]:
-        if staff not in self._known:
-            leash = await staff.start()
-            self._known[staff] = {
-                key: offer for key, offer in leash.offers.items() if isinstance(offer, Reads)
-            }
+        async with self._asking[staff]:  # who asks at the same time waits for the one worker
+            if staff not in self._known:
+                leash = await staff.start()
+                self._known[staff] = {
+                    key: offer for key, offer in leash.offers.items() if isinstance(offer, Reads)
+                }
         return self._known[staff]
 
 

@@ -113,11 +113,22 @@ class Staff:
             raise
         finally:
             if goes_on and leash.documents < self.limits.documents:
-                await rooms.briefly(errand.size, rooms.clear, leash.room)
-                self._idle.append(leash)
+                await self._keep(leash, errand.size)
             else:
                 await rooms.whole(self._dismiss(leash))
         return taken
+
+    async def _keep(self, leash: Leash, size: int) -> None:
+        """Let a worker wait for the next call; one whose room cannot be cleared ends."""
+        cleared = False
+        try:
+            await rooms.briefly(size, rooms.clear, leash.room)
+            cleared = True
+        finally:
+            if cleared:
+                self._idle.append(leash)
+            else:
+                await rooms.whole(self._dismiss(leash))
 
     async def _call(self, leash: Leash, errand: Errand, take: Take[T]) -> T:
         if errand.adapter not in leash.offers:  # another worker of the plugin offered it

@@ -5,6 +5,7 @@ The same plugin as `test_poison`, by its other hooks. THREATS: F12, A81, A82, A8
 
 import asyncio
 import hashlib
+import os
 import shutil
 import socket
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from exchange.agency import rooms
 from exchange.agency.deliver import Plugin
 from exchange.agency.job import Kind
 from exchange.agency.leash import Adapter, Limits
@@ -359,3 +361,50 @@ async def test_a_plugin_that_is_not_there_hides_no_other_and_lets_no_evidence_pa
             await readers.verify(exported(tmp_path, "fine"))
         with pytest.raises(Misconfigured):
             await nobody.start()
+
+
+async def test_a_worker_whose_room_cannot_be_cleared_ends(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with staff(Kind.EVIDENCE, root) as workers:
+        readers = Readers(root, outgoing={}, evidence={"poison": workers})
+        await readers.verify(exported(tmp_path, "fine"))
+        (leash,) = workers._idle
+        with monkeypatch.context() as broken:
+            broken.setattr(rooms, "clear", not_cleared)
+            with pytest.raises(OSError, match="the disk"):
+                await readers.verify(exported(tmp_path, "fine"))
+        assert not leash.alive
+        assert await readers.verify(exported(tmp_path, "fine")) is not None
+
+
+def not_cleared(_room: Path) -> None:
+    raise OSError("the disk does not answer")
+
+
+async def test_who_asks_at_the_same_time_starts_one_worker(root: Path) -> None:
+    async with staff(Kind.OUTGOING, root) as workers:
+        readers = Readers(root, outgoing={"poison": workers}, evidence={})
+        found = await asyncio.gather(*(readers.formats() for _ in range(5)))
+        assert [list(each) for each in found] == [["poison"]] * 5
+        assert len(workers._idle) == 1
+
+
+async def test_a_start_that_is_cancelled_leaves_no_descriptor_and_no_task(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = asyncio.Event()
+
+    async def never(*_: object, **__: object) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", never)
+    before = len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())  # noqa: PTH208
+    async with staff(Kind.DELIVERY, root) as workers:
+        starting = asyncio.create_task(workers.start())
+        await begun.wait()
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+    assert (len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())) == before  # noqa: PTH208
