@@ -32,6 +32,7 @@ pytestmark = pytest.mark.ssrf
         "::ffff:127.0.0.1",
         "::ffff:10.0.0.1",
         "::ffff:169.254.169.254",
+        "::ffff:0:7f00:1",  # translated (RFC 2765)
         "64:ff9b::7f00:1",
         "64:ff9b:1::7f00:1",
         "100::1",
@@ -39,6 +40,8 @@ pytestmark = pytest.mark.ssrf
         "2001:db8::1",
         "2002:7f00:1::",
         "2002:a00:1::1",
+        "3fff::1",
+        "4000::1",
         "5f00::1",
         "fc00::1",
         "fd00:ec2::254",  # metadata of clouds

@@ -15,16 +15,20 @@ Network: TypeAlias = IPv4Network | IPv6Network
 LookUp: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 """Returns the addresses of a host name, for a port, as texts."""
 
-_NEVER_GLOBAL = (
-    "192.0.0.0/24",  # protocol assignments (RFC 6890)
-    "192.88.99.0/24",  # anycast of 6to4 relays (RFC 7526)
-    "::/96",  # addresses of version 4 inside those of version 6 (RFC 4291, deprecated)
-    "64:ff9b::/96",  # translation of both (RFC 6052)
-    "64:ff9b:1::/48",  # the same, local (RFC 8215)
-    "2001::/32",  # Teredo (RFC 4380)
-    "2002::/16",  # 6to4 (RFC 3056)
-    "5f00::/16",  # segment routing (RFC 9602)
-    "fec0::/10",  # site local (RFC 3879, deprecated)
+_GLOBAL_UNICAST = ip_network("2000::/3")
+"""All of version 6 that is given to networks (RFC 4291). What lies outside is nowhere, or inside:
+addresses of version 4 in several disguises, translators, sites, segments."""
+_NEVER_GLOBAL = tuple(
+    map(
+        ip_network,
+        (
+            "192.0.0.0/24",  # protocol assignments (RFC 6890)
+            "192.88.99.0/24",  # anycast of 6to4 relays (RFC 7526)
+            "2001::/32",  # Teredo (RFC 4380)
+            "2002::/16",  # 6to4 (RFC 3056)
+            "3fff::/20",  # documentation (RFC 9637)
+        ),
+    )
 )
 """Networks that Python calls global, in one version or another, and that lead inside."""
 
@@ -40,7 +44,9 @@ def is_admitted(address: Address, listed: Sequence[Network]) -> bool:
         address = address.ipv4_mapped
     if any(address in network for network in listed):
         return True
-    never = any(address in ip_network(network) for network in _NEVER_GLOBAL)
+    if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
+        return False
+    never = any(address in network for network in _NEVER_GLOBAL)
     return address.is_global and not address.is_multicast and not never
 
 
