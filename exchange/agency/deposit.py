@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from exchange.agency import maildir
+from exchange.agency import halves
 from exchange.agency.copied import copy_out, open_up
 from exchange.agency.deliver import Destination
 from exchange.agency.hand_over import WATCHED
@@ -33,17 +33,6 @@ def folders(gateway: Gateway) -> Sequence[Destination]:
     into = gateway.settings.watch.into
     home = gateway.home
     return () if into is None else (Folder(home.root / into, deposited=home.deposited),)
-
-
-def remove_part(gateway: Gateway, disclosure_id: str) -> None:
-    """Remove what lies half of a document in the folder of the settings: it was erased.
-
-    Hidden as it is, no person would find it.
-    """
-    if (into := gateway.settings.watch.into) is not None:
-        root = gateway.home.root / into
-        shutil.rmtree(_part(root, disclosure_id), ignore_errors=True)
-        maildir.remove_part(root, disclosure_id)
 
 
 def sweep(deposited: Path, now: datetime) -> None:
@@ -83,7 +72,7 @@ class Folder:
 
     def _put(self, delivered: DeliveredFolder) -> None:
         noted = self.deposited / delivered.disclosure_id
-        hidden = _part(self.root, delivered.disclosure_id)
+        hidden = halves.in_folder(self.root, delivered.disclosure_id)
         if not noted.exists():
             # A crash before the note leaves a hidden part, which is made anew.
             shutil.rmtree(hidden, ignore_errors=True)
@@ -97,10 +86,6 @@ class Folder:
         # may have taken it since.
         if hidden.is_dir():
             move_durably(hidden, self.root / delivered.folder)
-
-
-def _part(root: Path, disclosure_id: str) -> Path:
-    return root / f".{disclosure_id}"
 
 
 def _copy(files: Sequence[DeliveredFile], target: Path) -> None:

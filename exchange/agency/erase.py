@@ -13,7 +13,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection
 
-from exchange.agency import arrivals, deposit, spool, state
+from exchange.agency import arrivals, halves, spool, state
 from exchange.agency.awaited import Awaited, await_receipt
 from exchange.agency.events import EventKind, happened, happened_once
 from exchange.agency.handed import forget_handed, is_passed_on
@@ -188,7 +188,7 @@ async def _was_taken(gateway: Gateway, received: Received) -> bool:
     removed = [
         await asyncio.to_thread(spool.remove_delivered, gateway.home, folder) for folder in folders
     ]
-    await asyncio.to_thread(deposit.remove_part, gateway, received.id)
+    await asyncio.to_thread(halves.remove, gateway, received.id)
     return not all(removed) or await gateway.state.read(is_passed_on, received.id)
 
 

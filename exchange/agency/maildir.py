@@ -5,11 +5,11 @@ gets its place in `new` by renaming, so no reader ever sees half of one.
 """
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from exchange.agency import halves
 from exchange.agency.copied import copy_out
 from exchange.consent import binding
 from exchange.durable import move_durably, sync_directory, write_bytes_durably
@@ -24,16 +24,6 @@ _MAIL: Final = ".eml"
 def is_maildir(root: Path) -> bool:
     """Tell whether a folder is a Maildir."""
     return all((root / name).is_dir() for name in _FOLDERS)
-
-
-def remove_part(root: Path, disclosure_id: str) -> None:
-    """Remove what lies in `tmp` of a document that was erased."""
-    with suppress(OSError):  # the Maildir is away, or it is none
-        _part(root, disclosure_id).unlink(missing_ok=True)
-
-
-def _part(root: Path, disclosure_id: str) -> Path:
-    return root / "tmp" / disclosure_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +53,7 @@ class Maildir:
 
     def _put(self, disclosure_id: str, mail: DeliveredFile) -> None:
         noted = self.deposited / disclosure_id
-        written = _part(self.root, disclosure_id)
+        written = halves.in_maildir(self.root, disclosure_id)
         if not noted.exists():
             # A crash before the note leaves a part in `tmp`, which is made anew.
             written.unlink(missing_ok=True)
