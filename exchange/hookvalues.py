@@ -4,7 +4,6 @@ Plugins import them from `exchange.hookspecs`, where the adapters and the hooks 
 documents are never in a value: they stay on disk, at a path.
 """
 
-import string
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -29,7 +28,7 @@ FILES: Final = "files/1"
 """Profile of a package that promises nothing but files a person can read."""
 EVERY_CHARACTER: Final = "*"
 """As `name_alphabet`: the back office takes every name the exchange admits (`*` is in none)."""
-ASCII_NAMES: Final = string.ascii_letters + string.digits + "-_."
+ASCII_NAMES: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 """As `name_alphabet`: letters, digits and three signs that no file system refuses."""
 
 
