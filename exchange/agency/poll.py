@@ -120,13 +120,23 @@ async def _make_rounds(
                 forgotten = today
             pause_s = 1.0
             await _wait(gateway, reception, (stop, stir), done.cursor)
-        except ExchangeError as trouble:
+        except (ExchangeError, OSError) as trouble:
             if gateway.log.stopped:  # no round can do anything before somebody has looked
                 raise
-            code = "clock" if isinstance(trouble, ClockWrong) else trouble.code
-            log.warning("round_failed", code=code, duration_ms=int(pause_s * 1000))
+            _tell(trouble, pause_s)
             await _pause((stop, stir), pause_s)
             pause_s = min(pause_s * 2, poll.longest_pause_s)
+
+
+def _tell(trouble: ExchangeError | OSError, pause_s: float) -> None:
+    """Log why a round has failed; a full disk passes, as an outage of the hub does."""
+    duration_ms = int(pause_s * 1000)
+    if isinstance(trouble, OSError):
+        at = positions(trouble)
+        log.error("round_failed", code=StorageFull.code, positions=at, duration_ms=duration_ms)
+        return
+    code = "clock" if isinstance(trouble, ClockWrong) else trouble.code
+    log.warning("round_failed", code=code, duration_ms=duration_ms)
 
 
 async def _wait(

@@ -16,6 +16,7 @@ thread.
 import os
 import re
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -182,7 +183,10 @@ def _emptied(folder: Path) -> Path:
 
 
 def _remove_tree(folder: Path) -> None:
-    """Remove a folder of our own, 0700, if it is there; follows no link."""
+    """Remove a folder of our own, 0700, if it is there; follows no link.
+
+    Another may be removing it, or taking it away file by file, at the same moment.
+    """
     try:
         there = os.open(folder, _FOLDER)
     except (FileNotFoundError, NotADirectoryError):  # the latter also says of a link
@@ -191,19 +195,25 @@ def _remove_tree(folder: Path) -> None:
         _empty(there)
     finally:
         os.close(there)
-    folder.rmdir()
+    with suppress(FileNotFoundError):
+        folder.rmdir()
 
 
 def _empty(folder: int) -> None:
     with os.scandir(folder) as listed:
         entries = list(listed)
     for entry in entries:
-        if not entry.is_dir(follow_symlinks=False):
-            os.unlink(entry.name, dir_fd=folder)
-            continue
-        inner = os.open(entry.name, _FOLDER, dir_fd=folder)
-        try:
-            _empty(inner)
-        finally:
-            os.close(inner)
-        os.rmdir(entry.name, dir_fd=folder)
+        with suppress(FileNotFoundError):
+            _remove(folder, entry)
+
+
+def _remove(folder: int, entry: os.DirEntry[str]) -> None:
+    if not entry.is_dir(follow_symlinks=False):
+        os.unlink(entry.name, dir_fd=folder)
+        return
+    inner = os.open(entry.name, _FOLDER, dir_fd=folder)
+    try:
+        _empty(inner)
+    finally:
+        os.close(inner)
+    os.rmdir(entry.name, dir_fd=folder)

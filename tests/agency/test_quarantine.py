@@ -1,8 +1,11 @@
 """Quarantine: people look at what was set aside, and let it in or remove it; once each."""
 
+import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection
@@ -259,3 +262,20 @@ async def test_what_is_released_while_it_is_erased_is_erased(network: Network) -
         await quarantine.release(gateway, disclosure_id)
         await erase._was_taken(gateway, listed)
     assert files_below(home.spool) == files_below(home.quarantine) == {}
+
+
+@pytest.mark.parametrize("function", ["unlink", "rmdir"])
+async def test_two_may_remove_one_document_at_the_same_time(
+    network: Network, monkeypatch: pytest.MonkeyPatch, function: str
+) -> None:
+    disclosure_id = await set_aside(network)
+    home = network.offices[RECIPIENT].home
+    remove = getattr(os, function)
+
+    def second(name: str, **where: Any) -> None:
+        remove(name, **where)
+        remove(name, **where)
+
+    monkeypatch.setattr(os, function, second)
+    await asyncio.to_thread(spool.remove, home, disclosure_id, opened=True)
+    assert files_below(home.quarantine) == {}

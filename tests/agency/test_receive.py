@@ -392,6 +392,27 @@ async def test_run_goes_on_while_the_hub_is_away(network: Network) -> None:
     assert len(asked) == 2
 
 
+async def test_run_goes_on_when_the_disk_was_full(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a process of several agencies nobody would start this one again."""
+    stop = asyncio.Event()
+    rounds: list[str] = []
+
+    async def full(*_: object) -> None:
+        rounds.append("round")
+        if len(rounds) == 2:
+            stop.set()
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(poll, "fetch", full)
+    async with network.receiving() as (gateway, reception):
+        async with asyncio.timeout(30):
+            await poll.run(gateway, reception, stop)
+
+    assert len(rounds) == 2
+
+
 async def test_a_second_process_is_refused_by_the_lock(network: Network) -> None:
     async with network.gateway(RECIPIENT):
         with pytest.raises(Misconfigured, match="another process"):
