@@ -58,7 +58,13 @@ class Trust:
             return read_policy(self.policy.read_bytes())
         if self.log is not None and self.policy is None:
             return policy_of_key(self.log)
-        raise Malformed("say whom to believe: --policy FILE, or --log KEY; never the log itself")
+        if self.policy is not None:
+            raise Malformed("say whom to believe by one of --policy FILE and --log KEY, not both")
+        raise Malformed(
+            "say whom to believe: give --policy FILE, the file log-policy in the home of your "
+            "agency's gateway, or a copy that somebody you trust gave you; or --log KEY, the key "
+            "of the log alone. The log itself, or a copy of it, is never asked for it"
+        )
 
 
 NOBODY: Final = Trust()
@@ -84,6 +90,7 @@ def verify(  # noqa: PLR0913  # each is an option of its own
     trust: Trust = NOBODY,
     old: Annotated[tuple[Path, ...], Parameter(negative=())] = (),
     receipt: Annotated[tuple[Path, ...], Parameter(negative=())] = (),
+    status: Annotated[tuple[Path, ...], Parameter(negative=())] = (),
     against: str | None = None,
     max_age: str | None = None,
     token: Path | None = None,
@@ -107,6 +114,8 @@ def verify(  # noqa: PLR0913  # each is an option of its own
         A signed head you kept: the log must continue it. Repeat the option for several.
     receipt
         A receipt you hold, *.tlog-proof. Repeat the option for several.
+    status
+        A signed note that a consent is active, *.note, held against the receipt of its withdrawal.
     against
         Another copy of the log, to be compared entry by entry.
     max_age
@@ -117,7 +126,7 @@ def verify(  # noqa: PLR0913  # each is an option of its own
     """
 
     def run() -> "list[Check]":
-        wanted = _wanted(trust, old, receipt, proof, _age(max_age, target))
+        wanted = _wanted(trust, (old, receipt, status), proof, _age(max_age, target))
         if target is None and not receipt:
             raise Malformed("say what to check: a log, an export of one, or --receipt FILE")
         return asyncio.run(_run(target, against, token, wanted, silent=json))
@@ -127,8 +136,7 @@ def verify(  # noqa: PLR0913  # each is an option of its own
 
 def _wanted(
     trust: Trust,
-    old: tuple[Path, ...],
-    receipt: tuple[Path, ...],
+    given: tuple[tuple[Path, ...], tuple[Path, ...], tuple[Path, ...]],
     proof: Proof,
     max_age: timedelta | None,
 ) -> "Wanted":
@@ -137,6 +145,7 @@ def _wanted(
     from exchange.verifier.verify import Wanted
 
     sent = None
+    old, receipt, status = given
     if proof != NOTHING:
         if not (proof.manifest and proof.contents and proof.file and len(receipt) == 1):
             raise Malformed("a file is proven with --manifest, --contents, --file, one --receipt")
@@ -147,6 +156,7 @@ def _wanted(
         max_age=max_age,
         olds=tuple(Kept(path.name, path.read_bytes()) for path in old),
         receipts=tuple(Held(path.name, path.read_bytes()) for path in receipt),
+        statuses=tuple(Kept(path.name, path.read_bytes()) for path in status),
         sent=sent,
     )
 

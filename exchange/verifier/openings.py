@@ -163,7 +163,8 @@ class Openings:
         missing = sorted(self._stated[name] for name in self._stated.keys() - set(kept))
         if missing:
             shown = ", ".join(map(str, missing[:SHOWN])) + (" …" if missing[SHOWN:] else "")
-            said = f"the signed statement is not here for {len(missing):,} events: {shown}"
+            events = numbered(len(missing), "event", "events")
+            said = f"the signed statement is not here for {events}: {shown}"
             return unchecked(6, "statement", said)
         count = numbered(len(kept), "signed statement", "signed statements")
         return good(6, "statement", f"{count}, each bound by an event")

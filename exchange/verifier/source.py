@@ -16,7 +16,7 @@ from exchange.audit.tiles import Bundle, Tile, cut, path_of, tile_path
 from exchange.errors import LogInvalid, NotFound, TooLarge
 from exchange.verifier.archive import read_archive
 from exchange.verifier.files import Files, FolderFiles, read
-from exchange.verifier.web import open_web
+from exchange.verifier.web import CHECKPOINT, open_web
 
 LARGEST_DOCUMENT: Final = 1024 * 1024
 """Bytes of a public document."""
@@ -56,7 +56,7 @@ class Source:
 
     async def checkpoint(self) -> bytes:
         """Return the signed note of the newest head that is published here."""
-        return await read(self.files, "checkpoint", limit=LARGEST_NOTE)
+        return await read(self.files, CHECKPOINT, limit=LARGEST_NOTE)
 
     async def tile(self, tile: Tile) -> bytes:
         """Return the hashes of a tile, cut out of the full one where only that is kept.

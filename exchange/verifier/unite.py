@@ -43,7 +43,8 @@ def check_lists(lists: Lists) -> list[Check]:
             broken(
                 6,
                 "coverage",
-                f"{entries(span)}: nobody accounts for it; hidden, or a party was forgotten",
+                f"{entries(span)}: nobody accounts for {'it' if span[0] == span[1] else 'them'}; "
+                "hidden, or a party was forgotten",
                 span,
             )
             for span in gaps[:MOST_NAMED]

@@ -6,7 +6,7 @@
 4. every entry: lengths, versions, tiles, and the root computed anew
 5. every public entry has its document; the policy that is served is in the log
 6. openings, statements, tombstones, coverage
-7. receipts, and a file that was disclosed
+7. receipts, a file that was disclosed, status notes against the receipt of a withdrawal
 
 A step that fails does not end the others, as long as they still mean anything.
 """
@@ -30,6 +30,7 @@ from exchange.verifier.openings import Openings
 from exchange.verifier.receipts import Held, Sent, check_logged, check_receipt, check_sent, head_of
 from exchange.verifier.report import Check, Outcome, broken, unchecked
 from exchange.verifier.source import Source
+from exchange.verifier.statuses import check_status
 
 KEPT: Final = "checkpoints"
 """Folder of older heads in an export; beside them may lie time stamps, `<size>.tsr`."""
@@ -45,6 +46,8 @@ class Wanted:
     """Of the newest cosignature; None asks for none."""
     olds: tuple[Kept, ...] = ()
     receipts: tuple[Held, ...] = ()
+    statuses: tuple[Kept, ...] = ()
+    """Notes that a consent had not ended, to be held against `receipts`."""
     sent: Sent | None = None
     """A file that is said to have been in the disclosure of the only receipt."""
     against: Source | None = None
@@ -74,9 +77,14 @@ async def verify(source: Source | None, wanted: Wanted, progress: Progress) -> A
                 yield check
     for _, _, check in proven:
         yield check
-    if wanted.sent is not None:
-        for _, found in held:
-            yield check_sent(found, wanted.sent)
+    for check in _shown_by(held, wanted):
+        yield check
+
+
+def _shown_by(held: list[tuple[Held, Proven]], wanted: Wanted) -> list[Check]:
+    """Return what receipts show of something else in somebody's hands."""
+    files = [] if wanted.sent is None else [check_sent(found, wanted.sent) for _, found in held]
+    return files + [check_status(status, held, wanted.policy) for status in wanted.statuses]
 
 
 async def _head(source: Source, wanted: Wanted) -> tuple[Head | None, list[Check]]:
@@ -125,6 +133,8 @@ async def _exported(source: Source) -> list[Kept]:
 async def _against(source: Source, head: Head, wanted: Wanted, other: Source) -> Check:
     try:
         another = judge(wanted.policy, await other.checkpoint()).checkpoint
+    except (Unavailable, Unauthenticated) as error:
+        return unchecked(3, "against", f"the other one cannot be read: {error}")
     except (LogInvalid, Malformed, NotFound, TooLarge) as error:
         return broken(3, "against", f"the checkpoint of the other one does not hold: {error}")
     sized = Source(other.files, size=another.size)

@@ -15,6 +15,8 @@ from exchange.errors import NotFound, Unauthenticated, Unavailable
 from exchange.loopback import is_loopback
 from exchange.verifier.files import PIECE
 
+CHECKPOINT: Final = "checkpoint"
+"""The file that every log has."""
 CONNECT_S: Final = 10.0
 SILENCE_S: Final = 30.0
 """Longest silence of the other side, in seconds."""
@@ -86,6 +88,11 @@ async def open_web(address: str, token: str | None) -> AsyncIterator[WebFiles]:
 
 def _check(response: aiohttp.ClientResponse, path: str) -> None:
     if response.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
+        if path == CHECKPOINT:  # every log has one: nothing was found that could be checked
+            raise Unavailable(
+                "there is no log at this address; it is the one that the hub calls its log, such "
+                "as https://hub.example/log"
+            )
         raise NotFound(f"{path} is missing")
     if response.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         raise Unauthenticated(f"{path} needs a token: give one with --token FILE")

@@ -257,8 +257,19 @@ def test_what_the_web_lacks_is_broken(server: Server, verify: Verify) -> None:
     ended, found = verify(server.address, *LONG)
     assert (ended, found["entries"]["span"]) == (1, [256, 511])
 
-    (server.folder / "checkpoint").unlink()
-    ended, found = verify(server.address, *LONG)
+
+def test_where_there_is_no_log_nothing_was_checked(server: Server, verify: Verify) -> None:
+    folder = server.folder
+    ended, found = verify(f"{server.address}/elsewhere", *LONG)
+    assert (ended, list(found)) == (2, ["checkpoint"])
+    assert "there is no log at this address" in found["checkpoint"]["said"]
+
+    ended, found = verify(folder, "--against", f"{server.address}/elsewhere")
+    assert (ended, list(found)) == (2, ["against"])
+
+    # Files are another matter: a copy of a log without its head is none any more.
+    (folder / "checkpoint").unlink()
+    ended, found = verify(folder)
     assert (ended, list(found)) == (1, ["checkpoint"])
 
 
@@ -278,7 +289,7 @@ def test_two_copies_in_the_web_and_here_are_compared(
     [
         ((), "say what to check"),
         (("LOG", "--max-age", "soon"), "an age is written"),
-        (("LOG", "--log", "hub.example/log"), "never the log itself"),
+        (("LOG", "--log", "hub.example/log"), "not both"),
         (("LOG", "--manifest", "POLICY"), "a file is proven with"),
         (("LOG", "--token", "TOKEN"), "no access token"),
         (("LOG", "--old", "/none/such"), "No such file"),
@@ -306,7 +317,7 @@ def test_without_whom_to_believe_nothing_is_checked(
 ) -> None:
     folder = LOG.write(tmp_path / "log")
     assert main(["log", "verify", str(folder)]) == 2
-    assert "say whom to believe" in capsys.readouterr().err
+    assert "give --policy FILE, the file log-policy in the home" in capsys.readouterr().err
 
     put(tmp_path, "policy", b"log nonsense\n")
     assert main(["log", "verify", str(folder), "--policy", str(tmp_path / "policy")]) == 2
