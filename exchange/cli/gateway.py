@@ -61,8 +61,9 @@ def log_policy(file: Path, *, at: Place = HERE) -> None:
 def resume(*, forget_head: bool = False, at: Place = HERE) -> None:
     """Go on after somebody has looked at what the hub's log has shown.
 
-    While a hub has shown two histories of its log, nothing is exchanged with it. This lets traffic
-    begin again and forgets the findings that `status` lists; the evidence stays in `conflict`.
+    While a hub has shown two histories of its log, or has called a consent active after its
+    withdrawal, nothing is exchanged with it. This lets traffic begin again and forgets the
+    findings that `status` lists; the evidence stays in `conflict`.
 
     Parameters
     ----------

@@ -12,6 +12,8 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
 
+from exchange.cli.reflow import Reflowing
+
 FAILED = 1
 """Exit code: the command was understood and did not succeed."""
 USAGE = 2
@@ -58,6 +60,7 @@ def root_app(chosen: str = "") -> App:
         suppress_keyboard_interrupt=False,
         result_action="return_value",
         help_format="plaintext",
+        help_formatter=Reflowing(),
     )
     for name, (load, summary) in _commands().items():
         app.command(load() if name == chosen else App(name=name, help=summary))
