@@ -35,6 +35,8 @@ from exchange.errors import (
 from exchange.statement import Kind, seconds, sign, verify
 from exchange.wire import erasure, shapes
 
+_ANSWERED = "no request to erase with this id waits for the back office"
+
 log = structlog.get_logger(__name__)
 
 
@@ -92,7 +94,7 @@ async def confirm(
     """
     known = await gateway.state.read(state.find_erasure, erasure_id)
     if known is None or known.state is not Erasing.ASKED:
-        raise NotFound("no request to erase with this id waits for the back office")
+        raise NotFound(_ANSWERED)
     async for asked in gateway.client.every_erasure():
         if asked.id == erasure_id and asked.to == gateway.agency:
             _check_kept(gateway, asked, kept)
@@ -266,6 +268,9 @@ async def _confirmed(
 
 
 def _confirm(conn: Connection, confirmed: Erasure) -> None:
+    known = state.find_erasure(conn, confirmed.id)
+    if known is not None and known.state is not Erasing.ASKED:  # two people, at the same moment
+        raise NotFound(_ANSWERED)
     forget_handed(conn, arrivals.ids_under(conn, confirmed.consent))
     arrivals.mark_erased(conn, confirmed.consent)
     state.put_erasure(conn, confirmed)

@@ -1,5 +1,6 @@
 """Erasing on request, publishing keys, following what was sent."""
 
+import asyncio
 from datetime import date
 
 import pytest
@@ -422,3 +423,22 @@ async def test_a_lawful_withdrawal_marks_nothing(network: Network) -> None:
         await erase.erase(gateway)
 
     assert files_below(network.offices[RECIPIENT].home.spool) == {}
+
+
+async def test_of_two_answers_at_the_same_moment_one_is_signed_and_sent(network: Network) -> None:
+    await delivered(network)
+    home = network.offices[RECIPIENT].home
+    (folder,) = home.spool.iterdir()
+    folder.rename(home.root.parent / "taken")
+    withdraw(network)
+
+    async with network.gateway(RECIPIENT) as gateway:
+        await erase.erase(gateway)
+        ends = await asyncio.gather(
+            *(erase.confirm(gateway, ERASURE) for _ in range(2)), return_exceptions=True
+        )
+        stored = await gateway.state.read(state.find_erasure, ERASURE)
+
+    assert [type(end) for end in ends if end is not None] == [NotFound]
+    assert stored is not None
+    assert (stored.statement or b"").decode() == network.double.erasures[ERASURE].confirmation
