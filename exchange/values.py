@@ -1,7 +1,7 @@
 """Data classes whose methods are made when the first is needed, not when their module is imported.
 
 The standard library writes and compiles six methods for each frozen data class at import: 0.6 ms.
-A worker of a plugin imports thirty of them and needs the methods of four; that was a third of its
+A worker of a plugin imports two dozen and makes values of five; that was a third of its
 start (docs/performance.md). The methods are the standard library's own, whenever they are made.
 """
 
