@@ -53,6 +53,7 @@ def a_home(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.timeout(300)
 def test_each_new_plugin_is_installed_passes_its_tests_and_fails_them_when_broken(
     tmp_path: Path,
 ) -> None:

@@ -79,6 +79,7 @@ def test_every_file_of_the_page_is_what_the_command_writes(page: str) -> None:
     assert set(SHOWN.values()) == TEMPLATES.keys()
 
 
+@pytest.mark.timeout(300)
 async def test_the_commands_of_the_page_end_with_a_plugin_that_converts(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -89,6 +89,7 @@ async def faults(clerk: Clerk, name: str, lang: str) -> dict[str, Any]:
     return {name: fault for name, fault in found.items() if fault}
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("lang", LANGUAGES)
 async def test_no_page_has_a_fault_in_any_look(
     scene: Scene, browser: Browser, tmp_path: Path, lang: str
