@@ -11,15 +11,25 @@ from exchange.agency.job import Kind
 from exchange.agency.settings import GatewaySettings
 from exchange.agency.staff import Staff
 from exchange.errors import ExchangeError
+from exchange.hookspecs import AGENCY_GROUP
+from exchange.registry import installed
 
 
 async def plugins(home: Home, settings: GatewaySettings) -> AsyncIterator[Finding]:
     """Start a worker of each plugin, and say what it offers and which walls are missing."""
     missing = set[str]()
+    there = {offer.name for offer in installed(AGENCY_GROUP)}
     # A room of its own: a running gateway empties its own when it starts.
     with tempfile.TemporaryDirectory(prefix=".doctor-", dir=home.root) as room:
         for kind, plugin in named(settings):
             check = f"plugin {plugin}"
+            if plugin not in there:
+                yield fail(
+                    check,
+                    "it is not installed",
+                    "install it, or name another; `exchange plugin list` has those that are",
+                )
+                continue
             try:
                 async with Staff(hired(settings, home, plugin, kind), Path(room)) as staff:
                     leash = await staff.start()

@@ -175,10 +175,11 @@ async def test_a_proxy_that_takes_no_connection_is_named(network: Network) -> No
 
 
 async def test_a_plugin_that_cannot_be_loaded_is_named(network: Network) -> None:
-    add(network, '[intake]\nplugin = "nowhere"\n[outgoing]\nplugins = ["elsewhere"]')
+    add(network, '[intake]\nplugin = "nowhere"\n[outgoing]\nplugins = ["folder"]')
     found = await looked(network)
-    assert levels(found["plugin nowhere"]) == levels(found["plugin elsewhere"]) == {Level.FAIL}
-    assert "[plugins.nowhere]" in found["plugin nowhere"][0].do
+    assert levels(found["plugin nowhere"]) == levels(found["plugin folder"]) == {Level.FAIL}
+    assert found["plugin nowhere"][0].says == "it is not installed"
+    assert "[plugins.folder]" in found["plugin folder"][0].do
 
 
 @pytest.mark.parametrize(
