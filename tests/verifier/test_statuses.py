@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,7 +68,7 @@ def note(folder: Path, *, size: int = INDEX, later: int = 0, key: SigningKey = S
     ],
 )
 def test_a_lie_is_named_and_ends_with_1(
-    shown: dict[str, int],
+    shown: dict[str, Any],
     ended: int,
     said: str,
     tmp_path: Path,
