@@ -289,24 +289,24 @@ def test_an_agency_is_told_by_channels_in_order(made: tuple[Path, str]) -> None:
     assert reached(place) == (None, None, "de", None, None, None, None)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        ("--channel", "smtp"),
-        ("--address", "post@jobcentre.example"),
-        ("--channel", "pigeon", "--address", "roof"),
-        ("--quiet-hours", "20:00"),
-        ("--quiet-hours", "20:00-25:00"),
-        ("--quiet-hours", "20:00-07:00", "--time-zone", "Nowhere"),
-        ("--digest-hours", "0"),
-        ("--digest-hours", "25"),
-    ],
+NOBODY: tuple[tuple[str, ...], ...] = (
+    ("--channel", "smtp"),
+    ("--address", "post@jobcentre.example"),
+    ("--channel", "pigeon", "--address", "roof"),
+    ("--quiet-hours", "20:00"),
+    ("--quiet-hours", "20:00-25:00"),
+    ("--quiet-hours", "20:00-07:00", "--time-zone", "Nowhere"),
+    ("--digest-hours", "0"),
+    ("--digest-hours", "25"),
 )
-def test_what_nobody_can_be_told_by_is_refused(
-    options: tuple[str, ...], made: tuple[Path, str]
-) -> None:
-    place, _ = made
-    refused = run("admit", str(card(place, "jobcentre-a")), *options, cwd=place)
+"""Ways to be told that do not fit together or are none."""
 
-    assert (refused.returncode, refused.stdout) == (1, b"")
-    assert refused.stderr.count(b"\n") == 1
+
+def test_what_nobody_can_be_told_by_is_refused(made: tuple[Path, str]) -> None:
+    place, _ = made
+    identity = str(card(place, "jobcentre-a"))
+    for options in NOBODY:
+        refused = run("admit", identity, *options, cwd=place)
+
+        assert (refused.returncode, refused.stdout) == (1, b""), options
+        assert refused.stderr.count(b"\n") == 1, options
