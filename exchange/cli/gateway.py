@@ -298,11 +298,25 @@ def erased(
     print(f"confirmed {erasure}: {'erased' if keeping is None else 'kept, restricted'}")
 
 
-def token(*, at: Place = HERE) -> None:
+def token(*, local: Annotated[bool, Parameter(negative=())] = False, at: Place = HERE) -> None:
     """Print an access token for the hub's API, valid for some minutes.
 
     For trying the API by hand: curl --oauth2-bearer "$(exchange gateway token)" ...
+
+    Parameters
+    ----------
+    local
+        Print the access key of the gateway's own API and pages instead, which is good until its
+        file, `api-token` in the home, is removed. Whoever has it may do what the office may do.
     """
+    if local:
+        from exchange.agency import api_token
+        from exchange.agency import home as homes
+
+        home = homes.at(at.home)
+        homes.check(home)
+        print(api_token.read(home))
+        return
 
     async def work() -> None:
         async with opened(at) as gateway:

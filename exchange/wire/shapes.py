@@ -78,7 +78,7 @@ class Capabilities(Shape):
     """What an agency can receive; senders see it before they seal."""
 
     profiles: tuple[Annotated[str, Field(max_length=64)], ...] = Field(default=(), max_length=64)
-    """Intake profiles, such as `folder`."""
+    """What packages for this agency may promise, such as `files/1`."""
     max_size: Annotated[int, Field(ge=1)]
     """Largest sealed document in bytes."""
     media_types: tuple[Annotated[str, Field(max_length=128)], ...] = Field(

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from exchange.agency import arrivals
+from exchange.agency import api_token, arrivals
 from exchange.agency.home import at
 from exchange.agency.tables import schema
 from exchange.days import day_of
@@ -482,6 +482,18 @@ async def test_a_token_is_printed_and_nothing_else(today: Network) -> None:
     said = await exchange("token", "--home", today.offices[SENDER].home.root)
 
     assert (said.code, said.out, said.err) == (0, f"{SENDER}\n", "")
+
+
+async def test_the_access_key_of_the_pages_is_printed_beside_a_running_gateway(
+    today: Network,
+) -> None:
+    home = today.offices[SENDER].home
+    api_token.make(home)
+
+    async with today.gateway(SENDER):
+        said = await exchange("token", "--local", "--home", home.root)
+
+    assert (said.code, said.out, said.err) == (0, f"{api_token.read(home)}\n", "")
 
 
 async def test_run_says_when_it_runs_and_ends_with_sigterm(today: Network, letter: Path) -> None:

@@ -144,7 +144,7 @@ async def test_h27_h28_h29_what_no_hub_answers_is_used_for_nothing_and_ends_in_t
         with pytest.raises(HubMisbehaves):
             await client.healthz()
 
-    assert time.monotonic() - began < 10 * DEADLINE_S  # each goes on for a minute or more
+    assert time.monotonic() - began < DEADLINE_S + 1  # each goes on for a minute or more
 
 
 async def test_an_honest_answer_is_believed() -> None:
