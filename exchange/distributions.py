@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 _INFO: Final = ".dist-info"
+_SEPARATORS: Final = re.compile(r"[-_.]+")
 _POINTS: Final = "entry_points.txt"
 _LARGEST: Final = 1 << 20
 """Bytes read of a list of entry points."""
@@ -37,7 +38,7 @@ def points_of(distribution: str) -> Mapping[Path, tuple[tuple[str, str, str], ..
 
 
 def _normalised(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+    return _SEPARATORS.sub("-", name).lower()
 
 
 def _listed(folder: Path) -> list[str]:

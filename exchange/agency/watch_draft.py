@@ -36,6 +36,7 @@ LARGEST: Final = 64 * 1024
 EACH: Final = "each"
 """Member that the local API has not: every file is a document of its own, and the folder stays."""
 
+_LINE: Final = re.compile(r"at line (\d+)")
 _DOTTED: Final = re.compile(
     r"""(?:\.[ \t]*(?:[\w-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')[ \t]*){100}""", re.ASCII
 )
@@ -126,7 +127,7 @@ def _toml(data: bytes) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise Malformed(f"{TOML} is not UTF-8") from None
     except tomllib.TOMLDecodeError as error:
-        place = re.search(r"at line (\d+)", str(error))
+        place = _LINE.search(str(error))
         where = f"line {place[1]}" if place else "its end"
         raise Malformed(f"{TOML} is not TOML: look at {where}") from None
     except (ValueError, RecursionError):  # a number of thousands of digits; lists in lists in lists

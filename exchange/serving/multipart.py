@@ -25,6 +25,7 @@ _BOUNDARY = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _PARAMETER = re.compile(r"; *([a-z*]{1,16}) *= *(?:\"((?:[^\"\\]|\\.)*)\"|([^;\" ]+))")
+_QUOTED = re.compile(r"\\(.)")
 _STAR = "utf-8''"
 _LINE_END = b"\r\n"
 _HEAD_END = b"\r\n\r\n"
@@ -180,7 +181,7 @@ def _disposition(value: str) -> tuple[str, str | None]:
         found = _PARAMETER.match(value, at)
         if found is None or found[1] in given:
             raise Malformed("a Content-Disposition cannot be parsed")
-        given[found[1]] = found[3] if found[2] is None else re.sub(r"\\(.)", r"\1", found[2])
+        given[found[1]] = found[3] if found[2] is None else _QUOTED.sub(r"\1", found[2])
         at = found.end()
     if kind.strip().lower() != "form-data" or "name" not in given:
         raise Malformed("a part is no form-data with a name")
