@@ -1,5 +1,6 @@
 """`exchange plugin`: what it writes works as written, and what it says is what plugins say."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -30,8 +31,9 @@ BREAKS: dict[Kind, tuple[str, str]] = {
 def run_tests(python: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     quietly = ("-q", "-rf", "-W", "error", "-p", "no:asyncio", "--import-mode=importlib")
     command = [str(python), "-m", "pytest", *quietly, str(folder)]
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=100, check=False
+        command, cwd=folder, env=own, capture_output=True, text=True, timeout=100, check=False
     )
 
 

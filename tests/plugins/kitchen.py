@@ -35,6 +35,7 @@ def environment(folder: Path) -> tuple[Path, Path]:
     site.mkdir(parents=True)
     (folder / "bin").mkdir()
     (folder / "bin" / "python").symlink_to(base)
-    (folder / "pyvenv.cfg").write_text(f"home = {base.parent}\n")
+    said = f"home = {base.parent}\ninclude-system-site-packages = false\n"
+    (folder / "pyvenv.cfg").write_text(said)
     (site / "ours.pth").write_text(f"import site; site.addsitedir({ours!r})\n")
     return folder / "bin" / "python", site
