@@ -18,9 +18,9 @@ from sqlalchemy import (
 )
 
 from exchange.errors import Misconfigured
-from exchange.hub.storage import headers, log_tables, tables
+from exchange.hub.storage import headers, log_tables, officer_tables, tables
 
-HEAD = "0008"
+HEAD = "0009"
 """The schema of `tables`; each change of a table comes with a revision in `migrations`."""
 BY_USER_VERSION = {1: "0001", 2: "0002"}
 """What SQLite files from before there was `alembic_version` have in `PRAGMA user_version`."""
@@ -53,8 +53,8 @@ def prepare(conn: Connection) -> None:
 
 def make(conn: Connection) -> None:
     """Make every table of the hub in an empty database, the table of headers included."""
-    if headers.headers.metadata is not tables.metadata:
-        raise AssertionError("the headers belong to the same database")
+    if {headers.headers.metadata, officer_tables.officers.metadata} != {tables.metadata}:
+        raise AssertionError("every table belongs to the same database")
     tables.metadata.create_all(conn, checkfirst=False)
     for statement in log_tables.EXTRA[conn.dialect.name]:
         conn.exec_driver_sql(statement)

@@ -1,0 +1,118 @@
+"""The tables of the officers' desk: who may log in, what is read, and figures once published.
+
+An officer is an account of an agency: a name of hers stands in none of them.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    UniqueConstraint,
+)
+
+from exchange.database import Moment
+from exchange.hub.storage.tables import AgencyId, Digest, Uuid, Word, metadata, one_of
+
+officers = Table(
+    "officers",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("role", Word, nullable=False),
+    # Whose records she reads. Null for an auditor or operator, who reads none.
+    Column("agency", AgencyId, ForeignKey("agencies.id"), index=True),
+    # Her account at the provider of logins. Null: by a link from the operator's command line.
+    Column("issuer", Word),
+    Column("subject", Word),
+    Column("created_at", Moment, nullable=False),
+    Column("removed_at", Moment),
+    UniqueConstraint("issuer", "subject"),
+    one_of("role", "role", ("officer", "auditor", "operator")),
+    CheckConstraint("(agency IS NULL) = (role <> 'officer')", name="agency"),
+    CheckConstraint("(issuer IS NULL) = (subject IS NULL)", name="subject"),
+)
+
+officer_links = Table(
+    "officer_links",
+    metadata,
+    # Of the secret in the link.
+    Column("digest", Digest, primary_key=True),
+    Column("officer", Uuid, ForeignKey("officers.id"), nullable=False, index=True),
+    Column("made_at", Moment, nullable=False),
+    Column("until", Moment, nullable=False, index=True),
+    Column("used_at", Moment),
+)
+
+# Between the way to the provider and the way back.
+officer_logins = Table(
+    "officer_logins",
+    metadata,
+    # Of the cookie.
+    Column("digest", Digest, primary_key=True),
+    Column("state", Word, nullable=False),
+    Column("nonce", Word, nullable=False),
+    Column("verifier", Word, nullable=False),
+    Column("until", Moment, nullable=False, index=True),
+)
+
+officer_sessions = Table(
+    "officer_sessions",
+    metadata,
+    # Of the cookie.
+    Column("digest", Digest, primary_key=True),
+    Column("officer", Uuid, ForeignKey("officers.id"), nullable=False, index=True),
+    Column("made_at", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+    # When she last proved who she is: an export asks for a fresh proof.
+    Column("proved_at", Moment, nullable=False),
+    Column("until", Moment, nullable=False, index=True),
+)
+
+# Who logged in when, for a year (D11).
+officer_visits = Table(
+    "officer_visits",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("officer", Uuid, ForeignKey("officers.id"), nullable=False, index=True),
+    Column("at", Moment, nullable=False, index=True),
+    Column("what", Word, nullable=False),
+    one_of("what", "what", ("link-made", "login", "proved", "logout", "removed")),
+)
+
+# Which entries of the log concern an agency: made from the entries, behind them, by any hub.
+# Wider than what it may open; who reads it asks `may_open` about each.
+log_reader = Table(
+    "log_reader",
+    metadata,
+    Column("agency", AgencyId, primary_key=True),
+    Column("at", Moment, primary_key=True),
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", Word, nullable=False),
+    Index(None, "agency", "kind", "at", "idx"),
+)
+
+log_reader_size = Table(
+    "log_reader_size",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    # Entries before this one are in `log_reader`.
+    Column("size", BigInteger, nullable=False),
+    CheckConstraint("id = 0", name="one"),
+)
+
+# Published once, never made anew: a later difference would tell of an erasure.
+figures = Table(
+    "figures",
+    metadata,
+    Column("agreement", Digest, ForeignKey("agreements.digest"), primary_key=True),
+    # 2026, 2026-Q1 or 2026-03.
+    Column("period", Word, primary_key=True),
+    Column("dimension", Word, primary_key=True),
+    Column("frozen_at", Moment, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    one_of("dimension", "dimension", ("total", "purpose", "category", "direction")),
+)
