@@ -56,6 +56,8 @@ officer_logins = Table(
     Column("state", Word, nullable=False),
     Column("nonce", Word, nullable=False),
     Column("verifier", Word, nullable=False),
+    # The page that asked her to prove again who she is. Null: a visit begins.
+    Column("back", Word),
     Column("until", Moment, nullable=False, index=True),
 )
 
@@ -84,7 +86,7 @@ officer_visits = Table(
 )
 
 # Which entries of the log concern an agency: made from the entries, behind them, by any hub.
-# Wider than what it may open; who reads it asks `may_open` about each.
+# Each was open to it once; who reads it asks `may_open` about each.
 log_reader = Table(
     "log_reader",
     metadata,
@@ -93,6 +95,10 @@ log_reader = Table(
     Column("idx", BigInteger, primary_key=True, autoincrement=False),
     Column("kind", Word, nullable=False),
     Index(None, "agency", "kind", "at", "idx"),
+    # What is erased is found by its entries.
+    Index(None, "idx"),
+    # Nothing but keys: a second tree of them would be half of the file.
+    sqlite_with_rowid=False,
 )
 
 log_reader_size = Table(

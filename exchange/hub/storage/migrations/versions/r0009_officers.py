@@ -63,6 +63,7 @@ def _accounts(made: MetaData) -> tuple[Table, ...]:
         Column("state", WORD, nullable=False),
         Column("nonce", WORD, nullable=False),
         Column("verifier", WORD, nullable=False),
+        Column("back", WORD),
         Column("until", MOMENT, nullable=False, index=True),
     )
     sessions = Table(
@@ -98,6 +99,8 @@ def _read(made: MetaData) -> tuple[Table, ...]:
         Column("idx", BigInteger, primary_key=True, autoincrement=False),
         Column("kind", WORD, nullable=False),
         Index(None, "agency", "kind", "at", "idx"),
+        Index(None, "idx"),
+        sqlite_with_rowid=False,
     )
     size = Table(
         "log_reader_size",
