@@ -4,7 +4,7 @@ Their paths carry a digest of their content, so that a browser may keep them for
 shows an old one. They hold no word and are the same for everybody.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib.resources import files
@@ -15,6 +15,8 @@ from aiohttp import web
 
 SHARED: Final = ("page.css", "icon.svg")
 """Files beside this module that all pages load."""
+DESK: Final = "desk.css"
+"""One more, for pages at which somebody works: wider, with a bar of parts."""
 MEDIA_TYPES: Final = {"css": "text/css", "svg": "image/svg+xml", "js": "text/javascript"}
 POLICY: Final = "default-src 'none'; sandbox; frame-ancestors 'none'"
 YEAR: Final = "public, max-age=31536000, immutable"
@@ -39,20 +41,22 @@ class Asset:
         )
 
 
-def read_assets(below: str, folder: Traversable, names: Iterable[str]) -> Mapping[str, Asset]:
+def shared(name: str) -> Traversable:
+    """Return a file beside this module."""
+    return files("exchange.pages").joinpath("static", name)
+
+
+def read_assets(below: str, *own: Traversable) -> Mapping[str, Asset]:
     """Return every asset by its file name; the files are read once, here.
 
     No path is ever built from a request: what is served is listed here and by the caller.
 
     Args:
         below: path they are served under, with both its slashes.
-        folder: of the files that these pages load beside the shared ones.
-        names: of those files.
+        own: files that these pages load beside the shared ones.
     """
-    shared = files("exchange.pages").joinpath("static")
-    found = {name: shared.joinpath(name) for name in SHARED}
-    found |= {name: folder.joinpath(name) for name in names}
-    return {name: _asset(below, name, file.read_bytes()) for name, file in found.items()}
+    found = (*(shared(name) for name in SHARED), *own)
+    return {file.name: _asset(below, file.name, file.read_bytes()) for file in found}
 
 
 def _asset(below: str, name: str, content: bytes) -> Asset:

@@ -12,7 +12,7 @@ from exchange.agency.pages.book import Books
 from exchange.agency.pages.fields import Fields
 from exchange.agency.pages.session import Session
 from exchange.agency.parts import Gateway
-from exchange.pages.assets import Asset, read_assets
+from exchange.pages.assets import DESK, Asset, read_assets, shared
 from exchange.pages.templates import read_templates
 from exchange.pages.words import USUAL, Words, preferred, read_words
 
@@ -22,7 +22,6 @@ POLICY: Final = (
 )
 """Nothing inline, nothing from elsewhere, and no script at all."""
 STATIC: Final = "/static/"
-SHEETS: Final = ("desk.css",)
 PARTS: Final = (
     ("", "start"),
     ("documents", "documents"),
@@ -149,7 +148,7 @@ def make_shell() -> Shell:
     here = files("exchange.agency.pages")
     return Shell(
         words={lang: read_words(here.joinpath("texts"), lang) for lang in USUAL},
-        assets=read_assets(STATIC, here.joinpath("static"), SHEETS),
+        assets=read_assets(STATIC, shared(DESK)),
         templates=read_templates("exchange.agency.pages"),
         books=Books(),
     )

@@ -13,4 +13,5 @@ SCRIPTS: Final = ("page.js", "sign.js")
 
 def read_assets() -> Mapping[str, Asset]:
     """Return every asset by its file name; the files are read once, here."""
-    return assets.read_assets(PATH, files("exchange.hub.pages").joinpath("static"), SCRIPTS)
+    here = files("exchange.hub.pages").joinpath("static")
+    return assets.read_assets(PATH, *(here.joinpath(name) for name in SCRIPTS))
