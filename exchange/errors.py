@@ -4,6 +4,7 @@
   x Malformed                 a request or document cannot be parsed
   x TooLarge                  a stated limit of size is exceeded
   x Unauthenticated           the caller could not be authenticated
+    - LoginRefused            inside only: what a provider of logins says proves nobody
   x NotPermitted              the gate or the caller's role says no, and never why
   x NotFound                  absent, or hidden from this caller: the two look the same
   x Conflict                  the same identifier was used before with different content
@@ -111,6 +112,15 @@ class Unauthenticated(ExchangeError):
     """The caller could not be authenticated."""
 
     code = "unauthenticated"
+
+
+class LoginRefused(Unauthenticated):
+    """The login was refused."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+        """Code of the check that refused, such as `nonce`; for the local log alone."""
 
 
 class NotPermitted(ExchangeError):

@@ -5,14 +5,11 @@ Knows HTTP and C2SP tlog-witness. What a witness answers is verified by whoever 
 
 import asyncio
 import hashlib
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
-from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
@@ -21,13 +18,11 @@ from exchange.audit.policy import Policy
 from exchange.audit.submission import MOST_BYTES
 from exchange.errors import Misconfigured, Unavailable
 from exchange.hub.parts import Hub
-from exchange.hub.resolve import CheckedResolver, leads_back
+from exchange.hub.plain_address import is_plain
+from exchange.hub.resolve import CheckedResolver
 
-HOST: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.?", re.ASCII)
-"""A name as resolvers take it; everything that could be a number in disguise is refused."""
 PATIENCE_S: Final = 5.0
 """Seconds a witness gets to tell what it holds, at a start of the hub."""
-NUMBER: Final = re.compile(r"0x[0-9a-f]*|[0-9]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,29 +132,3 @@ def check_addresses(policy: Policy) -> None:
                 f"the address of the witness {witness.name} in the policy must be "
                 "https://host[:port][/path], in lower case and without user, query or fragment"
             )
-
-
-def is_plain(url: str) -> bool:
-    """Tell whether an address can mean only one thing to every resolver and client."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        return False
-    if "@" in parts.netloc or parts.query or parts.fragment or not url.isascii() or port == 0:
-        return False
-    literal = _literal(host)
-    if literal is None and (
-        HOST.fullmatch(host) is None or NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2])
-    ):
-        return False
-    if parts.scheme == "http":
-        return literal.is_loopback if literal is not None else host == "localhost"
-    return parts.scheme == "https" and (literal is None or not leads_back(literal))
-
-
-def _literal(host: str) -> IPv4Address | IPv6Address | None:
-    try:
-        return ip_address(host)
-    except ValueError:
-        return None

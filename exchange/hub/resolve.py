@@ -5,24 +5,12 @@ address finds nobody. One address that is refused refuses the name.
 """
 
 import socket
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Final
+from ipaddress import ip_address
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
-TRANSLATED: Final = tuple(
-    ip_network(text)
-    for text in (
-        "64:ff9b::/96",
-        "64:ff9b:1::/48",
-        "2002::/16",
-        "::/96",
-        "::ffff:0:0/96",
-        "fec0::/10",
-    )
-)
-"""Networks of addresses with an IPv4 address inside, or without a meaning any more."""
+from exchange.hub.plain_address import leads_back
 
 
 class CheckedResolver(AbstractResolver):
@@ -48,19 +36,3 @@ class CheckedResolver(AbstractResolver):
     async def close(self) -> None:
         """Close what was asked."""
         await self._inner.close()
-
-
-def leads_back(address: IPv4Address | IPv6Address) -> bool:
-    """Tell whether an address is this machine, its platform, nobody, or another one in disguise.
-
-    Networks of offices are not refused: that is where witnesses stand.
-    """
-    if isinstance(address, IPv6Address) and any(address in network for network in TRANSLATED):
-        return True
-    return (
-        address.is_loopback
-        or address.is_link_local
-        or address.is_unspecified
-        or address.is_multicast
-        or address == IPv4Address("255.255.255.255")
-    )

@@ -14,6 +14,7 @@ from pydantic_settings import SettingsConfigDict
 
 from exchange.configuration import Configuration, Section
 from exchange.hub import ways
+from exchange.hub.plain_address import is_plain
 from exchange.loopback import is_loopback
 from exchange.rules import broken, sentence
 
@@ -39,6 +40,8 @@ Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Bytes = Annotated[int, Field(ge=1024, le=2**50)]
 Seconds = Annotated[float, Field(gt=0, le=366 * 86_400)]
 PerSecond = Annotated[float, Field(gt=0, le=100_000)]
+Algorithm = Literal["ES256", "PS256", "RS256"]
+"""A signature whose key is public and whose digest nobody doubts."""
 
 
 def _named(url: SecretStr) -> SecretStr:
@@ -307,6 +310,31 @@ class Log(Section):
     """Seconds without a quorum after which nothing new is disclosed."""
 
 
+class Officers(Section):
+    """The provider of logins (OpenID Connect) at the officers' desk; see docs/officers.md."""
+
+    issuer: str = ""
+    """Address of the provider, exactly as it names itself; empty: links of the operator only."""
+    client_id: str = ""
+    """Name under which this hub is registered there."""
+    secret: SecretStr = SecretStr("")
+    """Its password there, better as a variable or credential `EXCHANGE_HUB_OFFICERS__SECRET`."""
+    algorithms: Annotated[tuple[Algorithm, ...], Field(min_length=1)] = ("ES256", "PS256", "RS256")
+    """Signatures that its ID tokens may have."""
+    acr: str = ""
+    """Class of authentication it must state, such as one with two factors; empty: any."""
+
+    @model_validator(mode="after")
+    def _provider_is_named(self) -> Self:
+        if not self.issuer and (self.client_id or self.secret.get_secret_value() or self.acr):
+            raise ValueError("client_id, secret and acr need issuer")
+        if self.issuer and not is_plain(self.issuer):
+            raise ValueError("issuer must be a URL such as https://login.example/office")
+        if self.issuer and not self.client_id:
+            raise ValueError("issuer needs client_id")
+        return self
+
+
 class HubSettings(Configuration):
     """Settings of `exchange hub`, from TOML and from variables `EXCHANGE_HUB_…`."""
 
@@ -343,6 +371,7 @@ class HubSettings(Configuration):
     writer: Writer = Writer()
     vault: Vault = Vault()
     log: Log = Log()
+    officers: Officers = Officers()
     postgres: Postgres = Postgres()
 
     @property

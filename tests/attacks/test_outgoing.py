@@ -12,7 +12,8 @@ from exchange.audit.note import verifying, write_vkey
 from exchange.audit.policy import read_policy
 from exchange.audit.submission import MOST_BYTES
 from exchange.errors import Misconfigured, Unavailable
-from exchange.hub.ask_witness import Answer, check_addresses, is_plain, session
+from exchange.hub.ask_witness import Answer, check_addresses, session
+from exchange.hub.plain_address import is_plain
 from tests.logs import LOG_KEY, ORIGIN, WITNESS_KEY
 
 pytestmark = pytest.mark.ssrf
@@ -71,6 +72,9 @@ def test_an_address_that_means_one_thing_is_admitted(url: str) -> None:
         "https://224.0.0.1/",
         "https://255.255.255.255/",
         "https://wit ness.example/",
+        "https://witness.example/a\nb",
+        "https://witness.example\t/",
+        " https://witness.example/",
         "https://wit%6eess.example/",
         "https://witness_1.example/",
         "https://[::1/",

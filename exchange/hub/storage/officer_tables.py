@@ -110,7 +110,8 @@ log_reader_size = Table(
     CheckConstraint("id = 0", name="one"),
 )
 
-# Published once, never made anew: a later difference would tell of an erasure.
+# Published once, never made anew: a later difference would tell of an erasure. They go with the
+# agreement: behind it nobody is left who may read them.
 figures = Table(
     "figures",
     metadata,
@@ -121,4 +122,24 @@ figures = Table(
     Column("frozen_at", Moment, nullable=False),
     Column("body", LargeBinary, nullable=False),
     one_of("dimension", "dimension", ("total", "purpose", "category", "direction")),
+)
+
+# What was counted in a month, before anything is suppressed: longer periods are made of it, never
+# of rows that have changed since. Shown to nobody; gone when the figures of the year are frozen.
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("agreement", Digest, ForeignKey("agreements.digest"), primary_key=True),
+    Column("month", Word, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+
+# The random number a consent has in the tallies of a year. Erasing the consent erases the row:
+# what was counted stays, and nothing tells whose it was.
+counted = Table(
+    "counted",
+    metadata,
+    Column("consent", Digest, ForeignKey("consents.digest"), primary_key=True),
+    Column("year", Word, primary_key=True),
+    Column("number", BigInteger, nullable=False),
 )

@@ -25,7 +25,8 @@ def upgrade() -> None:
     made = MetaData(naming_convention=NAMES)
     Table("agencies", made, Column("id", WORD, primary_key=True))
     Table("agreements", made, Column("digest", WORD, primary_key=True))
-    added = (*_accounts(made), *_read(made))
+    Table("consents", made, Column("digest", WORD, primary_key=True))
+    added = (*_accounts(made), *_read(made), *_figures(made))
     made.create_all(op.get_bind(), tables=added, checkfirst=False)
 
 
@@ -109,6 +110,10 @@ def _read(made: MetaData) -> tuple[Table, ...]:
         Column("size", BigInteger, nullable=False),
         CheckConstraint("id = 0", name="one"),
     )
+    return reader, size
+
+
+def _figures(made: MetaData) -> tuple[Table, ...]:
     figures = Table(
         "figures",
         made,
@@ -120,4 +125,20 @@ def _read(made: MetaData) -> tuple[Table, ...]:
         ForeignKeyConstraint(["agreement"], ["agreements.digest"]),
         one_of("dimension", "dimension", ("total", "purpose", "category", "direction")),
     )
-    return reader, size, figures
+    tallies = Table(
+        "tallies",
+        made,
+        Column("agreement", WORD, primary_key=True),
+        Column("month", WORD, primary_key=True),
+        Column("body", LargeBinary, nullable=False),
+        ForeignKeyConstraint(["agreement"], ["agreements.digest"]),
+    )
+    counted = Table(
+        "counted",
+        made,
+        Column("consent", WORD, primary_key=True),
+        Column("year", WORD, primary_key=True),
+        Column("number", BigInteger, nullable=False),
+        ForeignKeyConstraint(["consent"], ["consents.digest"]),
+    )
+    return figures, tallies, counted
