@@ -17,6 +17,7 @@ from exchange.agency import conflict, rooms
 from exchange.agency import home as homes
 from exchange.agency.calls import Credentials, Patience
 from exchange.agency.client import connect
+from exchange.agency.disk_room import DiskRoom
 from exchange.agency.keyfiles import KeyFiles, Unlock, credentials_directory, no_passphrase
 from exchange.agency.log import Log
 from exchange.agency.log_heads import Heads
@@ -140,6 +141,7 @@ async def _gateway(desk: Desk, state: SqliteDatabase) -> Gateway:
         records=Records(card, document_keys, desk.client, state, partners),
         origins=Origins(state),
         log=log,
+        room=DiskRoom(desk.home.outgoing, desk.settings.disk.reserve),
         clock=desk.clock,
     )
 

@@ -57,7 +57,7 @@ async def examine(
         ),
         "pins": lambda: doctor_files.pins(home),
         "log": lambda: doctor_files.log(home),
-        "disk": lambda: doctor_files.room(home),
+        "disk": lambda: doctor_files.room(home, settings),
         "watch": lambda: doctor_files.watched(home, settings),
         "plugins": lambda: doctor_plugins.plugins(home, settings),
         "gateway": lambda: _running(home),

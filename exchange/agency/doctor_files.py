@@ -111,12 +111,14 @@ def log(home: Home) -> Iterator[Finding]:
     conflict.check(home)
 
 
-def room(home: Home) -> Iterator[Finding]:
+def room(home: Home, settings: GatewaySettings) -> Iterator[Finding]:
     """Look how much the disk of the home still takes."""
     free = shutil.disk_usage(home.root).free
     says = f"{free // MEBI} MiB are free"
     if free < NO_ROOM:
         yield fail("disk", says, "make room now: nothing can be received or sent")
+    elif free < settings.disk.reserve:
+        yield fail("disk", says, "make room now: nothing is sent below `disk.reserve`")
     elif free < ROOM:
         yield warn("disk", says, f"make room: a document of 1 GiB needs {ROOM // MEBI} MiB")
     else:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from exchange.agency.client import HubClient
+from exchange.agency.disk_room import DiskRoom
 from exchange.agency.home import Home
 from exchange.agency.keyfiles import KeyFiles
 from exchange.agency.log import Log
@@ -60,6 +61,8 @@ class Gateway:
     """Which files came from other agencies."""
     log: Log
     """What the hub's log has shown here, and the policy that judges it."""
+    room: DiskRoom
+    """What documents on their way out may take of the disk."""
     clock: Clock
     sending: set[str] = field(default_factory=set)
     """Ids of disclosures being uploaded now: each by one task at a time."""

@@ -19,8 +19,10 @@ from sqlalchemy import Connection
 from exchange.agency import state
 from exchange.agency.awaited import Awaited, await_receipt, is_awaited
 from exchange.agency.content import Progress, unseen
+from exchange.agency.disk_room import DiskRoom
 from exchange.agency.events import EventKind, happened
 from exchange.agency.log_points import STORED
+from exchange.agency.origins import size_of
 from exchange.agency.parts import Gateway
 from exchange.agency.plan import Draft, Plan, plan
 from exchange.agency.prove import WAIT_S, obtain, owe, receipt_file
@@ -29,7 +31,7 @@ from exchange.agency.threads import off_loop
 from exchange.canonical import digest
 from exchange.durable import sync_directory
 from exchange.envelope.manifest import manifest_payload
-from exchange.envelope.sealing import seal
+from exchange.envelope.sealing import SealedDocument, seal
 from exchange.errors import (
     Conflict,
     ExchangeError,
@@ -53,6 +55,9 @@ FINAL: Final = (
 """Refusals that no repetition changes."""
 UNDER_WAY: Final = (Sending.SEALED, Sending.LODGED)
 """States in which a disclosure of ours is not done."""
+
+_OVERHEAD: Final = 1024 * 1024
+"""Bytes of a sealed document besides its files and an eighth of them: padding adds at most 12 %."""
 
 Also: TypeAlias = Callable[[Connection, Sequence[Sent]], None]
 """Runs in the unit of work that remembers what was sealed."""
@@ -127,6 +132,7 @@ async def seal_all(
 
     Raises:
         NotCovered, Held, Malformed: as `send`; nothing was kept.
+        StorageFull: less than the reserve of the disk would be free; nothing was kept.
     """
     if not draft.files or not draft.recipients:
         raise Malformed("a disclosure has at least one file and one recipient")
@@ -173,15 +179,7 @@ def _note(trouble: ExchangeError, concerned: Sequence[Sent], what: str) -> None:
 async def _seal(gateway: Gateway, planned: Plan, progress: Progress) -> Sent:
     terms = planned.terms
     target = sealed_file(gateway, terms.id)
-    document = await asyncio.to_thread(
-        seal,
-        planned.files,
-        terms=terms,
-        recipients={key.statement.agency: key.recipient for key in planned.keys},
-        target=target,
-        letter=planned.letter,
-        progress=progress,
-    )
+    document = await asyncio.to_thread(_seal_into, target, gateway.room, planned, progress)
     # The sealed file is durable. A crash before the rows are leaves files that no row names;
     # `sweep` removes them, and the sender starts again.
     manifest = sign(
@@ -201,6 +199,19 @@ async def _seal(gateway: Gateway, planned: Plan, progress: Progress) -> Sent:
         exp=datetime.fromtimestamp(terms.exp, UTC),
         log=planned.keys[0].log,
     )
+
+
+def _seal_into(target: Path, room: DiskRoom, planned: Plan, progress: Progress) -> SealedDocument:
+    size = sum(size_of(file) for file in planned.files)
+    with room.claimed(size + size // 8 + _OVERHEAD):
+        return seal(
+            planned.files,
+            terms=planned.terms,
+            recipients={key.statement.agency: key.recipient for key in planned.keys},
+            target=target,
+            letter=planned.letter,
+            progress=progress,
+        )
 
 
 async def deliver(gateway: Gateway, sent: Sent, progress: Progress = unseen) -> Sent:

@@ -19,6 +19,7 @@ from exchange.loopback import is_loopback
 
 _PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 _LAST_PORT = 65_535
+MEBI = 1024 * 1024
 
 
 class HubSection(Section):
@@ -153,6 +154,14 @@ class WatchSection(Section):
     """Seconds between two looks; what did not change in between is complete."""
 
 
+class DiskSection(Section):
+    """`[disk]`: room that what is sent never takes, so that documents can always be received."""
+
+    reserve: int = Field(default=1024 * MEBI, ge=64 * MEBI, le=2**50)
+    """Bytes below which nothing more is uploaded to the local API, taken from a folder or sealed:
+    the API answers 507, a watched folder waits."""
+
+
 class LogSection(Section):
     """`[log]`: what is demanded of the hub's log."""
 
@@ -182,6 +191,7 @@ class GatewaySettings(Configuration):
     log: LogSection = LogSection()
     api: ApiSection = ApiSection()
     watch: WatchSection = WatchSection()
+    disk: DiskSection = DiskSection()
     plugins: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
     """`[plugins.<name>]`: `distribution`, if it is not `exchange-plugin-<name>`, and its own."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from exchange.agency.home import Home
+from exchange.agency.disk_room import DiskRoom
 from exchange.agency.rooms import in_thread
 from exchange.durable import partial_name
 from exchange.errors import StorageFull, TooLarge
@@ -38,8 +38,8 @@ class Staged:
 class Stage:
     """Takes files in; made by `open_stage`."""
 
-    def __init__(self, home: Home, most_bytes: int) -> None:
-        self._home = home
+    def __init__(self, room: DiskRoom, most_bytes: int) -> None:
+        self._room = room
         self._left = most_bytes
         self._open: list[int] = []
 
@@ -48,7 +48,7 @@ class Stage:
 
         Raises:
             TooLarge: more than is left of the bytes of this stage.
-            StorageFull: the disk has no room.
+            StorageFull: the disk has no room, or others have claimed what it has.
         """
         try:
             return await self._filled(await in_thread(self._opened), arriving)
@@ -56,7 +56,7 @@ class Stage:
             raise StorageFull("the disk of this gateway is full or does not answer") from None
 
     def _opened(self) -> int:
-        fd = _unnamed(self._home.outgoing)
+        fd = unnamed(self._room.folder)
         self._open.append(fd)
         return fd
 
@@ -68,9 +68,13 @@ class Stage:
             if self._left < 0:
                 raise TooLarge("all files together are larger than a disclosure can be")
             # Waited for also when cancelled: the number of a closed file is the next one's.
-            await in_thread(_append, fd, piece)
+            await in_thread(self._append, fd, piece)
             hashed.update(piece)
         return Staged(Path(f"/proc/self/fd/{fd}"), size, hashed.hexdigest())
+
+    def _append(self, fd: int, piece: bytes) -> None:
+        with self._room.claimed(len(piece)):
+            append(fd, piece)
 
     def close(self) -> None:
         """Let every file go; the kernel frees what no name leads to."""
@@ -79,9 +83,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def open_stage(home: Home, *, most_bytes: int = MOST_BYTES) -> AsyncIterator[Stage]:
+async def open_stage(room: DiskRoom, *, most_bytes: int = MOST_BYTES) -> AsyncIterator[Stage]:
     """Yield where files are taken in; none of them is left afterwards."""
-    stage = Stage(home, most_bytes)
+    stage = Stage(room, most_bytes)
     try:
         yield stage
     finally:
@@ -99,7 +103,12 @@ async def _gathered(arriving: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
         yield bytes(gathered)
 
 
-def _unnamed(folder: Path) -> int:
+def unnamed(folder: Path) -> int:
+    """Return the number of a new file in `folder` that no name leads to; whoever asked closes it.
+
+    Raises:
+        OSError: the disk has no room, or does not answer.
+    """
     try:
         return os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except OSError:
@@ -110,7 +119,8 @@ def _unnamed(folder: Path) -> int:
         return fd
 
 
-def _append(fd: int, piece: bytes) -> None:
+def append(fd: int, piece: bytes) -> None:
+    """Write all of `piece` at the end of a file."""
     rest = memoryview(piece)
     while rest:
         rest = rest[os.write(fd, rest) :]

@@ -183,7 +183,8 @@ async def test_a_plugin_that_cannot_be_loaded_is_named(network: Network) -> None
 
 
 @pytest.mark.parametrize(
-    ("free", "level"), [(10, Level.FAIL), (1024, Level.WARN), (9000, Level.OK)]
+    ("free", "level"),
+    [(10, Level.FAIL), (1023, Level.FAIL), (1024, Level.WARN), (9000, Level.OK)],
 )
 async def test_the_room_on_the_disk_is_compared_with_the_largest_document(
     network: Network, monkeypatch: pytest.MonkeyPatch, free: int, level: Level

@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import json
+import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from aiohttp import web
@@ -93,6 +95,22 @@ async def test_a_file_is_sent_to_be_saved_and_in_ranges(sender: Local, recipient
     assert whole.headers["X-Content-Type-Options"] == "nosniff"
     assert (part.status, part.body) == (206, LETTER[3:7])
     assert (await recipient.call(api.DOCUMENT_FILE, id=of, n=len(files))).status == 404
+
+
+async def test_uploads_leave_room_for_what_is_received(
+    sender: Local, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = sender.office.gateway.room
+    monkeypatch.setattr(shutil, "disk_usage", lambda _place: SimpleNamespace(free=2**31))
+    with room.claimed(2**30):  # others are uploading, and only the reserve is left
+        refused = [await sender.submit()]
+    with room.claimed(2**30 - 2**22):  # room for the pieces as they come, not for what is sealed
+        refused += [await sender.submit(("Akte.zip", bytes(2**23)))]
+        small = await sender.submit(("Brief.pdf", LETTER))
+    assert [(one.status, one.code) for one in refused] == [(507, "storage-full")] * 2
+    assert all(int(one.headers["Retry-After"]) > 0 for one in refused)
+    assert small.status == 201, "it has room beside them"
+    assert list(network.double.kept) == [small.json["disclosures"][0]["id"]]
 
 
 async def test_what_the_back_office_has_is_marked(sender: Local, recipient: Local) -> None:

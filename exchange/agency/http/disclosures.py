@@ -44,7 +44,7 @@ async def post_submission(call: Call) -> web.Response:
     multipart = content_type.partition(";")[0].strip().lower() == local_routes.MULTIPART
     if not multipart:
         media_type(request, local_routes.SUBMISSION)
-    async with open_stage(call.gateway.home, most_bytes=MOST_BYTES) as stage:
+    async with open_stage(call.gateway.room, most_bytes=MOST_BYTES) as stage:
         if multipart:
             wanted, files = await _parts(call, boundary_of(content_type), stage)
         else:

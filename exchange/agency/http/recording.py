@@ -29,7 +29,7 @@ async def record_alone(call: Call, given: local_shapes.ConsentDraft) -> Recorded
 
 async def record_with_file(call: Call) -> Recorded:
     """Record a consent whose evidence comes with it; no copy of it is left here."""
-    async with open_stage(call.gateway.home, most_bytes=LARGEST) as stage:
+    async with open_stage(call.gateway.room, most_bytes=LARGEST) as stage:
         given, file = await _parts(call, stage)
         return await _record(call, given, Scan(call.office.readers, file))
 

@@ -257,7 +257,7 @@ async def drop(visit: Visit) -> web.Response:
 async def record(visit: Visit) -> web.Response:
     """Record what was signed: who it was is sealed at once, the scan stays with the office."""
     # The scan is there as long as it takes to look at it, under no name.
-    async with open_stage(visit.gateway.home, most_bytes=LARGEST) as stage:
+    async with open_stage(visit.gateway.room, most_bytes=LARGEST) as stage:
         fields, files = await uploads.receive(visit, stage.take)
         return await _recorded(visit, fields, files)
 

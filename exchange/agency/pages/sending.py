@@ -119,7 +119,7 @@ def _is_each(agreement: KnownAgreement, sender: str, known: KnownConsent) -> boo
 
 async def put_together(visit: Visit) -> web.Response:
     """Take the files in, and show what would be sent."""
-    stage = Stage(visit.gateway.home, MOST_BYTES)
+    stage = Stage(visit.gateway.room, MOST_BYTES)
     try:
         fields, files = await uploads.receive(visit, stage.take)
     except BaseException:
