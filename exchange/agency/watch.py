@@ -1,9 +1,10 @@
 """Sends what a back office puts into a watched folder: each document once, or says why not.
 
 The folder may lie on a network share, where nobody tells what is new: it is looked at again and
-again, and what looks the same in two looks is complete. Killed at any point, the next start goes
-on: a taken folder stays taken until it is done or failed, and what it holds names the submission,
-so that a repetition sends nothing twice.
+again, and what looks the same in two looks is complete. What is written all the same, by a program
+that paused in between, waits until it rests: copies are sent, and only of what stood still while it
+was copied. Killed at any point, the next start goes on: a taken folder stays taken until it is done
+or failed, and what it holds names the submission, so that a repetition sends nothing twice.
 """
 
 import asyncio
@@ -18,10 +19,12 @@ import structlog
 from exchange import canonical
 from exchange.agency import watch_folders, watch_words
 from exchange.agency.office import Office
+from exchange.agency.rooms import in_thread
 from exchange.agency.state import Sent
 from exchange.agency.submissions import forget_vain
 from exchange.agency.submit import identified, submit
-from exchange.agency.watch_draft import opened
+from exchange.agency.watch_copy import Changing
+from exchange.agency.watch_draft import copied
 from exchange.agency.watch_folders import DONE, FAILED, REASON, RECEIPT, Found, Mark
 from exchange.errors import ExchangeError, StorageFull, TooMany, Unavailable
 from exchange.members import write_time
@@ -39,6 +42,7 @@ class Watch:
         self._office = office
         self._root = root
         self._seen: dict[Found, Mark] = {}
+        self._changing: dict[Path, Mark | None] = {}
 
     async def look(self) -> None:
         """Take what is complete, and send what was taken.
@@ -55,11 +59,28 @@ class Watch:
         self._seen = seen
         for folder in await asyncio.to_thread(watch_folders.taken, self._root):
             with _holding_up_no_other():
-                await self._send(folder)
+                if await self._rests(folder):
+                    await self._send(folder)
+
+    async def _rests(self, folder: Path) -> bool:
+        """Tell whether a folder that changed while it was copied looks as it did a look ago."""
+        if folder not in self._changing:
+            return True
+        before = self._changing.pop(folder)
+        now = await asyncio.to_thread(watch_folders.mark_of, folder)
+        if now is not None and now == before:
+            return True
+        self._changing[folder] = now
+        return False
 
     async def _send(self, folder: Path) -> None:
+        before = await asyncio.to_thread(watch_folders.mark_of, folder)
         try:
-            sent = await self._submitted(folder)
+            sent = await self._submitted(folder, before)
+        except Changing:
+            log.info("watch_waits", code="changing")
+            self._changing[folder] = await asyncio.to_thread(watch_folders.mark_of, folder)
+            return
         except NOT_NOW as trouble:
             log.warning("watch_waits", code=trouble.code)
             return
@@ -70,23 +91,35 @@ class Watch:
             await asyncio.to_thread(watch_folders.finish, folder, FAILED, told)
             return
         told = {RECEIPT: receipt(sent)}
-        refused = watch_words.why_refused(sent)
-        if refused is not None:
-            told[REASON] = refused
+        reason = watch_words.why_refused(sent)
+        if reason is None and await asyncio.to_thread(watch_folders.mark_of, folder) != before:
+            reason = watch_words.changed_since()
+        if reason is not None:
+            told[REASON] = reason
         await asyncio.to_thread(
-            watch_folders.finish, folder, DONE if refused is None else FAILED, told
+            watch_folders.finish, folder, DONE if reason is None else FAILED, told
         )
         log.info("watch_sent", count=len(sent))
 
-    async def _submitted(self, folder: Path) -> list[Sent]:
+    async def _submitted(self, folder: Path, mark: Mark | None) -> list[Sent]:
+        gateway = self._office.gateway
         with ExitStack() as files:
-            opening = await asyncio.to_thread(files.enter_context, opened(folder))
+            try:
+                copies = await in_thread(files.enter_context, copied(folder, gateway.room))
+            except (ExchangeError, OSError):  # it may be wrong because it is being written
+                await self._check_unchanged(folder, mark)
+                raise
+            await self._check_unchanged(folder, mark)
             # What it holds is its name: the same folder once more, after a crash or put there by
             # a program that copies, is the same submission. Unless nothing of it can reach anybody
             # any more: whoever puts it there again then wants it sent.
-            submission = await asyncio.to_thread(identified, opening)
-            await self._office.gateway.state.write(forget_vain, submission.key)
+            submission = await asyncio.to_thread(identified, copies)
+            await gateway.state.write(forget_vain, submission.key)
             return await submit(self._office, submission)
+
+    async def _check_unchanged(self, folder: Path, before: Mark | None) -> None:
+        if before is None or await asyncio.to_thread(watch_folders.mark_of, folder) != before:
+            raise Changing
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 `send.toml`, or `send.json`, says it with the members that the local API reads; every other visible
 file of the folder is sent. What a back office wrote is never quoted in an error, and its files are
-opened once, as they are: no link, device or pipe, and nothing that has a second name elsewhere.
+copied as they are: no link, device or pipe, and nothing that has a second name elsewhere.
 """
 
 import mimetypes
@@ -19,7 +19,10 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from exchange import canonical
+from exchange.agency.disk_room import DiskRoom
+from exchange.agency.stage import MOST_BYTES
 from exchange.agency.submit import Submission, submission_of
+from exchange.agency.watch_copy import copy_at_rest
 from exchange.envelope.sealing import Outgoing
 from exchange.errors import Malformed, TooLarge
 from exchange.serving.bodies import faults
@@ -52,13 +55,17 @@ def is_sent(name: str) -> bool:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Submission]:
-    """Yield what the folder says is to be sent, its files open; blocks, call it in a thread.
+def copied(folder: Path, room: DiskRoom) -> Iterator[Submission]:
+    """Yield what the folder says is to be sent, with copies of its files; blocks for long.
+
+    The copies have no name, and are gone when the block ends.
 
     Raises:
         Malformed: the description, or a file that is none; in words that quote nothing.
-        TooLarge: too many files.
-        OSError: the folder cannot be read.
+        TooLarge: too many files, or too many bytes.
+        Changing: a file was written while it was copied.
+        StorageFull: the disk has no room for copies.
+        OSError: the folder cannot be read, or the copies not be written.
     """
     with ExitStack() as closed:
         there = os.open(folder, _FOLDER)
@@ -69,8 +76,13 @@ def opened(folder: Path) -> Iterator[Submission]:
             raise Malformed("the folder holds nothing to send")
         if len(names) > MOST_FILES:
             raise TooLarge(f"the folder holds more than {MOST_FILES} files")
-        files = (_file(there, name, closed, third_party=said.third_party) for name in names)
-        yield submission_of(said, tuple(files))
+        files, left = [], MOST_BYTES
+        for name in names:
+            path = _copy(there, name, room, closed, most=left)
+            left -= path.stat().st_size
+            media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+            files.append(Outgoing(name, media_type, path, third_party=said.third_party))
+        yield submission_of(said, files)
 
 
 def is_each(folder: Path) -> bool:
@@ -155,9 +167,14 @@ def _open(folder: int, name: str) -> int:
     return fd
 
 
-def _file(folder: int, name: str, closed: ExitStack, *, third_party: bool) -> Outgoing:
+def _copy(folder: int, name: str, room: DiskRoom, closed: ExitStack, *, most: int) -> Path:
     fd = _open(folder, name)
-    closed.callback(os.close, fd)
-    media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    # Opened here once: what becomes of the name afterwards changes nothing of what is sent.
-    return Outgoing(name, media_type, Path(f"/proc/self/fd/{fd}"), third_party=third_party)
+    try:
+        if os.fstat(fd).st_size > most:
+            raise TooLarge("all files together are larger than a disclosure can be")
+        copy = copy_at_rest(fd, room)
+    finally:
+        os.close(fd)
+    closed.callback(os.close, copy)
+    # What becomes of the file afterwards changes nothing of what is sent.
+    return Path(f"/proc/self/fd/{copy}")

@@ -84,7 +84,7 @@ def waiting(root: Path) -> dict[Found, Mark]:
 
 
 def _waiting_in(folder: Path) -> dict[Found, Mark]:
-    mark = _mark(folder)
+    mark = mark_of(folder)
     if mark is None or not {TOML, JSON} & {name for name, *_ in mark}:
         return {}
     if not is_each(folder):
@@ -164,8 +164,12 @@ def _folders(root: Path) -> Iterator[Path]:
                 yield Path(entry.path)
 
 
-def _mark(folder: Path) -> Mark | None:
-    """Return how the files of a folder look; None while one of them is being written."""
+def mark_of(folder: Path) -> Mark | None:
+    """Return how the files of a folder look; None while one of them is being written.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
     found = []
     with os.scandir(folder) as listed:
         for entry in islice(listed, MOST_SEEN):

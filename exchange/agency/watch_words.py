@@ -61,6 +61,16 @@ _REFUSED: Final = (
     "The hub does not permit it and never says why. Check whether the consent still holds and "
     "names this recipient and this kind of document.",
 )
+_CHANGED: Final = (
+    "Nach dem Senden wurde in diesem Ordner noch etwas geändert. Gesendet ist, was vorher darin "
+    "lag; receipt.json nennt es.",
+    "Something in this folder was changed after it was sent. What was sent is what lay there "
+    "before; receipt.json names it.",
+)
+_ONCE_MORE: Final = (
+    "Soll auch die Änderung gesendet werden: Legen Sie den Ordner noch einmal in den Ausgang.",
+    "If the change is to be sent too: put the folder into the outgoing folder again.",
+)
 _FAULTS: Final[Mapping[str, str]] = {
     "holds nothing to send": "Der Ordner enthält keine Datei, die gesendet werden kann.",
     "are empty (0 bytes)": "Eine Datei ist leer (0 Byte). Scannen oder speichern Sie sie neu.",
@@ -98,6 +108,12 @@ def why_refused(sent: Sequence[Sent]) -> bytes | None:
     return _paper(
         f"Nicht gesendet an {partners}", f"Not sent to {partners}", german, english, _NOT_AGAIN
     )
+
+
+def changed_since() -> bytes:
+    """Return what to write beside a folder that is no longer what was sent."""
+    german, english = _CHANGED
+    return _paper("Gesendet, aber geändert", "Sent, but changed", german, english, _ONCE_MORE)
 
 
 def _paper(

@@ -1,6 +1,7 @@
 """A80, exchange.agency.watch: what lies in a watched folder is sent once, or it is said why not."""
 
 import asyncio
+import contextlib
 import json
 import os
 import time
@@ -13,12 +14,15 @@ import pytest
 from aiohttp import web
 
 from exchange import durable
-from exchange.agency import state, watch, watch_folders
+from exchange.agency import state, watch, watch_copy, watch_draft, watch_folders
+from exchange.agency.disk_room import DiskRoom
 from exchange.agency.office import Office, open_office
 from exchange.agency.state import Sending, Sent
+from exchange.agency.submit import Submission
 from exchange.agency.watch import Watch
-from exchange.agency.watch_draft import opened
-from exchange.errors import NotPermitted, Unavailable
+from exchange.agency.watch_copy import Changing, copy_at_rest
+from exchange.agency.watch_draft import copied
+from exchange.errors import Malformed, NotPermitted, Unavailable
 from exchange.wire import shapes
 from tests.agency.network import CONSENT_ID, LETTER, RECIPIENT, SENDER, Network
 
@@ -293,15 +297,137 @@ async def test_a_link_to_a_folder_is_no_folder(desk: Desk, tmp_path: Path) -> No
     assert (elsewhere / "x").exists()
 
 
-def test_a_file_that_is_replaced_while_it_is_read_is_sent_as_it_was(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["in place", "another in its place", "removed"])
+def test_what_becomes_of_a_file_that_was_copied_changes_nothing(tmp_path: Path, how: str) -> None:
     (tmp_path / "send.toml").write_text(SEND)
-    (tmp_path / "Brief.pdf").write_bytes(LETTER)
-    with opened(tmp_path) as submission:
-        (tmp_path / "other").write_bytes(b"CANARY")
-        (tmp_path / "other").rename(tmp_path / "Brief.pdf")
+    letter = tmp_path / "Brief.pdf"
+    letter.write_bytes(LETTER)
+    with copied(tmp_path, DiskRoom(tmp_path, 0)) as submission:
+        if how == "in place":
+            letter.write_bytes(b"CANARY")
+        else:
+            letter.unlink()
+        if how == "another in its place":
+            letter.write_bytes(b"CANARY")
         (file,) = submission.draft.files
         assert isinstance(file.source, Path)
         assert file.source.read_bytes() == LETTER
+    assert not file.source.exists()
+
+
+async def test_what_is_written_while_it_is_copied_waits_until_it_rests(
+    desk: Desk, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scanner that paused for two looks, and goes on through the file it has open."""
+    folder = desk.put("Mahnung")
+    copy = watch_draft.copy_at_rest
+    with (folder / "Brief.pdf").open("ab", buffering=0) as scanner:
+
+        def meanwhile(source: int, room: DiskRoom) -> int:
+            found = copy(source, room)
+            scanner.write(b"page 2")
+            return found
+
+        monkeypatch.setattr(watch_draft, "copy_at_rest", meanwhile)
+        assert await desk.looked() == []
+        monkeypatch.undo()
+        scanner.write(b"page 3")
+        await desk.watch.look()
+        assert await desk.sent() == []
+        assert (desk.root / ".taken" / "Mahnung").is_dir()
+    await desk.watch.look()
+    (sent,) = await desk.sent()
+    assert receipt(desk, "Mahnung")["disclosures"][0]["id"] == sent.id
+
+    # All of it went out, as one document: put there again, it is known.
+    desk.put("Mahnung", **{"Brief.pdf": LETTER + b"page 2page 3"})
+    assert await desk.looked() == [sent]
+    assert list(network.double.kept) == [sent.id]
+
+
+async def test_a_description_that_is_still_written_is_not_judged(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.put("Mahnung", send="[")
+    read = watch.copied
+
+    def meanwhile(folder: Path, room: DiskRoom) -> Any:
+        with contextlib.suppress(Malformed), read(folder, room):
+            raise AssertionError
+        (folder / "send.toml").write_text(SEND)
+        raise Malformed("half of it")
+
+    monkeypatch.setattr(watch, "copied", meanwhile)
+    assert await desk.looked() == []
+    monkeypatch.undo()
+    assert len(await desk.looked()) == 1
+    assert receipt(desk, "Mahnung")["disclosures"]
+
+
+async def test_what_is_changed_after_it_was_sent_is_told_and_goes_out_once_when_put_again(
+    desk: Desk, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.put("Mahnung")
+    send = watch.submit
+
+    async def then_changed(office: Office, submission: Submission) -> list[Sent]:
+        sent = await send(office, submission)
+        (desk.root / ".taken" / "Mahnung" / "Brief.pdf").write_bytes(b"%PDF-1.7 another")
+        return sent
+
+    monkeypatch.setattr(watch, "submit", then_changed)
+    (first,) = await desk.looked()
+    monkeypatch.undo()
+    told = desk.reason("Mahnung")
+    failed = desk.root / "failed" / "Mahnung"
+    assert told.startswith("Gesendet, aber geändert\r\n")
+    assert "What was sent is what lay there before" in told
+    assert json.loads((failed / "receipt.json").read_bytes())["disclosures"][0]["id"] == first.id
+
+    for _ in range(2):  # as often as it is put there, each content goes out once
+        failed.rename(desk.root / "Mahnung")
+        assert len(await desk.looked()) == 2
+        failed = max((desk.root / "done").iterdir(), key=lambda path: path.stat().st_ctime_ns)
+    assert len(network.double.kept) == 2
+
+
+@pytest.mark.parametrize("change", [b"%PDF", b"shorter", b"", b"longer than it was before it all"])
+def test_a_change_that_no_time_shows_is_seen_by_its_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: bytes
+) -> None:
+    letter = tmp_path / "Brief.pdf"
+    letter.write_bytes(b"%PDX")
+    times = letter.stat()
+    append = watch_copy.append
+
+    def meanwhile(copy: int, piece: bytes) -> None:
+        append(copy, piece)
+        letter.write_bytes(change)
+        os.utime(letter, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    monkeypatch.setattr(watch_copy, "append", meanwhile)
+    with letter.open("rb", buffering=0) as source, pytest.raises(Changing):
+        copy_at_rest(source.fileno(), DiskRoom(tmp_path, 0))
+    assert [path.name for path in tmp_path.iterdir()] == ["Brief.pdf"]
+
+
+async def test_more_than_a_disclosure_holds_is_not_even_copied(desk: Desk) -> None:
+    os.truncate(desk.put("Mahnung") / "Brief.pdf", 2**30 + 1)
+    assert await desk.looked() == []
+    assert "larger than a disclosure can be" in desk.reason("Mahnung")
+
+
+async def test_a_disk_without_room_keeps_a_folder_waiting(
+    desk: Desk, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.put("Mahnung")
+    room = desk.office.gateway.room
+    monkeypatch.setattr(room, "_reserve", 2**60)
+    assert await desk.looked() == []
+    assert (desk.root / ".taken" / "Mahnung").is_dir()
+    monkeypatch.undo()
+    await desk.watch.look()
+    assert len(network.double.kept) == 1
 
 
 def test_a_look_is_bounded_however_much_lies_there(
@@ -400,9 +526,9 @@ async def test_a_folder_that_cannot_be_used_holds_up_no_other(
     if kind == "told":
         (first / "receipt.json").mkdir()
     else:
-        marked = watch_folders._mark
+        marked = watch_folders.mark_of
         monkeypatch.setattr(
-            watch_folders, "_mark", lambda folder: denied() if folder == first else marked(folder)
+            watch_folders, "mark_of", lambda folder: denied() if folder == first else marked(folder)
         )
     await desk.looked()
     assert (desk.root / "done" / "Mahnung" / "receipt.json").is_file()
