@@ -20,6 +20,8 @@ PATH_LIMIT = 512
 """Bytes of a path; our longest has 90."""
 QUERY_LIMIT = 2048
 """Bytes of a query; our longest has 200."""
+FOREIGN_QUERY_LIMIT = 4096
+"""Bytes of a query that a foreign program has put together; some codes have more than a thousand."""
 
 SINGLE = frozenset(
     {
@@ -57,6 +59,8 @@ REFUSED = frozenset(
 
 _PATH = re.compile(r"/[A-Za-z0-9._/-]*", re.ASCII)
 _QUERY = re.compile(r"[A-Za-z0-9_=&-]*", re.ASCII)
+_FOREIGN_QUERY = re.compile(r"(?:[A-Za-z0-9._~!$'()*+,;:@/?=&-]|%[0-9A-Fa-f]{2})*", re.ASCII)
+"""All that a query may be made of (RFC 3986, section 3.4)."""
 
 
 class HeadTooLarge(web.HTTPClientError):
@@ -75,12 +79,15 @@ class BadFraming(web.HTTPBadRequest):
     """Where this request ends is not certain: the connection must not be used again."""
 
 
-def check(request: web.Request, *, hosts: Collection[str]) -> None:
+def check(
+    request: web.Request, *, hosts: Collection[str], led_to: Collection[str] = frozenset()
+) -> None:
     """Refuse a request whose head is malformed, ambiguous, too large or meant for another host.
 
     Args:
         request: as parsed; nothing of its body was read.
         hosts: values of `Host` this process answers, in lower case.
+        led_to: paths to which a foreign program sends browsers, with a query of its spelling.
 
     Raises:
         web.HTTPException: 400, 404, 405, 415, 421 or 431.
@@ -91,7 +98,7 @@ def check(request: web.Request, *, hosts: Collection[str]) -> None:
         raise web.HTTPMethodNotAllowed("", METHODS)
     if request.raw_path[:1] != "/" or request.headers[hdrs.HOST].lower() not in hosts:
         raise Misdirected
-    _check_target(request.raw_path)
+    _check_target(request.raw_path, led_to)
     if hdrs.CONTENT_ENCODING in request.headers:
         raise web.HTTPUnsupportedMediaType
 
@@ -128,12 +135,15 @@ def _check_framing(request: web.Request) -> None:
         raise BadFraming
 
 
-def _check_target(target: str) -> None:
+def _check_target(target: str, led_to: Collection[str]) -> None:
     path, _, query = target.partition("?")
     # Ours never need a percent sign: what decodes to a slash or a NUL is no id of ours.
     if len(path) > PATH_LIMIT or _PATH.fullmatch(path) is None:
         raise web.HTTPNotFound
-    if len(query) > QUERY_LIMIT or _QUERY.fullmatch(query) is None:
+    foreign = path in led_to
+    limit = FOREIGN_QUERY_LIMIT if foreign else QUERY_LIMIT
+    allowed = _FOREIGN_QUERY if foreign else _QUERY
+    if len(query) > limit or allowed.fullmatch(query) is None:
         raise Malformed("the query holds characters that no parameter has")
 
 

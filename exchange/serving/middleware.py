@@ -59,6 +59,8 @@ class Manner:
     """Name of the log its lines go to."""
     problem: Callable[[ExchangeError], Mapping[str, Any]] = problems.to_problem
     """Renders an error as RFC 9457; says what its callers may know."""
+    led_to: Collection[str] = frozenset()
+    """Paths to which a foreign program sends browsers, with a query of its spelling."""
 
 
 def problem_middleware(manner: Manner) -> Middleware:
@@ -81,7 +83,7 @@ async def _answered(request: web.Request, handler: Handler, manner: Manner) -> w
     begun = time.monotonic()
     log = structlog.get_logger(manner.logger)
     try:
-        front.check(request, hosts=manner.hosts)
+        front.check(request, hosts=manner.hosts, led_to=manner.led_to)
         answer = await handler(request)
     except ExchangeError as error:
         answer = _problem_of(error, manner)

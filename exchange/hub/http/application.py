@@ -19,6 +19,7 @@ from exchange.hub.http.payload import payload_routes
 from exchange.hub.http.requests import request_routes
 from exchange.hub.http.token import post_token
 from exchange.hub.http.uploads import VERSION, upload_routes
+from exchange.hub.officers.oidc import BACK
 from exchange.hub.signer import ROUTE
 from exchange.serving.binding import Handler
 from exchange.serving.docs import add_docs, description
@@ -38,8 +39,9 @@ LOGGER = "exchange.hub.http"
 
 def application(front: Front) -> web.Application:
     """Return the application that serves `front`; it starts no loops and opens no files."""
+    manner = Manner(hosts=front.hosts, logger=LOGGER, led_to=frozenset({BACK}))
     app = web.Application(
-        middlewares=[problem_middleware(Manner(hosts=front.hosts, logger=LOGGER))],
+        middlewares=[problem_middleware(manner)],
         client_max_size=1,
     )
     app[FRONT] = front

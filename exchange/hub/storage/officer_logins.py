@@ -15,7 +15,7 @@ _TAKE = (
         officer_logins.c.state,
         officer_logins.c.nonce,
         officer_logins.c.verifier,
-        officer_logins.c.back,
+        officer_logins.c.fresh,
         officer_logins.c.until,
     )
 )
@@ -31,8 +31,8 @@ class Attempt:
     """Comes back in the ID token: it was made for this attempt."""
     verifier: str = field(repr=False)
     """Goes with the code: only who began can use it (RFC 7636)."""
-    back: str | None
-    """The page that asked for a fresh proof; None: a visit begins."""
+    fresh: bool
+    """Whether she has to prove who she is now, and not some time today."""
     until: datetime
 
 
@@ -43,7 +43,7 @@ def add(conn: Connection, digest: str, attempt: Attempt) -> None:
         "state": attempt.state,
         "nonce": attempt.nonce,
         "verifier": attempt.verifier,
-        "back": attempt.back,
+        "fresh": attempt.fresh,
         "until": attempt.until,
     }
     conn.execute(_ADD, row)
@@ -55,7 +55,7 @@ def take(conn: Connection, digest: str, *, now: datetime) -> Attempt | None:
     if row is None or row.until <= now:
         return None
     return Attempt(
-        state=row.state, nonce=row.nonce, verifier=row.verifier, back=row.back, until=row.until
+        state=row.state, nonce=row.nonce, verifier=row.verifier, fresh=row.fresh, until=row.until
     )
 
 

@@ -5,6 +5,7 @@ An officer is an account of an agency: a name of hers stands in none of them.
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -56,8 +57,8 @@ officer_logins = Table(
     Column("state", Word, nullable=False),
     Column("nonce", Word, nullable=False),
     Column("verifier", Word, nullable=False),
-    # The page that asked her to prove again who she is. Null: a visit begins.
-    Column("back", Word),
+    # Whether she has to prove who she is now, not some time today.
+    Column("fresh", Boolean, nullable=False),
     Column("until", Moment, nullable=False, index=True),
 )
 

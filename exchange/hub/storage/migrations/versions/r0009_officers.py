@@ -3,6 +3,7 @@
 from alembic import op
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKeyConstraint,
@@ -64,7 +65,7 @@ def _accounts(made: MetaData) -> tuple[Table, ...]:
         Column("state", WORD, nullable=False),
         Column("nonce", WORD, nullable=False),
         Column("verifier", WORD, nullable=False),
-        Column("back", WORD),
+        Column("fresh", Boolean, nullable=False),
         Column("until", MOMENT, nullable=False, index=True),
     )
     sessions = Table(
