@@ -17,8 +17,9 @@ from exchange import durable
 from exchange.agency import state, watch, watch_copy, watch_draft, watch_folders
 from exchange.agency.disk_room import DiskRoom
 from exchange.agency.office import Office, open_office
+from exchange.agency.stage import append
 from exchange.agency.state import Sending, Sent
-from exchange.agency.submit import Submission
+from exchange.agency.submit import Submission, submit
 from exchange.agency.watch import Watch
 from exchange.agency.watch_copy import Changing, copy_at_rest
 from exchange.agency.watch_draft import copied
@@ -320,11 +321,10 @@ async def test_what_is_written_while_it_is_copied_waits_until_it_rests(
 ) -> None:
     """A scanner that paused for two looks, and goes on through the file it has open."""
     folder = desk.put("Mahnung")
-    copy = watch_draft.copy_at_rest
     with (folder / "Brief.pdf").open("ab", buffering=0) as scanner:
 
         def meanwhile(source: int, room: DiskRoom) -> int:
-            found = copy(source, room)
+            found = copy_at_rest(source, room)
             scanner.write(b"page 2")
             return found
 
@@ -340,7 +340,8 @@ async def test_what_is_written_while_it_is_copied_waits_until_it_rests(
     assert receipt(desk, "Mahnung")["disclosures"][0]["id"] == sent.id
 
     # All of it went out, as one document: put there again, it is known.
-    desk.put("Mahnung", **{"Brief.pdf": LETTER + b"page 2page 3"})
+    folder = desk.put("Mahnung")
+    (folder / "Brief.pdf").write_bytes(LETTER + b"page 2page 3")
     assert await desk.looked() == [sent]
     assert list(network.double.kept) == [sent.id]
 
@@ -349,10 +350,9 @@ async def test_a_description_that_is_still_written_is_not_judged(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.put("Mahnung", send="[")
-    read = watch.copied
 
     def meanwhile(folder: Path, room: DiskRoom) -> Any:
-        with contextlib.suppress(Malformed), read(folder, room):
+        with contextlib.suppress(Malformed), copied(folder, room):
             raise AssertionError
         (folder / "send.toml").write_text(SEND)
         raise Malformed("half of it")
@@ -368,10 +368,9 @@ async def test_what_is_changed_after_it_was_sent_is_told_and_goes_out_once_when_
     desk: Desk, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.put("Mahnung")
-    send = watch.submit
 
     async def then_changed(office: Office, submission: Submission) -> list[Sent]:
-        sent = await send(office, submission)
+        sent = await submit(office, submission)
         (desk.root / ".taken" / "Mahnung" / "Brief.pdf").write_bytes(b"%PDF-1.7 another")
         return sent
 
@@ -398,7 +397,6 @@ def test_a_change_that_no_time_shows_is_seen_by_its_content(
     letter = tmp_path / "Brief.pdf"
     letter.write_bytes(b"%PDX")
     times = letter.stat()
-    append = watch_copy.append
 
     def meanwhile(copy: int, piece: bytes) -> None:
         append(copy, piece)
