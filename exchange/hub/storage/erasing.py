@@ -24,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from exchange.hub.storage import headers
+from exchange.hub.storage import headers, reading
 from exchange.hub.storage.log_tables import (
     log_chain,
     log_entry,
@@ -32,6 +32,7 @@ from exchange.hub.storage.log_tables import (
     log_erasing,
     log_event,
 )
+from exchange.hub.storage.officer_tables import counted, figures, log_reader_size, tallies
 from exchange.hub.storage.tables import (
     agreement_notices,
     agreement_parties,
@@ -56,10 +57,13 @@ Progress: TypeAlias = Literal["gone", "more", "waits"]
 _EVENTS = (
     select(log_event.c.rid, log_entry.c.idx)
     .join_from(log_event, log_entry, log_entry.c.rid == log_event.c.rid)
-    .where(log_event.c.chain == bindparam("of"))
+    .where(
+        log_event.c.chain == bindparam("of"),
+        log_entry.c.idx < select(log_reader_size.c.size).scalar_subquery(),
+    )
     .limit(bindparam("most"))
 )
-"""Events of a chain that are in the tree."""
+"""Events of a chain that are in the tree, and whose rows for officers are there to be deleted."""
 _CUT = (
     update(log_entry)
     .where(log_entry.c.idx.in_(bindparam("indexes", expanding=True)))
@@ -73,6 +77,7 @@ _OF_A_CONSENT: tuple[tuple[Table, ColumnElement[str | None]], ...] = (
     (credentials, credentials.c.consent),
     (consent_parties, consent_parties.c.consent),
     (consent_findings, consent_findings.c.consent),
+    (counted, counted.c.consent),
     (consents, consents.c.digest),
 )
 """What refers to a row before the row."""
@@ -80,6 +85,8 @@ _OF_AN_AGREEMENT: tuple[tuple[Table, ColumnElement[str]], ...] = (
     (agreement_notices, agreement_notices.c.agreement),
     (agreement_signatures, agreement_signatures.c.agreement),
     (agreement_parties, agreement_parties.c.agreement),
+    (tallies, tallies.c.agreement),
+    (figures, figures.c.agreement),
     (agreements, agreements.c.digest),
 )
 
@@ -245,7 +252,8 @@ def _is_ready() -> ColumnElement[bool]:
 def _cut_events(conn: Connection, chain: str, at: datetime, limit: int) -> Progress:
     """Delete events of a chain, and the link from each entry of the tree to its event.
 
-    An event that is not yet in the tree stays: its entry would point at nothing.
+    An event that is not yet in the tree stays: its entry would point at nothing. So does one that
+    was not followed: rows that name its entry would be made behind its erasure.
     """
     # Locked first: whoever records on this chain just now is waited for, and is then seen.
     conn.execute(select(log_chain.c.chain).where(log_chain.c.chain == chain).with_for_update())
@@ -255,6 +263,7 @@ def _cut_events(conn: Connection, chain: str, at: datetime, limit: int) -> Progr
         indexes = [row.idx for row in rows]
         conn.execute(insert(log_erased), [{"idx": idx} for idx in indexes])
         conn.execute(_CUT, {"indexes": indexes})
+        reading.forget(conn, indexes)
         conn.execute(delete(log_event).where(log_event.c.rid.in_([row.rid for row in rows])))
     if conn.execute(select(exists().where(log_event.c.chain == chain))).scalar():
         return "more" if len(rows) == limit else "waits"
