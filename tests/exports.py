@@ -231,10 +231,17 @@ class Story:
             Receipt(write_opening(opening), index, log.path(index, size), log.note(size))
         )
 
-    def status(self, at: datetime) -> bytes:
-        """Return the hub's word that the consent had not ended then."""
-        log = self.log
-        said = Status(ORIGIN, self.consent_digest, len(log.leaves), log.root(), int(at.timestamp()))
+    def status(self, at: datetime, size: int | None = None, root: bytes | None = None) -> bytes:
+        """Return the hub's word that the consent had not ended then.
+
+        Args:
+            at: when.
+            size: of the tree that it names; else that before the withdrawal.
+            root: of that tree, if not the true one.
+        """
+        entries = self.index_of("consent-withdrawn") if size is None else size
+        top = self.log.root(entries) if root is None else root
+        said = Status(ORIGIN, self.consent_digest, entries, top, int(at.timestamp()))
         return sign_status(said, STATUS_KEY)
 
     def belongings(self, agency: str = SENDER, **members: Any) -> Belongings:

@@ -10,7 +10,7 @@ from exchange.agency.evidence import WITHDRAWAL, find_evidence, keep_withdrawal,
 from exchange.agency.log import FALSE, judged
 from exchange.agency.log_policy import Trusted
 from exchange.agency.parts import Gateway
-from exchange.audit.status import lie_in, read_status
+from exchange.audit.status import lie_in, read_status, withdrawal_of
 from exchange.errors import Held, LogInvalid, Malformed
 
 
@@ -64,6 +64,8 @@ def _learn(conn: Connection, trusted: Trusted, consent: str, receipt: bytes) -> 
 def _is_false(trusted: Trusted, note: bytes, receipt: bytes) -> bool:
     """Tell whether the two convict; by keys that the policy no longer names they convict nobody."""
     try:
-        return lie_in(read_status(note, trusted.status), judged(trusted, receipt)) is not None
+        said, proven = read_status(note, trusted.status), judged(trusted, receipt)
+        withdrawn = withdrawal_of(trusted.origin, proven.index, proven.opening)
+        return lie_in(said, withdrawn) is not None
     except (Held, LogInvalid, Malformed):
         return False

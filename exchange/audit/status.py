@@ -3,7 +3,7 @@
 Pure. That no withdrawal was logged cannot be proven by inclusion, so the hub signs it, with a
 key that signs nothing else. There is no other word than `active`: of a consent that is
 withdrawn, hidden or unknown there is no note. A note with a size above the index of a
-withdrawal, or with a time after it, is with that withdrawal's receipt proof of a lie.
+withdrawal, or with a time after it, is with that withdrawal's receipt or opening proof of a lie.
 """
 
 from dataclasses import dataclass
@@ -20,15 +20,16 @@ from exchange.audit.note import (
     verified,
     write_note,
 )
-from exchange.audit.opening import EVENT, event_of
-from exchange.audit.proof import Proven
+from exchange.audit.opening import EVENT, Opening, event_of
 from exchange.audit.spelling import LARGEST_NUMBER, read_base64, read_number, write_base64
 from exchange.canonical import is_digest
 from exchange.errors import LogInvalid, Malformed
-from exchange.members import read_time
+from exchange.members import LARGEST_SECONDS, read_time
 
 SUFFIX = "/status"
 """What the name of the key adds to the log's origin."""
+WITHDRAWN: Final = "consent-withdrawn"
+"""Kind of the event that a note can be false about."""
 SKEW_S: Final = 1
 """Seconds by which the clocks of two machines of one hub may differ."""
 _LINES = 6
@@ -54,7 +55,7 @@ class Status:
             raise Malformed("a status note names a consent by its digest")
         if not 0 <= self.size <= LARGEST_NUMBER or len(self.root) != HASH_SIZE:
             raise Malformed("a status note holds a size and a root of 32 bytes")
-        if not 1 <= self.at <= LARGEST_NUMBER:
+        if not 1 <= self.at <= LARGEST_SECONDS:
             raise Malformed("a status note has a time")
 
 
@@ -107,6 +108,37 @@ def read_status(raw: bytes, key: VerifyingKey) -> Status:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """The withdrawal of a consent, as an entry of a log."""
+
+    origin: str
+    """Name of the log."""
+    index: int
+    """Of the entry, which somebody else has proven."""
+    consent: str
+    """Digest of the consent statement, 43 characters."""
+    at: str
+    """When the hub recorded it, as its event says."""
+
+
+def withdrawal_of(origin: str, index: int, opening: Opening) -> Withdrawal:
+    """Return the withdrawal that an entry is.
+
+    Args:
+        origin: of the log.
+        index: of the entry, in which `opening` has been shown to stand.
+        opening: what opens it.
+
+    Raises:
+        LogInvalid: the entry is something else (`status-other`).
+    """
+    event = event_of(opening) if opening.version == EVENT else {}
+    if event.get("kind") != WITHDRAWN:
+        raise LogInvalid("the entry is no withdrawal", what="status-other")
+    return Withdrawal(origin, index, event["consent"], event["at"])
+
+
 class Lie(StrEnum):
     """Why a status note and the receipt of a withdrawal cannot both be true."""
 
@@ -116,25 +148,23 @@ class Lie(StrEnum):
     """The note was signed after the withdrawal."""
 
 
-def lie_in(status: Status, withdrawn: Proven) -> Lie | None:
-    """Tell whether a status note convicts the hub, together with the receipt of a withdrawal.
+def lie_in(status: Status, withdrawn: Withdrawal) -> Lie | None:
+    """Tell whether a status note convicts the hub, together with a withdrawal that is logged.
 
     The hub looks at a consent and signs its note under the lock that a withdrawal takes, so an
     honest one is never found here.
 
     Args:
         status: its signature verified.
-        withdrawn: what the receipt proves.
+        withdrawn: its entry proven.
 
     Raises:
-        LogInvalid: the receipt is of no withdrawal of this consent in this log (`status-other`).
+        LogInvalid: the withdrawal is of another consent, or in another log (`status-other`).
     """
-    event = event_of(withdrawn.opening) if withdrawn.opening.version == EVENT else {}
-    said = (withdrawn.head.checkpoint.origin, event.get("kind"), event.get("consent"))
-    if said != (status.origin, "consent-withdrawn", status.consent):
-        raise LogInvalid("the receipt is of no withdrawal of this consent", what="status-other")
+    if (withdrawn.origin, withdrawn.consent) != (status.origin, status.consent):
+        raise LogInvalid("the withdrawal is of another consent", what="status-other")
     if status.size > withdrawn.index:
         return Lie.SIZE
-    if status.at > read_time(event["at"]).timestamp() + SKEW_S:
+    if status.at > read_time(withdrawn.at).timestamp() + SKEW_S:
         return Lie.TIME
     return None

@@ -115,7 +115,8 @@ def verify(  # noqa: PLR0913  # each is an option of its own
     receipt
         A receipt you hold, *.tlog-proof. Repeat the option for several.
     status
-        A signed note that a consent is active, *.note, held against the receipt of its withdrawal.
+        A signed note that a consent is active, *.note, held against the log and its withdrawal.
+        Those in an export are checked without being named.
     against
         Another copy of the log, to be compared entry by entry.
     max_age

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Final, Protocol, TypeAlias
 
@@ -36,26 +36,29 @@ async def check_entries(
     source: Source,
     head: Checkpoint,
     anchors: Sequence[Anchor],
+    sizes: Iterable[int],
     lookers: Sequence[Looker],
     progress: Progress,
-) -> Check:
+) -> tuple[Check, Mapping[int, bytes]]:
     """Read the whole log once, and compare everything with everything.
 
     Args:
         source: the log.
         head: its newest signed head.
         anchors: other signed heads, no larger.
+        sizes: further ones, no larger, whose roots somebody wants to compare.
         lookers: shown every entry; what they were shown is only as good as this check.
         progress: told as it goes on.
 
     Returns:
-        One check, which names the first broken entry, 256 or span.
+        One check, which names the first broken entry, 256 or span; and, if it is good, the root
+        at every size that was asked for.
 
     Raises:
         Unavailable, Unauthenticated: the log cannot be read to its end.
     """
     heads = [head, *(anchor.checkpoint for anchor in anchors)]
-    audit = Audit(head.size, at=[one.size for one in heads])
+    audit = Audit(head.size, at=[*sizes, *(one.size for one in heads)])
     try:
         async with aclosing(read_parts(source, parts_of(head.size), head.size)) as parts:
             async for part, raw in parts:
@@ -65,12 +68,13 @@ async def check_entries(
                     progress((first + len(leaves)) * LEAF_SIZE, head.size * LEAF_SIZE)
                     for looker in lookers:
                         await looker.see(first, leaves)
-        check_roots(audit.roots(), heads)
+        roots = audit.roots()
+        check_roots(roots, heads)
     except LogInvalid as found:
         where = "" if found.span is None else f", {entries(found.span)}"
-        return broken(4, "entries", f"{found}{where}", found.span)
+        return broken(4, "entries", f"{found}{where}", found.span), {}
     count = numbered(head.size, "entry", "entries")
-    return good(4, "entries", f"{count}: hashed, and the root is the signed one")
+    return good(4, "entries", f"{count}: hashed, and the root is the signed one"), roots
 
 
 async def read_parts(

@@ -4,14 +4,17 @@ Nothing here is trusted: a file is bytes under a path, and whoever wrote them ma
 one of ours, never one that was read.
 """
 
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import Final, Protocol
 
-from exchange.errors import NotFound, TooLarge
+from exchange.errors import Malformed, NotFound, TooLarge
 
 PIECE: Final = 256 * 1024
 """Bytes read at a time."""
+
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
 
 
 class Files(Protocol):
@@ -33,7 +36,11 @@ class Files(Protocol):
         ...
 
     def names(self, folder: str) -> tuple[str, ...]:
-        """Return the sorted names of the files right in a folder; none where it is unknown."""
+        """Return the sorted names of the files right in a folder; none where it is unknown.
+
+        Raises:
+            Malformed: one that no export has.
+        """
         ...
 
 
@@ -99,9 +106,16 @@ class FolderFiles:
                 yield chunk
 
     def names(self, folder: str) -> tuple[str, ...]:
-        """Return the names of the files right in a folder."""
+        """Return the names of the files right in a folder, but for those that desktops hide there.
+
+        Raises:
+            Malformed: one that no export has, and that a terminal may obey.
+        """
         try:
             found = sorted((self._root / folder).iterdir())
         except (FileNotFoundError, NotADirectoryError):
             return ()
-        return tuple(one.name for one in found if one.is_file())
+        names = [one.name for one in found if one.is_file() and not one.name.startswith(".")]
+        if not all(map(_NAME.fullmatch, names)):
+            raise Malformed(f"{folder}/ has a file with a name that no export has")
+        return tuple(names)

@@ -6,6 +6,7 @@ Keys come from a policy file or a key the caller names, never from the log that 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from exchange.audit.checkpoint import Checkpoint
 from exchange.audit.merkle import (
@@ -18,8 +19,12 @@ from exchange.audit.policy import NONE, Head, Log, Policy, judge
 from exchange.audit.status import SUFFIX
 from exchange.audit.tiles import tile_in
 from exchange.errors import LogInvalid, Malformed, NotFound
+from exchange.members import LARGEST_SECONDS
 from exchange.verifier.report import Check, broken, good, numbered
 from exchange.verifier.source import Source
+
+AHEAD_S: Final = 300
+"""Seconds by which a witness's clock may be ahead of this machine's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,9 @@ def _age(head: Head, now: datetime, max_age: timedelta | None) -> list[Check]:
     if newest is None:
         said = "no witness has signed: nobody but the log says how old this head is"
         return [] if max_age is None else [broken(2, "age", said)]
+    if newest > (LARGEST_SECONDS if max_age is None else now.timestamp() + AHEAD_S):
+        said = "the newest cosignature is dated ahead of this machine's clock: one of them is wrong"
+        return [broken(2, "age", said)]
     told = f"newest cosignature {datetime.fromtimestamp(newest, UTC):%Y-%m-%d %H:%M:%S} UTC"
     if max_age is not None and now.timestamp() - newest > max_age.total_seconds():
         return [broken(2, "age", f"{told}: older than asked for")]

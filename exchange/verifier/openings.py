@@ -10,6 +10,7 @@ from exchange.audit.coverage import LARGEST_COVERAGE, bitmap, read_coverage
 from exchange.audit.leaf import committed_detail
 from exchange.audit.opening import EVENT, SALT_SIZE, event_of, leaf_of
 from exchange.audit.spans import Span, spans_of
+from exchange.audit.status import WITHDRAWN, Withdrawal, withdrawal_of
 from exchange.audit.tombstone import LARGEST_TOMBSTONE, read_tombstone
 from exchange.canonical import b64u, digest
 from exchange.errors import Malformed, NotFound, TooLarge
@@ -52,10 +53,10 @@ def statements_of(event: Mapping[str, Any]) -> frozenset[str]:
 class Openings:
     """The openings of an export, held against the entries as they pass by."""
 
-    def __init__(self, source: Source, size: int) -> None:
-        """Take the export and the size of its log."""
+    def __init__(self, source: Source, head: Checkpoint) -> None:
+        """Take the export and the signed head of its log."""
         self._source = source
-        self._size = size
+        self._head = head
         self._lines = self._read()
         self._next: Opened | None = None
         self._wrong: Check | None = None
@@ -64,6 +65,8 @@ class Openings:
         self._lists = dict[str, int]()
         self.opened = list[int]()
         """Indexes that were opened, ascending."""
+        self.withdrawals = list[Withdrawal]()
+        """Those of consents that were opened, ascending."""
 
     async def see(self, first: int, leaves: list[bytes]) -> None:
         """Look at the leaves from index `first` on."""
@@ -89,12 +92,11 @@ class Openings:
             at = self._next.index
             self._wrong = broken(6, "opening", f"entry {at}: {error}", (at, at))
 
-    async def checks(self, head: Checkpoint, public: Mapping[int, bytes]) -> list[Check]:
+    async def checks(self, public: Mapping[int, bytes]) -> list[Check]:
         """Return what was found, after every entry has passed by.
 
         Args:
-            head: signed head of the log.
-            public: SHA-256 of its public documents by index.
+            public: SHA-256 of the log's public documents by index.
         """
         await self._lines.aclose()
         if self._wrong is not None:
@@ -102,16 +104,17 @@ class Openings:
         if self._next is not None:
             return [broken(6, "opening", "an opening is of an entry behind the last")]
         spans, tombstones = await self._tombstones()
-        covered = bitmap(self._size, spans_of([*self.opened, *public, *_indexes(spans)]))
+        size = self._head.size
+        covered = bitmap(size, spans_of([*self.opened, *public, *_indexes(spans)]))
         known = sum(map(int.bit_count, covered))
         said = (
             f"{len(self.opened):,} opened, {len(public):,} public, {_count(spans):,} erased, "
-            f"{self._size - known:,} others'"
+            f"{size - known:,} others'"
         )
         if not self.opened:
             return [good(6, "openings", f"{said}: nothing here opens an entry"), *tombstones]
         statements = await self._statements(frozenset(map(b64u, public.values())))
-        coverage = await self._coverage(head, covered)
+        coverage = await self._coverage(covered)
         return [good(6, "openings", said), statements, *tombstones, coverage]
 
     async def _read(self) -> AsyncGenerator[Opened, None]:
@@ -135,6 +138,9 @@ class Openings:
         for member in STATED.get(kind, ()):
             self._stated.setdefault(event[member], opened.index)
         self._forgotten.update(event[member] for member in FORGOTTEN.get(kind, ()))
+        if kind == WITHDRAWN:
+            origin = self._head.origin
+            self.withdrawals.append(withdrawal_of(origin, opened.index, opened.opening))
         if kind == "erased":
             self._lists[event["list"]] = opened.index
         if opened.detail is not None:
@@ -181,16 +187,16 @@ class Openings:
         for name in self._lists.keys() - set(kept):
             said = f"the list of what was erased is not here: entry {self._lists[name]}"
             found.append(unchecked(6, "tombstone", said))
-        if any(last >= self._size for _, last in spans):
+        if any(last >= self._head.size for _, last in spans):
             return (), [broken(6, "tombstone", "a tombstone names an entry behind the last")]
         return tuple(sorted(spans)), found
 
-    async def _coverage(self, head: Checkpoint, covered: bytes) -> Check:
+    async def _coverage(self, covered: bytes) -> Check:
         try:
             raw = await read(self._source.files, "coverage.json", limit=LARGEST_COVERAGE)
         except NotFound:
             return unchecked(6, "coverage", "coverage.json is not here")
-        stated = read_coverage(raw)
+        stated, head = read_coverage(raw), self._head
         if (stated.origin, stated.size, stated.root) != (head.origin, head.size, head.root):
             return broken(6, "coverage", "coverage.json is about another log or another head")
         if stated.covered != covered:

@@ -33,7 +33,8 @@ async def scanned(
             return [broken(2, "checkpoint", f"the checkpoint does not hold: {error}")]
         if not head.quorum:
             return [broken(2, "quorum", "too few witnesses have signed")]
-        return [await check_entries(source, head.checkpoint, (), (looker,), progress)]
+        check, _ = await check_entries(source, head.checkpoint, (), (), (looker,), progress)
+        return [check]
     size = read_checkpoint(read_note(note).text).size
     try:
         await _read(source, size, looker, progress)

@@ -6,7 +6,7 @@
 4. every entry: lengths, versions, tiles, and the root computed anew
 5. every public entry has its document; the policy that is served is in the log
 6. openings, statements, tombstones, coverage
-7. receipts, a file that was disclosed, status notes against the receipt of a withdrawal
+7. receipts, a file that was disclosed, status notes against the log and against withdrawals
 
 A step that fails does not end the others, as long as they still mean anything.
 """
@@ -30,7 +30,7 @@ from exchange.verifier.openings import Openings
 from exchange.verifier.receipts import Held, Sent, check_logged, check_receipt, check_sent, head_of
 from exchange.verifier.report import Check, Outcome, broken, unchecked
 from exchange.verifier.source import Source
-from exchange.verifier.statuses import check_status
+from exchange.verifier.statuses import Statuses, withdrawals_in
 
 KEPT: Final = "checkpoints"
 """Folder of older heads in an export; beside them may lie time stamps, `<size>.tsr`."""
@@ -47,7 +47,7 @@ class Wanted:
     olds: tuple[Kept, ...] = ()
     receipts: tuple[Held, ...] = ()
     statuses: tuple[Kept, ...] = ()
-    """Notes that a consent had not ended, to be held against `receipts`."""
+    """Notes that a consent had not ended, beside those of an export."""
     sent: Sent | None = None
     """A file that is said to have been in the disclosure of the only receipt."""
     against: Source | None = None
@@ -68,23 +68,23 @@ async def verify(source: Source | None, wanted: Wanted, progress: Progress) -> A
     yield check_policy(wanted.policy)
     proven = [(held, *check_receipt(held, wanted.policy)) for held in wanted.receipts]
     held = [(one, found) for one, found, _ in proven if found is not None]
+    statuses = Statuses(wanted.policy, wanted.statuses)
+    statuses.learn(withdrawals_in(found for _, found in held))
     if source is not None:
         head, checks = await _head(source, wanted)
         for check in checks:
             yield check
         if head is not None:
-            async for check in _log(source, head, wanted, held, progress):
+            async for check in _log(source, head, wanted, held, statuses, progress):
                 yield check
     for _, _, check in proven:
         yield check
-    for check in _shown_by(held, wanted):
+    for check in [*_disclosed(held, wanted.sent), *statuses.checks()]:
         yield check
 
 
-def _shown_by(held: list[tuple[Held, Proven]], wanted: Wanted) -> list[Check]:
-    """Return what receipts show of something else in somebody's hands."""
-    files = [] if wanted.sent is None else [check_sent(found, wanted.sent) for _, found in held]
-    return files + [check_status(status, held, wanted.policy) for status in wanted.statuses]
+def _disclosed(held: list[tuple[Held, Proven]], sent: Sent | None) -> list[Check]:
+    return [] if sent is None else [check_sent(found, sent) for _, found in held]
 
 
 async def _head(source: Source, wanted: Wanted) -> tuple[Head | None, list[Check]]:
@@ -102,6 +102,7 @@ async def _log(
     head: Head,
     wanted: Wanted,
     held: list[tuple[Held, Proven]],
+    statuses: Statuses,
     progress: Progress,
 ) -> AsyncIterator[Check]:
     """Steps 3 to 7, of a log whose head holds."""
@@ -113,7 +114,8 @@ async def _log(
             yield check
         if wanted.against is not None:
             yield await _against(whole, head, wanted, wanted.against)
-        for check in await _entries(whole, head.checkpoint, anchors, progress):
+        await statuses.find(whole.files)
+        for check in await _entries(whole, head.checkpoint, anchors, statuses, progress):
             yield check
         for one in held:
             wrong = await check_logged(whole, head.checkpoint, *one)
@@ -142,20 +144,28 @@ async def _against(source: Source, head: Head, wanted: Wanted, other: Source) ->
 
 
 async def _entries(
-    source: Source, head: Checkpoint, anchors: tuple[Anchor, ...], progress: Progress
+    source: Source,
+    head: Checkpoint,
+    anchors: tuple[Anchor, ...],
+    statuses: Statuses,
+    progress: Progress,
 ) -> list[Check]:
     """Steps 4 to 6: what is public and what is opened means nothing unless the entries hold."""
     documents = Documents(source, head.origin)
-    openings = Openings(source, head.size)
+    openings = Openings(source, head)
     smaller = [anchor for anchor in anchors if anchor.checkpoint.size <= head.size]
-    found = await check_entries(source, head, smaller, (documents, openings), progress)
+    lookers = (documents, openings)
+    sizes = statuses.sizes(head)
+    found, roots = await check_entries(source, head, smaller, sizes, lookers, progress)
     if found.outcome is not Outcome.GOOD:
         return [found]
+    statuses.compare(head.origin, roots)
+    statuses.learn(openings.withdrawals)
     try:
         return [
             found,
             *await documents.checks(),
-            *await openings.checks(head, documents.public),
+            *await openings.checks(documents.public),
         ]
     except (Malformed, TooLarge) as error:
         return [found, broken(6, "openings", str(error))]

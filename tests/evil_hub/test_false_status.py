@@ -20,7 +20,7 @@ from exchange.agency.withdraw import Told
 from exchange.audit import event
 from exchange.audit.note import ED25519, SigningKey
 from exchange.audit.proof import prove, read_receipt
-from exchange.audit.status import Lie, lie_in, read_status
+from exchange.audit.status import Lie, lie_in, read_status, withdrawal_of
 from exchange.canonical import digest
 from exchange.consent.withdrawal import By, Channel
 from exchange.errors import Held, Misconfigured
@@ -76,7 +76,9 @@ def is_convicted(network: Network, lie: Lie = Lie.SIZE) -> None:
     believed = trusted(ledger.policy())
     status = read_status(note.read_bytes(), believed.status)
     receipt = note.with_suffix(".tlog-proof").read_bytes()
-    assert lie_in(status, prove(read_receipt(receipt), believed.policy)) is lie
+    proven = prove(read_receipt(receipt), believed.policy)
+    withdrawn = withdrawal_of(believed.origin, proven.index, proven.opening)
+    assert lie_in(status, withdrawn) is lie
     assert conflict.is_stopped(home)
     with pytest.raises(Misconfigured, match="active after its withdrawal"):
         conflict.check(home)

@@ -267,6 +267,27 @@ def test_a_changed_statement_is_named(copy: Path, verify: Verify, story: Story) 
     assert name in found["statement"]["said"]
 
 
+def test_what_a_desktop_hides_in_a_folder_is_no_part_of_the_export(
+    copy: Path, verify: Verify
+) -> None:
+    put(copy, "statements/.DS_Store", b"where the icons are")
+
+    assert verify(copy) == (0, {})
+
+
+@pytest.mark.parametrize("name", ["\x1b[2Jall good", "\x85", "\u0663", "\udcff", "a\nb"])
+def test_a_name_that_a_terminal_may_obey_is_not_printed(
+    name: str, copy: Path, trusted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(copy, f"statements/{name}", b"x")
+
+    assert main(["log", "verify", str(copy), "--policy", str(trusted)]) == 1
+
+    told = capsys.readouterr().out
+    assert "statements/ has a file with a name that no export has" in told
+    assert name not in told
+
+
 def test_a_public_document_that_is_missing_or_another_is_named(copy: Path, verify: Verify) -> None:
     put(copy, document_name(POLICY), b"log another\n")
     ended, found = verify(copy)

@@ -1,5 +1,6 @@
-"""A status note against the receipt of a withdrawal: the hub's own words convict it, offline."""
+"""Status notes against the log, openings and receipts: the hub's own words convict it, offline."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,15 +9,15 @@ import pytest
 
 from exchange.audit import event
 from exchange.audit.event import Event, encode_event
-from exchange.audit.note import ED25519, SigningKey
+from exchange.audit.note import ED25519, LARGEST_NOTE, SigningKey
 from exchange.audit.opening import event_opening, leaf_of, write_opening
 from exchange.audit.proof import Receipt, write_receipt
 from exchange.audit.status import Status, sign_status
 from exchange.canonical import digest
 from exchange.cli.main import main
-from tests.logs import LOG_KEY, ORIGIN, WITNESS_KEY, Log, put, random_leaves, vkey
+from tests.exports import POLICY, STATUS_KEY, STORED, WITHDRAWN, Story
+from tests.logs import LOG_KEY, ORIGIN, WITNESS_KEY, Log, Verify, put, random_leaves, vkey
 
-STATUS_KEY = SigningKey(f"{ORIGIN}/status", ED25519, b"\x05" * 32)
 CONSENT = digest(b"a consent")
 AT = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)
 INDEX = 3
@@ -87,8 +88,8 @@ def test_a_lie_is_named_and_ends_with_1(
 @pytest.mark.parametrize(
     ("wrong", "ended", "said"),
     [
-        ("consent", 2, "no receipt here is of its consent's withdrawal"),
-        ("kind", 2, "no receipt here is of its consent's withdrawal"),
+        ("consent", 2, "its consent's withdrawal is not shown here"),
+        ("kind", 2, "its consent's withdrawal is not shown here"),
         ("key", 1, "said.note proves nothing"),
         ("policy", 2, "no key of status notes is known"),
     ],
@@ -116,3 +117,128 @@ def test_what_cannot_be_held_together_convicts_nobody(
     told = capsys.readouterr().out
     assert said in told
     assert "the hub has lied" not in told
+
+
+@pytest.fixture(scope="module")
+def story() -> Story:
+    return Story()
+
+
+@pytest.fixture(scope="module")
+def exported(story: Story, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return story.export(tmp_path_factory.mktemp("made") / "export")
+
+
+@pytest.fixture
+def trusted(tmp_path: Path) -> Path:
+    return kept(tmp_path, "log-policy", POLICY)
+
+
+@pytest.fixture
+def copy(exported: Path, tmp_path: Path) -> Path:
+    """Return a copy of an export that opens a withdrawal, for notes to be put into."""
+    shutil.copytree(exported, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+NAME = "status/one.note"
+FOREIGN = SigningKey(STATUS_KEY.name, ED25519, b"\x66" * 32)
+
+
+def test_an_export_with_honest_notes_is_good_and_says_so(
+    story: Story, copy: Path, trusted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also with one over a tree that is larger than this export: the head is a little older."""
+    put(copy, NAME, story.status(STORED))
+    put(copy, "status/before.note", story.status(STORED, size=1))
+    other = Status(ORIGIN, digest(b"another"), 10**6, b"r" * 32, int(STORED.timestamp()))
+    put(copy, "status/larger.note", sign_status(other, STATUS_KEY))
+
+    assert main(["log", "verify", str(copy), "--policy", str(trusted)]) == 0
+    said = "3 notes in status/: none over another tree, none after a withdrawal; 1 over a tree"
+    assert said in capsys.readouterr().out
+
+
+def test_a_note_that_an_export_convicts_is_named_with_the_withdrawal(
+    story: Story, copy: Path, verify: Verify
+) -> None:
+    index = story.index_of("consent-withdrawn")
+    late = WITHDRAWN + timedelta(seconds=2)
+    for lie in (story.status(STORED, size=index + 1), story.status(late)):
+        put(copy, NAME, lie)
+
+        ended, found = verify(copy)
+
+        assert (ended, list(found)) == (1, ["status"])
+        assert found["status"]["span"] == [index, index]
+        assert f"the hub has lied: {NAME} calls the consent active" in found["status"]["said"]
+
+
+def test_a_note_over_a_tree_that_the_log_never_had_is_a_split_view(
+    story: Story, copy: Path, verify: Verify
+) -> None:
+    put(copy, NAME, story.status(STORED, size=17, root=b"r" * 32))
+
+    ended, found = verify(copy)
+
+    assert (ended, list(found)) == (1, ["status"])
+    assert found["status"]["said"] == f"split view: {NAME} has another tree of 17 entries"
+
+
+def test_a_note_of_an_export_that_was_changed_or_is_none_proves_nothing(
+    story: Story, copy: Path, verify: Verify
+) -> None:
+    changed = story.status(STORED).replace(b"\nactive\n", b"\nActive\n")
+    for wrong in (changed, b"", b"x" * (LARGEST_NOTE + 1)):
+        put(copy, NAME, wrong)
+        put(copy, "status/two.note", b"neither")
+
+        ended, found = verify(copy)
+
+        assert (ended, list(found)) == (1, ["status"])
+        assert found["status"]["said"].startswith(NAME)
+
+
+def test_a_note_that_nobody_known_has_signed_could_not_be_checked(
+    story: Story, copy: Path, verify: Verify, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A hub may have lost its key, and the policy names the new one alone."""
+    said = Status(ORIGIN, story.consent_digest, 1, b"r" * 32, int(STORED.timestamp()))
+    put(copy, NAME, sign_status(said, FOREIGN))
+
+    ended, found = verify(copy)
+    assert (ended, list(found)) == (2, ["status"])
+    assert found["status"]["said"].startswith("1 note in status/: signed by no key")
+
+    assert main(["log", "verify", str(copy), "--log", vkey(LOG_KEY)]) == 2
+    assert "1 note in status/: no key of status notes is known" in capsys.readouterr().out
+
+
+def test_an_export_convicts_a_note_that_somebody_else_holds(
+    story: Story, copy: Path, verify: Verify, tmp_path: Path
+) -> None:
+    index = story.index_of("consent-withdrawn")
+    lied = kept(tmp_path, "said.note", story.status(STORED, size=index + 1))
+    ended, found = verify(copy, "--status", lied)
+    assert (ended, found["status"]["span"]) == (1, [index, index])
+
+    split = kept(tmp_path, "split.note", story.status(STORED, size=17, root=b"r" * 32))
+    ended, found = verify(copy, "--status", split)
+    assert ended == 1
+    assert "split view: split.note" in found["status"]["said"]
+
+    true = kept(tmp_path, "true.note", story.status(STORED))
+    assert verify(copy, "--status", true) == (0, {})
+
+
+def test_a_note_is_held_against_no_entries_that_are_forged(
+    story: Story, copy: Path, verify: Verify
+) -> None:
+    """What is opened means nothing then; the entries are what is wrong."""
+    put(copy, NAME, story.status(STORED, size=story.index_of("consent-withdrawn") + 1))
+    bundle = copy / "tile/entries/000"
+    put(copy, "tile/entries/000", bundle.read_bytes()[:-1] + b"x")
+
+    ended, found = verify(copy)
+
+    assert (ended, list(found)) == (1, ["entries"])

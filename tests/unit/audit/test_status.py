@@ -6,13 +6,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from exchange.audit import event
-from exchange.audit.checkpoint import Checkpoint
 from exchange.audit.event import Event, encode_event
 from exchange.audit.note import ED25519, Note, SigningKey, sign, verifying, write_note
-from exchange.audit.opening import Opening, document_opening, event_opening, leaf_of
-from exchange.audit.policy import Head
-from exchange.audit.proof import Proven
-from exchange.audit.status import Lie, Status, lie_in, read_status, sign_status, write_status
+from exchange.audit.opening import Opening, document_opening, event_opening
+from exchange.audit.status import (
+    Lie,
+    Status,
+    Withdrawal,
+    lie_in,
+    read_status,
+    sign_status,
+    withdrawal_of,
+    write_status,
+)
 from exchange.errors import LogInvalid, Malformed
 
 ORIGIN = "hub.example/log"
@@ -92,17 +98,12 @@ def test_no_other_text_is_a_status(text: bytes) -> None:
 
 
 def test_a_status_holds_what_can_be() -> None:
-    for wrong in ({"size": -1}, {"size": 2**63}, {"root": bytes(31)}, {"at": 0}, {"at": 2**63}):
+    for wrong in ({"size": -1}, {"size": 2**63}, {"root": bytes(31)}, {"at": 0}, {"at": 2**38}):
         with pytest.raises(Malformed):
             replace(STATUS, **wrong)
 
 
 AT = datetime.fromtimestamp(STATUS.at, UTC)
-
-
-def proven(opening: Opening, *, index: int = 3, origin: str = ORIGIN) -> Proven:
-    head = Head(Checkpoint(origin, index + 1, ROOT), b"", {}, quorum=True)
-    return Proven(index, leaf_of(opening), opening, head)
 
 
 def withdrawn(consent: str = CONSENT, at: datetime = AT) -> Opening:
@@ -135,23 +136,31 @@ def opened(one: Event) -> Opening:
 def test_a_note_that_has_seen_the_withdrawal_is_a_lie(
     index: int, later: int, lie: Lie | None
 ) -> None:
-    receipt = proven(withdrawn(at=AT - timedelta(seconds=later)), index=index)
-    assert lie_in(STATUS, receipt) is lie
+    opening = withdrawn(at=AT - timedelta(seconds=later))
+    assert lie_in(STATUS, withdrawal_of(ORIGIN, index, opening)) is lie
 
 
 @pytest.mark.parametrize(
-    "receipt",
+    "other",
     [
-        proven(withdrawn(consent="A" * 43), index=0),
-        proven(withdrawn(), index=0, origin="other.example/log"),
-        proven(document_opening("policy", b"a policy"), index=0),
-        proven(
-            opened(event.consent_recorded(at=AT, by="women-b", agreement=CONSENT, consent=CONSENT)),
-            index=0,
-        ),
+        withdrawal_of(ORIGIN, 0, withdrawn(consent="A" * 43)),
+        withdrawal_of("other.example/log", 0, withdrawn()),
     ],
 )
-def test_the_receipt_of_something_else_convicts_nobody(receipt: Proven) -> None:
+def test_the_withdrawal_of_something_else_convicts_nobody(other: Withdrawal) -> None:
     with pytest.raises(LogInvalid) as refused:
-        lie_in(STATUS, receipt)
+        lie_in(STATUS, other)
+    assert refused.value.what == "status-other"
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        document_opening("policy", b"a policy"),
+        opened(event.consent_recorded(at=AT, by="women-b", agreement=CONSENT, consent=CONSENT)),
+    ],
+)
+def test_what_is_no_withdrawal_is_none(opening: Opening) -> None:
+    with pytest.raises(LogInvalid) as refused:
+        withdrawal_of(ORIGIN, 0, opening)
     assert refused.value.what == "status-other"
