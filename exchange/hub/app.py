@@ -22,6 +22,7 @@ from exchange.errors import Malformed, Misconfigured
 from exchange.hookspecs import HUB_GROUP
 from exchange.hub import control, witnessed
 from exchange.hub.admit import admit, reach_by, suspend
+from exchange.hub.desk.site import add_desk
 from exchange.hub.directory import Directory
 from exchange.hub.end_lost import finish_restoration
 from exchange.hub.erase_consents import erase_one
@@ -35,6 +36,7 @@ from exchange.hub.line import Line
 from exchange.hub.mirror import take_over
 from exchange.hub.move_blobs import described
 from exchange.hub.news import News
+from exchange.hub.officers import commands as officers
 from exchange.hub.open_blobs import open_blobs
 from exchange.hub.open_database import open_database
 from exchange.hub.open_signer import open_signer
@@ -211,7 +213,7 @@ def front(hub: Hub, settings: HubSettings, *, ticks: Callable[[], float] = time.
 def site(
     served_by: Front, settings: HubSettings, *, ticks: Callable[[], float] = time.monotonic
 ) -> web.Application:
-    """Return what a hub serves: the API and the person's page.
+    """Return what a hub serves: the API, the person's page and those of officers.
 
     Args:
         served_by: the parts of the HTTP side.
@@ -220,6 +222,7 @@ def site(
     """
     app = application(served_by)
     add_pages(app, make_shell(share(settings), ticks))
+    add_desk(app, settings)
     return app
 
 
@@ -282,6 +285,8 @@ async def command(hub: Hub, asked: Mapping[str, Any]) -> canonical.Json:
         case {"do": "erase-consent", "consent": str(consent)}:
             await erase_one(hub, consent)
             return {}
+        case {"do": officers.WORD, **wish}:
+            return await officers.command(hub, wish)
         case {"do": "rekey-vault", **step}:
             return await rekey_vault(hub, step)
         case {"do": "status"}:

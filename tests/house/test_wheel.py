@@ -46,7 +46,9 @@ def test_the_exchange_brings_what_its_programs_read(tmp_path: Path) -> None:
         "exchange/hub/pages/static",
         "exchange/pages/static",
         "exchange/pages/markup",
-        "exchange/agency/pages/static",
+        "exchange/hub/desk/static",
+        "exchange/hub/desk/templates",
+        "exchange/hub/desk/texts/desk",
         "exchange/agency/pages/templates",
         "exchange/agency/pages/texts",
     ):

@@ -3,8 +3,25 @@
 Written before anything is shown. No vault, no trace, no look.
 """
 
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection, select
+
+from exchange.audit import event
+from exchange.audit.event import Event, read_event
+from exchange.errors import NotFound, NotPermitted
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
+from exchange.hub.storage import agencies, log
+from exchange.hub.storage.log import Chain
+from exchange.hub.storage.log_tables import log_event
+from exchange.hub.storage.tables import consents
+
+ONCE: Final = timedelta(hours=1)
+"""Looks of one officer at one consent within it leave one trace."""
+NEWEST: Final = 200
+"""Events of a chain that are searched for a trace; behind more of them she leaves another."""
 
 
 async def record_read(hub: Hub, asker: Officer, consent: str) -> None:
@@ -12,7 +29,7 @@ async def record_read(hub: Hub, asker: Officer, consent: str) -> None:
 
     Args:
         hub: the parts.
-        asker: an officer of an agency, who may read this consent: that was looked up before.
+        asker: an officer, who may read this consent: that was looked up before.
         consent: digest.
 
     Raises:
@@ -20,7 +37,12 @@ async def record_read(hub: Hub, asker: Officer, consent: str) -> None:
         NotFound: no such consent.
         Unavailable: the vault is away; nothing may be shown.
     """
-    raise NotImplementedError
+    read = event.officer_read(at=hub.clock(), by=_agency(asker), consent=consent, officer=asker.id)
+    uuid = await hub.db.read(_consent_chain, consent)
+    if uuid is None:
+        raise NotFound
+    if not await hub.db.read(_left_already, uuid, read):
+        await hub.db.write(_record_read, await hub.vault.chain(uuid), read)
 
 
 async def record_export(hub: Hub, asker: Officer, *, first: int, until: int, count: int) -> None:
@@ -28,7 +50,7 @@ async def record_export(hub: Hub, asker: Officer, *, first: int, until: int, cou
 
     Args:
         hub: the parts.
-        asker: an officer of an agency.
+        asker: an officer.
         first: index of the first entry the page speaks of.
         until: index behind the last one.
         count: how many of them the page holds.
@@ -37,4 +59,55 @@ async def record_export(hub: Hub, asker: Officer, *, first: int, until: int, cou
         NotPermitted: an auditor or operator.
         Unavailable: the vault is away; nothing may go out.
     """
-    raise NotImplementedError
+    agency = _agency(asker)
+    taken = event.officer_export(
+        at=hub.clock(), by=agency, officer=asker.id, entries=(first, until), count=count
+    )
+    uuid = await hub.db.read(_agency_chain, agency)
+    await hub.db.write(_record, await hub.vault.chain(uuid), taken)
+
+
+def _agency(asker: Officer) -> str:
+    if asker.agency is None:
+        raise NotPermitted
+    return asker.agency
+
+
+def _consent_chain(conn: Connection, consent: str) -> str | None:
+    query = select(consents.c.chain).where(consents.c.digest == consent)
+    return conn.execute(query).scalar_one_or_none()
+
+
+def _agency_chain(conn: Connection, agency: str) -> str:
+    found = agencies.find(conn, agency)
+    if found is None:
+        raise NotFound
+    return found.chain
+
+
+def _left_already(conn: Connection, chain: str, read: Event) -> bool:
+    newest = (
+        select(log_event.c.kind, log_event.c.at, log_event.c.body)
+        .where(log_event.c.chain == chain)
+        .order_by(log_event.c.n.desc())
+        .limit(NEWEST)
+    )
+    return any(
+        row.kind == read.kind and _is_same(row.body, row.at, read) for row in conn.execute(newest)
+    )
+
+
+def _is_same(body: bytes, at: datetime, read: Event) -> bool:
+    left = read_event(body)
+    same = left["officer"] == read.members["officer"] and left["by"] == read.by
+    return same and read.at - at < ONCE
+
+
+def _record_read(conn: Connection, chain: Chain, read: Event) -> None:
+    # Asked again where it counts: two looks at once leave one trace.
+    if not _left_already(conn, chain.uuid, read):
+        log.record(conn, chain, read)
+
+
+def _record(conn: Connection, chain: Chain, taken: Event) -> None:
+    log.record(conn, chain, taken)

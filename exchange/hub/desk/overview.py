@@ -1,0 +1,106 @@
+"""The first page: what needs attention, how the agency stands, how the log is doing."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+from aiohttp import web
+
+from exchange.days import day_of
+from exchange.forms.account import Fact, Said
+from exchange.hub.desk.shell import EVERYBODY, HOME, Place, Visit
+from exchange.hub.officers import attention
+from exchange.hub.officers.attention import KEY_ENDING, LogHealth, Open, Standing
+from exchange.pages.words import Words
+
+
+async def show(visit: Visit) -> web.Response:
+    """Show what needs attention."""
+    found = await attention.look(visit.hub, visit.asker)
+    now, say, standing = visit.hub.clock(), visit.say, found.standing
+    urgent = [_line(text) for text in _of_log(say, found.log)]
+    if standing is not None:
+        urgent += _of_erasures(visit, standing)
+        urgent += [_line(text) for text in _of_key(say, standing, now)]
+        urgent += _of_agreements(visit, standing)
+    return visit.page(
+        "overview.html",
+        attention=urgent,
+        counts=[] if standing is None else _counts(say, standing),
+        log=_log(say, found.log),
+    )
+
+
+PLACES: Final = (Place(path=HOME, page=show, roles=EVERYBODY, part="overview"),)
+
+
+def _line(text: str, path: str = "") -> dict[str, str]:
+    return {"text": text, "path": path}
+
+
+def _of_log(say: Words, log: LogHealth) -> Iterator[str]:
+    if log.stopped is not None:
+        yield say("attention.log_stopped", code=log.stopped)
+    elif log.behind:
+        yield say("attention.log_behind")
+    if log.unwitnessed is not None:
+        minutes = int(log.unwitnessed.total_seconds() // 60)
+        yield say("attention.log_unwitnessed", minutes=minutes)
+
+
+def _of_erasures(visit: Visit, standing: Standing) -> Iterator[dict[str, str]]:
+    counts = {
+        "asked_overdue": standing.asked.overdue,
+        "asked_open": standing.asked.count - standing.asked.overdue,
+        "owed_overdue": standing.owed.overdue,
+    }
+    for key, count in counts.items():
+        if count:
+            text = visit.say(f"attention.{key}.{'one' if count == 1 else 'many'}", count=count)
+            yield _line(text, visit.path_of("erasures"))
+
+
+def _of_key(say: Words, standing: Standing, now: datetime) -> Iterator[str]:
+    until = standing.key_until
+    if until is None:
+        yield say("attention.key_missing")
+    elif until <= now:
+        yield say("attention.key_over", day=say.day(day_of(until)))
+    elif until - now < KEY_ENDING:
+        yield say("attention.key_ends", day=say.day(day_of(until)))
+
+
+def _of_agreements(visit: Visit, standing: Standing) -> Iterator[dict[str, str]]:
+    for name, end in standing.ending:
+        day = visit.say.day(day_of(end))
+        text = visit.say("attention.agreement_ends", agreement=name, day=day)
+        yield _line(text, visit.path_of("agreements"))
+
+
+def _counts(say: Words, standing: Standing) -> list[Fact]:
+    until = standing.key_until
+    return [
+        _fact(say, "erasures_asked", _open(say, standing.asked)),
+        _fact(say, "erasures_owed", _open(say, standing.owed)),
+        _fact(say, "agreements", str(standing.in_force)),
+        *([] if until is None else [_fact(say, "key", say.day(day_of(until)))]),
+    ]
+
+
+def _log(say: Words, log: LogHealth) -> list[Fact]:
+    state = "stopped" if log.stopped is not None else "behind" if log.behind else "good"
+    witnesses = "witnessed" if log.unwitnessed is None else "unwitnessed"
+    return [
+        _fact(say, "log_state", say(f"log.{state}")),
+        _fact(say, "log_witnesses", say(f"log.{witnesses}")),
+        _fact(say, "log_size", str(log.size)),
+        _fact(say, "log_waiting", str(log.pending)),
+    ]
+
+
+def _open(say: Words, found: Open) -> str:
+    return say("fact.overdue", count=found.count, overdue=found.overdue)
+
+
+def _fact(say: Words, key: str, text: str) -> Fact:
+    return Fact(say(f"fact.{key}"), (Said(text),))
