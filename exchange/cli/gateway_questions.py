@@ -8,10 +8,9 @@ from typing import Final
 
 from exchange.agency.log_policy import given
 from exchange.agency.settings import HubSection
+from exchange.cli.plugin_offers import intake_plugins
 from exchange.errors import Malformed, Misconfigured
-from exchange.hookspecs import AGENCY_GROUP
 from exchange.keyid import agency_id
-from exchange.registry import installed
 
 LANGUAGES: Final = ("de", "en", "de-simple")
 NO_POLICY: Final = (
@@ -29,6 +28,8 @@ class Question:
     text: str
     check: Callable[[str], object]
     """Refuses, with Malformed, what is no answer; the question is then asked again."""
+    choices: Callable[[], Collection[str]] | None = None
+    """The only answers there are, looked up when it is asked; None: `check` decides alone."""
     default: str = ""
     """What Enter says; empty: there is none, it has to be answered."""
     missing: str = ""
@@ -62,7 +63,6 @@ def answered(said: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def _questions() -> tuple[Question, ...]:
-    plugins = sorted({offer.name for offer in installed(AGENCY_GROUP)})
     return (
         Question(
             "log-policy",
@@ -74,21 +74,25 @@ def _questions() -> tuple[Question, ...]:
         Question("hub", "Address of the hub, such as https://hub.example", _check_hub),
         Question(
             "intake",
-            "What becomes of received documents; installed plugins: " + ", ".join(plugins),
-            lambda text: _check_among(text, plugins),
+            "What becomes of received documents; plugins that convert them",
+            str,
+            choices=intake_plugins,
             default="folder",
         ),
         Question(
             "language",
-            "Language of labels and notices: " + ", ".join(LANGUAGES),
-            lambda text: _check_among(text, LANGUAGES),
+            "Language of labels and notices",
+            str,
+            choices=lambda: LANGUAGES,
             default="de",
         ),
     )
 
 
 def _asked(question: Question) -> str:
-    shown = f"{question.text} [{question.default}]: " if question.default else f"{question.text}: "
+    choices = None if question.choices is None else question.choices()
+    shown = question.text if choices is None else f"{question.text}: {', '.join(choices)}"
+    shown += f" [{question.default}]: " if question.default else ": "
     while True:
         try:
             answer = input(shown).strip() or question.default
@@ -96,6 +100,8 @@ def _asked(question: Question) -> str:
             raise Misconfigured("the questions were not answered; nothing was made") from None
         try:
             question.check(answer)
+            if choices is not None:
+                _check_among(answer, choices)
         except Malformed as refused:
             print(f"  {refused}")
         else:

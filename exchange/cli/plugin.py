@@ -110,4 +110,12 @@ def _words(said: "Said") -> str:
     sees = "sees documents" if said.declared.sees_plaintext else "sees no documents"
     speaks = ", ".join(said.declared.endpoints) or "no system"
     keeps = f"{said.declared.stores} ({said.declared.retention})" if said.declared.stores else ""
-    return f"  {said.declared.licence}; {sees}; speaks with {speaks}; keeps {keeps or 'nothing'}"
+    does = ", ".join(said.provides) or "nothing"
+    told = (
+        does,
+        said.declared.licence,
+        sees,
+        f"speaks with {speaks}",
+        f"keeps {keeps or 'nothing'}",
+    )
+    return "  " + "; ".join(told)

@@ -1,13 +1,27 @@
 """What installed plugins say of themselves, for the record of processing (Art. 30 GDPR)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 from exchange import registry
 from exchange.canonical import Json
 from exchange.errors import Misconfigured
 from exchange.hookspecs import AGENCY_GROUP, HUB_GROUP, Declaration
 from exchange.registry import Installed
+
+ADAPTERS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "register_intake_formats": "intake",
+        "register_deliveries": "delivery",
+        "register_outgoing_formats": "outgoing",
+        "register_evidence_verifiers": "evidence",
+        "register_channels": "channel",
+        "register_gate_vetoes": "gate",
+    }
+)
+"""What a plugin provides that implements a hook."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +40,11 @@ class Said:
     def side(self) -> str:
         """`agency` or `hub`."""
         return "agency" if self.offer.group == AGENCY_GROUP else "hub"
+
+    @property
+    def provides(self) -> tuple[str, ...]:
+        """Kinds of adapters, in the order of the contract; what it registers, settings decide."""
+        return tuple(kind for hook, kind in ADAPTERS.items() if hook in self.hooks)
 
 
 def installed() -> Iterator[Said]:
@@ -56,6 +75,7 @@ def record(said: Said) -> dict[str, Json]:
         "distribution": said.offer.distribution,
         "version": said.offer.version,
         "side": said.side,
+        "provides": list(said.provides),
         "sees_plaintext": said.declared.sees_plaintext,
         "runs_in": apart if said.side == "agency" else "the process of the hub",
         "endpoints": list(said.declared.endpoints),

@@ -13,6 +13,7 @@ from exchange.agency import api_token
 from exchange.agency.home import at
 from exchange.agency.settings import read_settings
 from exchange.cli.gateway_questions import answered
+from exchange.cli.plugin_offers import intake_plugins
 from exchange.errors import Misconfigured
 from tests.agency import ledger
 
@@ -66,13 +67,43 @@ def test_what_is_no_answer_is_asked_again(tmp_path: Path, policy: Path) -> None:
         *(str(tmp_path / "nowhere"), str(policy)),
         *("Frauen", "women-b"),
         *("http://hub.example", "hub.example", "https://hub.example"),
-        *("paper", "folder"),
+        *("paper", "casetool", "folder"),
         *("fr", ""),
     ]
     code, shown = asked(tmp_path / "home", answers)
 
     assert code == 0, shown
     assert read_settings(tmp_path / "home" / "gateway.toml").language == "de"
+
+
+def test_only_plugins_that_convert_are_offered_for_received_documents() -> None:
+    offered = intake_plugins()
+    assert {"asic", "bagit", "fhir", "folder", "mailbox", "xdomea"} <= set(offered)
+    assert not {"casetool", "smtp", "webhook"} & set(offered), "these deliver or notify only"
+    assert list(offered) == sorted(offered)
+
+
+def test_no_plugin_is_imported_where_keys_are_made() -> None:
+    program = (
+        "import sys\n"
+        "from exchange.cli.plugin_offers import intake_plugins\n"
+        "assert 'folder' in intake_plugins()\n"
+        "sys.exit(any(name.startswith('exchange_plugin') for name in sys.modules))\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("said", [b"", b"no list", b"{}"])
+def test_plugins_that_cannot_be_asked_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    program = tmp_path / "python"
+    (tmp_path / "said").write_bytes(said)
+    program.write_text(f"#!/bin/sh\ncat {tmp_path}/said\n")
+    program.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(program))
+    with pytest.raises(Misconfigured, match="cannot be listed"):
+        intake_plugins()
 
 
 def test_an_answer_on_the_command_line_is_not_asked_for(tmp_path: Path, policy: Path) -> None:

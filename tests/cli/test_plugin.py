@@ -166,7 +166,7 @@ def test_list_says_what_each_plugin_says_and_names_one_that_cannot(
     assert main(["plugin", "list"]) == 1
     said = capsys.readouterr()
     assert "folder (exchange-plugin-folder 0.1.0), plugin of the agency" in said.out
-    assert "EUPL-1.2; sees documents; speaks with no system; keeps nothing" in said.out
+    assert "  intake; EUPL-1.2; sees documents; speaks with no system; keeps nothing" in said.out
     assert "smtp (exchange-plugin-smtp 0.1.0), plugin of the hub" in said.out
     assert "speaks with mail server of the hub" in said.out
     assert "broken (exchange-plugin-broken 1)" not in said.out
@@ -188,6 +188,7 @@ def test_list_writes_the_entries_of_a_record_of_processing(
         "distribution": "exchange-plugin-folder",
         "version": "0.1.0",
         "side": "agency",
+        "provides": ["intake"],
         "sees_plaintext": True,
         "runs_in": "a process of its own, without keys and without network",
         "endpoints": [],
@@ -196,6 +197,8 @@ def test_list_writes_the_entries_of_a_record_of_processing(
         "licence": "EUPL-1.2",
     }
     assert entries["smtp"]["side"] == "hub"
+    assert entries["smtp"]["provides"] == ["channel"]
+    assert entries["mailbox"]["provides"] == ["intake", "delivery"]
     assert entries["smtp"]["runs_in"] == "the process of the hub"
     assert entries["smtp"]["sees_plaintext"] is False
     assert "broken" not in entries
