@@ -56,20 +56,25 @@ async def leave_for(request: web.Request) -> web.Response:
 
 async def come_back(request: web.Request) -> web.Response:
     """Begin a session for whom the provider's answer proves, or refuse without saying why."""
-    hub = request.app[FRONT].hub
-    attempt, before = (request.cookies.get(name, "") for name in (COOKIE, sessions.COOKIE))
-    query = front.parameters(request)
     try:
-        proof = await oidc.finish(hub, request.app[PROVIDER], attempt, query)
-        officer = await accounts.by_login(hub, proof.login)
-        if officer is None:
-            raise LoginRefused("account")
-        cookie = await sessions.begin(hub, officer.id, before=before, proved_at=proof.proved_at)
-        if cookie is None:
-            raise LoginRefused("account")
+        cookie = await _proved(request)
     except LoginRefused as refused:
         return _refused(request, refused)
     return _forgotten(entrance.entered(request, cookie))
+
+
+async def _proved(request: web.Request) -> str:
+    """Return the cookie of the session that the provider's answer begins."""
+    hub, query = request.app[FRONT].hub, front.parameters(request)
+    attempt, before = (request.cookies.get(name, "") for name in (COOKIE, sessions.COOKIE))
+    proof = await oidc.finish(hub, request.app[PROVIDER], attempt, query)
+    officer = await accounts.by_login(hub, proof.login)
+    if officer is None:
+        raise LoginRefused("account")
+    cookie = await sessions.begin(hub, officer.id, before=before, proved_at=proof.proved_at)
+    if cookie is None:  # removed a moment ago
+        raise LoginRefused("account")
+    return cookie
 
 
 def _refused(request: web.Request, refused: LoginRefused) -> web.Response:

@@ -23,6 +23,8 @@ LOG_RATE, LOG_BURST = 100.0, 1000
 """Files of the log per second and agency, or address of a stranger: an audit reads all of them."""
 COSIGNATURE_RATE, COSIGNATURE_BURST = 2.0, 50
 """Cosignatures per second and address: a witness sends one every few seconds."""
+LOGIN_RATE, LOGIN_BURST = 1.0, 30
+"""Logins begun per second and address: an office behind one address has some officers."""
 MOST_CALLERS = 50_000
 """Callers remembered at once; addresses can be invented, memory cannot."""
 
@@ -124,6 +126,7 @@ class Limits:
         self.patient = Rate(PATIENT_RATE, PATIENT_BURST, ticks)
         self.log = Rate(LOG_RATE, LOG_BURST, ticks)
         self.cosignatures = Rate(COSIGNATURE_RATE, COSIGNATURE_BURST, ticks)
+        self.logins = Rate(LOGIN_RATE, LOGIN_BURST, ticks)
         self.parallel = UnderWay(agency.parallel)
         self.uploads = UnderWay(agency.streams)
         self.downloads = UnderWay(agency.streams)
