@@ -1,6 +1,7 @@
 """What a liar could do to a log, one lie per test: each is found, and named, by its own line."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -257,6 +258,19 @@ def test_an_age_is_not_told_by_the_log_alone(small: Log, tmp_path: Path, verify:
 
     assert ended == 1
     assert set(found) == {"quorum", "age"}
+
+
+@pytest.mark.parametrize(("at", "asked"), [(2**62, ()), (2**37, ("--max-age", "1h"))])
+def test_a_cosignature_of_the_future_makes_no_head_fresh(
+    at: int, asked: tuple[str, ...], small: Log, tmp_path: Path, verify: Verify
+) -> None:
+    """A witness on the liar's side would make its old head look new for ever."""
+    folder = replace(small, at=at).write(tmp_path / "log")
+
+    ended, found = verify(folder, *asked)
+
+    assert (ended, list(found)) == (1, ["age"])
+    assert "ahead of this machine's clock" in str(found["age"]["said"])
 
 
 def test_another_origin_under_the_key_of_the_log_is_refused(
