@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from exchange.consent.lint import TOO_LATE_DAYS
 from exchange.days import begin_of, day_of, days_after
 from exchange.errors import Conflict, NotFound
+from exchange.hub.follow_log import catch_up
 from exchange.hub.parts import Hub
 from exchange.hub.storage import agreements, consents, deletions, erasing, tombstones
 from exchange.hub.storage.deletions import Deletion
@@ -35,6 +36,7 @@ async def erase_consents(hub: Hub) -> None:
     """
     if hub.heads.stopped is not None:
         return
+    await catch_up(hub)
     run, after = str(uuid4()), ""
     shortest = kept_since(hub.clock(), 1)
     while page := await hub.db.read(erasing.agreements_with, after, before=shortest, limit=BATCH):
@@ -83,6 +85,7 @@ async def erase_one(hub: Hub, digest: str) -> None:
     if hub.clock() <= days_after(filed.recorded_at, TOO_LATE_DAYS):
         # Nothing would be left to tell that a record brought again has been withdrawn before.
         raise Conflict(f"it is not {TOO_LATE_DAYS} days old: whoever has it could record it again")
+    await catch_up(hub)
     deletion = Deletion(str(uuid4()), "D05", UPHELD)
     if not await _erase(hub, digest, deletion, before=None):
         raise Conflict(

@@ -17,6 +17,7 @@ from exchange.hub import (
     app,
     ask_witness,
     control,
+    keep_up,
     offer,
     publish,
     recompute,
@@ -172,6 +173,7 @@ def loops(
         "recompute": lambda _: recompute.run(found.hub, stop),
         "sequence": lambda ending: sequence.run(found.hub, settings.log, ending, accepted=accepted),
         "offer": lambda _: offer.run(found.hub, settings.log, stop),
+        "keep-up": lambda _: keep_up.run(found.hub, stop),
     }
     if settings.database_url is not None:
         # Here and not above: the driver is installed with the extra only.

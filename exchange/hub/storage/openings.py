@@ -8,7 +8,19 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Row, bindparam, exists, or_, select
+from sqlalchemy import (
+    CTE,
+    Connection,
+    Integer,
+    Row,
+    and_,
+    bindparam,
+    column,
+    exists,
+    or_,
+    select,
+    values,
+)
 
 from exchange.audit.event import read_event
 from exchange.hub.storage import consents as consent_rows
@@ -19,6 +31,7 @@ from exchange.hub.storage.log_tables import (
     log_event,
 )
 from exchange.hub.storage.tables import (
+    Word,
     agreement_parties,
     consents,
     disclosure_recipients,
@@ -159,7 +172,8 @@ class _About:
 
     agreements: frozenset[str]
     chains: frozenset[str]
-    manifests: frozenset[str]
+    manifests: frozenset[tuple[str, str]]
+    """Each behind the chain of its consent."""
     erasures: frozenset[str]
 
     @classmethod
@@ -170,7 +184,12 @@ class _About:
             return frozenset(event[member] for _, event in found if member in event)
 
         chains = frozenset(chain for chain, _ in found if chain is not None)
-        return cls(named("agreement"), chains, named("manifest"), named("erasure"))
+        manifests = frozenset(
+            (chain, event["manifest"])
+            for chain, event in found
+            if chain is not None and "manifest" in event
+        )
+        return cls(named("agreement"), chains, manifests, named("erasure"))
 
 
 def _parties(conn: Connection, caller: str, agreements: Collection[str]) -> frozenset[str]:
@@ -216,12 +235,30 @@ def _received(conn: Connection, caller: str, about: _About) -> frozenset[tuple[s
 
 def _disclosures(about: _About) -> Any:
     """Select chain and manifest of disclosures; by their consent first, as their index is."""
-    under = select(consents.c.digest).where(consents.c.chain.in_(sorted(about.chains)))
+    asked = pairs(about.manifests or {("", "")})
     return (
-        select(consents.c.chain, disclosures.c.digest)
-        .join_from(disclosures, consents)
-        .where(disclosures.c.consent.in_(under), disclosures.c.digest.in_(sorted(about.manifests)))
+        select(asked.c.chain, disclosures.c.digest)
+        .join_from(asked, consents, consents.c.chain == asked.c.chain)
+        .join(
+            disclosures,
+            and_(
+                disclosures.c.consent == consents.c.digest,
+                disclosures.c.digest == asked.c.manifest,
+            ),
+        )
     )
+
+
+def pairs(manifests: Collection[tuple[str, str]]) -> CTE:
+    """Return chains, each with a manifest, as a table to join with.
+
+    Two lists would be searched crosswise: a thousand of each are a million places of an index.
+
+    Args:
+        manifests: one at least.
+    """
+    columns = column("chain", Word), column("manifest", Word)
+    return values(*columns, name="asked").data(sorted(manifests)).cte()
 
 
 def _recorded(row: Row[*tuple[object, ...]]) -> Recorded:

@@ -1,0 +1,280 @@
+"""List what the log says to an agency, the newest first: for its officers, page by page.
+
+A list opens nothing: what opens entries for others are exports. Each entry is judged on its own
+by `may_open`, as it is when it is read. A page looks at so many entries and no more, however few
+of them are wanted; then it says how far it got, and the next one goes on there.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from exchange.canonical import b64u, loads, unb64u
+from exchange.errors import Malformed, NotFound
+from exchange.hub.may_open import Access, may_open
+from exchange.hub.officers.accounts import Officer
+from exchange.hub.officers.trace import record_read
+from exchange.hub.parts import Hub
+from exchange.hub.storage import concerns, consents, openings, reading
+from exchange.hub.storage.concerns import RECORDED, WITHDRAWN, Held, Sent
+from exchange.hub.storage.disclosures import State
+from exchange.hub.storage.reading import Entry, Narrowed, Place
+
+LOOKED: Final = 500
+"""Entries that one page looks at, however few of them it shows."""
+STEP: Final = 100
+"""Entries that are read and judged together."""
+STORED: Final = "disclosure-stored"
+"""The one kind of event that has a purpose and a category."""
+LARGEST_DETAIL: Final = 4096
+LONGEST: Final = 17
+"""Digits of a number in a cursor: microseconds until the year 5138."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_ENVELOPE: Final = frozenset({"v", "id", "kind", "at", "by", "detail"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a list is narrowed to; None narrows nothing."""
+
+    since: datetime | None = None
+    """The earliest moment, aware."""
+    until: datetime | None = None
+    """Everything came before it."""
+    kind: str | None = None
+    """Of events, as in `exchange.audit.event.MEMBERS`."""
+    partner: str | None = None
+    """An agency that did it, that it was addressed to, or with which it was agreed."""
+    purpose: str | None = None
+    category: str | None = None
+    """These two of documents when they were sent: no later event repeats them."""
+    state: State | None = None
+    """Of the disclosure that it is about."""
+    consent: str | None = None
+    """Id of the record on whose chain it is."""
+
+    @property
+    def sent(self) -> bool:
+        """Whether only documents that were sent can be meant."""
+        return self.purpose is not None or self.category is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """An event as its agency may see it."""
+
+    index: int
+    """Of its entry in the log."""
+    rid: str
+    """Name of its receipt."""
+    at: datetime
+    kind: str
+    by: str
+    """Agency, `hub` or `person`."""
+    members: Mapping[str, Any] = field(repr=False)
+    """What else is in the event, by its name there."""
+    consent: str | None
+    """Id of the record on whose chain it is; None too where the agency may not read that."""
+    state: State | None
+    """Of the disclosure that it is about, now."""
+    why: str | None
+    """Why something was refused or has ended; None too for whoever may not know."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Events:
+    """A page."""
+
+    events: tuple[Listed, ...]
+    next: str | None
+    """Cursor behind which there may be more; None at the end."""
+    looked_until: datetime | None
+    """How far it looked, where it ends before it is full and before the list does."""
+
+
+async def list_events(
+    hub: Hub, asker: Officer, wanted: Wanted, *, after: str | None, limit: int
+) -> Events:
+    """Return the next events that an officer's agency may see.
+
+    Args:
+        hub: the parts.
+        asker: an officer of an agency.
+        wanted: what the list is narrowed to. Narrowed to one consent it is a look at that
+            consent, which leaves a trace on its chain.
+        after: cursor of the page before.
+        limit: most events.
+
+    Raises:
+        NotFound: the asker reads no content.
+        Malformed: not a cursor.
+        Unavailable: the vault is away, and with it the trace.
+    """
+    behind = None if after is None else read_cursor(after)
+    agency = asker.agency
+    if agency is None:
+        raise NotFound
+    if wanted.consent is not None:
+        digest = await hub.db.read(_digest, agency, wanted.consent)
+        if digest is None:  # absent or hidden: as if nothing had happened
+            return Events(events=(), next=None, looked_until=None)
+        await record_read(hub, asker, digest)
+    return await hub.db.read(_page, agency, wanted, behind, limit)
+
+
+def read_cursor(text: str) -> Place:
+    """Return the place that a cursor names.
+
+    Raises:
+        Malformed: not a cursor.
+    """
+    micros, _, index = unb64u(text).partition(b".")
+    if not all(number.isdigit() and len(number) <= LONGEST for number in (micros, index)):
+        raise Malformed("not a cursor")
+    return Place(_EPOCH + int(micros) * _MICROSECOND, int(index))
+
+
+def write_cursor(place: Place) -> str:
+    """Return a place as a cursor."""
+    return b64u(b"%d.%d" % ((place.at - _EPOCH) // _MICROSECOND, place.index))
+
+
+def _digest(conn: Connection, agency: str, consent: str) -> str | None:
+    found = consents.seen(conn, consent, agency)
+    return None if found is None else found.digest
+
+
+def _page(
+    conn: Connection, agency: str, wanted: Wanted, behind: Place | None, limit: int
+) -> Events:
+    found: list[tuple[Place, Listed]] = []
+    for _ in range(LOOKED // STEP):
+        entries = _next(conn, agency, wanted, behind)
+        found += _judged(conn, agency, wanted, entries)
+        ended = len(entries) < STEP
+        if len(found) > limit or (len(found) == limit and not ended):
+            return _events(found[:limit], found[limit - 1][0])
+        if ended:
+            return _events(found, None)
+        behind = entries[-1].place
+    return _events(found, behind, looked=True)
+
+
+def _events(
+    found: Sequence[tuple[Place, Listed]], behind: Place | None, *, looked: bool = False
+) -> Events:
+    return Events(
+        events=tuple(one for _, one in found),
+        next=None if behind is None else write_cursor(behind),
+        looked_until=behind.at if looked and behind is not None else None,
+    )
+
+
+def _next(conn: Connection, agency: str, wanted: Wanted, behind: Place | None) -> tuple[Entry, ...]:
+    """Return the next entries that could be wanted, as far as the database can tell."""
+    if wanted.sent and wanted.kind not in {None, STORED}:
+        return ()
+    if wanted.consent is not None:
+        digest = _digest(conn, agency, wanted.consent)
+        chain = None if digest is None else consents.chain(conn, digest)
+        return () if chain is None else reading.of_chain(conn, chain, behind=behind, limit=STEP)
+    kind = STORED if wanted.sent else wanted.kind
+    narrowed = Narrowed(kind=kind, since=wanted.since, until=wanted.until)
+    return reading.listed(conn, agency, narrowed=narrowed, behind=behind, limit=STEP)
+
+
+def _judged(
+    conn: Connection, agency: str, wanted: Wanted, entries: Sequence[Entry]
+) -> Iterator[tuple[Place, Listed]]:
+    """Yield what is wanted and open, in its order."""
+    held, sent = concerns.held(conn, entries), concerns.sent(conn, entries)
+    likely = [
+        one
+        for one in (_Case(agency, entry, held, sent) for entry in entries)
+        if one.answers(wanted)
+    ]
+    if not likely:
+        return
+    standing = openings.standing(conn, agency, [one.entry.found for one in likely])
+    for one in likely:
+        access = may_open(agency, one.entry.found, standing)
+        if access.opening:
+            role = standing.consents.get(one.entry.found.chain or "")
+            yield one.entry.place, one.shown(access, reads=role is not None and role.reads)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """An entry in front of an agency, with what is known about what it names."""
+
+    agency: str
+    entry: Entry
+    consents: Mapping[str, Held]
+    disclosures: Mapping[tuple[str, str], Sent]
+
+    @property
+    def held(self) -> Held | None:
+        return self.consents.get(self.entry.found.chain or "")
+
+    @property
+    def sent(self) -> Sent | None:
+        manifest = self.entry.event.get("manifest", "")
+        return self.disclosures.get((self.entry.found.chain or "", manifest))
+
+    def answers(self, wanted: Wanted) -> bool:
+        """Tell whether it is what is wanted, if it is open."""
+        event, at = self.entry.event, self.entry.place.at
+        return (
+            wanted.kind in {None, event["kind"]}
+            and wanted.purpose in {None, event.get("purpose")}
+            and wanted.category in {None, event.get("category")}
+            and (wanted.since is None or wanted.since <= at)
+            and (wanted.until is None or at < wanted.until)
+            and (
+                wanted.state is None or (self.sent is not None and self.sent.state == wanted.state)
+            )
+            and (wanted.partner is None or wanted.partner in self.partners())
+        )
+
+    def partners(self) -> frozenset[str]:
+        """Return the agencies that an agency to which it is open knows to have to do with it."""
+        event = self.entry.event
+        to = event.get("to", ())
+        named = {event["by"], *([to] if isinstance(to, str) else to)}
+        if self.sent is not None:
+            named.add(self.sent.sender)
+        if self.held is not None and event["kind"] in {RECORDED, WITHDRAWN}:
+            # Whoever is not named in a record does not learn here who is.
+            parties = self.held.parties | {self.held.collector}
+            named |= parties if self.agency in parties else set()
+        return frozenset(named)
+
+    def shown(self, access: Access, *, reads: bool) -> Listed:
+        """Return it as the agency may see it.
+
+        Args:
+            access: the opening at least.
+            reads: whether the agency may read the consent.
+        """
+        found, event = self.entry.found, self.entry.event
+        return Listed(
+            index=self.entry.place.index,
+            rid=found.rid,
+            at=self.entry.place.at,
+            kind=found.kind,
+            by=event["by"],
+            members={name: value for name, value in event.items() if name not in _ENVELOPE},
+            consent=self.held.id if reads and self.held is not None else None,
+            state=None if self.sent is None else self.sent.state,
+            why=_why(found.detail) if access.detail else None,
+        )
+
+
+def _why(detail: bytes | None) -> str | None:
+    told = {} if detail is None else loads(detail, limit=LARGEST_DETAIL)
+    found: str | None = told.get("why", told.get("reason"))
+    return found
