@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, exists, select, union_all
 
+from exchange.hub.storage.disclosures import State
 from exchange.hub.storage.log_tables import log_entry, log_event
 from exchange.hub.storage.openings import pairs
 from exchange.hub.storage.reading import Entry, Place
@@ -31,7 +32,7 @@ class Sent:
     """A disclosure that entries are about."""
 
     sender: str
-    state: str
+    state: State
     collected: frozenset[str]
     """Recipients that its header was released to."""
 
