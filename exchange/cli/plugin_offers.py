@@ -25,7 +25,7 @@ def intake_plugins() -> tuple[str, ...]:
     # Also with a plugin that cannot be loaded: the others are listed.
     begin = [sys.executable, "-I", "-m", "exchange.cli.main", "plugin", "list", "--json"]
     try:
-        ran = subprocess.run(
+        ran = subprocess.run(  # noqa: S603 -- this very program
             begin,
             check=False,
             stdin=subprocess.DEVNULL,
@@ -43,6 +43,5 @@ def intake_plugins() -> tuple[str, ...]:
 def _intakes(listed: object) -> set[str]:
     if not isinstance(listed, list):
         raise Misconfigured(_UNKNOWN)
-    return {
-        one["name"] for one in listed if one["side"] == "agency" and "intake" in one["provides"]
-    }
+    agency = (one for one in listed if one["side"] == "agency")
+    return {one["name"] for one in agency if "intake" in one["provides"]}
