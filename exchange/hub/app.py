@@ -222,7 +222,7 @@ def site(
     """
     app = application(served_by)
     add_pages(app, make_shell(share(settings), ticks))
-    add_desk(app, settings)
+    add_desk(app, settings, ticks)
     return app
 
 

@@ -32,6 +32,7 @@ from exchange.hub.storage import (
     idempotency,
     log,
     notices,
+    officer_logins,
     requests,
     tokens,
     uploads,
@@ -261,6 +262,7 @@ async def forget_rows(hub: Hub) -> None:
     old = partial(notices.sweep, sent_before=now - SENT_KEPT, parked_before=now - PARKED_KEPT)
     await hub.db.write(_noted, old, "D07", "30 days, failed 90", now)
     await hub.db.write(tokens.sweep, now=now)
+    await hub.db.write(officer_logins.sweep, now=now)
     while await hub.db.write(idempotency.sweep, now=now, limit=BATCH) == BATCH:
         continue
     unsigned = partial(drafts.sweep, now=now, limit=BATCH)

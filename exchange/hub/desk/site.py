@@ -11,10 +11,13 @@ from aiohttp import web
 
 from exchange.errors import NotFound, NotPermitted
 from exchange.hub.desk import account, entrance, overview
+from exchange.hub.desk.provider import add_provider
 from exchange.hub.desk.refusal import as_page
 from exchange.hub.desk.shell import SHELL, Place, Visit, language, make_shell, remembered
 from exchange.hub.http.call import FRONT
+from exchange.hub.http.limits import Ticks
 from exchange.hub.officers import sessions
+from exchange.hub.officers.provider import Provider
 from exchange.hub.officers.sessions import COOKIE
 from exchange.hub.settings import HubSettings
 from exchange.pages.own_page import from_own_page
@@ -36,12 +39,13 @@ PLACES: Final[tuple[Place, ...]] = (
 """What is for whoever has logged in, in the order of the navigation."""
 
 
-def add_desk(app: web.Application, settings: HubSettings) -> None:
+def add_desk(app: web.Application, settings: HubSettings, ticks: Ticks) -> None:
     """Serve the officers' pages, what they load, and the address without its slash.
 
     Args:
         app: of the hub, with its front.
         settings: validated.
+        ticks: monotonic seconds, for what is kept of a provider of logins.
     """
     provider = bool(settings.officers.issuer)
     shell = make_shell(PLACES, provider=provider, person=settings.person)
@@ -54,6 +58,8 @@ def add_desk(app: web.Application, settings: HubSettings) -> None:
     for asset in shell.assets.values():
         app.router.add_route("GET", asset.path, asset.answer)
     app.router.add_route("GET", "/officer", _home)
+    if provider:
+        add_provider(app, Provider(settings.officers, ticks=ticks))
 
 
 def guarded(place: Place) -> Handler:
