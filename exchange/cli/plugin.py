@@ -111,11 +111,5 @@ def _words(said: "Said") -> str:
     speaks = ", ".join(said.declared.endpoints) or "no system"
     keeps = f"{said.declared.stores} ({said.declared.retention})" if said.declared.stores else ""
     does = ", ".join(said.provides) or "nothing"
-    told = (
-        does,
-        said.declared.licence,
-        sees,
-        f"speaks with {speaks}",
-        f"keeps {keeps or 'nothing'}",
-    )
-    return "  " + "; ".join(told)
+    told = (does, said.declared.licence, sees, f"speaks with {speaks}")
+    return f"  {'; '.join(told)}; keeps {keeps or 'nothing'}"
