@@ -376,8 +376,8 @@ class Simulator:
 
     # Act
 
-    def token(self, agency: str) -> str:
-        bearer = Bearer(agency, self.offices[agency].identity.kid)
+    def token(self, agency: str, scope: str = "") -> str:
+        bearer = Bearer(agency, self.offices[agency].identity.kid, scope)
         return self.front.tokens.make(bearer, now=seconds(self.now))
 
     async def call(
@@ -392,7 +392,9 @@ class Simulator:
         **path: str,
     ) -> Answer:
         """Ask the hub as `agency`, and read the answer to its end."""
-        sent = {} if agency is None else {"Authorization": f"Bearer {self.token(agency)}"}
+        sent: dict[str, str] = {}
+        if agency is not None:
+            sent["Authorization"] = f"Bearer {self.token(agency, operation.scope)}"
         content: Any = None
         if json is not NOTHING:
             content = canonical.encode(json)

@@ -1,13 +1,33 @@
 """What members of shapes are made of: identifiers, digests, codes, moments, with their patterns."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, date, datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field, PlainSerializer
+from pydantic import AwareDatetime, BeforeValidator, Field, PlainSerializer
+
+_COMPACT = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
 
 
 def _in_utc(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _day(given: object) -> object:
+    """Return the day in a text as the calendar writes it; pydantic also takes seconds for one."""
+    if not isinstance(given, str):
+        return given
+    found = date.fromisoformat(given)
+    if found.isoformat() != given:
+        raise ValueError("a day is written YYYY-MM-DD")
+    return found
+
+
+def _compact(given: object) -> object:
+    """Return the moment in a text of digits: no query of ours has a colon or a percent sign."""
+    if not isinstance(given, str) or _COMPACT.fullmatch(given) is None:
+        raise ValueError("a moment in a query is written YYYYMMDDTHHMMSSZ")
+    return datetime.fromisoformat(given)
 
 
 UUID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
@@ -29,6 +49,10 @@ Cursor = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
 """Opaque; from an earlier answer."""
 Moment = Annotated[AwareDatetime, PlainSerializer(_in_utc, return_type=str)]
 """RFC 3339, UTC."""
+Compact = Annotated[AwareDatetime, BeforeValidator(_compact)]
+"""A moment in a query: ISO 8601 without separators, UTC, such as `20260501T090000Z`."""
+Day = Annotated[date, BeforeValidator(_day)]
+"""A day as `YYYY-MM-DD`."""
 Statement = Annotated[str, Field(min_length=1, max_length=262_144)]
 """Exact text of a signed statement (JWS General JSON, one line, ASCII)."""
 ReceiptPath = Annotated[

@@ -3,7 +3,7 @@
 A route that is not listed here does not exist.
 """
 
-from exchange.wire import log_routes, routes
+from exchange.wire import log_routes, officer_routes, routes
 from exchange.wire.routes import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -42,6 +42,13 @@ OPERATIONS: tuple[Operation, ...] = (
     routes.GET_REQUEST,
     routes.ERASURES,
     routes.CONFIRM_ERASURE,
+    officer_routes.DISCLOSURES,
+    officer_routes.ERASURES,
+    officer_routes.BREACH,
+    officer_routes.CONSENT,
+    officer_routes.AGREEMENTS,
+    officer_routes.PARTNERS,
+    officer_routes.ART30,
     log_routes.LOG_CHECKPOINT,
     log_routes.LOG_CANDIDATE,
     log_routes.LOG_POLICY,

@@ -31,6 +31,8 @@ STATEMENT_LIMIT = 64 * 1024
 """Bytes of a JSON body around a statement of at most 32 KiB (quotes are escaped)."""
 LARGE_STATEMENT_LIMIT = 512 * 1024
 """Bytes of a JSON body around an agreement or a consent of at most 256 KiB."""
+OFFICER = "officer"
+"""Scope of a token for the questions of privacy officers, and for nothing else."""
 MANIFEST_LIMIT = 32 * 1024
 """Bytes of the line before the sealed document; for one recipient it has 5.8 kB."""
 
@@ -59,8 +61,10 @@ class Operation:
     also_answers: tuple[str, ...] = ()
     """Further media types of it, chosen by a parameter."""
     problems: tuple[int, ...] = ()
-    """Statuses besides 400, 401, 429, 431 and 503, which every authenticated route has."""
+    """Statuses besides 400, 401, 403, 429, 431 and 503, which every authenticated route has."""
     authenticated: bool = True
+    scope: str = ""
+    """What the token must have been asked for; it then opens these routes and no other."""
     creates: bool = False
     """Accepts `Idempotency-Key`."""
 
@@ -71,7 +75,9 @@ TOKEN = Operation(
     path="/oauth2/token",
     summary="Get a short-lived access token with a signed client assertion (private_key_jwt).",
     returns=shapes.Token,
-    streams={FORM: "grant_type, client_assertion_type, client_assertion (RFC 7523)"},
+    streams={
+        FORM: "grant_type, client_assertion_type, client_assertion (RFC 7523); scope (officer)"
+    },
     problems=(400, 401, 408, 413, 415, 429, 503),
     authenticated=False,
 )

@@ -1,6 +1,7 @@
 """A23: something signed for one purpose, shown for another."""
 
 import secrets
+from uuid import uuid4
 
 import pytest
 from joserfc import jwk, jwt
@@ -11,6 +12,8 @@ from exchange.hub.http.tokens import TYPE, AccessTokens, Bearer
 from exchange.keyring.ceremony import announce
 from exchange.statement import Kind, sign
 from exchange.wire import routes
+from exchange.wire.operations import OPERATIONS
+from exchange.wire.routes import OFFICER
 from tests.attacks import clients
 from tests.attacks.served import CANARY, Served
 from tests.simulator import RECIPIENT, SENDER
@@ -190,6 +193,34 @@ def test_a_token_in_a_body_is_none(hub: Served) -> None:
     body = b"access_token=" + hub.sim.token(SENDER).encode()
 
     hub.refused(hub.post("/v1/decisions", body, f"Content-Type: {routes.FORM}"), 401)
+
+
+@pytest.mark.parametrize("path", sorted({one.path for one in OPERATIONS if one.scope == OFFICER}))
+def test_a_token_that_was_not_asked_for_officers_opens_none_of_their_routes(
+    hub: Served, path: str
+) -> None:
+    route = path.replace("{id}", str(uuid4()))
+
+    with hub.no_trace():
+        hub.refused(hub.head(f"GET {route} HTTP/1.1", hub.token()), 403)
+
+
+def test_a_token_for_officers_opens_their_routes_and_no_other(hub: Served) -> None:
+    reply = hub.ask(clients.posted(hub, clients.form(clients.good(hub), scope=OFFICER)))
+    bearer = f"Authorization: Bearer {canonical.loads(reply.body, limit=4096)['access_token']}"
+
+    assert hub.ask(hub.head("GET /v1/officer/agreements HTTP/1.1", bearer)).status == 200
+    hub.refused(hub.head(INBOX, bearer), 403)
+    hub.refused(hub.head("GET /v1/consents HTTP/1.1", bearer), 403)
+    hub.refused(hub.head("GET /log/openings HTTP/1.1", bearer), 403)
+
+
+@pytest.mark.parametrize("scope", [1, ["officer"], {"officer": True}, None], ids=str)
+def test_a_scope_of_another_type_is_refused(hub: Served, scope: object) -> None:
+    key = jwk.OctKey.import_key((hub.sim.home / "token.key").read_bytes())
+    claims = {**access_claims(hub), "scope": scope}
+
+    refused_token(hub, jwt.encode({"alg": "HS256", "typ": TYPE}, claims, key))
 
 
 def test_a_token_opens_no_token(hub: Served) -> None:

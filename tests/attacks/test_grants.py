@@ -41,7 +41,10 @@ def test_another_grant_is_unsupported(hub: Served, grant: object) -> None:
     [
         {"client_secret": "secret"},
         {"username": "a", "password": "b"},
-        {"scope": "officer"},
+        {"scope": "Officer"},
+        {"scope": "officer "},
+        {"scope": "officer officer"},
+        {"scope": "officer openid"},
         {"scope": "openid"},
         {"scope": " "},
         {"resource": "https://other.example"},

@@ -14,7 +14,7 @@ from exchange.wire import local_routes, local_shapes
 from exchange.wire.local_problems import OURS
 from exchange.wire.operations import OPERATIONS
 from exchange.wire.problems import HTTP_CODES, MEDIA_TYPE, STATUS
-from exchange.wire.routes import JSON, TOKEN, Operation
+from exchange.wire.routes import JSON, OFFICER, TOKEN, Operation
 
 WIRE = Path(__file__).parents[2] / "exchange" / "wire"
 COMMITTED = WIRE / "openapi.json"
@@ -36,13 +36,14 @@ PARTS: dict[Operation, dict[str, Any]] = {
     },
 }
 """Of the bodies that are multipart/form-data: all of them are needed, in this order."""
-EVERYWHERE = frozenset({400, 401, 429, 431, 503})
+EVERYWHERE = frozenset({400, 401, 403, 429, 431, 503})
 """Statuses of every authenticated route of a hub."""
 LOCALLY = frozenset({400, 401, 403, 421, 431, 503})
 """Those of a gateway: it counts nobody's requests, and refuses pages of other sites."""
+SCOPES = {OFFICER: "The questions of privacy officers, and nothing else."}
 BY_CLIENT = {
     "type": "oauth2",
-    "flows": {"clientCredentials": {"tokenUrl": "/oauth2/token", "scopes": {}}},
+    "flows": {"clientCredentials": {"tokenUrl": "/oauth2/token", "scopes": SCOPES}},
 }
 BY_FILE = {"type": "http", "scheme": "bearer", "description": "The home's file `api-token`."}
 PROBLEM: dict[str, Any] = {
@@ -91,7 +92,7 @@ def _entry(operation: Operation, everywhere: frozenset[int]) -> dict[str, Any]:
         "summary": operation.summary,
         "parameters": _parameters(operation),
         "responses": _responses(operation, everywhere),
-        "security": [{"token": []}] if operation.authenticated else [],
+        "security": [{"token": operation.scope.split()}] if operation.authenticated else [],
     }
     content: dict[str, Any] = {}
     if operation.body is not None:

@@ -14,6 +14,7 @@ from exchange.hub.http.erasures import erasure_routes
 from exchange.hub.http.health import get_healthz, get_readyz
 from exchange.hub.http.inbox import inbox_routes
 from exchange.hub.http.log import entry_routes, open_routes, pattern
+from exchange.hub.http.officers import officer_routes_bound
 from exchange.hub.http.papers import paper_routes
 from exchange.hub.http.payload import payload_routes
 from exchange.hub.http.requests import request_routes
@@ -67,6 +68,7 @@ def application(front: Front) -> web.Application:
         request_routes(),
         erasure_routes(),
         entry_routes(),
+        officer_routes_bound(),
     ):
         _add(app, bound.bound)
     # The routes that name no agency: each has an authenticator of its own, or tells nothing.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from exchange.errors import Unauthenticated
+from exchange.errors import NotPermitted, Unauthenticated
 from exchange.hub.http.call import Front
 from exchange.hub.settings import Http
 from exchange.statement import seconds
@@ -13,14 +13,20 @@ from exchange.statement import seconds
 SCHEME = "Bearer "
 
 
-def authenticated(request: web.Request, front: Front) -> str:
+def authenticated(request: web.Request, front: Front, *, scope: str = "") -> str:
     """Return the id of the agency that calls.
 
     Every failure is the same 401. The token says who authenticated a moment ago; suspension
     and a changed identity count from the moment they were committed.
 
+    Args:
+        request: of which only the header is read.
+        front: the parts.
+        scope: what the token must have been asked for: this, no more and no less.
+
     Raises:
         Unauthenticated: no token, not our token, expired, or its agency may not call any more.
+        NotPermitted: the token was asked for something else.
     """
     given = request.headers.get("Authorization", "")
     if not given.startswith(SCHEME):
@@ -29,6 +35,8 @@ def authenticated(request: web.Request, front: Front) -> str:
     bearer = front.tokens.read(given.removeprefix(SCHEME), now=seconds(now))
     if not front.hub.directory.accepts(bearer.agency, bearer.kid, now=now):
         raise Unauthenticated
+    if bearer.scope != scope:
+        raise NotPermitted
     return bearer.agency
 
 

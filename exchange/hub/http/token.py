@@ -25,7 +25,7 @@ from exchange.serving import bodies, front
 from exchange.serving.middleware import CALLER
 from exchange.statement import seconds
 from exchange.wire import problems
-from exchange.wire.routes import JSON
+from exchange.wire.routes import JSON, OFFICER
 from exchange.wire.shapes import Token
 
 GRANT = "client_credentials"
@@ -104,11 +104,11 @@ def check_form(fields: Mapping[str, str]) -> None:
 
     Raises:
         UnsupportedGrant: another grant.
-        Malformed: unknown fields, a scope, no assertion or one that is too long.
+        Malformed: unknown fields, another scope, no assertion or one that is too long.
     """
     if fields.get("grant_type") != GRANT:
         raise UnsupportedGrant("grant_type must be client_credentials")
-    if not fields.keys() <= _FIELDS or fields.get("scope", "") != "":
+    if not fields.keys() <= _FIELDS or fields.get("scope", "") not in {"", OFFICER}:
         raise Malformed("the form has a field this grant does not use")
     if fields.get("client_assertion_type") != ASSERTION_TYPE:
         raise Malformed("client_assertion_type must name a JWT bearer assertion")
@@ -153,7 +153,8 @@ def claims(fields: Mapping[str, str], *, issuer: str, now: int, directory: Direc
         and 16 <= len(jti) <= 128  # noqa: PLR2004 - at least 96 random bits, at most a row
     ):
         raise Unauthenticated
-    return Claimed(Bearer(agency, header["kid"]), jti, expires)
+    bearer = Bearer(agency, header["kid"], fields.get("scope", ""))
+    return Claimed(bearer, jti, expires)
 
 
 def parts(assertion: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -30,6 +30,9 @@ class Bearer:
     agency: str
     kid: str
     """Identity that authenticated; the token dies with it."""
+    scope: str = ""
+    """What it was asked for: `exchange.wire.routes.OFFICER`, or nothing, which is everything
+    else."""
 
 
 class AccessTokens:
@@ -43,6 +46,7 @@ class AccessTokens:
 
     def make(self, bearer: Bearer, *, now: int) -> str:
         """Return a token for `bearer`, valid from `now` (seconds) for `life_s` seconds."""
+        asked = {"scope": bearer.scope} if bearer.scope else {}
         claims = {
             "iss": self._issuer,
             "aud": self._issuer,
@@ -52,6 +56,7 @@ class AccessTokens:
             "iat": now,
             "exp": now + self.life_s,
             "jti": secrets.token_urlsafe(16),
+            **asked,
         }
         return jwt.encode({"alg": ALGORITHM, "typ": TYPE}, claims, self._key)
 
@@ -79,6 +84,7 @@ class AccessTokens:
             raise Unauthenticated from None
         claims = read.claims
         agency, kid, expires = claims.get("sub"), claims.get("kid"), claims.get("exp")
+        scope = claims.get("scope", "")
         if (
             read.header.get("typ") != TYPE
             or claims.get("iss") != self._issuer
@@ -86,6 +92,7 @@ class AccessTokens:
             or not isinstance(agency, str)
             or not isinstance(kid, str)
             or type(expires) is not int
+            or not isinstance(scope, str)
         ):
             raise Unauthenticated
-        return Bearer(agency, kid), expires
+        return Bearer(agency, kid, scope), expires

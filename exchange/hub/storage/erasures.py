@@ -145,8 +145,8 @@ def listed(
         after: id of the last one of the page before.
         limit: most rows.
     """
-    mine, owed = erasures.c.recipient == caller, _owed(caller)
-    concerned = {None: or_(mine, owed), "asked": mine, "asking": owed}[role]
+    mine, others = erasures.c.recipient == caller, owed(caller)
+    concerned = {None: or_(mine, others), "asked": mine, "asking": others}[role]
     query = (
         _all()
         .where(
@@ -162,7 +162,7 @@ def listed(
 
 def concerning(conn: Connection, caller: str, ids: Collection[str]) -> frozenset[str]:
     """Return those of these erasures that the caller must answer or may see; see `listed`."""
-    mine = or_(erasures.c.recipient == caller, _owed(caller))
+    mine = or_(erasures.c.recipient == caller, owed(caller))
     query = select(erasures.c.id).join_from(erasures, consents)
     return frozenset(conn.execute(query.where(erasures.c.id.in_(sorted(ids)), mine)).scalars())
 
@@ -253,7 +253,7 @@ def parties(conn: Connection, consent: str) -> frozenset[str]:
     return frozenset(conn.execute(query).scalars())
 
 
-def _owed(caller: str) -> ColumnElement[bool]:
+def owed(caller: str) -> ColumnElement[bool]:
     """Return the condition under which others owe the caller an answer."""
     sent = exists().where(
         disclosures.c.consent == erasures.c.consent,

@@ -1,0 +1,100 @@
+"""The questions of privacy officers, for their agency's own tools: `/v1/officer/...`.
+
+Binds the verbs of `exchange.hub.answers`; each route asks for a token with the scope `officer`.
+"""
+
+from typing import TypeVar
+
+from exchange.audit.event import GATEWAY
+from exchange.hub.answers import agreements, art30, breach, consent, disclosures, erasures, partners
+from exchange.hub.answers.frame import Answered
+from exchange.hub.http.binding import Routes
+from exchange.hub.http.call import Call
+from exchange.hub.officers.accounts import Officer
+from exchange.wire import officer, officer_routes, shapes
+
+Told = TypeVar("Told", bound=officer.Frame)
+
+
+def officer_routes_bound() -> Routes:
+    """Return the handlers of officers' questions."""
+    bound = Routes()
+    bound.handles(officer_routes.DISCLOSURES)(get_disclosures)
+    bound.handles(officer_routes.ERASURES)(get_erasures)
+    bound.handles(officer_routes.BREACH)(get_breach)
+    bound.handles(officer_routes.CONSENT)(get_consent)
+    bound.handles(officer_routes.AGREEMENTS)(get_agreements)
+    bound.handles(officer_routes.PARTNERS)(get_partners)
+    bound.handles(officer_routes.ART30)(get_art30)
+    return bound
+
+
+def asker(call: Call) -> Officer:
+    """Return who asks over this route: a program of an agency, for its officer."""
+    return Officer(GATEWAY, "officer", call.agency)
+
+
+async def get_disclosures(
+    call: Call, *, query: officer.DisclosuresQuery
+) -> officer.DisclosuresAnswer:
+    """Return a page of what was disclosed between two days."""
+    wanted = disclosures.Wanted(query.since, query.until)
+    found = await disclosures.list_disclosures(
+        call.hub, asker(call), wanted, after=query.after, limit=query.limit
+    )
+    return _told(officer.DisclosuresAnswer, found)
+
+
+async def get_erasures(call: Call, *, query: officer.ErasuresQuery) -> officer.ErasuresAnswer:
+    """Return a page of what is to be erased, and of what was answered."""
+    wanted = erasures.Wanted(query.state)
+    found = await erasures.list_erasures(
+        call.hub, asker(call), wanted, after=query.after, limit=query.limit
+    )
+    return _told(officer.ErasuresAnswer, found)
+
+
+async def get_breach(call: Call, *, query: officer.BreachQuery) -> officer.BreachAnswer:
+    """Return what a lost key or account has exposed."""
+    wanted = breach.Wanted(
+        kind=query.kind,
+        key=query.key,
+        since=query.since,
+        until=query.until,
+        noticed_at=query.noticed_at or call.hub.clock(),
+    )
+    return _told(officer.BreachAnswer, await breach.scope_breach(call.hub, asker(call), wanted))
+
+
+async def get_consent(
+    call: Call, *, path: shapes.IdPath, query: officer.ConsentQuery
+) -> officer.ConsentAnswer:
+    """Return one consent, and whether it held at a moment."""
+    found = await consent.show_consent(call.hub, asker(call), path.id, at=query.at)
+    return _told(officer.ConsentAnswer, found)
+
+
+async def get_agreements(call: Call, *, query: shapes.Page) -> officer.AgreementsAnswer:
+    """Return a page of the agency's agreements."""
+    found = await agreements.list_agreements(
+        call.hub, asker(call), after=query.after, limit=query.limit
+    )
+    return _told(officer.AgreementsAnswer, found)
+
+
+async def get_partners(call: Call, *, query: shapes.Page) -> officer.PartnersAnswer:
+    """Return a page of partners with their keys."""
+    found = await partners.list_partners(
+        call.hub, asker(call), after=query.after, limit=query.limit
+    )
+    return _told(officer.PartnersAnswer, found)
+
+
+async def get_art30(call: Call, *, path: shapes.IdPath) -> officer.Art30Answer:
+    """Return the record of processing of one agreement."""
+    return _told(officer.Art30Answer, await art30.record_processing(call.hub, asker(call), path.id))
+
+
+def _told(shape: type[Told], found: Answered[object, object]) -> Told:
+    """Return an answer in its shape: the members have the same names on both sides."""
+    return shape.model_validate(found, from_attributes=True)

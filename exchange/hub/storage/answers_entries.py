@@ -1,0 +1,82 @@
+"""Entries of the log that concern one agency, for the questions of its officer.
+
+Found by `log_reader`, which is wider than what may be opened: whoever asks judges each of them
+with `exchange.hub.may_open`.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import Connection, select, tuple_
+
+from exchange.hub.storage.log_tables import log_entry, log_event
+from exchange.hub.storage.officer_tables import log_reader
+from exchange.hub.storage.openings import Recorded
+
+_EVENT = (
+    log_event.c.rid,
+    log_event.c.chain,
+    log_event.c.n,
+    log_event.c.kind,
+    log_event.c.body,
+    log_event.c.detail,
+)
+
+
+def concerning(  # noqa: PLR0913 - a range, and a page of it
+    conn: Connection,
+    agency: str,
+    kinds: Collection[str],
+    *,
+    since: datetime,
+    until: datetime,
+    behind: tuple[datetime, int] | None,
+    limit: int,
+) -> tuple[tuple[datetime, int, Recorded], ...]:
+    """Return moment, index and event of entries of these kinds, in the order of time and index.
+
+    Args:
+        conn: may be a reader's.
+        agency: whom they concern.
+        kinds: of events.
+        since: the first moment.
+        until: the first moment that does not count.
+        behind: moment and index of the last one of the page before.
+        limit: most entries.
+    """
+    query = (
+        select(log_reader.c.at, log_reader.c.idx, *_EVENT)
+        .join_from(log_reader, log_entry, log_entry.c.idx == log_reader.c.idx)
+        .join(log_event, log_event.c.rid == log_entry.c.rid)
+        .where(
+            log_reader.c.agency == agency,
+            log_reader.c.kind.in_(sorted(kinds)),
+            log_reader.c.at >= since,
+            log_reader.c.at < until,
+        )
+        .order_by(log_reader.c.at, log_reader.c.idx)
+        .limit(limit)
+    )
+    if behind is not None:
+        query = query.where(tuple_(log_reader.c.at, log_reader.c.idx) > tuple_(*behind))
+    return tuple(
+        (
+            row.at,
+            row.idx,
+            Recorded(
+                rid=row.rid,
+                chain=row.chain,
+                n=row.n or 0,
+                kind=row.kind,
+                body=row.body,
+                detail=row.detail,
+            ),
+        )
+        for row in conn.execute(query)
+    )
+
+
+def indexes(conn: Connection, rids: Collection[str]) -> dict[str, int]:
+    """Return where entries stand in the log, by their names; those without a place are left out."""
+    query = select(log_entry.c.rid, log_entry.c.idx).where(log_entry.c.rid.in_(sorted(rids)))
+    return {row.rid: row.idx for row in conn.execute(query)}

@@ -1,0 +1,503 @@
+"""Shapes of the answers to privacy officers: all in one frame, with the head of the log they had.
+
+No name of a person is in them; whom a reference means, only the agencies' gateways can tell.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from exchange.wire.fields import (
+    AgencyId,
+    Code,
+    Compact,
+    Cursor,
+    Day,
+    Digest,
+    Id,
+    Lang,
+    Moment,
+    Sha256,
+)
+from exchange.wire.shapes import Page, Shape, Text
+
+Result = Literal["accepted", "rejected", "quarantined"]
+Why = Literal["withdrawn", "agreement", "expired", "agency", "restored"]
+
+
+class _Answer(Shape):
+    """Base of what has members named by words of Python."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+        serialize_by_alias=True,
+    )
+
+
+class Head(_Answer):
+    """The newest signed head of the log when the answer was made."""
+
+    origin: str
+    size: int
+    root: str
+    """Base64, as in the checkpoint."""
+
+
+class Frame(_Answer):
+    """What every answer says besides the answer."""
+
+    question: str
+    agency: AgencyId
+    """Whose officer asked: nothing of others' is in it."""
+    answered_at: Moment
+    checkpoint: Head | None
+    """Null before the first signed head."""
+    next: Cursor | None = None
+    """To go on; null where nothing is left."""
+
+
+class DisclosuresQuery(Page):
+    """Which disclosures: those stored from a day on and before another, in German time."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    since: Annotated[Day, Field(alias="from")]
+    until: Day
+    """The first day that does not count."""
+
+
+class DisclosuresAsked(_Answer):
+    """The question, repeated."""
+
+    since: Annotated[Day, Field(alias="from")]
+    until: Day
+
+
+class DisclosedTo(_Answer):
+    """Where a disclosure stands with one recipient."""
+
+    agency: AgencyId
+    state: Literal["stored", "collected", "expired", "ended"] | Result
+    collected_at: Moment | None
+    acknowledged_at: Moment | None
+    purpose_binding: Sha256 | None
+    """Digest of the hint at the purpose binding that the recipient has confirmed."""
+
+
+class ConsentUnder(_Answer):
+    """The consent under which something was disclosed."""
+
+    id: Id
+    digest: Digest
+    form: Literal["written", "electronic", "oral-minuted"]
+    capacity: Literal["self", "self+guardian", "guardian"]
+    collected_by: AgencyId
+    collected_at: Moment
+    valid_from: Moment
+    valid_until: Moment
+    ended_at: Moment | None
+    ended_why: Why | None
+    """Null also where the agency may not know."""
+
+
+class NoticeShown(_Answer):
+    """The text the person was shown."""
+
+    id: str
+    version: str
+    lang: Lang
+    sha256: Sha256
+
+
+class Entries(_Answer):
+    """Indexes in the log; null where there is no entry yet, or it was erased."""
+
+    consent: int | None
+    disclosure: int | None
+    collected: int | None
+    """Of the first recipient that collected, among those shown."""
+    acknowledged: int | None
+    """Of the first that answered."""
+
+
+class Disclosed(_Answer):
+    """One disclosure: who gave what kind of document to whom, under which consent and text."""
+
+    disclosure: Id
+    manifest: Digest
+    stored_at: Moment
+    sender: Annotated[AgencyId, Field(alias="from")]
+    to: tuple[DisclosedTo, ...]
+    """All for the sender's officer; for a recipient's her agency alone."""
+    purpose: Code
+    category: Code
+    secrecy: Code
+    request: Digest | None
+    replaces: Id | None
+    consent: ConsentUnder
+    notice: NoticeShown
+    agreement: Digest
+    subject_ref: Id
+    log: Entries
+
+
+class DisclosuresAnswer(Frame):
+    """Who disclosed what to whom, under which consent and text."""
+
+    asked: DisclosuresAsked
+    answer: tuple[Disclosed, ...]
+
+
+class ErasuresQuery(Page):
+    """Which erasures."""
+
+    state: Literal["open", "overdue", "answered", "all"] = "open"
+
+
+class ErasuresAsked(_Answer):
+    """The question, repeated."""
+
+    state: Literal["open", "overdue", "answered", "all"]
+
+
+class ErasureSeen(_Answer):
+    """What one recipient was asked to erase, and what it has answered."""
+
+    erasure: Id
+    consent: Id
+    disclosures: tuple[Id, ...]
+    """One request is about everything the recipient collected under a consent."""
+    recipient: AgencyId
+    reason: Literal["withdrawn", "unlawful"]
+    asked_at: Moment
+    due: Moment
+    overdue: bool
+    reminded: Literal[0, 1, 2]
+    """1: the recipient was reminded; 2: every party was told as well."""
+    confirmation: Literal["erased", "kept"] | None
+    answered_at: Moment | None
+    ground: Code | None
+    kept_until: Day | None
+    subject_ref: Id
+
+
+class ErasuresAnswer(Frame):
+    """What is to be erased, and what was answered."""
+
+    asked: ErasuresAsked
+    answer: tuple[ErasureSeen, ...]
+
+
+class BreachQuery(Text):
+    """What somebody else may have had, and from when."""
+
+    kind: Literal["document", "identity", "account"]
+    key: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{36,43}$")]
+    """A fingerprint of a document key, a name of an identity key, or the id of an account."""
+    since: Annotated[Compact, Field(alias="from")]
+    until: Compact | None = None
+    """Of an account and an identity: when it was stopped; now, if not given."""
+    noticed_at: Compact | None = None
+    """When it became known: the 72 hours begin there; now, if not given."""
+
+
+class BreachAsked(_Answer):
+    """The question, repeated."""
+
+    kind: Literal["document", "identity", "account"]
+    key: str
+    since: Annotated[Moment, Field(alias="from")]
+    until: Moment | None
+    noticed_at: Moment
+
+
+class Openable(_Answer):
+    """A disclosure that was sealed to the key."""
+
+    disclosure: Id
+    sender: Annotated[AgencyId, Field(alias="from")]
+    stored_at: Moment
+    header_deleted_at: Moment | None
+    """Null: its header is still at the hub."""
+    category: Code
+    special: bool
+    secrecy: Code
+    consent: Id
+    subject_ref: Id
+
+
+class SealedBlock(_Answer):
+    """A consent whose sealed part the key may open."""
+
+    consent: Id
+    subject_ref: Id
+
+
+class Doubtful(_Answer):
+    """An event that rests on a statement which somebody else may have signed."""
+
+    kind: str
+    at: Moment
+    by: str
+    statement: Digest | None
+    """Digest of what was signed; of a disclosure its manifest."""
+    consent: Id | None
+    subject_ref: Id | None
+
+
+class BreachTotals(_Answer):
+    """Exact counts, for the report to the authority (Art. 33(3) GDPR)."""
+
+    disclosures: int
+    """Openable, those that are so only from a copy included."""
+    consents: int
+    """Persons at most: each consent has a reference of its own."""
+    special: int
+    professional_or_higher: int
+    agencies: tuple[AgencyId, ...]
+
+
+class Breach(_Answer):
+    """Exactly what is affected, as far as the agency may know."""
+
+    deadline: Moment
+    also_notify: tuple[str, ...]
+    """`social-data`: also the supervisory authority that § 83a SGB X names."""
+    openable: tuple[Openable, ...]
+    """Sealed to the key, and its header existed at or after the moment."""
+    openable_if_copied: tuple[Openable, ...]
+    """The same, but the header was gone before: only who had copied it can read it."""
+    sealed_blocks: tuple[SealedBlock, ...]
+    """Recorded while the key was in use; which key a block is sealed to the hub cannot see."""
+    doubtful: tuple[Doubtful, ...]
+    totals: BreachTotals
+    next_steps: tuple[str, ...]
+
+
+class BreachAnswer(Frame):
+    """What a lost key or account has exposed."""
+
+    asked: BreachAsked
+    answer: Breach
+
+
+class ConsentQuery(Text):
+    """One consent, and whether it covered anything at a moment."""
+
+    at: Compact | None = None
+    """Now, if not given."""
+
+
+class ConsentAsked(_Answer):
+    """The question, repeated."""
+
+    consent: Id
+    at: Moment
+
+
+class EventSeen(_Answer):
+    """One event of the consent's log that the agency may open."""
+
+    kind: str
+    at: Moment
+    by: str
+    to: tuple[AgencyId, ...]
+    index: int | None
+    """In the log; null while no head covers it."""
+    manifest: Digest | None
+    result: str | None
+    reasons: tuple[str, ...]
+    """Why something was refused or has ended, for who may know."""
+    receipt: Id
+    """Name of the entry: its receipt is at `/log/receipts/{receipt}`."""
+
+
+class Allowed(_Answer):
+    """Whether the consent covered what it names, at the moment asked about."""
+
+    at: Moment
+    effective: Literal["permit", "deny"] | None
+    """With a withdrawal from the moment an agency was told of it."""
+    known: Literal["permit", "deny"] | None
+    """With a withdrawal from the moment the hub recorded it: so the gate decided. Null, as the
+    others, of an ended consent for an agency that may not know when and why it ended."""
+    reasons: tuple[str, ...] | None
+    """Of `known`, in the order of the decision; null where the agency may not know them."""
+
+
+class ConsentSeen(_Answer):
+    """One consent as the agency may read it."""
+
+    id: Id
+    digest: Digest
+    statement: str
+    """The signed record."""
+    state: Literal["valid", "not-yet", "ended"]
+    ended_at: Moment | None
+    ended_why: Why | None
+    used: int | None
+    text: str
+    """Exactly what the person was shown."""
+    allowed: Allowed
+    events: tuple[EventSeen, ...]
+    """Oldest first."""
+    complete: bool
+    """False: there are more events than an answer holds; the oldest are in it."""
+
+
+class ConsentAnswer(Frame):
+    """One consent, what happened under it, and whether it held."""
+
+    asked: ConsentAsked
+    answer: ConsentSeen
+
+
+class PartySeen(_Answer):
+    """A party of an agreement."""
+
+    agency: AgencyId
+    name: str
+    contact: str
+    officer: str
+    body: Literal["sgb35", "public", "private"]
+    secret_keeper: bool
+    signed_at: Moment | None
+
+
+class FlowSeen(_Answer):
+    """What may go from one party to another."""
+
+    sender: Annotated[AgencyId, Field(alias="from")]
+    recipient: Annotated[AgencyId, Field(alias="to")]
+    categories: tuple[Code, ...]
+    secrecy: Code
+
+
+class AgreementSeen(_Answer):
+    """An agreement of the agency."""
+
+    id: Id
+    digest: Digest
+    title: str
+    state: Literal["proposed", "in-force", "not-begun", "ended"]
+    begins: Moment
+    ends_at: Moment | None
+    """Half open; null while it renews."""
+    notice_by: Moment | None
+    """Until when notice ends it with this year's end; null for a fixed term."""
+    parties: tuple[PartySeen, ...]
+    flows: tuple[FlowSeen, ...]
+    purposes: tuple[Code, ...]
+
+
+class NoQuestion(_Answer):
+    """A question without parameters."""
+
+
+class AgreementsAnswer(Frame):
+    """The agreements of the agency."""
+
+    asked: NoQuestion
+    answer: tuple[AgreementSeen, ...]
+
+
+class KeySeen(_Answer):
+    """One key of an agency, as the log has it."""
+
+    kind: Literal["identity", "document"]
+    key: Digest
+    """Name of the identity key, or fingerprint of the document key."""
+    since: Annotated[Moment, Field(alias="from")]
+    until: Moment | None
+    """Null while nothing has replaced it."""
+    revoked_at: Moment | None
+    index: int | None
+    """Of its statement in the log; null for the identity an agency was admitted with."""
+
+
+class PartnerSeen(_Answer):
+    """An agency with which the officer's has an agreement, and every key it ever had."""
+
+    agency: AgencyId
+    state: Literal["active", "suspended"]
+    suspended_at: Moment | None
+    keys: tuple[KeySeen, ...]
+    """Newest first."""
+
+
+class PartnersAnswer(Frame):
+    """Partners and their keys."""
+
+    asked: NoQuestion
+    answer: tuple[PartnerSeen, ...]
+
+
+class Art30Asked(_Answer):
+    """The question, repeated."""
+
+    agreement: Id
+
+
+class Kind(_Answer):
+    """One category of data."""
+
+    category: Code
+    special: bool
+    secrecy: Code
+
+
+class Erasing(_Answer):
+    """When something is deleted."""
+
+    cls: Annotated[str, Field(alias="class")]
+    period: str
+    """ISO 8601 duration, with what ends it."""
+
+
+class Processor(_Answer):
+    """Who runs the hub on behalf of the controllers."""
+
+    hub: str
+    operator: str
+    location: str
+    contract: Day | None
+    """Date of the contract that the parties attest; null is a finding."""
+
+
+class PluginSeen(_Answer):
+    """A plugin of the hub; none that sees plaintext starts there."""
+
+    name: str
+    side: Literal["hub"]
+    sees_plaintext: Literal[False]
+
+
+class Art30(_Answer):
+    """The record of processing activities of one agreement (Art. 30 GDPR), generated."""
+
+    controllers: tuple[PartySeen, ...]
+    purposes: tuple[Code, ...]
+    subjects: tuple[str, ...]
+    data: tuple[Kind, ...]
+    recipients: tuple[FlowSeen, ...]
+    third_countries: tuple[str, ...]
+    legal_basis: tuple[str, ...]
+    erasure: tuple[Erasing, ...]
+    measures: tuple[str, ...]
+    processor: Processor
+    plugins: tuple[PluginSeen, ...]
+    findings: tuple[str, ...]
+    """What is missing and has to be settled by people."""
+    generated_from: Digest
+    """The agreement."""
+
+
+class Art30Answer(Frame):
+    """The record of processing of one agreement."""
+
+    asked: Art30Asked
+    answer: Art30

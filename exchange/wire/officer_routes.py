@@ -1,0 +1,72 @@
+"""The routes of privacy officers' own tools: each asks for a token with the scope `officer`."""
+
+from exchange.wire import officer, shapes
+from exchange.wire.routes import OFFICER, Operation
+
+DISCLOSURES = Operation(
+    name="officer_disclosures",
+    method="GET",
+    path="/v1/officer/disclosures",
+    summary="Who disclosed what to whom, under which consent and text.",
+    returns=officer.DisclosuresAnswer,
+    query=officer.DisclosuresQuery,
+    scope=OFFICER,
+)
+ERASURES = Operation(
+    name="officer_erasures",
+    method="GET",
+    path="/v1/officer/erasures",
+    summary="What recipients were asked to erase: open, overdue, answered.",
+    returns=officer.ErasuresAnswer,
+    query=officer.ErasuresQuery,
+    scope=OFFICER,
+)
+BREACH = Operation(
+    name="officer_breach",
+    method="GET",
+    path="/v1/officer/breach",
+    summary="Exactly what a lost key or account has exposed, for Art. 33 and 34 GDPR.",
+    returns=officer.BreachAnswer,
+    query=officer.BreachQuery,
+    problems=(413,),
+    scope=OFFICER,
+)
+CONSENT = Operation(
+    name="officer_consent",
+    method="GET",
+    path="/v1/officer/consents/{id}",
+    summary="One consent: record, text, every event, and whether it held at a moment.",
+    returns=officer.ConsentAnswer,
+    path_shape=shapes.IdPath,
+    query=officer.ConsentQuery,
+    problems=(404,),
+    scope=OFFICER,
+)
+AGREEMENTS = Operation(
+    name="officer_agreements",
+    method="GET",
+    path="/v1/officer/agreements",
+    summary="The agreements of the agency: term, notice, parties, flows.",
+    returns=officer.AgreementsAnswer,
+    query=shapes.Page,
+    scope=OFFICER,
+)
+PARTNERS = Operation(
+    name="officer_partners",
+    method="GET",
+    path="/v1/officer/partners",
+    summary="Partners, and every key of theirs with its entry in the log.",
+    returns=officer.PartnersAnswer,
+    query=shapes.Page,
+    scope=OFFICER,
+)
+ART30 = Operation(
+    name="officer_art30",
+    method="GET",
+    path="/v1/officer/art30/{id}",
+    summary="The record of processing activities of one agreement, generated.",
+    returns=officer.Art30Answer,
+    path_shape=shapes.IdPath,
+    problems=(404,),
+    scope=OFFICER,
+)
