@@ -7,26 +7,33 @@ hold, so that a plan in a small database is the plan in a large one.
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from exchange.hub import sweep
+from exchange.hub.follow_log import catch_up
+from exchange.hub.list_events import Wanted, list_events, write_cursor
+from exchange.hub.officers.accounts import Officer
 from exchange.hub.relay import Relay
 from exchange.hub.settings import Notices
+from exchange.hub.storage.reading import Place
 from exchange.wire import routes
 from tests.hub.erasable import OVER, swept
 from tests.person import consent_with_code
-from tests.simulator import RECIPIENT, SENDER, Simulator, statements
+from tests.simulator import RECIPIENT, SENDER, Given, Simulator, statements
 
 GROW = frozenset(
     {
         *("consents", "consent_parties", "credentials", "erasures", "notices"),
         *("disclosures", "disclosure_recipients", "log_chain", "log_event"),
-        *("log_entry", "log_erased"),
+        *("log_entry", "log_erased", "log_reader"),
     }
 )
 """Tables that nothing is deleted from for years. `log_pending` is emptied ten times a second."""
+OFFICER = Officer(str(uuid4()), "officer", SENDER)
 
 
 @pytest.fixture
@@ -93,3 +100,36 @@ async def test_the_inbox_reads_only_what_waits(asked: list[str], tmp_path: Path)
     }
     partial = "ix_disclosure_recipients_agency_disclosure_recipients_number (agency=? AND number>?)"
     assert f"SEARCH disclosure_recipients USING INDEX {partial}" in steps
+
+
+async def test_an_officers_list_walks_down_its_own_entries_only(tmp_path: Path) -> None:
+    sim = Simulator(tmp_path)
+    async with sim.running():
+        await sim.arrange()
+        given = await sim.consent()
+        await sim.sent(given)
+        async with sim.still():
+            with statements(sim.home) as seen:
+                await catch_up(sim.hub)
+                for wanted in _narrowed(sim, given):
+                    page = await list_events(sim.hub, OFFICER, wanted, after=None, limit=1)
+                    after = page.next or write_cursor(Place(sim.now, 2**40))
+                    await list_events(sim.hub, OFFICER, wanted, after=after, limit=1)
+
+    plans = list(_plans(tmp_path / "hub" / "hub.sqlite", seen))
+    walked = {step for step, _ in plans if step.partition(" ")[2].startswith("log_reader ")}
+    through = [step for step, _ in plans if step.startswith("SCAN ") and step.split()[1] in GROW]
+    assert through == []
+    assert walked != set()
+    mine = "SEARCH log_reader USING PRIMARY KEY (agency=?"
+    assert any(step.startswith(f"{mine} AND (at,idx)<(?,?)") for step in walked)
+    by_kind = "SEARCH log_reader USING COVERING INDEX ix_log_reader_agency_log_reader_kind"
+    assert any(step.startswith(by_kind) for step in walked)
+
+
+def _narrowed(sim: Simulator, given: Given) -> Iterator[Wanted]:
+    yield Wanted()
+    yield Wanted(since=sim.now - timedelta(days=1), until=sim.now + timedelta(days=1))
+    yield Wanted(kind="consent-recorded")
+    yield Wanted(purpose="employment", state="stored", partner=RECIPIENT)
+    yield Wanted(consent=given.id)
