@@ -1,7 +1,7 @@
 """Skips are told plainly, and in CI only those of `allowed_skips.txt` pass."""
 
-import logging
 import os
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +11,7 @@ import pytest
 import structlog
 from _pytest.terminal import TerminalReporter
 from hypothesis import settings
+from structlog._config import BoundLoggerLazyProxy
 
 from exchange.hub.storage import schema
 from tests import postgres, swift
@@ -35,11 +36,25 @@ def usual_umask() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def usual_log() -> Iterator[None]:
     """Leave the log as it was: commands decide for their process what is written, and how."""
-    if not structlog.get_logger().is_enabled_for(logging.INFO):
-        structlog.reset_defaults()  # a command that a shared fixture ran has silenced it
+    if structlog.get_config()["cache_logger_on_first_use"]:  # a shared fixture ran a command
+        structlog.reset_defaults()
+        look_again()
     before = structlog.get_config()
     yield
     structlog.configure(**before)
+    look_again()
+
+
+def look_again() -> None:
+    """Let every logger ask anew how it writes: what a command has decided, it remembers for good.
+
+    Otherwise the lines of a later test go where an earlier one has sent them.
+    """
+    for name, module in tuple(sys.modules.items()):
+        if name.partition(".")[0] == "exchange":
+            for value in tuple(vars(module).values()):
+                if isinstance(value, BoundLoggerLazyProxy):
+                    vars(value).pop("bind", None)
 
 
 @pytest.fixture(scope="session")

@@ -80,6 +80,7 @@ async def test_a_replica_that_stops_in_the_middle_of_a_release_has_not_released(
         os.kill(replica.pid, signal.SIGCONT)
     await asyncio.to_thread(replica.join)
 
-    assert out.read_text() == "Unavailable"
+    # Its session was ended by the database: it has failed, or run once more and decided anew.
+    assert out.read_text() in {"Unavailable", "False"}
     outcome = judge(race, [["withdraw", 0, called, time.monotonic(), True]])
     assert (outcome.late, outcome.mistold, outcome.headers_left) == (0, 0, 0)
