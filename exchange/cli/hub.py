@@ -14,6 +14,7 @@ from exchange.cli.hub_backup import backup, restore
 from exchange.cli.hub_home import SETTINGS_FILE, Home
 from exchange.cli.hub_migrate import migrate
 from exchange.cli.hub_move import move_blobs
+from exchange.cli.hub_officer import officer_app
 from exchange.cli.hub_reach import UNTOLD, HowTold, reach
 from exchange.cli.hub_serve import serve
 from exchange.errors import ExchangeError, Malformed, Misconfigured
@@ -45,6 +46,7 @@ def hub_app() -> App:
         status,
     ):
         app.command(command)
+    app.command(officer_app())
     return app
 
 

@@ -1,12 +1,15 @@
 """How commands of the operator reach a hub: the running one, or one opened for the command."""
 
 import asyncio
+import logging
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from exchange import canonical
+from exchange.cli.events import configure
 from exchange.cli.hub_home import settings_in
 
 
@@ -30,6 +33,8 @@ def ask(home: Path, command: Mapping[str, canonical.Json]) -> Any:
 async def _alone(settings: Any, command: Mapping[str, canonical.Json]) -> Any:
     from exchange.hub.app import command as do
     from exchange.hub.app import now, opened
+
+    configure(sys.stderr, level=logging.WARNING)  # what the command prints may be read by a program
 
     def failed() -> None:
         return None  # the command itself is told

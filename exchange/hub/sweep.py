@@ -19,6 +19,7 @@ from exchange.errors import ExchangeError
 from exchange.hub.end_lost import end_lost
 from exchange.hub.erase_consents import erase_consents, forget_chains, make_tombstones
 from exchange.hub.look_after_vault import look_after_vault
+from exchange.hub.officers import sessions
 from exchange.hub.parts import Hub
 from exchange.hub.relay import pause
 from exchange.hub.storage import (
@@ -33,6 +34,8 @@ from exchange.hub.storage import (
     log,
     notices,
     officer_logins,
+    officer_sessions,
+    officers,
     requests,
     tokens,
     uploads,
@@ -53,6 +56,8 @@ PARKED_KEPT = timedelta(days=90)
 """How long notices stay in the outbox after they were delivered or given up."""
 REQUESTS_KEPT = timedelta(days=90)
 """How long the rest of a document request stays after its deadline."""
+VISITS_KEPT = timedelta(days=365)
+"""How long it is known who came to the officers' desk, and when."""
 ESCALATED = timedelta(days=30)
 """When an erasure is open for so long, every party is told (Art. 12(3) GDPR: one month)."""
 
@@ -76,6 +81,7 @@ async def sweep(hub: Hub, *, leftovers: bool) -> None:
         escalate_erasures,
         close_requests,
         forget_rows,
+        forget_officers,
         remove_blobs,
         end_lost,
         forget_chains,
@@ -282,6 +288,22 @@ def _noted(
 def _without_blob(conn: Connection, disclosure: str) -> int:
     disclosures.forget_blob(conn, disclosure)
     return 1
+
+
+async def forget_officers(hub: Hub) -> None:
+    """Delete links and sessions of officers that are over, and in a year who came when."""
+    now = hub.clock()
+    while await hub.db.write(officers.forget_links, now=now, limit=BATCH) == BATCH:
+        continue
+    rests = now - sessions.IDLE
+    over = partial(officer_sessions.sweep, now=now, seen_before=rests, limit=BATCH)
+    while await hub.db.write(over) == BATCH:
+        continue
+    old = partial(officers.forget_visits, before=now - VISITS_KEPT, limit=BATCH)
+    while await hub.db.write(_noted, old, "D11", "1 year", now) == BATCH:
+        continue
+    while await hub.db.write(officers.forget_removed, limit=BATCH) == BATCH:
+        continue
 
 
 async def remove_blobs(hub: Hub) -> None:

@@ -12,10 +12,10 @@ HERE = {
     8: "singletons", 9: "volume", 10: "echo", 11: "stream", 12: "bomb", 13: "json", 14: "forms",
     15: "forwarded", 16: "methods", 17: "dribble", 18: "ranges", 19: "splitting", 20: "flood",
     21: "algorithm", 22: "jwtheader", 23: "crossuse", 24: "claims", 25: "jti", 26: "grants",
-    27: "suspended", 30: "guessing", 31: "allpairs", 32: "oracles", 33: "timing", 34: "counts",
-    35: "enumerate", 36: "functions", 37: "assignment", 38: "deputy", 40: "replayed",
-    41: "onceonly", 42: "endraces", 43: "squatting", 44: "times", 45: "oneshot", 46: "tus",
-    47: "release", 55: "lookalike", 57: "logs", 59: "sql", 61: "patterns",
+    27: "suspended", 29: "officer_session", 30: "guessing", 31: "allpairs", 32: "oracles",
+    33: "timing", 34: "counts", 35: "enumerate", 36: "functions", 37: "assignment", 38: "deputy",
+    40: "replayed", 41: "onceonly", 42: "endraces", 43: "squatting", 44: "times", 45: "oneshot",
+    46: "tus", 47: "release", 55: "lookalike", 57: "logs", 59: "sql", 61: "patterns",
     62: "outgoing", 63: "outgoing", 64: "outgoing", 65: "outgoing", 66: "outgoing",
     76: "thief", 77: "twice", 78: "kc", 79: "local_api", 84: "hub_plugins",
     86: "tamper", 87: "config", 88: "exposed",
@@ -36,6 +36,7 @@ ELSEWHERE = {
     68: "tests/pages/test_other_sites.py",
     69: "tests/pages/test_markup.py",
     70: "tests/pages/test_other_sites.py",
+    71: "tests/attacks/test_officer_session.py",
     72: "tests/pages/test_reading.py",
     73: "tests/pages/test_leftovers.py",
     74: "tests/pages/test_reading.py",
@@ -48,10 +49,9 @@ ELSEWHERE = {
 """Rows that are shown where the thing they attack is tested."""
 
 LATER = {
-    28: "officer login", 29: "officer sessions",
+    28: "officer login",
     56: "the scan hook",
     58: "exports of officers",
-    71: "pages of officers",
     85: "checking an installation at its start",
 }  # fmt: skip
 """Rows that attack what is not built yet, and what that is."""
