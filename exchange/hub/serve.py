@@ -20,6 +20,7 @@ from exchange.hub import (
     keep_up,
     offer,
     publish,
+    publish_figures,
     recompute,
     relay,
     sequence,
@@ -173,6 +174,7 @@ def loops(
         "recompute": lambda _: recompute.run(found.hub, stop),
         "sequence": lambda ending: sequence.run(found.hub, settings.log, ending, accepted=accepted),
         "offer": lambda _: offer.run(found.hub, settings.log, stop),
+        "figures": lambda _: publish_figures.run(found.hub, stop),
         "keep-up": lambda _: keep_up.run(found.hub, stop),
     }
     if settings.database_url is not None:

@@ -252,6 +252,20 @@ def listed(
     return tuple(_agreement(row) for row in conn.execute(query))
 
 
+def by_id(conn: Connection, id: str) -> Agreement | None:  # noqa: A002
+    """Return an agreement whoever's it is: for an auditor."""
+    row = conn.execute(select(agreements).where(agreements.c.id == id)).one_or_none()
+    return None if row is None else _agreement(row)
+
+
+def every(conn: Connection, *, after: str | None, limit: int) -> tuple[Agreement, ...]:
+    """Return agreements whoever's they are, as `listed` does: for an auditor."""
+    query = select(agreements).where(agreements.c.id > (after or ""))
+    return tuple(
+        _agreement(row) for row in conn.execute(query.order_by(agreements.c.id).limit(limit))
+    )
+
+
 def signatures(conn: Connection, agreement: str) -> tuple[Signature, ...]:
     """Return the signatures of an agreement by its digest, in the order they were given."""
     query = (
