@@ -23,6 +23,7 @@ from exchange.audit.note import (
     write_vkey,
 )
 from exchange.audit.spelling import read_number
+from exchange.audit.status import SUFFIX
 from exchange.errors import LogInvalid, Malformed
 
 LARGEST_POLICY = 256 * 1024
@@ -155,6 +156,16 @@ def log_keys(policy: Policy, origin: str) -> tuple[VerifyingKey, ...]:
     return tuple(log.key for log in policy.logs if log.key.name == origin)
 
 
+def status_keys(policy: Policy) -> frozenset[VerifyingKey]:
+    """Return the keys of status notes: named like a log of the policy, with `/status` behind.
+
+    A policy can write them as logs only. They sign no checkpoint: whoever stole one could show
+    a log of its own, under a name that is almost that of the true one.
+    """
+    named = {log.key.name + SUFFIX for log in policy.logs}
+    return frozenset(log.key for log in policy.logs if log.key.name in named)
+
+
 def judge(policy: Policy, raw: bytes) -> Head:
     """Return what a note is worth by `policy`: its checkpoint, who cosigned, quorum or not.
 
@@ -171,7 +182,7 @@ def judge(policy: Policy, raw: bytes) -> Head:
     """
     note = read_note(raw)
     names = {witness.key: witness.name for witness in policy.witnesses}
-    logs = {log.key for log in policy.logs}
+    logs = {log.key for log in policy.logs} - status_keys(policy)
     found = verified(note, [*logs, *names])
     checkpoint = read_checkpoint(note.text)
     signed_by = [key for key, _ in found if key in logs]

@@ -20,7 +20,7 @@ from exchange.audit.merkle import (
 )
 from exchange.audit.note import LARGEST_NOTE, VerifyingKey
 from exchange.audit.opening import EVENT, event_of, leaf_of
-from exchange.audit.policy import Head, Policy, judge
+from exchange.audit.policy import Head, Policy, judge, status_keys
 from exchange.audit.status import SUFFIX, Status, read_status
 from exchange.audit.tiles import tile_in
 from exchange.canonical import digest, loads
@@ -150,11 +150,8 @@ class Evidence:
 
     async def active_at(self, consent: str, at: datetime) -> bool:
         """Tell whether the log's own word is here that a consent had not ended by `at`."""
-        keys = [
-            log.key
-            for log in self._policy.logs
-            if log.key.name == self.head.checkpoint.origin + SUFFIX
-        ]
+        name = self.head.checkpoint.origin + SUFFIX
+        keys = [key for key in status_keys(self._policy) if key.name == name]
         for name in self._source.files.names("status"):
             note = await read(self._source.files, f"status/{name}", limit=LARGEST_NOTE)
             for key in keys:

@@ -15,12 +15,11 @@ from exchange.audit.merkle import (
     verify_consistency,
 )
 from exchange.audit.note import read_vkey
-from exchange.audit.policy import NONE, Head, Log, Policy, judge
-from exchange.audit.status import SUFFIX
+from exchange.audit.policy import NONE, Head, Log, Policy, judge, status_keys
 from exchange.audit.tiles import tile_in
 from exchange.errors import LogInvalid, Malformed, NotFound
 from exchange.members import LARGEST_SECONDS
-from exchange.verifier.report import Check, broken, good, numbered
+from exchange.verifier.report import Check, broken, good, numbered, unchecked
 from exchange.verifier.source import Source
 
 AHEAD_S: Final = 300
@@ -58,8 +57,7 @@ def policy_of_key(vkey: str) -> Policy:
 
 def check_policy(policy: Policy) -> Check:
     """Step 1: say whom this verification believes."""
-    named = [log for log in policy.logs if not log.key.name.endswith(SUFFIX)]
-    logs = numbered(len(named), "log key", "log keys")
+    logs = numbered(len(policy.logs) - len(status_keys(policy)), "log key", "log keys")
     witnesses = numbered(len(policy.witnesses), "witness", "witnesses")
     if policy.quorum == NONE:
         said = f"{logs} and {witnesses}; no quorum is asked for: the log vouches for itself"
@@ -104,7 +102,7 @@ def _age(head: Head, now: datetime, max_age: timedelta | None) -> list[Check]:
     newest = max(head.cosigned.values(), default=None)
     if newest is None:
         said = "no witness has signed: nobody but the log says how old this head is"
-        return [] if max_age is None else [broken(2, "age", said)]
+        return [] if max_age is None else [unchecked(2, "age", said)]
     if newest > (LARGEST_SECONDS if max_age is None else now.timestamp() + AHEAD_S):
         said = "the newest cosignature is dated ahead of this machine's clock: one of them is wrong"
         return [broken(2, "age", said)]

@@ -11,10 +11,9 @@ from typing import Final
 
 from exchange.audit.checkpoint import Checkpoint
 from exchange.audit.note import LARGEST_NOTE
-from exchange.audit.policy import Policy
+from exchange.audit.policy import Policy, status_keys
 from exchange.audit.proof import Proven
 from exchange.audit.status import (
-    SUFFIX,
     Status,
     Withdrawal,
     lie_in,
@@ -54,7 +53,7 @@ class Statuses:
 
     def __init__(self, policy: Policy, given: Sequence[Kept]) -> None:
         """Take who is believed, and the notes that somebody holds beside a log."""
-        self._keys = [log.key for log in policy.logs if log.key.name.endswith(SUFFIX)]
+        self._keys = status_keys(policy)
         self._given = [self._judged(kept) for kept in given]
         self._own = list[_Said]()
         self._false: Check | None = None

@@ -29,6 +29,7 @@ from exchange.audit.policy import (
     judge,
     log_keys,
     read_policy,
+    status_keys,
     write_policy,
 )
 from exchange.errors import LogInvalid, Malformed
@@ -338,3 +339,26 @@ def test_a_single_witness_may_be_the_quorum() -> None:
     policy = Policy((Log(VLOG),), (Witness("a", VA), Witness("b", VB)), quorum="a")
     assert is_quorum(policy, ["a"])
     assert not is_quorum(policy, ["b"])
+
+
+STATUS = key(f"{ORIGIN}/status", ED25519, 5)
+LONE = key("other.example/log/status", ED25519, 6)
+"""Named like a key of status notes, of a log that the policy does not name."""
+NAMED = Policy((Log(VLOG), Log(verifying(STATUS)), Log(verifying(LONE))))
+
+
+def own_head(signer: SigningKey) -> bytes:
+    """Return the head of a log that is named as its key is."""
+    text = write_checkpoint(Checkpoint(signer.name, 1, b"r" * 32))
+    return write_note(Note(text, (sign(text, signer),)))
+
+
+def test_a_status_key_is_one_of_a_log_that_the_policy_names() -> None:
+    assert status_keys(NAMED) == {verifying(STATUS)}
+    assert judge(NAMED, own_head(LONE)).checkpoint.origin == LONE.name
+
+
+def test_whoever_has_stolen_a_status_key_shows_no_log_of_that_name() -> None:
+    with pytest.raises(LogInvalid) as refused:
+        judge(NAMED, own_head(STATUS))
+    assert refused.value.what == "note-unsigned"
