@@ -60,6 +60,8 @@ def _checks(
 
     if not files:
         raise Malformed("name the coverage.json of each agency")
+    if tombstone and not earlier:
+        raise Malformed("what was erased is judged by lists from before: give --earlier as well")
     lists = Lists(
         now=[_read(path, read_coverage, "coverage list") for path in files],
         earlier=[_read(path, read_coverage, "coverage list") for path in earlier],

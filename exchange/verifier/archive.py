@@ -25,6 +25,9 @@ _NAME = re.compile(
 )
 _OCTAL = re.compile(rb" *[0-7]+[ \0]*")
 _FILE, _FOLDER = (b"0", b"\0"), b"5"
+_EXTENDED = (b"x", b"g", b"L", b"K")
+"""Kinds of members by which pax and GNU tar write what ustar cannot."""
+_NO_TAR = "not a tar, or a damaged or compressed one; unpack it and give the folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,9 @@ def _read_header(block: bytes) -> tuple[str, bytes, int]:
     """Return name, kind and size of a member, from a header whose sum is right."""
     kind, size, said = block[156:157], block[124:136], block[148:156]
     if sum(block[:148]) + 8 * ord(" ") + sum(block[156:]) != _octal(said):
-        raise Malformed("not a tar, or a damaged one")
+        raise Malformed(_NO_TAR)
+    if kind in _EXTENDED:
+        raise Malformed("a tar of another form than ustar; unpack it and give the folder")
     name = b"/".join(
         part for part in (block[345:500].rstrip(b"\0"), block[:100].rstrip(b"\0")) if part
     )
@@ -121,7 +126,7 @@ def _read_header(block: bytes) -> tuple[str, bytes, int]:
 
 def _octal(field: bytes) -> int:
     if _OCTAL.fullmatch(field) is None:
-        raise Malformed("not a tar, or a damaged one")
+        raise Malformed(_NO_TAR)
     return int(field.rstrip(b" \0"), 8)
 
 

@@ -97,11 +97,10 @@ class FolderFiles:
 
     async def chunks(self, path: str) -> AsyncIterator[bytes]:
         """Yield the content of one file."""
-        try:
-            opened = (self._root / path).open("rb")
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            raise NotFound(f"{path} is missing") from None
-        with opened:
+        file = self._root / path
+        if not file.is_file():  # also a pipe, on which one would wait for ever
+            raise NotFound(f"{path} is missing")
+        with file.open("rb") as opened:
             while chunk := opened.read(PIECE):
                 yield chunk
 

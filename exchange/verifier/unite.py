@@ -79,6 +79,9 @@ def _erased(lists: Lists, size: int) -> list[Check]:
     if not lists.earlier:
         return []
     spans = sorted(span for one in lists.tombstones for span in one.spans)
+    most = max(one.size for one in (*lists.now, *lists.earlier))
+    if any(last >= most for _, last in spans):  # before anything as long as it says is made
+        return [broken(6, "tombstone", "a tombstone names an entry behind the last")]
     before = [one.covered for one in lists.earlier]
     unseen = never_seen(spans, before)
     found = [

@@ -95,6 +95,9 @@ def _check(response: aiohttp.ClientResponse, path: str) -> None:
             )
         raise NotFound(f"{path} is missing")
     if response.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        raise Unauthenticated(f"{path} needs a token: give one with --token FILE")
+        raise Unauthenticated(
+            f"{path} needs a token: an agency writes one with exchange gateway token > FILE; then "
+            "give --token FILE"
+        )
     if response.status != HTTPStatus.OK:
         raise Unavailable(f"{path} cannot be fetched from the log")

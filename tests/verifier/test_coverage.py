@@ -8,7 +8,7 @@ import pytest
 
 from exchange.audit.coverage import Coverage, bitmap, write_coverage
 from exchange.audit.tombstone import write_tombstone
-from exchange.canonical import loads
+from exchange.canonical import b64u, encode, loads
 from exchange.cli.main import main
 from tests.logs import ORIGIN, WITNESS_KEY, Log, policy, random_leaves
 
@@ -19,6 +19,12 @@ LOG = Log(random_leaves(SIZE), witnesses=(WITNESS_KEY,))
 def listed(agency: str, *spans: tuple[int, int], size: int = SIZE) -> Coverage:
     """Return the list of an agency that can open these spans."""
     return Coverage(ORIGIN, size, LOG.root(size), agency, bitmap(size, spans))
+
+
+def tombstone(*spans: tuple[int, int]) -> bytes:
+    """Return a list of what was erased, as a liar would write it."""
+    indexes: Any = [list(span) for span in spans]
+    return encode({"v": 1, "salt": b64u(b"\x01" * 32), "indexes": indexes})
 
 
 @pytest.fixture
@@ -98,6 +104,21 @@ def test_nothing_is_erased_that_nobody_had_seen(unite: Any, tmp_path: Path) -> N
     assert checks[-1]["span"] == [120, 120]
 
 
+def test_a_tombstone_of_more_than_the_log_has_fills_no_memory(unite: Any, tmp_path: Path) -> None:
+    """A terabyte of bits would be made before anybody could say that it is nonsense."""
+    (tmp_path / "endless").write_bytes(tombstone((0, 2**53 - 1)))
+    (tmp_path / "behind").write_bytes(tombstone((SIZE, SIZE)))
+    (tmp_path / "last").write_bytes(tombstone((SIZE - 1, SIZE - 1)))
+
+    for name, expected in (("endless", 1), ("behind", 1), ("last", 0)):
+        options = ["--tombstone", tmp_path / name]
+        ended, checks = unite(*THREE, earlier=THREE, options=options)
+
+        assert ended == expected, name
+        said = "a tombstone names an entry behind the last"
+        assert (checks[-1]["said"] == said) is (expected == 1)
+
+
 def test_what_was_opened_and_is_not_any_more_is_pending_or_hidden(unite: Any) -> None:
     ended, checks = unite(listed("women-b", (0, 989)), earlier=[listed("women-b", (0, 999))])
 
@@ -116,6 +137,17 @@ def test_lists_are_held_against_signed_heads(unite: Any, tmp_path: Path) -> None
     assert unite(*THREE, options=["--head", other, "--policy", trusted])[0] == 2
     head.write_bytes(LOG.note(SIZE, bytes(32)).replace(b"A", b"B"))
     assert unite(*THREE, options=["--head", head, "--policy", trusted])[0] == 1
+
+
+def test_a_tombstone_is_judged_by_earlier_lists_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, content in (("one", write_coverage(THREE[0])), ("gone", tombstone((4, 5)))):
+        (tmp_path / name).write_bytes(content)
+    words = ["log", "coverage", str(tmp_path / "one"), "--tombstone", str(tmp_path / "gone")]
+
+    assert main(words) == 2
+    assert "give --earlier as well" in capsys.readouterr().err
 
 
 def test_a_command_without_lists_could_not_check_anything(

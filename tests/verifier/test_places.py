@@ -1,6 +1,7 @@
 """Where logs are read from: folders, tars and the web, each refused when it is something else."""
 
 import io
+import os
 import subprocess
 import sys
 import threading
@@ -121,6 +122,27 @@ async def test_a_folder_is_no_file(name: str, tmp_path: Path) -> None:
     assert FolderFiles(tmp_path).names("none") == ()
 
 
+async def test_nobody_waits_for_a_pipe(tmp_path: Path) -> None:
+    """A hostile folder would keep whoever checks it for ever."""
+    os.mkfifo(tmp_path / "checkpoint")
+
+    with pytest.raises(NotFound):
+        await read(FolderFiles(tmp_path), "checkpoint", limit=10)
+
+
+@pytest.mark.parametrize("made", [("--format=pax", "-cf"), ("-czf",)])
+def test_a_tar_of_another_form_is_to_be_unpacked(
+    made: tuple[str, ...], tmp_path: Path, trusted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    LOG.write(tmp_path / "log")
+    where = ("-C", str(tmp_path / "log"), ".")
+    subprocess.run(["tar", *made, str(tmp_path / "a.tar"), *where], check=True)
+
+    assert main(["log", "verify", str(tmp_path / "a.tar"), "--policy", str(trusted)]) == 2
+
+    assert capsys.readouterr().err.endswith("; unpack it and give the folder\n")
+
+
 async def test_what_is_neither_folder_nor_tar_nor_address_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         async with open_source(str(tmp_path / "none")):
@@ -229,7 +251,9 @@ def test_entries_may_need_a_token(server: Server, verify: Verify, tmp_path: Path
     server.token = "abc.def"
     ended, found = verify(server.address, *LONG)
     assert ended == 2
-    assert "--token" in found["entries"]["said"]
+    assert found["entries"]["said"].endswith(
+        "exchange gateway token > FILE; then give --token FILE"
+    )
 
     put(tmp_path, "token", b"abc.def\n")
     assert verify(server.address, *LONG, "--token", tmp_path / "token") == (0, {})
