@@ -245,9 +245,11 @@ class Parties(Simulator):
         return await self.call(agency, operation, **options)
 
     def _id(self, operation: Operation, world: World) -> str:
-        place = operation.path.split("/")[2]
+        place = operation.path.removesuffix("/{id}").split("/")[-1]
+        place = place if operation.scope else operation.path.split("/")[2]
         return {
             "agreements": world.agreement,
+            "art30": world.agreement,
             "consents": world.consent.id,
             "erasures": world.erasure,
             "requests": world.request,

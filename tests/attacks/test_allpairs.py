@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from exchange.hub.http.uploads import OFFSET
-from exchange.wire import routes
+from exchange.wire import officer_routes, routes
 from exchange.wire.routes import Operation
 from tests.attacks.parties import COLLECTOR, NOBODY, RELATIONS, Parties
 from tests.simulator import RECIPIENT, SENDER, Answer
@@ -50,6 +50,10 @@ def each(states: object, status: int = 200) -> dict[str, int]:
 TABLE = (
     Row(
         routes.GET_CONSENT,
+        {"collector": each(RECORDED), "releaser": each(RECORDED), "recipient": each(REACHED)},
+    ),
+    Row(
+        officer_routes.CONSENT,
         {"collector": each(RECORDED), "releaser": each(RECORDED), "recipient": each(REACHED)},
     ),
     Row(

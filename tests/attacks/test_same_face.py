@@ -11,10 +11,12 @@ from uuid import uuid4
 
 import pytest
 
+from exchange import canonical
 from exchange.audit.opening import event_of, read_opening
 from exchange.canonical import unb64u
+from exchange.hub.follow_log import catch_up
 from exchange.hub.http.uploads import CREATE, OFFSET
-from exchange.wire import log_routes, routes
+from exchange.wire import log_routes, officer_routes, routes
 from exchange.wire.operations import OPERATIONS
 from exchange.wire.routes import Operation
 from tests.asking import post, request
@@ -30,7 +32,10 @@ OF_AN_AGENCY = {
     routes.PUT_SUCCESSION,
     routes.PUT_CAPABILITIES,
 }
-OF_AN_AGREEMENT = {routes.GET_AGREEMENT, routes.SIGN_AGREEMENT, routes.GIVE_NOTICE}
+OF_AN_AGREEMENT = {
+    *(routes.GET_AGREEMENT, routes.SIGN_AGREEMENT, routes.GIVE_NOTICE),
+    officer_routes.ART30,
+}
 HIDING = tuple(one for one in (*BY_ID, OFFSET) if one not in OF_AN_AGENCY)
 STRANGERS = {
     "declined": (RECIPIENT, SENDER, PARTY, OUTSIDER),
@@ -46,6 +51,9 @@ STRANGERS = {
     "withdrawn, collected": (PARTY, OUTSIDER),
 }
 """States of a consent, and callers that must tell none of them from an unknown id."""
+
+SINCE = "&from=20260101T000000Z&noticed_at=20260101T000000Z"
+"""Of a question about a breach."""
 
 
 @pytest.mark.parametrize("state", STRANGERS)
@@ -133,6 +141,24 @@ async def hand_in(parties: Parties, _caller: str, digest: str) -> Answer:
     )
 
 
+def as_officer(operation: Operation, query: str = "") -> Ask:
+    """Ask as an officer does; when it was answered and under which head is nobody's secret."""
+
+    async def ask(parties: Parties, caller: str, _digest: str) -> Answer:
+        await parties.settled()
+        await catch_up(parties.hub)
+        lost = {
+            "identity": parties.offices[COLLECTOR].identity.kid,
+            "key": parties.offices[RECIPIENT].key.recipient.fingerprint,
+        }
+        found = await parties.call(caller, operation, query=query.format(**lost))
+        assert found.status == 200, found.body
+        said = {name: found.json[name] for name in ("question", "agency", "answer", "next")}
+        return Answer(found.status, {}, canonical.encode(said))
+
+    return ask
+
+
 def first_of(operation: Operation) -> Ask:
     """Ask for the oldest entry, which is everybody's: the document that opens the log."""
 
@@ -169,6 +195,16 @@ WITHOUT_ID: dict[Operation, tuple[Ask, ...]] = {
     routes.POST_REQUEST: (ask_under,),
     routes.REQUESTS: (plain(routes.REQUESTS),),
     routes.ERASURES: (plain(routes.ERASURES),),
+    officer_routes.DISCLOSURES: (
+        as_officer(officer_routes.DISCLOSURES, "?from=2026-01-01&until=2027-01-01"),
+    ),
+    officer_routes.ERASURES: (as_officer(officer_routes.ERASURES, "?state=all"),),
+    officer_routes.BREACH: (
+        as_officer(officer_routes.BREACH, f"?kind=document&key={{key}}{SINCE}"),
+        as_officer(officer_routes.BREACH, f"?kind=identity&key={{identity}}{SINCE}"),
+    ),
+    officer_routes.AGREEMENTS: (as_officer(officer_routes.AGREEMENTS),),
+    officer_routes.PARTNERS: (as_officer(officer_routes.PARTNERS),),
     # The log grows in public: what its growth tells is told by the number of leaves, below.
     log_routes.LOG_CHECKPOINT: (),
     log_routes.LOG_CANDIDATE: (),
