@@ -8,7 +8,7 @@ import pytest
 
 from tests import needs
 from tests.docs.test_examples import blocks, run
-from tests.exports import FILE, POLICY, Story
+from tests.exports import FILE, POLICY, STORED, Story
 from tests.logs import OTHER_WITNESS_KEY, put, vkey
 
 
@@ -23,6 +23,7 @@ def files(tmp_path: Path) -> dict[str, str]:
         "MANIFEST": story.manifest,
         "CONTENTS": story.contents.raw,
         "FILE": FILE,
+        "STATUS": story.status(STORED),
     }
     for name, content in held.items():
         put(tmp_path, name.lower(), content)
@@ -46,9 +47,9 @@ def test_every_command_of_the_guide_runs_and_proves_it(
     found = said(files, tmp_path / "export")
 
     assert [(text, out) for text, code, out in found if code != 0] == []
-    assert len(found) == 6
+    assert len(found) == 7
     told = "".join(out for _, _, out in found)
-    assert told.count("Signature Verified Successfully") == 2
+    assert told.count("Signature Verified Successfully") == 3
     assert told.count('"kind":"disclosure-stored"') == 2
     manifest, contents = found[-1][2].splitlines()[:2]
     assert manifest in told.split('"kind":"disclosure-stored"')[1]
@@ -90,3 +91,15 @@ def test_what_was_changed_fails_where_the_guide_says_so(
     found = said(files, tmp_path / "export")
 
     assert [number for number, (_, code, _) in enumerate(found) if code] == failing
+
+
+@needs.tool("openssl", "openssl")
+def test_a_status_note_that_was_changed_fails_by_its_signature(
+    files: dict[str, str], tmp_path: Path
+) -> None:
+    note = Path(files["STATUS"])
+    note.write_bytes(note.read_bytes().replace(b"\nactive\n", b"\nActive\n"))
+
+    found = said(files, tmp_path / "export")
+
+    assert [number for number, (_, code, _) in enumerate(found) if code] == [5]
