@@ -60,7 +60,9 @@ _CARRIES_STATEMENTS: Final = frozenset(
     {
         *("agencies", "agency", "agreements", "agreement", "post_agreement", "sign_agreement"),
         *("give_notice", "consents", "consent", "inbox", "disclosure", "erasures"),
-        *("confirm_erasure", "collect", "log_openings"),
+        *("confirm_erasure", "collect", "log_openings", "officer_disclosures", "officer_erasures"),
+        *("officer_breach", "officer_consent", "officer_agreements", "officer_partners"),
+        *("officer_art30", "officer_events"),
     }
 )
 
@@ -120,8 +122,8 @@ class Calls:
         self._bounded = aiohttp.ClientTimeout(total=patience.deadline_s, sock_connect=CONNECT_S)
         self._streaming = aiohttp.ClientTimeout(sock_connect=CONNECT_S, sock_read=SILENCE_S)
         self._read: dict[str, tuple[bytes, Shape]] = {}
-        self._token = ""
-        self._token_until = _LONG_AGO
+        self._tokens: dict[str, tuple[str, datetime]] = {}
+        """Each with its end, by scope."""
         self._said, self._theirs = "never", _LONG_AGO
         self._renewing = asyncio.Lock()
         self._halted: str | None = None
@@ -281,7 +283,7 @@ class Calls:
             accepted = ", ".join((operation.answers, *operation.also_answers))
             sent = {"Accept": accepted, **(headers or {})}
             if operation.authenticated:
-                sent["Authorization"] = f"Bearer {await self.bearer()}"
+                sent["Authorization"] = f"Bearer {await self.bearer(operation.scope)}"
             try:
                 async with self._session.request(
                     operation.method,
@@ -296,7 +298,7 @@ class Calls:
                     # A token can end early when the hub's keys change: once, a fresh one may help.
                     unknown = response.status == HTTPStatus.UNAUTHORIZED and operation.authenticated
                     if unknown and not renewed and not isinstance(body, AsyncIterator):
-                        self._token_until = _LONG_AGO
+                        self._tokens.pop(operation.scope, None)
                         continue
                     if response.status >= HTTPStatus.BAD_REQUEST:
                         raise await _refusal(response)
@@ -349,19 +351,24 @@ class Calls:
         if abs(self._theirs - ours) > CLOCK_SKEW:
             raise ClockWrong(_both_times(ours, self._theirs))
 
-    async def bearer(self) -> str:
-        """Return an access token that is valid for at least another minute."""
-        if self._clock() < self._token_until - TOKEN_MARGIN:
-            return self._token
+    async def bearer(self, scope: str = "") -> str:
+        """Return an access token for `scope` that is valid for at least another minute."""
+        token, until = self._tokens.get(scope, ("", _LONG_AGO))
+        if self._clock() < until - TOKEN_MARGIN:
+            return token
         async with self._renewing:  # one asks, whoever comes meanwhile waits for the answer
-            if self._clock() >= self._token_until - TOKEN_MARGIN:
-                await self._renew()
-            return self._token
+            token, until = self._tokens.get(scope, ("", _LONG_AGO))
+            if self._clock() >= until - TOKEN_MARGIN:
+                token, until = await self._renewed(scope)
+                self._tokens[scope] = token, until
+            return token
 
-    async def _renew(self) -> None:
+    async def _renewed(self, scope: str) -> tuple[str, datetime]:
         now = self._clock()
+        asked = {"scope": scope} if scope else {}
         form = aiohttp.FormData(
             {
+                **asked,
                 "grant_type": "client_credentials",
                 "client_assertion_type": ASSERTION_TYPE,
                 # A new one for each attempt: the hub refuses an assertion it has seen.
@@ -383,8 +390,7 @@ class Calls:
                 token = await self._answer(response, routes.TOKEN, Token)
         except _FOREIGN as trouble:
             raise _named(trouble) from None
-        self._token = token.access_token
-        self._token_until = now + timedelta(seconds=token.expires_in)
+        return token.access_token, now + timedelta(seconds=token.expires_in)
 
 
 def _named(trouble: Exception) -> ExchangeError:

@@ -16,6 +16,7 @@ from exchange.agency import content
 from exchange.agency.calls import Calls, Credentials, Patience
 from exchange.agency.content import Progress, unseen
 from exchange.agency.log_calls import LogCalls
+from exchange.agency.officer_calls import OfficerCalls
 from exchange.agency.vouched import Vouched, status_in
 from exchange.certificates import trusting
 from exchange.errors import HubMisbehaves
@@ -41,6 +42,8 @@ class HubClient:
         self._calls = calls
         self.log = LogCalls(calls)
         """Questions about the hub's log."""
+        self.officer = OfficerCalls(calls)
+        """Questions of the agency's privacy officer."""
 
     def halt(self, reason: str = "log-split-view") -> None:
         """Let nothing more be exchanged with this hub, by this process; see `Calls.halt`."""

@@ -8,10 +8,11 @@ from joserfc import jwk, jwt
 
 from exchange import canonical
 from exchange.canonical import b64u
+from exchange.errors import NotPermitted
 from exchange.hub.http.tokens import TYPE, AccessTokens, Bearer
 from exchange.keyring.ceremony import announce
 from exchange.statement import Kind, sign
-from exchange.wire import routes
+from exchange.wire import problems, routes
 from exchange.wire.operations import OPERATIONS
 from exchange.wire.routes import OFFICER
 from tests.attacks import clients
@@ -20,6 +21,7 @@ from tests.simulator import RECIPIENT, SENDER
 
 pytestmark = pytest.mark.auth
 
+FORBIDDEN = canonical.encode(problems.to_problem(NotPermitted()))
 INBOX = "GET /v1/inbox HTTP/1.1"
 
 
@@ -202,7 +204,7 @@ def test_a_token_that_was_not_asked_for_officers_opens_none_of_their_routes(
     route = path.replace("{id}", str(uuid4()))
 
     with hub.no_trace():
-        hub.refused(hub.head(f"GET {route} HTTP/1.1", hub.token()), 403)
+        hub.refused(hub.head(f"GET {route} HTTP/1.1", hub.token()), 403, body=FORBIDDEN)
 
 
 def test_a_token_for_officers_opens_their_routes_and_no_other(hub: Served) -> None:
@@ -210,9 +212,9 @@ def test_a_token_for_officers_opens_their_routes_and_no_other(hub: Served) -> No
     bearer = f"Authorization: Bearer {canonical.loads(reply.body, limit=4096)['access_token']}"
 
     assert hub.ask(hub.head("GET /v1/officer/agreements HTTP/1.1", bearer)).status == 200
-    hub.refused(hub.head(INBOX, bearer), 403)
-    hub.refused(hub.head("GET /v1/consents HTTP/1.1", bearer), 403)
-    hub.refused(hub.head("GET /log/openings HTTP/1.1", bearer), 403)
+    hub.refused(hub.head(INBOX, bearer), 403, body=FORBIDDEN)
+    hub.refused(hub.head("GET /v1/consents HTTP/1.1", bearer), 403, body=FORBIDDEN)
+    hub.refused(hub.head("GET /log/openings HTTP/1.1", bearer), 403, body=FORBIDDEN)
 
 
 @pytest.mark.parametrize("scope", [1, ["officer"], {"officer": True}, None], ids=str)

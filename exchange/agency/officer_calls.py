@@ -1,0 +1,116 @@
+"""The questions of a privacy officer, as her agency's own tools ask them of the hub.
+
+Each needs a token of its own kind, which opens nothing else; `Calls` asks for it.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, date, datetime
+from typing import Literal, TypeVar
+
+from exchange.agency.calls import Calls
+from exchange.errors import HubMisbehaves
+from exchange.wire import officer, officer_routes
+
+MOST = 200
+"""Rows of one page, at most."""
+
+Page = TypeVar("Page", bound=officer.Frame)
+
+
+class OfficerCalls:
+    """Questions over the same session as everything else."""
+
+    def __init__(self, calls: Calls) -> None:
+        """Take what makes single calls."""
+        self._calls = calls
+
+    async def officer_disclosures(
+        self, since: date, until: date, *, after: str | None = None
+    ) -> officer.DisclosuresAnswer:
+        """Return a page of what was disclosed from a day on and before another."""
+        query = {"from": since.isoformat(), "until": until.isoformat(), **_page(after)}
+        return await self._calls.call(
+            officer_routes.DISCLOSURES, officer.DisclosuresAnswer, query=query
+        )
+
+    async def officer_erasures(
+        self,
+        state: Literal["open", "overdue", "answered", "all"],
+        *,
+        after: str | None = None,
+    ) -> officer.ErasuresAnswer:
+        """Return a page of erasures in a state."""
+        query = {"state": state, **_page(after)}
+        return await self._calls.call(officer_routes.ERASURES, officer.ErasuresAnswer, query=query)
+
+    async def officer_breach(
+        self,
+        kind: Literal["document", "identity", "account"],
+        key: str,
+        since: datetime,
+        *,
+        until: datetime | None = None,
+        noticed_at: datetime | None = None,
+    ) -> officer.BreachAnswer:
+        """Return what a lost key or account has exposed since a moment."""
+        query = {"kind": kind, "key": key, "from": _compact(since)}
+        if until is not None:
+            query["until"] = _compact(until)
+        if noticed_at is not None:
+            query["noticed_at"] = _compact(noticed_at)
+        return await self._calls.call(officer_routes.BREACH, officer.BreachAnswer, query=query)
+
+    async def officer_consent(
+        self, consent: str, *, at: datetime | None = None
+    ) -> officer.ConsentAnswer:
+        """Return one consent, and whether it held at a moment; NotFound when it is hidden."""
+        query = None if at is None else {"at": _compact(at)}
+        return await self._calls.call(
+            officer_routes.CONSENT, officer.ConsentAnswer, path={"id": consent}, query=query
+        )
+
+    async def officer_agreements(self, *, after: str | None = None) -> officer.AgreementsAnswer:
+        """Return a page of the agency's agreements."""
+        return await self._calls.call(
+            officer_routes.AGREEMENTS, officer.AgreementsAnswer, query=_page(after)
+        )
+
+    async def officer_partners(self, *, after: str | None = None) -> officer.PartnersAnswer:
+        """Return a page of partners with their keys."""
+        return await self._calls.call(
+            officer_routes.PARTNERS, officer.PartnersAnswer, query=_page(after)
+        )
+
+    async def officer_art30(self, agreement: str) -> officer.Art30Answer:
+        """Return the record of processing of an agreement; NotFound when it is another's."""
+        return await self._calls.call(
+            officer_routes.ART30, officer.Art30Answer, path={"id": agreement}
+        )
+
+
+async def every(ask: Callable[[str | None], Awaitable[Page]]) -> AsyncIterator[Page]:
+    """Yield one page after the other; `ask` takes the cursor behind which each begins.
+
+    Raises:
+        HubMisbehaves: the hub leads in a circle.
+    """
+    seen: set[str] = set()
+    after: str | None = None
+    while True:
+        page = await ask(after)
+        yield page
+        if page.next is None:
+            return
+        if page.next in seen:
+            raise HubMisbehaves("the hub leads in a circle")
+        seen.add(page.next)
+        after = page.next
+
+
+def _page(after: str | None) -> dict[str, str | int]:
+    return {"limit": MOST} if after is None else {"limit": MOST, "after": after}
+
+
+def _compact(moment: datetime) -> str:
+    """Return a moment as queries of the hub have it: without colons, in UTC."""
+    return moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
