@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 from aiohttp import web
 
 from exchange.errors import NotFound, NotPermitted
-from exchange.hub.desk import account, entrance, overview
+from exchange.hub.desk import account, entrance, log, overview
 from exchange.hub.desk.provider import add_provider
 from exchange.hub.desk.refusal import as_page
 from exchange.hub.desk.shell import SHELL, Place, Visit, language, make_shell, remembered
@@ -34,6 +34,7 @@ OPEN: Final[tuple[tuple[str, str, Handler], ...]] = (
 """Method, path and page of what anybody may see."""
 PLACES: Final[tuple[Place, ...]] = (
     *overview.PLACES,
+    *log.PLACES,
     *account.PLACES,
 )
 """What is for whoever has logged in, in the order of the navigation."""

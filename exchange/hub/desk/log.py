@@ -1,0 +1,179 @@
+"""The consent log of an agency: what happened when and between whom, filtered and taken away."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from datetime import date
+from typing import Any, Final, get_args
+
+from aiohttp import web
+
+from exchange.audit.event import MEMBERS
+from exchange.audit.spelling import write_base64
+from exchange.canonical import Json, is_uuid4
+from exchange.days import begin_of, end_of
+from exchange.errors import ExchangeError, Malformed
+from exchange.hub.desk.codes import Codes
+from exchange.hub.desk.event_files import WRITERS, frame
+from exchange.hub.desk.shell import Place, Visit
+from exchange.hub.export_events import export_events
+from exchange.hub.list_events import Events, Listed, Wanted, list_events
+from exchange.hub.storage.disclosures import State
+from exchange.pages.words import Words
+from exchange.serving.cut import cut
+
+LOG: Final = "/officer/log"
+PAGE: Final = 50
+KINDS: Final = tuple(kind for kind in MEMBERS if kind != "erased")
+"""Those that a list can hold: `erased` concerns no agency more than another."""
+STATES: Final[tuple[State, ...]] = tuple(state for state in get_args(State) if state != "announced")
+"""Of disclosures that have left an event."""
+FILTERS: Final = ("since", "until", "kind", "partner", "purpose", "category", "state", "consent")
+
+
+async def show(visit: Visit) -> web.StreamResponse:
+    """Show a page of the log."""
+    fields = visit.fields
+    wanted = _wanted(fields)
+    after = fields.get("after") or None
+    found = await list_events(visit.hub, visit.asker, wanted, after=after, limit=PAGE)
+    codes = Codes(visit.lang)
+    given = {name: fields[name] for name in FILTERS if fields.get(name)}
+    looked = None if found.looked_until is None else visit.say.moment(found.looked_until)
+    return visit.page(
+        "log.html",
+        given=given,
+        newest=after is None,
+        rows=[_row(visit, one, codes) for one in found.events],
+        next=found.next,
+        looked=looked,
+        kinds=_named(visit.say, "event", KINDS),
+        states=_named(visit.say, "state", STATES),
+        purposes=codes.purposes(),
+        categories=codes.categories(),
+    )
+
+
+async def take(visit: Visit) -> web.StreamResponse:
+    """Hand the log out as a file, as it is narrowed; noted page by page before it goes out."""
+    ending = visit.in_path("ending")
+    wanted = _wanted(visit.fields)
+    media, writer = WRITERS[ending]
+    head = frame(visit.asker.agency, _asked(visit), visit.hub.clock(), _checkpoint(visit))
+    async with aclosing(export_events(visit.hub, visit.asker, wanted)) as pages:
+        # Before a byte goes out: without the vault it is refused as a page is.
+        first = await anext(pages)
+        chunks = writer(head, _again(first, pages))
+        return await _streamed(visit, chunks, media, f"log.{ending}")
+
+
+PLACES: Final = (
+    Place(path=LOG, page=show, part="log"),
+    Place(path=f"{LOG}.{{ending:csv|json}}", page=take, fresh=True),
+)
+
+
+async def _streamed(
+    visit: Visit, chunks: AsyncIterator[bytes], media: str, name: str
+) -> web.StreamResponse:
+    request = visit.request
+    answer = web.StreamResponse(
+        headers={"Content-Type": media, "Content-Disposition": f'attachment; filename="{name}"'}
+    )
+    await answer.prepare(request)
+    try:
+        async for chunk in chunks:
+            await answer.write(chunk)
+        await answer.write_eof()
+    except ExchangeError:
+        # What has begun cannot become a refusal. The browser says that the file is not whole.
+        cut(request.transport)
+        raise ConnectionResetError from None
+    return answer
+
+
+async def _again(first: Events, pages: AsyncIterator[Events]) -> AsyncIterator[Events]:
+    yield first
+    async for page in pages:
+        yield page
+
+
+def _wanted(fields: Mapping[str, str]) -> Wanted:
+    """Read the filters; a field that is empty or missing narrows nothing.
+
+    Raises:
+        Malformed: a value that no form of ours has sent.
+    """
+    given = {name: fields[name] for name in FILTERS if fields.get(name)}
+    since, until = _day(given.get("since")), _day(given.get("until"))
+    kind, state, consent = given.get("kind"), given.get("state"), given.get("consent")
+    if kind not in {None, *KINDS} or state not in {None, *STATES}:
+        raise Malformed("no such kind or state")
+    if consent is not None and not is_uuid4(consent):
+        raise Malformed("not the id of a consent")
+    return Wanted(
+        since=None if since is None else begin_of(since),
+        until=None if until is None else end_of(until),
+        kind=kind,
+        partner=given.get("partner"),
+        purpose=given.get("purpose"),
+        category=given.get("category"),
+        state=next((known for known in STATES if known == state), None),
+        consent=consent,
+    )
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise Malformed("not a day") from None
+
+
+def _asked(visit: Visit) -> dict[str, Json]:
+    return {name: visit.fields.get(name) or None for name in FILTERS}
+
+
+def _checkpoint(visit: Visit) -> Json:
+    head, signer = visit.hub.heads.newest, visit.hub.signer
+    if head is None:
+        return None
+    return {"origin": signer.origin, "size": head.size, "root": write_base64(head.root)}
+
+
+def _named(say: Words, table: str, names: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [(name, say(f"{table}.{name}")) for name in names]
+
+
+def _row(visit: Visit, one: Listed, codes: Codes) -> list[Any]:
+    say = visit.say
+    to = one.members.get("to", ())
+    consent: Any = ""
+    if one.consent is not None:
+        consent = {"path": f"{LOG}?consent={one.consent}", "text": one.consent[:8]}
+    return [
+        say.moment(one.at),
+        say(f"event.{one.kind}"),
+        say(f"by.{one.by}") if say.knows(f"by.{one.by}") else one.by,
+        to if isinstance(to, str) else ", ".join(to),
+        "; ".join(_about(say, one, codes)),
+        consent,
+        str(one.index),
+    ]
+
+
+def _about(say: Words, one: Listed, codes: Codes) -> list[str]:
+    """Return what else the event says, in words."""
+    members = one.members
+    told = []
+    if "purpose" in members:
+        told += [codes.purpose(members["purpose"]), codes.category(members["category"])]
+    told += [say(f"{name}.{members[name]}") for name in ("result", "via") if name in members]
+    if "ends" in members:
+        told.append(say("events.ends", day=say.day(date.fromisoformat(members["ends"]))))
+    if "count" in members:
+        told.append(say("events.taken", count=members["count"]))
+    if one.why is not None:
+        told += [say(f"why.{why}") for why in one.why.split(" ")]
+    if one.state is not None and one.kind == "disclosure-stored":
+        told.append(say("events.now", state=say(f"state.{one.state}")))
+    return told

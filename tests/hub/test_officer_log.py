@@ -1,0 +1,176 @@
+"""The officers' page of the log, and the files they take away from it."""
+
+import csv
+import io
+import re
+from typing import Any
+
+import pytest
+
+from exchange import canonical
+from exchange.errors import Unavailable
+from exchange.hub import export_events as exporting
+from exchange.hub.desk import log as page
+from exchange.hub.desk.event_files import COLUMNS, WRITERS
+from exchange.hub.follow_log import catch_up
+from exchange.hub.officers.sessions import FRESH
+from tests.hub.erasable import grow
+from tests.officer import Desk, logged_in
+from tests.simulator import RECIPIENT, SENDER, Given, Letter, Simulator
+
+LOG = "/officer/log"
+pytestmark = pytest.mark.parametrize("stored_in", [{}])
+"""What a database decides is in the tests of the list."""
+
+
+async def arranged(sim: Simulator) -> tuple[Given, Letter]:
+    """Let a document be sent and collected, an attempt be refused, and follow all of it."""
+    consent = await sim.consent(uses="recurring")
+    letter = await sim.sent(consent)
+    assert (await sim.collect(letter)).status == 200
+    refused = sim.letter(consent.digest, purpose="employment")
+    assert (await sim.send(refused)).status == 403
+    await followed(sim)
+    return consent, letter
+
+
+async def followed(sim: Simulator) -> None:
+    await grow(sim)
+    await catch_up(sim.hub)
+
+
+async def text(desk: Desk, path: str, **headers: str) -> str:
+    found = await desk.get(path, headers or None)
+    assert found.status == 200, found.body
+    return found.body.decode()
+
+
+async def test_the_page_tells_what_happened_in_both_languages(sim: Simulator) -> None:
+    consent, _ = await arranged(sim)
+    desk, _ = await logged_in(sim, agency=SENDER)
+
+    english = await text(desk, LOG)
+    german = await text(desk, f"{LOG}?lang=de")
+
+    for said in ("Documents sent", "Documents collected", "Sending refused", "purpose not covered"):
+        assert said in english
+    for said in ("Unterlagen versandt", "Unterlagen abgeholt", "Versand abgelehnt"):
+        assert said in german
+    assert f'href="/officer/log?consent={consent.id}"' in english
+    assert "today: collected" in english
+
+
+async def test_the_filters_are_kept_from_page_to_page_and_in_the_files(sim: Simulator) -> None:
+    consent = await sim.consent(uses="recurring")
+    for _ in range(3):
+        await sim.sent(consent)
+    await followed(sim)
+    desk, _ = await logged_in(sim, agency=SENDER)
+    day = f"{sim.now:%Y-%m-%d}"
+    query = f"kind=disclosure-stored&since={day}&until={day}&partner={RECIPIENT}"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "PAGE", 2)
+        first = await text(desk, f"{LOG}?{query}")
+        (cursor,) = re.findall(r'name="after" value="([^"]+)"', first)
+        second = await text(desk, f"{LOG}?{query}&after={cursor}")
+
+    assert first.count("<tr><th") == 1 + 2
+    assert second.count("<tr><th") == 1 + 1
+    assert '<button name="after"' not in second
+    assert f'<input type="hidden" name="partner" value="{RECIPIENT}">' in second
+    nothing = await text(desk, f"{LOG}?since=2031-01-01")
+    assert "There is no entry of this." in nothing
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "since=yesterday",
+        "until=2026-02-30",
+        "kind=erased",
+        "kind=x",
+        "state=announced",
+        "consent=x",
+        "after=x",
+    ],
+)
+async def test_what_no_form_has_sent_is_refused_as_a_page(sim: Simulator, query: str) -> None:
+    desk, _ = await logged_in(sim, agency=SENDER)
+    found = await desk.get(f"{LOG}?{query}")
+    assert (found.status, found.headers["Content-Type"]) == (400, "text/html; charset=utf-8")
+
+
+async def test_for_others_than_officers_there_is_no_log(sim: Simulator) -> None:
+    await arranged(sim)
+    for role in ("auditor", "operator"):
+        desk, _ = await logged_in(sim, role)  # type: ignore[arg-type]  # one of them
+        absent = await desk.get("/officer/nothing")
+        for path in (LOG, f"{LOG}.csv", f"{LOG}.json"):
+            found = await desk.get(path)
+            assert (found.status, found.body) == (404, absent.body)
+
+
+async def test_a_consent_by_its_id_shows_its_events_and_leaves_a_trace(sim: Simulator) -> None:
+    consent, _ = await arranged(sim)
+    desk, officer = await logged_in(sim, agency=SENDER)
+    shown = await text(desk, f"{LOG}?consent={consent.id}")
+    assert "Consent recorded" in shown
+    (trace,) = await sim.log("officer-read")
+    assert (trace["officer"], trace["consent"]) == (officer.id, consent.digest)
+
+
+async def test_the_files_hold_the_list_and_are_noted_in_the_log(sim: Simulator) -> None:
+    consent, letter = await arranged(sim)
+    desk, officer = await logged_in(sim, agency=SENDER)
+
+    table = await text(desk, f"{LOG}.csv?category=rent-arrears-letter")
+    found = canonical.loads((await text(desk, f"{LOG}.json")).encode(), limit=10**6)
+
+    names, row = csv.reader(io.StringIO(table))
+    assert tuple(names) == COLUMNS
+    told = dict(zip(names, row, strict=True))
+    assert told["manifest"].removeprefix("'") == letter.digest
+    assert (told["to"], told["state"], told["consent_id"]) == (RECIPIENT, "collected", consent.id)
+    assert (found["question"], found["agency"]) == ("events", SENDER)
+    assert found["checkpoint"]["origin"] == sim.hub.signer.origin
+    kinds = [one["kind"] for one in found["answer"]]
+    assert kinds[:2] == ["disclosure-refused", "disclosure-collected"]
+    first, second = await sim.log("officer-export")
+    assert (first["by"], first["officer"], first["count"]) == (SENDER, officer.id, 1)
+    assert first["until"] == first["from"] + 1 == int(told["entry"]) + 1
+    assert second["count"] == len(kinds)
+
+
+async def test_a_file_asks_for_a_fresh_proof_and_leads_back_to_the_log(sim: Simulator) -> None:
+    await arranged(sim)
+    desk, _ = await logged_in(sim, agency=SENDER)
+    sim.now += FRESH
+    for ending in WRITERS:
+        refused = await desk.get(f"{LOG}.{ending}")
+        assert (refused.status, refused.headers["Location"]) == (303, "/officer/proof")
+    assert desk.cookies["__Host-back"] == "log"
+    assert await sim.log("officer-export") == []
+
+
+async def test_without_the_vault_no_byte_goes_out_and_no_file_is_whole(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await arranged(sim)
+    desk, _ = await logged_in(sim, agency=SENDER)
+    left = [2]
+
+    async def record(*_: Any, **__: Any) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise Unavailable("the vault has not answered")
+
+    monkeypatch.setattr(exporting, "record_export", record)
+    monkeypatch.setattr(exporting, "PAGE", 1)
+    with pytest.raises(Exception, match=r"payload|disconnected|closed") as cut_off:
+        await desk.get(f"{LOG}.json")
+    assert type(cut_off.value).__name__ in {"ClientPayloadError", "ServerDisconnectedError"}
+
+    left[0] = 0
+    refused = await desk.get(f"{LOG}.csv")
+    assert (refused.status, refused.headers["Content-Type"]) == (503, "text/html; charset=utf-8")
