@@ -1,0 +1,70 @@
+"""What the officers' pages show: consents, disclosures, a withdrawal, an erasure that is open."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from exchange.hub.officers.accounts import Officer
+from tests.officer import account
+from tests.simulator import RECIPIENT, SENDER, TICKS, Given, Letter, Simulator
+
+PERSON = {"contact": "barriere@kreis.example", "enforcement": "Landesstelle, Platz 1, Ort"}
+"""Whom to tell of a barrier."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A running hub with a history."""
+
+    sim: Simulator
+    given: Given
+    """A consent that is used again and again, and valid."""
+    letter: Letter
+    """Collected and accepted under it."""
+    withdrawn: Given
+    """Another one, withdrawn after its document was collected."""
+    officer: Officer
+    """Of the office that received."""
+    sender: Officer
+    """Of the office that sent."""
+    auditor: Officer
+    operator: Officer
+
+    @property
+    def accounts(self) -> dict[str, Officer]:
+        """By what they are called in the tests."""
+        return {
+            "officer": self.officer,
+            "sender": self.sender,
+            "auditor": self.auditor,
+            "operator": self.operator,
+        }
+
+
+@asynccontextmanager
+async def opened(place: Path) -> AsyncIterator[Scene]:
+    """Run a hub at which all of this has happened while the block runs."""
+    sim = Simulator(place, person=PERSON, log=TICKS)
+    async with sim.running():
+        await sim.arrange()
+        given, withdrawn = await sim.consent(uses="recurring"), await sim.consent()
+        letter = await sim.sent(given)
+        await sim.collect(letter)
+        await sim.acknowledge(letter)
+        await sim.collect(await sim.sent(withdrawn))
+        await sim.withdraw(withdrawn)
+        await sim.settled()
+        yield Scene(
+            sim=sim,
+            given=given,
+            letter=letter,
+            withdrawn=withdrawn,
+            officer=await account(sim),
+            sender=await account(sim, agency=SENDER),
+            auditor=await account(sim, "auditor"),
+            operator=await account(sim, "operator"),
+        )
+
+
+__all__ = ["RECIPIENT", "Scene", "opened"]
