@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, sel
 
 from exchange.agency import tables
 from exchange.agency.built import added_once
-from exchange.agency.events import EventKind, happened_once
+from exchange.agency.events import EventKind, happened, happened_once
 from exchange.agency.state import Receiving
 from exchange.errors import NotFound
 
@@ -112,10 +112,10 @@ def put_off(conn: Connection, delivery: Delivery, reason: str) -> None:
 
 
 def park(conn: Connection, delivery: Delivery, now: datetime, reason: str) -> None:
-    """Stop trying until somebody says so, and tell the office."""
+    """Stop trying until somebody says so, and tell the office; each time, and each system's."""
     parked = replace(delivery, state=Handing.PARKED, since=now, reason=reason)
     if _changed(conn, parked):
-        happened_once(conn, EventKind.DELIVERY_FAILED, delivery.id, now, reason=reason)
+        happened(conn, EventKind.DELIVERY_FAILED, delivery.id, now, reason=reason)
 
 
 def settle(conn: Connection, delivery: Delivery, state: Handing, now: datetime) -> bool:

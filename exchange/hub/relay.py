@@ -114,12 +114,14 @@ class Relay:
         return sum(sending.result() for sending in ended)
 
     async def _told(self, hub: Hub, taken: Taken, now: datetime) -> int:
+        log = structlog.get_logger("exchange.hub.relay")
         try:
             return await self._send(hub, taken, now)
         except ExchangeError as error:  # of the database: what was taken is due again by itself
-            log = structlog.get_logger("exchange.hub.relay")
             log.warning("relay-waits", code=type(error).__name__)
-            return 0
+        except Exception as error:  # noqa: BLE001 - a defect costs these notices their turn only
+            log.error("relay-failed", positions=positions(error))
+        return 0
 
     async def _send(self, hub: Hub, taken: Taken, now: datetime) -> int:
         """Send one notice for all that was taken, which is one agency's on one channel."""

@@ -116,7 +116,7 @@ async def test_what_is_never_taken_is_parked_stays_and_is_told(
     network: Network, tmp_path: Path
 ) -> None:
     disclosure = await received(network)
-    tool = Tool(tmp_path / "tool", [Undeliverable()])
+    tool = Tool(tmp_path / "tool", [Undeliverable(), Undeliverable()])
     async with network.gateway(RECIPIENT) as gateway:
         await deliver.deliver(gateway, tool, GO())
         network.sleep(days=1)
@@ -126,6 +126,10 @@ async def test_what_is_never_taken_is_parked_stays_and_is_told(
         assert (parked.state, parked.reason) == (Handing.PARKED, "undeliverable")
         assert await events(gateway) == [(EventKind.DELIVERY_FAILED, "undeliverable")]
         assert len(folders(network)) == 1
+
+        await deliver.again(gateway, disclosure)
+        assert await deliver.deliver(gateway, tool, GO()) == 0
+        assert await events(gateway) == [(EventKind.DELIVERY_FAILED, "undeliverable")] * 2
 
         await deliver.again(gateway, disclosure)
         assert await deliver.deliver(gateway, tool, GO()) == 1

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection
+from structlog.testing import capture_logs
 
 from exchange.errors import Unavailable, Undeliverable
 from exchange.hookspecs import Notice
@@ -145,6 +146,33 @@ async def test_a_channel_that_raises_anything_costs_only_its_own_notice(sim: Wit
     sim.post.fails = None
     sim.later(seconds=10)
 
+    assert await sim.send_due() == 1
+
+
+async def test_an_error_of_nobody_costs_a_notice_its_turn_and_stops_no_loop(
+    sim: WithPost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A channel whose very name raises is asked for it where its failure is written down."""
+
+    def key(_post: Postbox) -> str:
+        raise ValueError("CANARY")
+
+    await sim.sent()
+    sim.post.fails = Unavailable()
+    monkeypatch.setattr(Postbox, "key", property(key), raising=False)
+    stop = asyncio.Event()
+    with capture_logs() as logged:
+        running = asyncio.create_task(run(sim.hub, Notices(hub_name="the hub"), stop))
+        async with asyncio.timeout(60):
+            await sim.post.came.wait()
+        stop.set()
+        await running
+    assert "CANARY" not in str(logged)
+    assert [one["event"] for one in logged if one["log_level"] == "error"] == ["relay-failed"]
+
+    monkeypatch.undo()
+    sim.post.fails = None
+    sim.later(minutes=30)
     assert await sim.send_due() == 1
 
 
