@@ -21,7 +21,7 @@ PATH_LIMIT = 512
 QUERY_LIMIT = 2048
 """Bytes of a query; our longest has 200."""
 FOREIGN_QUERY_LIMIT = 4096
-"""Bytes of a query that a foreign program has put together; some codes have more than a thousand."""
+"""Bytes of a query that a foreign program has written; some codes have more than a thousand."""
 
 SINGLE = frozenset(
     {

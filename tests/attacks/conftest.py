@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
+from exchange.hub.officers.provider import KEPT_S
 from tests.attacks.parties import Parties
 from tests.attacks.served import Served
+from tests.login import Browser, Logins, browsing, provided
 from tests.simulator import GENEROUS, Simulator
 
 
@@ -55,3 +58,24 @@ async def sim(tmp_path: Path) -> AsyncIterator[Simulator]:
     async with simulator.running():
         await simulator.arrange()
         yield simulator
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def opened_logins(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Logins]:
+    async with provided(tmp_path_factory.mktemp("logins")) as found:
+        yield found
+
+
+@pytest.fixture
+def logins(opened_logins: Logins) -> Logins:
+    """Return a hub whose provider of logins is honest again, and has to be asked anew."""
+    opened_logins.provider.reset()
+    opened_logins.sim.ticks += KEPT_S
+    return opened_logins
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def browser(opened_logins: Logins) -> AsyncIterator[Browser]:
+    """Return the browser of an officer."""
+    async with browsing(opened_logins.sim.origin) as found:
+        yield found

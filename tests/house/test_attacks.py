@@ -12,7 +12,7 @@ HERE = {
     8: "singletons", 9: "volume", 10: "echo", 11: "stream", 12: "bomb", 13: "json", 14: "forms",
     15: "forwarded", 16: "methods", 17: "dribble", 18: "ranges", 19: "splitting", 20: "flood",
     21: "algorithm", 22: "jwtheader", 23: "crossuse", 24: "claims", 25: "jti", 26: "grants",
-    27: "suspended", 29: "officer_session", 30: "guessing", 31: "allpairs", 32: "oracles",
+    27: "suspended", 28: "oidc", 29: "officer_session", 30: "guessing", 31: "allpairs", 32: "oracles",
     33: "timing", 34: "counts", 35: "enumerate", 36: "functions", 37: "assignment", 38: "deputy",
     40: "replayed", 41: "onceonly", 42: "endraces", 43: "squatting", 44: "times", 45: "oneshot",
     46: "tus", 47: "release", 55: "lookalike", 57: "logs", 59: "sql", 61: "patterns",
@@ -49,7 +49,6 @@ ELSEWHERE = {
 """Rows that are shown where the thing they attack is tested."""
 
 LATER = {
-    28: "officer login",
     56: "the scan hook",
     58: "exports of officers",
     85: "checking an installation at its start",

@@ -18,9 +18,10 @@ from joserfc.jwk import KeySet
 
 from exchange.canonical import b64u
 from exchange.errors import LoginRefused
+from exchange.hub.officers import sessions
 from exchange.hub.officers.accounts import Login
 from exchange.hub.officers.provider import Provider
-from exchange.hub.officers.sessions import FRESH, named
+from exchange.hub.officers.sessions import named
 from exchange.hub.parts import Hub
 from exchange.hub.storage import officer_logins
 from exchange.hub.storage.officer_logins import Attempt
@@ -53,8 +54,8 @@ class Proof:
 
     login: Login
     proved_at: datetime
-    """When she typed a password, or what the provider asks for. Where it does not say, too long
-    ago for an export: she may have done it in the morning."""
+    """When she typed a password, or did what the provider asks for. Where it does not say, too
+    long ago for an export: she may have done it in the morning."""
 
 
 async def start(hub: Hub, provider: Provider, *, fresh: bool = False) -> Begun:
@@ -92,8 +93,9 @@ async def start(hub: Hub, provider: Provider, *, fresh: bool = False) -> Begun:
     }
     if provider.settings.acr:
         query["acr_values"] = provider.settings.acr
+    query["max_age"] = str(int(_greatest_age(fresh=fresh).total_seconds()))
     if fresh:
-        query |= {"prompt": "login", "max_age": "0"}
+        query["prompt"] = "login"
     return Begun(cookie=cookie, location=f"{metadata.authorization}?{urlencode(query)}")
 
 
@@ -183,14 +185,20 @@ def _check(claims: dict[str, Any], provider: Provider, *, nonce: str, now: datet
 
 
 def _proved_at(claims: Mapping[str, Any], attempt: Attempt, *, now: datetime) -> datetime:
-    """Return when she proved who she is; a fresh proof must have been made for this attempt."""
-    said = claims.get("auth_time")
-    at = said if type(said) is int else None
-    if attempt.fresh:
-        begun = seconds(attempt.until - LIFE)
-        if at is None or not begun - LEEWAY_S <= at <= seconds(now) + LEEWAY_S:
-            raise LoginRefused("auth-time")
-    oldest = now - FRESH
-    if at is None or at <= seconds(oldest):
-        return oldest
+    """Return when she proved who she is, as far as that was asked for.
+
+    A provider that is asked for a greatest age has to say it (section 2); one that does not is
+    believed that it remembers her, and never that she has proved it again.
+    """
+    at = claims.get("auth_time")
+    if at is None and not attempt.fresh:
+        return now - sessions.FRESH
+    oldest = attempt.until - LIFE - _greatest_age(fresh=attempt.fresh)
+    if type(at) is not int or not seconds(oldest) - LEEWAY_S <= at <= seconds(now) + LEEWAY_S:
+        raise LoginRefused("auth-time")
     return min(now, datetime.fromtimestamp(at, UTC))
+
+
+def _greatest_age(*, fresh: bool) -> timedelta:
+    """Return how old a proof may be when a login begins: no older than a session becomes."""
+    return timedelta() if fresh else sessions.LIFE
