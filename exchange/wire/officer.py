@@ -22,6 +22,7 @@ from exchange.wire.fields import (
 from exchange.wire.shapes import Page, Shape, Text
 
 Result = Literal["accepted", "rejected", "quarantined"]
+DisclosureState = Literal["announced", "stored", "collected", "acknowledged", "expired", "ended"]
 Why = Literal["withdrawn", "agreement", "expired", "agency", "restored"]
 
 
@@ -314,6 +315,65 @@ class EventSeen(_Answer):
     """Why something was refused or has ended, for who may know."""
     receipt: Id
     """Name of the entry: its receipt is at `/log/receipts/{receipt}`."""
+
+
+class EventsQuery(Page):
+    """Which events of the agency's log; what is not given narrows nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    since: Annotated[Day | None, Field(alias="from")] = None
+    until: Day | None = None
+    """The first day that does not count."""
+    kind: Code | None = None
+    partner: AgencyId | None = None
+    """Who did it, for whom it was, or who sent what it is about."""
+    purpose: Code | None = None
+    category: Code | None = None
+    """These two find documents that were sent: no later event repeats them."""
+    state: DisclosureState | None = None
+    """Of the disclosure that it is about, now."""
+    consent: Id | None = None
+    """Looking at one consent leaves a trace on its chain."""
+
+
+class EventsAsked(_Answer):
+    """The question, repeated."""
+
+    since: Annotated[Day | None, Field(alias="from")]
+    until: Day | None
+    kind: Code | None
+    partner: AgencyId | None
+    purpose: Code | None
+    category: Code | None
+    state: DisclosureState | None
+    consent: Id | None
+
+
+class EventListed(_Answer):
+    """One event of the log that the agency may open."""
+
+    index: int
+    """In the log."""
+    kind: str
+    at: Moment
+    by: str
+    members: dict[str, str | int | tuple[str, ...]]
+    """What else its kind of event holds: digests, agencies, codes."""
+    consent: Id | None
+    """On whose chain it is; null also where the agency may not read the record."""
+    state: DisclosureState | None
+    why: str | None
+    """Why something was refused or has ended, for who may know; codes, a space between."""
+    receipt: Annotated[Id, Field(validation_alias="rid")]
+    """Name of the entry: its receipt is at `/log/receipts/{receipt}`."""
+
+
+class EventsAnswer(Frame):
+    """A page of the log, the newest first; it may be short although there is more."""
+
+    asked: EventsAsked
+    answer: tuple[EventListed, ...]
 
 
 class Allowed(_Answer):

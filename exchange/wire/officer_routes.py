@@ -1,6 +1,6 @@
 """The routes of privacy officers' own tools: each asks for a token with the scope `officer`."""
 
-from exchange.wire import officer, shapes
+from exchange.wire import figures, officer, shapes
 from exchange.wire.routes import OFFICER, Operation
 
 DISCLOSURES = Operation(
@@ -42,6 +42,15 @@ CONSENT = Operation(
     problems=(404,),
     scope=OFFICER,
 )
+EVENTS = Operation(
+    name="officer_events",
+    method="GET",
+    path="/v1/officer/events",
+    summary="The log of the agency, the newest first: by time, kind, partner, purpose, state.",
+    returns=officer.EventsAnswer,
+    query=officer.EventsQuery,
+    scope=OFFICER,
+)
 AGREEMENTS = Operation(
     name="officer_agreements",
     method="GET",
@@ -67,6 +76,17 @@ ART30 = Operation(
     summary="The record of processing activities of one agreement, generated.",
     returns=officer.Art30Answer,
     path_shape=shapes.IdPath,
+    problems=(404,),
+    scope=OFFICER,
+)
+FIGURES = Operation(
+    name="officer_figures",
+    method="GET",
+    path="/v1/officer/figures/{id}/{period}",
+    summary="Figures of an agreement for a year, a quarter or a month, without persons.",
+    returns=figures.FiguresAnswer,
+    path_shape=figures.FiguresPath,
+    query=figures.FiguresQuery,
     problems=(404,),
     scope=OFFICER,
 )

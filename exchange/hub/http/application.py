@@ -11,6 +11,7 @@ from exchange.hub.http.consents import consent_routes
 from exchange.hub.http.disclosures import disclosure_routes
 from exchange.hub.http.drafts import draft_routes
 from exchange.hub.http.erasures import erasure_routes
+from exchange.hub.http.figures import figure_routes
 from exchange.hub.http.health import get_healthz, get_readyz
 from exchange.hub.http.inbox import inbox_routes
 from exchange.hub.http.log import entry_routes, open_routes, pattern
@@ -69,6 +70,7 @@ def application(front: Front) -> web.Application:
         erasure_routes(),
         entry_routes(),
         officer_routes_bound(),
+        figure_routes(),
     ):
         _add(app, bound.bound)
     # The routes that name no agency: each has an authenticator of its own, or tells nothing.
