@@ -101,7 +101,7 @@ def _block(opened: BinaryIO, at: int) -> bytes | None:
     opened.seek(at)
     block = opened.read(BLOCK)
     if len(block) != BLOCK:
-        raise Malformed("the archive has no end")
+        raise Malformed("the archive has no end" if at else _NO_TAR)
     return block if any(block) else None
 
 

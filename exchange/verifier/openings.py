@@ -83,6 +83,7 @@ class Openings:
             if self._next.index <= (self.opened[-1] if self.opened else -1):
                 raise Malformed("the openings are not in the order of the log")
             self._open(self._next, leaves[self._next.index - first])
+            self._next = None  # what is wrong with the next line is not about this entry
             self._next = await anext(self._lines, None)
 
     def _refuse(self, error: Exception) -> None:
@@ -120,8 +121,10 @@ class Openings:
     async def _read(self) -> AsyncGenerator[Opened, None]:
         try:
             async with aclosing(lines(self._source.files, NAME, limit=LARGEST_LINE)) as found:
+                number = 0
                 async for line in found:
-                    yield read_opened(line)
+                    number += 1
+                    yield _opened(line, number)
         except NotFound:
             return
 
@@ -202,6 +205,13 @@ class Openings:
         if stated.covered != covered:
             return broken(6, "coverage", "coverage.json covers other entries than this export")
         return good(6, "coverage", f"coverage.json of {stated.agency} says the same")
+
+
+def _opened(line: bytes, number: int) -> Opened:
+    try:
+        return read_opened(line)
+    except (Malformed, TooLarge) as error:
+        raise Malformed(f"line {number} of {NAME}: {error}") from None
 
 
 def _indexes(spans: Sequence[Span]) -> list[int]:

@@ -208,6 +208,22 @@ def test_openings_out_of_order_are_refused(order: list[int], copy: Path, verify:
     assert "order" in found["opening"]["said"]
 
 
+@pytest.mark.parametrize("number", [0, 3])
+@pytest.mark.parametrize("wrong", [b"{", b'{"index":1}', b'{"index":1,"opening":"eA=="}'])
+def test_a_line_that_is_no_opening_is_named_and_accuses_no_entry(
+    number: int, wrong: bytes, copy: Path, verify: Verify
+) -> None:
+    lines, _ = line_of(copy, 0)
+    lines[number] = wrong
+    put(copy, "openings.jsonl", b"\n".join([*lines, b""]))
+
+    ended, found = verify(copy)
+
+    assert (ended, list(found)) == (1, ["opening"])
+    assert found["opening"]["said"].startswith(f"line {number + 1} of openings.jsonl: ")
+    assert "span" not in found["opening"]
+
+
 def test_an_opening_behind_the_last_entry_is_refused(copy: Path, verify: Verify) -> None:
     lines, opened = line_of(copy, -1)
     late = write_opened(Opened(900, opened.opening))

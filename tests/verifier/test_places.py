@@ -64,6 +64,7 @@ async def test_a_tar_gives_back_what_was_packed(tmp_path: Path) -> None:
     [
         pytest.param(b"", id="nothing"),
         pytest.param(b"x" * 1024, id="no tar"),
+        pytest.param(b"hub.example/log", id="less than a tar"),
         pytest.param(header("one", 1, 0) + b"1" + bytes(511), id="no end"),
         pytest.param(header("one", 5000, 0) + bytes(512) + END, id="cut within a file"),
         pytest.param(tar(one=b"1")[: -len(END)] + tar(one=b"2"), id="a name twice"),
