@@ -1,7 +1,7 @@
 """The first page: what needs attention, how the agency stands, how the log is doing."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from aiohttp import web
@@ -9,9 +9,15 @@ from aiohttp import web
 from exchange.days import day_of
 from exchange.forms.account import Fact, Said
 from exchange.hub.desk.shell import EVERYBODY, HOME, Place, Visit
+from exchange.hub.list_events import Wanted, list_events
 from exchange.hub.officers import attention
 from exchange.hub.officers.attention import KEY_ENDING, LogHealth, Open, Standing
 from exchange.pages.words import Words
+
+LATELY: Final = timedelta(days=30)
+"""Of what was refused."""
+MOST: Final = 100
+"""Of that; beyond it the page says that there is more."""
 
 
 async def show(visit: Visit) -> web.Response:
@@ -23,6 +29,7 @@ async def show(visit: Visit) -> web.Response:
         urgent += _of_erasures(visit, standing)
         urgent += [_line(text) for text in _of_key(say, standing, now)]
         urgent += _of_agreements(visit, standing)
+        urgent += await _of_refusals(visit)
     return visit.page(
         "overview.html",
         attention=urgent,
@@ -77,6 +84,17 @@ def _of_agreements(visit: Visit, standing: Standing) -> Iterator[dict[str, str]]
         yield _line(text, visit.path_of("agreements"))
 
 
+async def _of_refusals(visit: Visit) -> list[dict[str, str]]:
+    """Count what was refused of late, as far as one page of the list reaches."""
+    wanted = Wanted(since=visit.hub.clock() - LATELY, kind="disclosure-refused")
+    found = await list_events(visit.hub, visit.asker, wanted, after=None, limit=MOST)
+    if not found.events:
+        return []
+    key = "attention.refused" if found.next is None else "attention.refused_many"
+    text = visit.say(key, count=len(found.events), days=LATELY.days)
+    return [_line(text, visit.path_of("log"))]
+
+
 def _counts(say: Words, standing: Standing) -> list[Fact]:
     until = standing.key_until
     return [
@@ -89,7 +107,8 @@ def _counts(say: Words, standing: Standing) -> list[Fact]:
 
 def _log(say: Words, log: LogHealth) -> list[Fact]:
     state = "stopped" if log.stopped is not None else "behind" if log.behind else "good"
-    witnesses = "witnessed" if log.unwitnessed is None else "unwitnessed"
+    missing = log.unwitnessed is not None
+    witnesses = "unwitnessed" if missing else "witnessed" if log.witnessed else "alone"
     return [
         _fact(say, "log_state", say(f"log.{state}")),
         _fact(say, "log_witnesses", say(f"log.{witnesses}")),

@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from exchange.agreement.term import ends_at
+from exchange.audit.policy import NONE
 from exchange.hub import witnessed
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
@@ -31,8 +32,10 @@ class LogHealth:
     """Code of why nothing is signed."""
     behind: bool
     """Whether new disclosures wait for the log."""
+    witnessed: bool
+    """Whether there are witnesses at all."""
     unwitnessed: timedelta | None
-    """Since when the quorum of witnesses is missing, once that is an alarm."""
+    """Since when their quorum is missing, once that is an alarm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,7 @@ def log_health(hub: Hub) -> LogHealth:
         pending=heads.pending,
         stopped=heads.stopped,
         behind=not heads.has_room,
+        witnessed=hub.signer.policy.quorum != NONE,
         unwitnessed=witnessed.lag(hub) if witnessed.late(hub) else None,
     )
 
