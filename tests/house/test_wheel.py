@@ -49,6 +49,7 @@ def test_the_exchange_brings_what_its_programs_read(tmp_path: Path) -> None:
         "exchange/hub/desk/static",
         "exchange/hub/desk/templates",
         "exchange/hub/desk/texts/desk",
+        "exchange/hub/desk/texts/provider",
         "exchange/agency/pages/templates",
         "exchange/agency/pages/texts",
     ):

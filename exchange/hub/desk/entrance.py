@@ -65,7 +65,7 @@ def entered(request: web.Request, cookie: str) -> web.Response:
 
     Args:
         request: that brought the proof.
-        cookie: from `exchange.hub.officers.sessions.begin`.
+        cookie: from `exchange.hub.officers.sessions.enter`.
     """
     named = request.cookies.get(BACK, "")
     known = {key: path for path, key, _roles in request.app[SHELL].parts}

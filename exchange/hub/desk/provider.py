@@ -71,7 +71,7 @@ async def _proved(request: web.Request) -> str:
     officer = await accounts.by_login(hub, proof.login)
     if officer is None:
         raise LoginRefused("account")
-    cookie = await sessions.begin(hub, officer.id, before=before, proved_at=proof.proved_at)
+    cookie = await sessions.enter(hub, officer.id, before=before, proved_at=proof.proved_at)
     if cookie is None:  # removed a moment ago
         raise LoginRefused("account")
     return cookie

@@ -56,7 +56,7 @@ async def use(hub: Hub, secret: str, *, before: str = "") -> str | None:
     Args:
         hub: the parts.
         secret: as it came, of any length.
-        before: cookie the browser had until now; see `sessions.begin`.
+        before: cookie the browser had until now; see `sessions.enter`.
     """
     cookie = secrets.token_urlsafe(32)
     begun = await hub.db.write(_use, hub, secret, cookie, before)

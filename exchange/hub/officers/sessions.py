@@ -52,7 +52,7 @@ def named(secret: str) -> str:
     return b64u(sha256(secret.encode("utf-8", "replace")).digest())
 
 
-async def begin(
+async def enter(
     hub: Hub, officer: str, *, before: str = "", proved_at: datetime | None = None
 ) -> str | None:
     """Return the cookie of a new session, after somebody proved that the account is hers.
@@ -79,7 +79,7 @@ def begin_in(
     before: str,
     proved_at: datetime | None = None,
 ) -> Begun | None:
-    """Begin a session in the unit of work that has seen the proof; see `begin`."""
+    """Begin a session in the unit of work that has seen the proof; see `enter`."""
     account, now = officers.find(conn, officer), hub.clock()
     if account is None:
         return None
