@@ -358,7 +358,7 @@ class EventListed(_Answer):
     kind: str
     at: Moment
     by: str
-    members: dict[str, str | int | tuple[str, ...]]
+    members: dict[str, str | int | list[str]]
     """What else its kind of event holds: digests, agencies, codes."""
     consent: Id | None
     """On whose chain it is; null also where the agency may not read the record."""

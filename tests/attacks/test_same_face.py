@@ -177,6 +177,16 @@ async def openings_of_others(parties: Parties, caller: str, _digest: str) -> Ans
     return Answer(found.status, {}, b"\n".join(others))
 
 
+async def events_of_others(parties: Parties, caller: str, _digest: str) -> Answer:
+    """Return what is listed to a caller's officer and what it has not done itself: as above."""
+    await parties.settled()
+    await catch_up(parties.hub)
+    found = await parties.call(caller, officer_routes.EVENTS, query="?limit=200")
+    assert (found.status, found.json["next"]) == (200, None)
+    others = [one for one in found.json["answer"] if one["by"] != caller]
+    return Answer(found.status, {}, canonical.encode(others))
+
+
 def somebody_else(caller: str) -> str:
     return RECIPIENT if caller == SENDER else SENDER
 
@@ -203,6 +213,7 @@ WITHOUT_ID: dict[Operation, tuple[Ask, ...]] = {
         as_officer(officer_routes.BREACH, f"?kind=document&key={{key}}{SINCE}"),
         as_officer(officer_routes.BREACH, f"?kind=identity&key={{identity}}{SINCE}"),
     ),
+    officer_routes.EVENTS: (events_of_others,),
     officer_routes.AGREEMENTS: (as_officer(officer_routes.AGREEMENTS),),
     officer_routes.PARTNERS: (as_officer(officer_routes.PARTNERS),),
     # The log grows in public: what its growth tells is told by the number of leaves, below.

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,9 +15,10 @@ from exchange.hub.desk import log as page
 from exchange.hub.desk.event_files import COLUMNS, WRITERS
 from exchange.hub.follow_log import catch_up
 from exchange.hub.officers.sessions import FRESH
+from exchange.wire import officer_routes
 from tests.hub.erasable import grow
 from tests.officer import Desk, logged_in
-from tests.simulator import RECIPIENT, SENDER, Given, Letter, Simulator
+from tests.simulator import OUTSIDER, RECIPIENT, SENDER, Given, Letter, Simulator
 
 LOG = "/officer/log"
 pytestmark = pytest.mark.parametrize("stored_in", [{}])
@@ -174,3 +176,26 @@ async def test_without_the_vault_no_byte_goes_out_and_no_file_is_whole(
     left[0] = 0
     refused = await desk.get(f"{LOG}.csv")
     assert (refused.status, refused.headers["Content-Type"]) == (503, "text/html; charset=utf-8")
+
+
+async def test_the_same_list_by_the_api(sim: Simulator) -> None:
+    consent, letter = await arranged(sim)
+
+    async def asked(query: str, agency: str = SENDER) -> Any:
+        return await sim.call(agency, officer_routes.EVENTS, query=query)
+
+    whole = (await asked("")).json
+    assert (whole["question"], whole["agency"], whole["next"]) == ("events", SENDER, None)
+    assert whole["asked"]["kind"] is None
+    first = (await asked("?limit=1")).json
+    second = (await asked(f"?limit=200&after={first['next']}")).json
+    assert first["answer"] + second["answer"] == whole["answer"]
+    (sent,) = (await asked(f"?purpose=housing-loss&partner={RECIPIENT}")).json["answer"]
+    assert sent["members"]["manifest"] == letter.digest
+    assert (sent["state"], sent["consent"]) == ("collected", consent.id)
+    day, after = f"{sim.now:%Y-%m-%d}", f"{sim.now + timedelta(days=1):%Y-%m-%d}"
+    assert (await asked(f"?from={day}&until={day}")).json["answer"] == []
+    assert (await asked(f"?from={day}&until={after}")).json["answer"] == whole["answer"]
+    assert (await asked("", OUTSIDER)).json["answer"] == []
+    for wrong in ("?limit=201", "?after=x", "?state=lost", "?from=yesterday", "?nothing=1"):
+        assert (await asked(wrong)).status == 400, wrong

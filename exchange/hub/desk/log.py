@@ -123,10 +123,15 @@ def _wanted(fields: Mapping[str, str]) -> Wanted:
 
 
 def _day(text: str | None) -> date | None:
+    if text is None:
+        return None
     try:
-        return None if text is None else date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise Malformed("not a day") from None
+    if day.isoformat() != text:
+        raise Malformed("a day is written YYYY-MM-DD")
+    return day
 
 
 def _asked(visit: Visit) -> dict[str, Json]:

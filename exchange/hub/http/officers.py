@@ -6,7 +6,16 @@ Binds the verbs of `exchange.hub.answers`; each route asks for a token with the 
 from typing import TypeVar
 
 from exchange.audit.event import GATEWAY
-from exchange.hub.answers import agreements, art30, breach, consent, disclosures, erasures, partners
+from exchange.hub.answers import (
+    agreements,
+    art30,
+    breach,
+    consent,
+    disclosures,
+    erasures,
+    events,
+    partners,
+)
 from exchange.hub.answers.frame import Answered
 from exchange.hub.http.binding import Routes
 from exchange.hub.http.call import Call
@@ -23,6 +32,7 @@ def officer_routes_bound() -> Routes:
     bound.handles(officer_routes.ERASURES)(get_erasures)
     bound.handles(officer_routes.BREACH)(get_breach)
     bound.handles(officer_routes.CONSENT)(get_consent)
+    bound.handles(officer_routes.EVENTS)(get_events)
     bound.handles(officer_routes.AGREEMENTS)(get_agreements)
     bound.handles(officer_routes.PARTNERS)(get_partners)
     bound.handles(officer_routes.ART30)(get_art30)
@@ -42,7 +52,7 @@ async def get_disclosures(
     found = await disclosures.list_disclosures(
         call.hub, asker(call), wanted, after=query.after, limit=query.limit
     )
-    return _told(officer.DisclosuresAnswer, found)
+    return told(officer.DisclosuresAnswer, found)
 
 
 async def get_erasures(call: Call, *, query: officer.ErasuresQuery) -> officer.ErasuresAnswer:
@@ -51,7 +61,7 @@ async def get_erasures(call: Call, *, query: officer.ErasuresQuery) -> officer.E
     found = await erasures.list_erasures(
         call.hub, asker(call), wanted, after=query.after, limit=query.limit
     )
-    return _told(officer.ErasuresAnswer, found)
+    return told(officer.ErasuresAnswer, found)
 
 
 async def get_breach(call: Call, *, query: officer.BreachQuery) -> officer.BreachAnswer:
@@ -63,7 +73,7 @@ async def get_breach(call: Call, *, query: officer.BreachQuery) -> officer.Breac
         until=query.until,
         noticed_at=query.noticed_at or call.hub.clock(),
     )
-    return _told(officer.BreachAnswer, await breach.scope_breach(call.hub, asker(call), wanted))
+    return told(officer.BreachAnswer, await breach.scope_breach(call.hub, asker(call), wanted))
 
 
 async def get_consent(
@@ -71,7 +81,16 @@ async def get_consent(
 ) -> officer.ConsentAnswer:
     """Return one consent, and whether it held at a moment."""
     found = await consent.show_consent(call.hub, asker(call), path.id, at=query.at)
-    return _told(officer.ConsentAnswer, found)
+    return told(officer.ConsentAnswer, found)
+
+
+async def get_events(call: Call, *, query: officer.EventsQuery) -> officer.EventsAnswer:
+    """Return a page of the agency's log."""
+    wanted = events.Wanted(**query.model_dump(exclude={"after", "limit"}))
+    found = await events.list_of_agency(
+        call.hub, asker(call), wanted, after=query.after, limit=query.limit
+    )
+    return told(officer.EventsAnswer, found)
 
 
 async def get_agreements(call: Call, *, query: shapes.Page) -> officer.AgreementsAnswer:
@@ -79,7 +98,7 @@ async def get_agreements(call: Call, *, query: shapes.Page) -> officer.Agreement
     found = await agreements.list_agreements(
         call.hub, asker(call), after=query.after, limit=query.limit
     )
-    return _told(officer.AgreementsAnswer, found)
+    return told(officer.AgreementsAnswer, found)
 
 
 async def get_partners(call: Call, *, query: shapes.Page) -> officer.PartnersAnswer:
@@ -87,14 +106,14 @@ async def get_partners(call: Call, *, query: shapes.Page) -> officer.PartnersAns
     found = await partners.list_partners(
         call.hub, asker(call), after=query.after, limit=query.limit
     )
-    return _told(officer.PartnersAnswer, found)
+    return told(officer.PartnersAnswer, found)
 
 
 async def get_art30(call: Call, *, path: shapes.IdPath) -> officer.Art30Answer:
     """Return the record of processing of one agreement."""
-    return _told(officer.Art30Answer, await art30.record_processing(call.hub, asker(call), path.id))
+    return told(officer.Art30Answer, await art30.record_processing(call.hub, asker(call), path.id))
 
 
-def _told(shape: type[Told], found: Answered[object, object]) -> Told:
+def told(shape: type[Told], found: Answered[object, object]) -> Told:
     """Return an answer in its shape: the members have the same names on both sides."""
     return shape.model_validate(found, from_attributes=True)
