@@ -24,6 +24,7 @@ from exchange.hub.storage.openings import Recorded
 from exchange.hub.stored import received_at
 from exchange.members import read_time
 from exchange.statement import LARGEST
+from exchange.vocabulary import Scope
 from exchange.wire.asked import standing
 
 WINDOW = 500
@@ -84,6 +85,10 @@ class ConsentSeen:
     digest: str
     statement: str
     """The signed record."""
+    record: ConsentRecord
+    """The same, read."""
+    scope: Scope
+    """Names and words, as its agreement has frozen them."""
     state: State
     ended_at: datetime | None
     ended_why: str | None
@@ -122,6 +127,7 @@ async def show_consent(
     now = hub.clock()
     asked = Wanted(consent, now if at is None else at)
     allowed = await hub.db.read(_allowed, hub, found, asked.at)
+    record, scope = await hub.db.read(_read, hub, found)
     events, complete = await _events(hub, agency, found.digest)
     knows = _knows(found)
     return Answered(
@@ -134,6 +140,8 @@ async def show_consent(
             id=found.id,
             digest=found.digest,
             statement=found.statement.decode("ascii"),
+            record=record,
+            scope=scope,
             state=_state(found, now),
             ended_at=found.ended_at if knows else None,
             ended_why=found.ended_why,
@@ -144,6 +152,11 @@ async def show_consent(
             complete=complete,
         ),
     )
+
+
+def _read(conn: Connection, hub: Hub, found: Seen) -> tuple[ConsentRecord, Scope]:
+    record = hub.records.consent(conn, found.digest, found.statement)
+    return record, gate.agreement_of(conn, hub, record.agreement)[1]
 
 
 def _knows(found: Seen) -> bool:

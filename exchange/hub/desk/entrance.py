@@ -10,6 +10,7 @@ from aiohttp import web
 
 from exchange.errors import NotPermitted
 from exchange.hub.desk.shell import HOME, SHELL, Visit, language, remembered
+from exchange.hub.desk.way_back import known, page_before
 from exchange.hub.http.call import FRONT
 from exchange.hub.officers import links, sessions
 from exchange.hub.officers.sessions import COOKIE
@@ -21,7 +22,7 @@ LOGIN: Final = "/officer/login"
 LINK: Final = "/officer/link"
 PROOF: Final = "/officer/proof"
 BACK: Final = "__Host-back"
-"""Cookie that names the part of the pages to go back to after a fresh proof."""
+"""Cookie with the path of the page to go back to after a fresh proof."""
 
 
 async def ask(request: web.Request) -> web.StreamResponse:
@@ -60,18 +61,18 @@ async def accessibility(request: web.Request) -> web.StreamResponse:
 def entered(request: web.Request, cookie: str) -> web.Response:
     """Return the way in for the session that has just begun.
 
-    It leads to a part of our own pages that the browser was at before, or to the overview; never
-    to an address that came with a request.
+    It leads to the page of ours that the browser was at before, or to the overview; never to an
+    address that is not on the list.
 
     Args:
         request: that brought the proof.
         cookie: from `exchange.hub.officers.sessions.enter`.
     """
-    named = request.cookies.get(BACK, "")
-    known = {key: path for path, key, _roles in request.app[SHELL].parts}
-    answer = web.Response(status=303, headers={"Location": known.get(named, HOME)})
+    wanted = request.cookies.get(BACK, "")
+    to = wanted if known(request.app[SHELL].pages, wanted) else HOME
+    answer = web.Response(status=303, headers={"Location": to})
     answer.set_cookie(COOKIE, cookie, secure=True, httponly=True, samesite="Lax", path="/")
-    if named:
+    if wanted:
         answer.del_cookie(BACK, path="/", secure=True, httponly=True, samesite="Lax")
     return answer
 
@@ -79,9 +80,9 @@ def entered(request: web.Request, cookie: str) -> web.Response:
 def second_look(request: web.Request) -> web.Response:
     """Return the way to the page that asks for a fresh proof, and remember the way back."""
     answer = web.Response(status=303, headers={"Location": PROOF})
-    for path, key, _roles in request.app[SHELL].parts:
-        if path != HOME and request.path.startswith(path):
-            answer.set_cookie(BACK, key, secure=True, httponly=True, samesite="Lax", path="/")
+    before = page_before(request.app[SHELL].pages, request.path)
+    if before is not None:
+        answer.set_cookie(BACK, before, secure=True, httponly=True, samesite="Lax", path="/")
     return answer
 
 

@@ -90,8 +90,9 @@ async def _of_refusals(visit: Visit) -> list[dict[str, str]]:
     found = await list_events(visit.hub, visit.asker, wanted, after=None, limit=MOST)
     if not found.events:
         return []
-    key = "attention.refused" if found.next is None else "attention.refused_many"
-    text = visit.say(key, count=len(found.events), days=LATELY.days)
+    count = len(found.events)
+    many = "more" if found.next is not None else "one" if count == 1 else "many"
+    text = visit.say(f"attention.refused.{many}", count=count, days=LATELY.days)
     return [_line(text, visit.path_of("log"))]
 
 

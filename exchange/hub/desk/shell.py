@@ -25,7 +25,7 @@ POLICY: Final = (
 """Nothing inline, nothing from elsewhere, and no script at all."""
 HOME: Final = "/officer/"
 STATIC: Final = "/officer/static/"
-TEXTS: Final = ("desk", "provider", "log")
+TEXTS: Final = ("desk", "provider", "log", "answers")
 """Folders of texts, one for each group of pages; no two of them have a key in common."""
 LANGUAGE: Final = "__Host-language"
 """Cookie with the language somebody has chosen."""
@@ -44,6 +44,8 @@ class Shell:
     """Whom to tell of a barrier: the same as at the person's page."""
     parts: Sequence[tuple[str, str, frozenset[Role]]]
     """Path, key of the words and roles of what the navigation leads to, in its order."""
+    pages: Sequence[str]
+    """Pattern of every page: where a login may lead."""
     words: Mapping[str, Words]
     """By language."""
     assets: Mapping[str, Asset]
@@ -183,6 +185,7 @@ def make_shell(places: Sequence[Place], *, provider: bool, person: Person) -> Sh
         provider=provider,
         person=person,
         parts=[(place.path, place.part, place.roles) for place in places if place.part],
+        pages=[place.path for place in places if place.method == "GET" and not place.fresh],
         words={lang: _words(lang) for lang in USUAL},
         assets=read_assets(STATIC, shared(DESK), here.joinpath("static", "officer.css")),
         templates=read_templates("exchange.hub.desk"),

@@ -10,7 +10,18 @@ from typing import Final, TypeAlias
 from aiohttp import web
 
 from exchange.errors import NotFound, NotPermitted
-from exchange.hub.desk import account, entrance, log, overview
+from exchange.hub.desk import (
+    account,
+    agreements,
+    breach,
+    consents,
+    disclosures,
+    entrance,
+    erasures,
+    log,
+    overview,
+    partners,
+)
 from exchange.hub.desk.provider import add_provider
 from exchange.hub.desk.refusal import as_page
 from exchange.hub.desk.shell import SHELL, Place, Visit, language, make_shell, remembered
@@ -35,6 +46,12 @@ OPEN: Final[tuple[tuple[str, str, Handler], ...]] = (
 PLACES: Final[tuple[Place, ...]] = (
     *overview.PLACES,
     *log.PLACES,
+    *consents.PLACES,
+    *disclosures.PLACES,
+    *erasures.PLACES,
+    *breach.PLACES,
+    *agreements.PLACES,
+    *partners.PLACES,
     *account.PLACES,
 )
 """What is for whoever has logged in, in the order of the navigation."""

@@ -1,0 +1,132 @@
+"""The agreements of an agency with term, notice, parties and flows; and the record of each."""
+
+from typing import Final
+
+from aiohttp import web
+
+from exchange.days import last_day
+from exchange.forms.account import Fact, Said
+from exchange.hub.answers.agreements import AgreementSeen, FlowSeen, list_agreements
+from exchange.hub.answers.art30 import Art30, record_processing
+from exchange.hub.desk.codes import Codes
+from exchange.hub.desk.shell import Place, Visit
+from exchange.pages.words import Words
+
+AGREEMENTS: Final = "/officer/agreements"
+PAGE: Final = 20
+_ID: Final = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+
+
+async def show(visit: Visit) -> web.StreamResponse:
+    """Show a page of agreements."""
+    found = await list_agreements(
+        visit.hub, visit.asker, after=visit.fields.get("after"), limit=PAGE
+    )
+    return visit.page(
+        "agreements.html",
+        agreements=[(one, _facts(visit, one), _flows(visit, one.flows)) for one in found.answer],
+        base=AGREEMENTS,
+        next=found.next,
+    )
+
+
+async def show_record(visit: Visit) -> web.StreamResponse:
+    """Show the record of processing activities of one agreement, to read and to print."""
+    found = await record_processing(visit.hub, visit.asker, visit.in_path())
+    record = found.answer
+    return visit.page(
+        "art30.html",
+        facts=_record(visit, record),
+        flows=_flows(visit, record.recipients),
+        findings=[visit.say(f"art30.missing.{one.partition(':')[2]}") for one in record.findings],
+        digest=record.generated_from,
+        made=visit.say.moment(found.answered_at),
+    )
+
+
+PLACES: Final = (
+    Place(path=AGREEMENTS, page=show, part="agreements"),
+    Place(path=f"{AGREEMENTS}/{{id:{_ID}}}", page=show_record),
+)
+
+
+def _facts(visit: Visit, one: AgreementSeen) -> list[Fact]:
+    say = visit.say
+    facts = [
+        _fact(say, "state", say(f"agreement.is_{one.state}")),
+        _fact(say, "begins", say.moment(one.begins)),
+    ]
+    if one.ends_at is not None:
+        facts.append(_fact(say, "ends", say.day(last_day(one.ends_at))))
+    if one.notice_by is not None:
+        facts.append(_fact(say, "notice_by", say.day(last_day(one.notice_by))))
+    parties = [
+        _party(say, party.name, party.agency, party.signed_at is not None) for party in one.parties
+    ]
+    codes = Codes(visit.lang)
+    return [
+        *facts,
+        _fact(say, "parties", *parties),
+        _fact(say, "purposes", *(codes.purpose(code) for code in one.purposes)),
+    ]
+
+
+def _party(say: Words, name: str, agency: str, signed: bool) -> str:
+    text = f"{name} ({agency})"
+    return text if signed else say("agreement.unsigned", party=text)
+
+
+def _flows(visit: Visit, flows: tuple[FlowSeen, ...]) -> list[list[str]]:
+    codes = Codes(visit.lang)
+    return [
+        [
+            one.sender,
+            one.recipient,
+            "; ".join(codes.category(code) for code in one.categories),
+            visit.say(f"secrecy.{one.secrecy}"),
+        ]
+        for one in flows
+    ]
+
+
+def _record(visit: Visit, record: Art30) -> list[Fact]:
+    say, codes = visit.say, Codes(visit.lang)
+    processor = record.processor
+    contract = (
+        say("art30.no_contract")
+        if processor.contract is None
+        else say("art30.contract_of", day=say.day(processor.contract))
+    )
+    controllers = (
+        say("art30.controller", name=one.name, contact=one.contact, officer=one.officer)
+        for one in record.controllers
+    )
+    return [
+        _of(say, "controllers", *controllers),
+        _of(say, "purposes", *(codes.purpose(code) for code in record.purposes)),
+        _of(say, "subjects", *(say(f"art30.{one}") for one in record.subjects)),
+        _of(say, "data", *(_data(visit, codes, one.category, one.special) for one in record.data)),
+        _of(say, "third_countries", say("art30.none")),
+        _of(say, "legal_basis", *record.legal_basis),
+        _of(
+            say,
+            "erasure",
+            *(say("art30.after", cls=one.cls, period=one.period) for one in record.erasure),
+        ),
+        _of(say, "measures", *(say(f"art30.{one}") for one in record.measures)),
+        _of(say, "processor", processor.operator, processor.hub, processor.location, contract),
+        _of(say, "plugins", *([one.name for one in record.plugins] or [say("art30.none")])),
+    ]
+
+
+def _data(visit: Visit, codes: Codes, category: str, special: bool) -> str:
+    text = codes.category(category)
+    return visit.say("art30.special", category=text) if special else text
+
+
+def _fact(say: Words, key: str, *texts: str) -> Fact:
+    return Fact(say(f"agreement.{key}"), tuple(map(Said, texts)))
+
+
+def _of(say: Words, key: str, *texts: str) -> Fact:
+    return Fact(say(f"art30.{key}"), tuple(map(Said, texts)))

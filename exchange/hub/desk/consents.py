@@ -1,0 +1,239 @@
+"""One consent: the record in words, the text that was shown, every event, and whether it held."""
+
+from datetime import date, datetime, time
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from exchange.audit import opening as openings
+from exchange.audit.checkpoint import read_checkpoint
+from exchange.audit.merkle import leaf_hash, verify_inclusion
+from exchange.audit.note import read_note
+from exchange.audit.proof import ENDING, Receipt, read_receipt
+from exchange.days import ZONE, last_day, moment_of
+from exchange.errors import Malformed, NotFound
+from exchange.forms.account import Fact, Said, Shown
+from exchange.forms.sheet import blocks_of, from_right_to_left
+from exchange.hub.answers.consent import Allowed, ConsentSeen, EventSeen, show_consent
+from exchange.hub.answers.frame import agency_of
+from exchange.hub.desk.shell import Place, Visit
+from exchange.hub.officers import trace
+from exchange.hub.open_entries import give_receipt
+from exchange.hub.storage import consents
+from exchange.pages.words import Words
+from exchange.vocabulary import Scope
+
+CONSENTS: Final = "/officer/consents"
+_ID: Final = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+HOURS: Final = tuple(f"{hour:02}" for hour in range(24))
+MINUTES: Final = tuple(f"{minute:02}" for minute in range(60))
+
+
+async def show(visit: Visit) -> web.StreamResponse:
+    """Show one consent; that stands in its log before."""
+    at = _moment(visit.fields)
+    found = await show_consent(visit.hub, visit.asker, visit.in_path(), at=at)
+    one, local = found.answer, found.asked.at.astimezone(ZoneInfo(ZONE))
+    return visit.page(
+        "consent.html",
+        consent=one,
+        state=_state(visit.say, one),
+        facts=_facts(visit, one),
+        text=Shown(
+            one.record.notice.lang,
+            blocks_of(one.text),
+            from_right_to_left(one.record.notice.lang),
+        ),
+        notice=one.record.notice,
+        allowed=_allowed(visit.say, one.allowed),
+        asked={"day": f"{local:%Y-%m-%d}", "hour": f"{local:%H}", "minute": f"{local:%M}"},
+        hours=[(one, one) for one in HOURS],
+        minutes=[(one, one) for one in MINUTES],
+        rows=[_row(visit, one, event) for event in one.events],
+    )
+
+
+async def prove(visit: Visit) -> web.StreamResponse:
+    """Show that an event stands in the log: its place is computed anew, here and now."""
+    raw = await _receipt(visit)
+    receipt = read_receipt(raw)
+    size = verified(receipt)
+    return visit.page(
+        "evidence.html",
+        consent=visit.in_path(),
+        download=f"{visit.request.path}{ENDING}",
+        facts=[
+            _fact(visit.say, "index", str(receipt.index)),
+            _fact(visit.say, "size", str(size)),
+            _fact(visit.say, "steps", str(len(receipt.path))),
+        ],
+        note=receipt.note.decode("utf-8").partition("\n\n")[0],
+    )
+
+
+async def take(visit: Visit) -> web.StreamResponse:
+    """Hand out the proof as a file; it opens the entry, so that is noted before."""
+    raw = await _receipt(visit)
+    receipt = read_receipt(raw)
+    verified(receipt)
+    await trace.record_export(
+        visit.hub, visit.asker, first=receipt.index, until=receipt.index + 1, count=1
+    )
+    name = f"{visit.in_path('receipt')}{ENDING}"
+    return web.Response(
+        body=raw,
+        content_type="text/plain",
+        charset="utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+PLACES: Final = (
+    Place(path=f"{CONSENTS}/{{id:{_ID}}}", page=show),
+    Place(path=f"{CONSENTS}/{{id:{_ID}}}/proofs/{{receipt:{_ID}}}", page=prove),
+    Place(path=f"{CONSENTS}/{{id:{_ID}}}/proofs/{{receipt:{_ID}}}{ENDING}", page=take, fresh=True),
+)
+
+
+def verified(receipt: Receipt) -> int:
+    """Return the size of the tree in which a receipt proves its entry, computed anew.
+
+    Raises:
+        LogInvalid: the entry does not lead to the root that is signed.
+    """
+    head = read_checkpoint(read_note(receipt.note).text)
+    leaf = leaf_hash(openings.leaf_of(openings.read_opening(receipt.opening)))
+    verify_inclusion(leaf, receipt.index, head.size, receipt.path, head.root)
+    return head.size
+
+
+async def _receipt(visit: Visit) -> bytes:
+    """Return the receipt that the path names, of a consent the agency may read."""
+    agency = agency_of(visit.asker)
+    found = await visit.hub.db.read(consents.seen, visit.in_path(), agency)
+    if found is None:
+        raise NotFound
+    await trace.record_read(visit.hub, visit.asker, found.digest)
+    raw = await give_receipt(
+        visit.hub, visit.in_path("receipt"), agency, seconds=0, witnessed=False
+    )
+    if raw is None:  # no signed head covers it yet
+        raise NotFound
+    return raw
+
+
+def _moment(fields: Any) -> datetime | None:
+    """Return the moment asked about, in German time; None is now."""
+    day = fields.get("day")
+    if not day:
+        return None
+    hour, minute = fields.get("hour", "00"), fields.get("minute", "00")
+    if hour not in HOURS or minute not in MINUTES:
+        raise Malformed("no such time of day")
+    try:
+        return moment_of(datetime.combine(date.fromisoformat(day), time(int(hour), int(minute))))
+    except (ValueError, OverflowError):
+        raise Malformed("not a day") from None
+
+
+# Words
+
+
+def _state(say: Words, one: ConsentSeen) -> str:
+    if one.ended_why is not None:
+        return say(f"standing.{one.ended_why}")
+    return say(f"standing.{one.state}")
+
+
+def _facts(visit: Visit, one: ConsentSeen) -> list[Fact]:
+    say, record, scope = visit.say, one.record, one.scope
+    notice = say(
+        "consent.notice_is",
+        id=record.notice.id,
+        version=record.notice.version,
+        lang=record.notice.lang,
+    )
+    facts = [
+        _fact(say, "from", *(_office(scope, one) for one in sorted(record.releasers))),
+        _fact(say, "to", *(_office(scope, one) for one in sorted(record.recipients))),
+        _fact(
+            say, "categories", *(_category(visit, scope, one) for one in sorted(record.categories))
+        ),
+        Fact(say("consent.purpose"), (Said(record.purpose.words, record.notice.lang),)),
+        _fact(say, "secrecy", say(f"secrecy.{record.secrecy.code}")),
+        _fact(say, "uses", _uses(say, one)),
+        _fact(
+            say,
+            "term",
+            say(
+                "format.term",
+                first=say.moment(record.valid_from),
+                last=say.day(last_day(record.valid_until)),
+            ),
+        ),
+        _fact(say, "form", say(f"form.{record.form.value}")),
+        _fact(say, "capacity", say(f"capacity.{record.capacity.value}")),
+        _fact(say, "collected_by", _office(scope, record.collected_by)),
+        _fact(say, "collected_at", say.moment(record.collected_at)),
+        _fact(say, "notice", notice),
+        _fact(say, "subject_ref", record.subject.ref),
+        _fact(say, "digest", record.digest),
+    ]
+    if one.ended_at is not None:
+        facts.insert(0, _fact(say, "ended_at", say.moment(one.ended_at)))
+    return facts
+
+
+def _office(scope: Scope, agency: str) -> str:
+    party = scope.parties.get(agency)
+    return agency if party is None else f"{party.name} ({agency})"
+
+
+def _category(visit: Visit, scope: Scope, code: str) -> str:
+    found = scope.vocabulary.categories.get(code)
+    return code if found is None else found.labels.get(visit.lang, code)
+
+
+def _uses(say: Words, one: ConsentSeen) -> str:
+    uses = one.record.uses
+    if uses == "recurring":
+        return say("uses.recurring")
+    if one.used is None:
+        return say("uses.counted", most=uses)
+    return say("uses.used", most=uses, used=one.used)
+
+
+def _allowed(say: Words, allowed: Allowed) -> list[Fact]:
+    if allowed.known is None:
+        return [_fact(say, "known", say("allowed.hidden"))]
+    facts = [_fact(say, "known", say(f"allowed.{allowed.known}"))]
+    if allowed.effective != allowed.known:
+        facts.append(_fact(say, "effective", say(f"allowed.{allowed.effective}")))
+    if allowed.reasons:
+        facts.append(_fact(say, "reasons", *(say(f"why.{one}") for one in allowed.reasons)))
+    return facts
+
+
+def _row(visit: Visit, consent: ConsentSeen, event: EventSeen) -> list[Any]:
+    say = visit.say
+    about = [say(f"result.{event.result}")] if event.result is not None else []
+    about += [say(f"why.{why}") for why in event.reasons if say.knows(f"why.{why}")]
+    entry: Any = say("consent.waits")
+    if event.index is not None:
+        entry = {
+            "path": f"{CONSENTS}/{consent.id}/proofs/{event.receipt}",
+            "text": say("consent.entry", index=event.index),
+        }
+    return [
+        say.moment(event.at),
+        say(f"event.{event.kind}"),
+        say(f"by.{event.by}") if say.knows(f"by.{event.by}") else event.by,
+        ", ".join(event.to),
+        "; ".join(about),
+        entry,
+    ]
+
+
+def _fact(say: Words, key: str, *texts: str) -> Fact:
+    return Fact(say(f"consent.{key}"), tuple(map(Said, texts)))

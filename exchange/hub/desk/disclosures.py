@@ -1,0 +1,66 @@
+"""Who disclosed what to whom between two days, under which consent."""
+
+from datetime import date, timedelta
+from typing import Any, Final
+
+from aiohttp import web
+
+from exchange.days import day_of
+from exchange.errors import Malformed
+from exchange.hub.answers.disclosures import Disclosed, Wanted, list_disclosures
+from exchange.hub.desk.codes import Codes
+from exchange.hub.desk.consents import CONSENTS
+from exchange.hub.desk.shell import Place, Visit
+
+DISCLOSURES: Final = "/officer/disclosures"
+PAGE: Final = 50
+USUAL: Final = timedelta(days=30)
+"""What is shown where nobody names days."""
+
+
+async def show(visit: Visit) -> web.StreamResponse:
+    """Show a page of disclosures."""
+    today = day_of(visit.hub.clock())
+    first = _day(visit.fields.get("since")) or today - USUAL
+    last = _day(visit.fields.get("until")) or today
+    # People name the last day that counts; the question, the first that does not.
+    wanted = Wanted(first, last + timedelta(days=1))
+    found = await list_disclosures(
+        visit.hub, visit.asker, wanted, after=visit.fields.get("after") or None, limit=PAGE
+    )
+    codes = Codes(visit.lang)
+    return visit.page(
+        "disclosures.html",
+        given={"since": first.isoformat(), "until": last.isoformat()},
+        base=DISCLOSURES,
+        rows=[_row(visit, codes, one) for one in found.answer],
+        next=found.next,
+    )
+
+
+PLACES: Final = (Place(path=DISCLOSURES, page=show, part="disclosures"),)
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        found = date.fromisoformat(text) if text else None
+    except ValueError:
+        raise Malformed("not a day") from None
+    if found is not None and not 1900 < found.year < 9000:  # noqa: PLR2004 - as in records
+        raise Malformed("not a day of the calendar")
+    return found
+
+
+def _row(visit: Visit, codes: Codes, one: Disclosed) -> list[Any]:
+    say = visit.say
+    to = (f"{to.agency}: {say(f'disclosed.{to.state}')}" for to in one.to)
+    return [
+        say.moment(one.stored_at),
+        one.sender,
+        "; ".join(to),
+        codes.category(one.category),
+        codes.purpose(one.purpose),
+        say(f"secrecy.{one.secrecy}"),
+        {"path": f"{CONSENTS}/{one.consent.id}", "text": one.consent.id[:8]},
+        str(one.log.disclosure),
+    ]

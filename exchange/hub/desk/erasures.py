@@ -1,0 +1,58 @@
+"""What is to be erased: open, overdue, answered; the agency's own and what others owe it."""
+
+from typing import Any, Final, get_args
+
+from aiohttp import web
+
+from exchange.errors import Malformed
+from exchange.hub.answers.erasures import ErasureSeen, Wanted, list_erasures
+from exchange.hub.desk.consents import CONSENTS
+from exchange.hub.desk.shell import Place, Visit
+from exchange.hub.storage.answers_erasures import State
+
+ERASURES: Final = "/officer/erasures"
+PAGE: Final = 50
+STATES: Final[tuple[State, ...]] = get_args(State)
+
+
+async def show(visit: Visit) -> web.StreamResponse:
+    """Show a page of erasures in one state."""
+    given = visit.fields.get("state", "open")
+    state = next((known for known in STATES if known == given), None)
+    if state is None:
+        raise Malformed("no such state")
+    found = await list_erasures(
+        visit.hub, visit.asker, Wanted(state), after=visit.fields.get("after"), limit=PAGE
+    )
+    return visit.page(
+        "erasures.html",
+        state=state,
+        states=[(known, visit.say(f"erasure.{known}")) for known in STATES],
+        rows=[_row(visit, one) for one in found.answer],
+        next=found.next,
+    )
+
+
+PLACES: Final = (Place(path=ERASURES, page=show, part="erasures"),)
+
+
+def _row(visit: Visit, one: ErasureSeen) -> list[Any]:
+    say = visit.say
+    return [
+        one.recipient,
+        say(f"erasure.because_{one.reason}"),
+        say.moment(one.asked_at),
+        say.moment(one.due),
+        _standing(visit, one),
+        say(f"erasure.reminded_{one.reminded}"),
+        {"path": f"{CONSENTS}/{one.consent}", "text": one.consent[:8]},
+    ]
+
+
+def _standing(visit: Visit, one: ErasureSeen) -> str:
+    say = visit.say
+    if one.confirmation is None:
+        return say("erasure.is_overdue" if one.overdue else "erasure.is_open")
+    if one.confirmation == "erased" or one.kept_until is None:
+        return say("erasure.is_erased")
+    return say("erasure.is_kept", ground=say(f"ground.{one.ground}"), day=say.day(one.kept_until))
