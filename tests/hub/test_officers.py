@@ -63,7 +63,7 @@ def test_a_login_has_both_its_names(issuer: str, subject: str) -> None:
 async def test_nothing_begins_for_an_account_that_is_gone(sim: Simulator) -> None:
     officer = await account(sim)
     await accounts.remove(sim.hub, officer.id)
-    assert await sessions.begin(sim.hub, officer.id) is None
+    assert await sessions.enter(sim.hub, officer.id) is None
     for verb in (accounts.remove, links.make):
         with pytest.raises(NotFound):
             await verb(sim.hub, officer.id)
