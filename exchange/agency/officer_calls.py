@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 
 from exchange.agency.calls import Calls
 from exchange.errors import HubMisbehaves
-from exchange.wire import officer, officer_routes
+from exchange.wire import figures, officer, officer_routes
 
 MOST = 200
 """Rows of one page, at most."""
@@ -85,6 +85,17 @@ class OfficerCalls:
         """Return the record of processing of an agreement; NotFound when it is another's."""
         return await self._calls.call(
             officer_routes.ART30, officer.Art30Answer, path={"id": agreement}
+        )
+
+    async def officer_figures(
+        self, agreement: str, period: str, *, by: figures.By = "total"
+    ) -> figures.FiguresAnswer:
+        """Return published figures of an agreement; NotFound when it is another's."""
+        return await self._calls.call(
+            officer_routes.FIGURES,
+            figures.FiguresAnswer,
+            path={"id": agreement, "period": period},
+            query={"by": by},
         )
 
 

@@ -77,6 +77,7 @@ def _commands() -> dict[str, tuple[Callable[[], App], str]]:
         "requests": (_requests, "Ask a partner for documents, and see what partners ask for."),
         "plugin": (_plugin, "Begin a plugin, see which are installed, and try one."),
         "log": (_log, "Check the transparency log, and take proof along."),
+        "report": (_report, "Figures of an agreement, without persons: as PDF, CSV or JSON."),
         "demo": (_demo, "Show the whole journey of a document on this machine."),
     }
 
@@ -127,6 +128,12 @@ def _log() -> App:
     from exchange.cli.log import log_app
 
     return log_app()
+
+
+def _report() -> App:
+    from exchange.cli.report import report_app
+
+    return report_app()
 
 
 def _demo() -> App:

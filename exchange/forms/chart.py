@@ -52,7 +52,6 @@ def bars(title: str, labels: Sequence[str], series: Sequence[Series], *, empty: 
         x_label_rotation=0,
         min_scale=1,
         include_x_axis=True,
-        show_minor_y_labels=False,
         no_data_text=empty,
         value_formatter=_whole,
     )

@@ -1,5 +1,6 @@
 """A paper as PDF/A-2a and PDF/UA-1; needs the extra `forms`."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from importlib.resources import files
@@ -23,21 +24,31 @@ def pdf(paper: Sheet, *, today: date) -> bytes:
         Misconfigured: the extra `forms` is not installed.
         Malformed: the text has letters that the font of the PDF lacks; the page shows them.
     """
-    typst = _typst()
     given = {
         **asdict(paper),
         "words": dict(paper.words),
         "easy": paper.easy,
-        "today": _numbers(today),
+        "today": numbers(today),
     }
     inputs = {"given": encode(given).decode("utf-8"), "code": qr.drawing(paper.link.target)}
+    return typeset(("sheet", paper.drawn_by), inputs)
+
+
+def typeset(drawn_by: Sequence[str], inputs: Mapping[str, str]) -> bytes:
+    """Return the document that some `.typ` files, one after the other, make of `inputs`.
+
+    Raises:
+        Misconfigured: the extra `forms` is not installed.
+        Malformed: the text has letters that the font of the PDF lacks.
+    """
+    typst = _typst()
     try:
         made: bytes = typst.compile(
-            b"".join(_file(f"{name}.typ") for name in ("sheet", paper.drawn_by)),
+            b"".join(_file(f"{name}.typ") for name in drawn_by),
             format="pdf",
             pdf_standards=list(STANDARDS),
             ignore_system_fonts=True,
-            sys_inputs=inputs,
+            sys_inputs=dict(inputs),
         )
     except typst.TypstError:  # its text quotes what was to be printed
         raise Malformed("the PDF has no letters for this text: print the page instead") from None
@@ -60,7 +71,8 @@ def _typst() -> Any:
     return typst
 
 
-def _numbers(day: date) -> list[int]:
+def numbers(day: date) -> list[int]:
+    """Return a day as the `.typ` files take it."""
     return [day.year, day.month, day.day]
 
 
