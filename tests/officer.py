@@ -1,5 +1,6 @@
 """Somebody at the officers' desk, as a browser sends it: cookies, and where a form comes from."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,20 @@ from tests.simulator import RECIPIENT, Answer, Simulator
 
 OWN = {"Sec-Fetch-Site": "same-origin"}
 """What a browser says of a form on a page of ours."""
+
+NOBODY = "00000000-0000-4000-8000-000000000000"
+"""An id of nothing."""
+_PLACE = re.compile(r"{(\w+)(?::([^{}]*(?:{[0-9]+}[^{}]*)*))?}")
+
+
+def address(pattern: str, of: str = NOBODY) -> str:
+    """Return an address of a route: `of` where it has an id, else the first word it takes."""
+
+    def one(place: re.Match[str]) -> str:
+        form = place[2] or ""
+        return form.partition("|")[0] if "|" in form and "[" not in form else of
+
+    return _PLACE.sub(one, pattern)
 
 
 @dataclass

@@ -3,7 +3,6 @@
 Whatever is tried, the answer is the way to the login, and there is no session.
 """
 
-import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +17,7 @@ from exchange.hub.officers import accounts, links, sessions
 from exchange.hub.officers.sessions import COOKIE, IDLE, LIFE, MOST
 from exchange.hub.storage.reaches import Reach
 from exchange.wire import routes
-from tests.officer import OWN, Desk, account, entered, logged_in
+from tests.officer import OWN, Desk, account, address, entered, logged_in
 from tests.simulator import RECIPIENT, SENDER, Answer, Simulator
 
 GUESS = "A" * 43
@@ -244,7 +243,7 @@ async def test_what_a_role_may_not_see_is_byte_for_byte_what_does_not_exist(
     absent = (await desk.get("/officer/nothing-of-this-kind")).face
     for place in PLACES:
         if place.method == "GET" and role not in place.roles:
-            path = re.sub(r"{[^}]*}", "00000000-0000-4000-8000-000000000000", place.path)
+            path = address(place.path)
             assert (await desk.get(path)).face == absent, path
 
 
@@ -266,7 +265,7 @@ async def test_a_form_of_another_site_changes_nothing(sim: Simulator) -> None:
         sent = {name: value.replace("{own}", sim.origin) for name, value in headers.items()}
         for place in PLACES:
             if place.method == "POST":
-                path = re.sub(r"{[^}]*}", "00000000-0000-4000-8000-000000000000", place.path)
+                path = address(place.path)
                 assert (await desk.post(path, sent)).status == 403, path
         assert (await desk.post("/officer/link", sent, secret=link.secret)).status == 403
     assert await is_in(desk)
@@ -282,7 +281,7 @@ async def test_nothing_is_changed_by_looking(sim: Simulator) -> None:
     desk, _ = await logged_in(sim)
     for place in PLACES:
         if place.method == "POST":
-            path = re.sub(r"{[^}]*}", "00000000-0000-4000-8000-000000000000", place.path)
+            path = address(place.path)
             assert (await desk.get(path)).status in {200, 303, 404, 405}, path
     assert await is_in(desk)
 
@@ -303,7 +302,14 @@ async def test_every_page_refuses_to_stand_in_a_frame(sim: Simulator) -> None:
 
 async def test_a_login_leads_to_our_own_pages_by_a_list(sim: Simulator) -> None:
     officer = await account(sim)
-    for wish in ("//evil.example", "https:evil.example", "/evil", ".", "account/../x", "%09//evil"):
+    for wish in (
+        "//evil.example",
+        "https:evil.example",
+        "/evil",
+        ".",
+        "/officer//evil",
+        "/officer/log.csv",
+    ):
         desk = Desk(sim, {entrance.BACK: wish})
         link = await links.make(sim.hub, officer.id)
         answer = await desk.post("/officer/link", secret=link.secret, next=wish, back=wish)
@@ -320,10 +326,13 @@ async def test_an_address_on_a_query_stands_on_no_page(sim: Simulator) -> None:
         assert b'action="evil' not in shown.body
 
 
-async def test_a_login_leads_back_to_the_part_that_was_left(sim: Simulator) -> None:
-    desk = Desk(sim, {entrance.BACK: "account"})
-    link = await links.make(sim.hub, (await account(sim)).id)
-    assert (await desk.enter(link.secret)).headers["Location"] == "/officer/account"
+async def test_a_proof_leads_back_to_the_page_that_asked_for_it(sim: Simulator) -> None:
+    desk, officer = await logged_in(sim)
+    sim.now += sessions.FRESH
+    assert (await desk.get("/officer/log.csv")).headers["Location"] == entrance.PROOF
+    link = await links.make(sim.hub, officer.id)
+    assert (await desk.enter(link.secret)).headers["Location"] == "/officer/log"
+    assert entrance.BACK not in desk.cookies
 
 
 async def test_a_proof_is_young_for_ten_minutes_and_a_click_does_not_renew_it(
@@ -349,7 +358,7 @@ async def test_what_is_taken_away_asks_for_a_young_proof(sim: Simulator) -> None
     taken = [place for place in PLACES if place.fresh]
     sim.now += sessions.FRESH
     for place in taken:
-        path = re.sub(r"{[^}]*}", "00000000-0000-4000-8000-000000000000", place.path)
+        path = address(place.path)
         answer = await (desk.get(path) if place.method == "GET" else desk.post(path))
         assert (answer.status, answer.headers["Location"]) == (303, entrance.PROOF), path
 

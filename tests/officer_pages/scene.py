@@ -5,9 +5,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from exchange.hub.follow_log import catch_up
 from exchange.hub.officers.accounts import Officer
-from tests.officer import account
-from tests.simulator import RECIPIENT, SENDER, TICKS, Given, Letter, Simulator
+from tests.officer import account, address
+from tests.simulator import SENDER, TICKS, Given, Letter, Simulator
 
 PERSON = {"contact": "barriere@kreis.example", "enforcement": "Landesstelle, Platz 1, Ort"}
 """Whom to tell of a barrier."""
@@ -23,7 +24,7 @@ class Scene:
     letter: Letter
     """Collected and accepted under it."""
     withdrawn: Given
-    """Another one, withdrawn after its document was collected."""
+    """Another one, withdrawn after its document was collected; one more was refused then."""
     officer: Officer
     """Of the office that received."""
     sender: Officer
@@ -31,15 +32,10 @@ class Scene:
     auditor: Officer
     operator: Officer
 
-    @property
-    def accounts(self) -> dict[str, Officer]:
-        """By what they are called in the tests."""
-        return {
-            "officer": self.officer,
-            "sender": self.sender,
-            "auditor": self.auditor,
-            "operator": self.operator,
-        }
+    def path(self, pattern: str) -> str:
+        """Return an address of the pages, its id that of what the officers share."""
+        of = self.sim.agreement_id if "agreement" in pattern else self.given.id
+        return address(pattern, of)
 
 
 @asynccontextmanager
@@ -54,7 +50,10 @@ async def opened(place: Path) -> AsyncIterator[Scene]:
         await sim.acknowledge(letter)
         await sim.collect(await sim.sent(withdrawn))
         await sim.withdraw(withdrawn)
+        refused = await sim.send(sim.letter(withdrawn.digest))
+        assert refused.status == 403, refused.body
         await sim.settled()
+        await catch_up(sim.hub)
         yield Scene(
             sim=sim,
             given=given,
@@ -65,6 +64,3 @@ async def opened(place: Path) -> AsyncIterator[Scene]:
             auditor=await account(sim, "auditor"),
             operator=await account(sim, "operator"),
         )
-
-
-__all__ = ["RECIPIENT", "Scene", "opened"]

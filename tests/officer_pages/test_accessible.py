@@ -22,13 +22,12 @@ LOOKED_AT = {"/officer/", "/officer/account"}
 """Pages that together have every piece there is, in every look."""
 
 
-def paths(role: Role) -> list[str]:
-    """Return the pages of a role whose address names nothing."""
+def pages(scene: Scene, role: Role) -> list[str]:
+    """Return the address of every page of a role, with an id where one belongs."""
     return [
-        place.path
+        scene.path(place.path)
         for place in PLACES
-        if place.method == "GET" and role in place.roles and "{" not in place.path
-        if not place.fresh
+        if place.method == "GET" and role in place.roles and not place.fresh
     ]
 
 
@@ -54,13 +53,15 @@ async def test_no_page_has_a_fault_in_any_look(
         await reader.presses("form[action='/officer/link'] button")
         await looked(reader, "missed")
         await reader.enters_as(scene.officer, lang)
-        for path in paths("officer"):
-            await reader.opens(path)
+        for path in pages(scene, "officer"):
+            shown = await reader.opens(path)
+            assert shown.status == 200, path
             await looked(reader, path)
         await reader.opens("/officer/nothing-of-this-kind")
         await looked(reader, "absent")
-        await reader.enters_as(scene.operator, lang)
-        await looked(reader, "operator")
+        for officer in (scene.auditor, scene.operator):
+            await reader.enters_as(officer, lang)
+            await looked(reader, officer.role)
         refused = ("403", "404")
         reader.console = [
             said for said in reader.console if not any(map(said.__contains__, refused))

@@ -22,6 +22,7 @@ async def test_an_officer_sees_what_her_office_has_still_to_erase(
         text = await reader.text()
         assert "Your agency has one erasure still to confirm." in text
         assert "1, of which overdue: 0" in text
+        assert "refused" not in text, "that is its sender's and the collector's to know"
         assert "in order" in text
         assert "jobcentre-a" in await reader.page.locator("header").inner_text()
 
@@ -34,6 +35,7 @@ async def test_the_sender_s_officer_sees_that_others_have_still_to_erase(
         text = await reader.text()
         assert "Your agency has one erasure" not in text
         assert "Erasures others have still to confirm\n1, of which overdue: 0" in text
+        assert "One disclosure was refused in the last 30 days." in text
 
 
 async def test_an_operator_sees_how_the_log_is_doing_and_nothing_of_any_agency(

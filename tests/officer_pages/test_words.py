@@ -63,6 +63,6 @@ def test_what_is_chosen_by_a_word_of_the_code_has_a_text(lang: str) -> None:
         assert say.knows(f"account.reads_{role}")
     for what in ("link-made", "login", "proved", "logout", "removed"):
         assert say.knows(f"visit.{what}")
-    for key in ("asked_overdue", "asked_open", "owed_overdue"):
+    for key in ("asked_overdue", "asked_open", "owed_overdue", "refused"):
         assert say.knows(f"attention.{key}.one")
         assert say.knows(f"attention.{key}.many")

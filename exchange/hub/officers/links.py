@@ -65,4 +65,4 @@ async def use(hub: Hub, secret: str, *, before: str = "") -> str | None:
 
 def _use(conn: Connection, hub: Hub, secret: str, cookie: str, before: str) -> Begun | None:
     officer = officers.use_link(conn, named(secret), now=hub.clock())
-    return None if officer is None else sessions.begin_in(conn, hub, officer, cookie, before)
+    return None if officer is None else sessions.enter_within(conn, hub, officer, cookie, before)

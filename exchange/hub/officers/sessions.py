@@ -67,11 +67,11 @@ async def enter(
         The cookie; None where the account has been removed.
     """
     cookie = secrets.token_urlsafe(32)
-    begun = await hub.db.write(begin_in, hub, officer, cookie, before, proved_at)
+    begun = await hub.db.write(enter_within, hub, officer, cookie, before, proved_at)
     return cookie if begun is not None and told(begun) else None
 
 
-def begin_in(
+def enter_within(
     conn: Connection,
     hub: Hub,
     officer: str,
