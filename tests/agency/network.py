@@ -36,7 +36,7 @@ from tests.samples import AGREEMENT, CONSENT, changed, noticed
 NOW = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)
 SENDER, RECIPIENT = "jobcentre-a", "women-b"
 CONSENT_ID = str(CONSENT["id"])
-SUBJECT = {"family_name": "CANARY-NAME", "born": "1990-01-01"}
+SUBJECT = {"family_name": "CANARY-NAME", "given_name": "CANARY-GIVEN", "born": "1990-01-01"}
 LETTER = b"%PDF-1.7 CANARY-LETTER"
 
 

@@ -49,7 +49,8 @@ async def test_no_page_has_a_fault_in_any_look(
             *("/", "/documents", f"/documents/{scene.sent}", "/quarantine"),
             *(f"/quarantine/{scene.aside}", "/erasures", f"/erasures/{ERASURE}", "/consents"),
             *(f"/consents/{CONSENT_ID}", f"/consents/{CONSENT_ID}/withdrawal", "/events"),
-            *("/consents/new", "/unknown"),
+            *("/consents/new", "/requests/new", f"/requests/new?consent={CONSENT_ID}"),
+            "/unknown",
         ):
             await clerk.opens(path)
             await looked(clerk, path)

@@ -8,6 +8,7 @@ from aiohttp import web
 from playwright.async_api import Browser
 
 from exchange.agency import quarantine, state
+from exchange.agency.asked import Asked, find_asked
 from exchange.agency.events import EventKind
 from exchange.agency.pages.rows import list_happened
 from exchange.agency.sketch import list_sketches
@@ -224,6 +225,83 @@ async def test_a_request_is_answered_under_its_consent(
         await clerk.presses("form[action='/send'] button.first")
         await clerk.presses("form[action^='/send/'] button.first")
         assert "Gesendet" in await clerk.note()
+
+
+async def wanted(clerk: Clerk) -> None:
+    """Say what is needed of `jobcentre-a`, all but whom it is about."""
+    page = clerk.page
+    await page.check("input[name=to][value=jobcentre-a]")
+    await page.check("input[name=category][value=rent-arrears-letter]")
+    await page.check("input[name=purpose][value=housing-loss]")
+    await page.fill("#needed", "CANARY-NEEDED")
+    await page.fill("#why", "CANARY-BECAUSE")
+
+
+async def asked_of(scene: Scene, request: str) -> Asked:
+    """Let `jobcentre-a` make a round; return what it is asked."""
+    await scene.round_of(scene.sender)
+    return await asyncio.to_thread(find_asked, scene.sender.office.gateway.home, request)
+
+
+async def test_a_partner_is_asked_under_a_consent(fresh: Scene, browser: Browser) -> None:
+    before = set(fresh.network.double.requests)
+    async with Clerk.arrives(fresh.recipient, browser) as clerk:
+        await clerk.signs_in()
+        await clerk.opens(f"/consents/{CONSENT_ID}")
+        await clerk.presses("a[href^='/requests/new']")
+        assert await clerk.heading() == "Unterlagen anfordern"
+        assert await clerk.page.locator("#family_name").count() == 0, "the consent says who it is"
+        assert await clerk.page.locator("input[name=category]").count() == 1, "and what may come"
+        await wanted(clerk)
+        await clerk.page.fill("#until", "2040-01-01")
+        await clerk.presses("main form button.first")
+        assert "So geht es nicht" in await clerk.text()
+        assert await clerk.page.input_value("#needed") == "CANARY-NEEDED", "nothing is typed twice"
+
+        await clerk.page.fill("#until", fresh.network.now.date().isoformat())
+        form = await clerk.page.content()
+        await clerk.presses("main form button.first")
+        assert "Gefragt" in await clerk.note()
+        assert await clerk.heading() == "Anfragen"
+    (request,) = set(fresh.network.double.requests) - before
+    assert request in form, "the number stood in the form: pressed twice, it is asked once"
+    found = await asked_of(fresh, request)
+    assert (found.agency, found.consent_id) == (RECIPIENT, CONSENT_ID)
+    assert found.categories == frozenset({"rent-arrears-letter"})
+    assert (found.wanted.needed, found.wanted.why) == ("CANARY-NEEDED", "CANARY-BECAUSE")
+    assert found.wanted.subject.family_name
+    assert found.wanted.subject.particulars is None, "no more of the consent than who it is"
+
+
+async def test_a_partner_is_asked_to_seek_a_consent(fresh: Scene, browser: Browser) -> None:
+    before = set(fresh.network.double.requests)
+    async with Clerk.arrives(fresh.recipient, browser) as clerk:
+        await clerk.signs_in("en")
+        await clerk.opens("/requests")
+        await clerk.presses("main .actions a.first")
+        assert "free to say no" in await clerk.text()
+        await wanted(clerk)
+        await clerk.page.fill("#family_name", "Muster")
+        await clerk.page.fill("#given_name", "Erika")
+        await clerk.page.fill("#born", "1990-05-17")
+        await clerk.presses("main form button.first")
+        assert "Asked" in await clerk.note()
+    (request,) = set(fresh.network.double.requests) - before
+    found = await asked_of(fresh, request)
+    assert found.consent_id is None
+    assert found.wanted.subject.given_name == "Erika"
+
+
+async def test_nobody_asks_under_a_consent_that_sends_nothing_here(
+    fresh: Scene, browser: Browser
+) -> None:
+    async with Clerk.arrives(fresh.sender, browser) as clerk:
+        await clerk.signs_in()
+        await clerk.opens(f"/consents/{CONSENT_ID}")
+        assert await clerk.page.locator("a[href^='/requests/new']").count() == 0
+        await clerk.opens(f"/requests/new?consent={CONSENT_ID}")
+        assert await clerk.page.locator("#needed").count() == 0
+        assert "404" in clerk.console.pop(), "not found, as if there were no such consent"
 
 
 async def test_a_consent_is_withdrawn_at_once(fresh: Scene, browser: Browser) -> None:

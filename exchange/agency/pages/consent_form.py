@@ -76,9 +76,14 @@ async def _asked(visit: Visit, given: Fields, wrong: tuple[str, ...]) -> web.Res
     if not chosen and len(usable) == 1:
         chosen = usable
     if not chosen:
-        waiting = await asyncio.to_thread(sketches.list_sketches, gateway.home, now)
-        found = [(known.agreement.id, known.agreement.title) for known in usable]
-        return visit.page("agreements.html", agreements=found, waiting=len(waiting))
+        return visit.page(
+            "agreements.html",
+            heading=say("consent_new.heading"),
+            choose=say("consent_new.choose"),
+            none=say("consent_new.no_agreement"),
+            next="/consents/new",
+            agreements=[(known.agreement.id, known.agreement.title) for known in usable],
+        )
     return visit.page(
         "consent_new.html",
         choices=_choices(visit, chosen[0]),

@@ -122,6 +122,9 @@ async def show(visit: Visit) -> web.Response:
         facts=[*await names_of(visit, record), *tell.consent_facts(visit.say, book, record)],
         used=given.used,
         may_send=given.state == "valid" and gateway.agency in record.releasers,
+        may_ask=given.state == "valid"
+        and gateway.agency in record.recipients
+        and agreement is not None,
         may_end=given.state != "ended",
         agreement=None if agreement is None else agreement.agreement.id,
         lang_of_form=record.notice.lang,

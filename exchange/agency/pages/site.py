@@ -15,6 +15,7 @@ from exchange.agency.http.caller import speaks_for
 from exchange.agency.http.keys import OFFICES
 from exchange.agency.pages import (
     aside,
+    asking,
     consent_form,
     consents,
     documents,
@@ -60,6 +61,7 @@ PAGES: Final[tuple[tuple[str, Page], ...]] = (
     (f"/quarantine/{ID}", aside.show),
     (f"/quarantine/{ID}/files/{PLACE}", aside.file),
     ("/requests", requests.show_all),
+    ("/requests/new", asking.ask),
     (f"/requests/{ID}", requests.show),
     ("/erasures", erasures.show_all),
     (f"/erasures/{ID}", erasures.show),
@@ -77,6 +79,7 @@ DEEDS: Final[tuple[tuple[str, Page], ...]] = (
     (f"/consents/{ID}/withdrawal", consents.withdraw),
     (f"/quarantine/{ID}/release", aside.release),
     (f"/quarantine/{ID}/rejection", aside.reject),
+    ("/requests/new", asking.write),
     (f"/erasures/{ID}", erasures.confirm),
 )
 """Path and deed of every form without files."""
