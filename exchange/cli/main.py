@@ -75,6 +75,7 @@ def _commands() -> dict[str, tuple[Callable[[], App], str]]:
         "agreement": (_agreement, "Propose, sign and show agreements between agencies."),
         "consent": (_consent, "Record, sign, show and withdraw a person's consent."),
         "requests": (_requests, "Ask a partner for documents, and see what partners ask for."),
+        "officer": (_officer, "Ask the hub what a privacy officer asks, for tools of her own."),
         "plugin": (_plugin, "Begin a plugin, see which are installed, and try one."),
         "log": (_log, "Check the transparency log, and take proof along."),
         "report": (_report, "Figures of an agreement, without persons: as PDF, CSV or JSON."),
@@ -116,6 +117,12 @@ def _requests() -> App:
     from exchange.cli.requests import requests_app
 
     return requests_app()
+
+
+def _officer() -> App:
+    from exchange.cli.officer import officer_app
+
+    return officer_app()
 
 
 def _plugin() -> App:

@@ -1,0 +1,231 @@
+"""`exchange officer`: what a privacy officer asks the hub, for her own tools.
+
+Works beside a running gateway, with the agency's identity; names nobody, whose reference it is
+only the agency's own records tell. Each question leaves its trace in the log.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, TypeVar
+
+from cyclopts import App, Parameter
+
+from exchange.cli.place import HERE, Place, beside
+from exchange.days import moment_of
+
+if TYPE_CHECKING:
+    from exchange.agency.officer_calls import OfficerCalls
+    from exchange.wire import officer
+
+AsJson: TypeAlias = Annotated[
+    bool,
+    Parameter(
+        name="--json", negative=(), help="Print the hub's answers as they are, one line for each."
+    ),
+]
+Page = TypeVar("Page", bound="officer.Frame")
+
+
+def officer_app() -> App:
+    """Return the commands of `exchange officer`."""
+    app = App(
+        name="officer",
+        help="Ask the hub what a privacy officer asks: disclosures, erasures, breaches.\n\n"
+        "The same answers as on her pages at the hub, for tools of her own. Looking leaves a "
+        "trace in the log.",
+        help_format="plaintext",
+    )
+    for command in (disclosures, erasures, breach, consent, art30):
+        app.command(command)
+    return app
+
+
+def disclosures(
+    *, since: datetime, until: datetime, json: AsJson = False, at: Place = HERE
+) -> None:
+    """List who disclosed what to whom, under which consent and text.
+
+    Parameters
+    ----------
+    since
+        First day, such as 2026-01-01.
+    until
+        First day that does not count, such as 2026-04-01.
+    """
+
+    def ask(calls: "OfficerCalls", after: str | None) -> Awaitable["officer.DisclosuresAnswer"]:
+        return calls.officer_disclosures(since.date(), until.date(), after=after)
+
+    def lines(page: "officer.DisclosuresAnswer") -> list[str]:
+        return [
+            f"{one.stored_at:%Y-%m-%d %H:%M}  {one.sender} to "
+            + ", ".join(f"{to.agency} ({to.state})" for to in one.to)
+            + f": {one.category}, consent {one.consent.id}, entry {one.log.disclosure}"
+            for one in page.answer
+        ]
+
+    _run(at, ask, lines, json=json)
+
+
+def erasures(
+    *,
+    state: Literal["open", "overdue", "answered", "all"] = "open",
+    json: AsJson = False,
+    at: Place = HERE,
+) -> None:
+    """List what must be erased, by whom and until when, and what was answered.
+
+    Parameters
+    ----------
+    state
+        Which of them.
+    """
+
+    def ask(calls: "OfficerCalls", after: str | None) -> Awaitable["officer.ErasuresAnswer"]:
+        return calls.officer_erasures(state, after=after)
+
+    def lines(page: "officer.ErasuresAnswer") -> list[str]:
+        return [
+            f"{one.erasure}  {one.recipient} until {one.due:%Y-%m-%d}, "
+            f"{one.confirmation or ('overdue' if one.overdue else 'open')}, consent {one.consent}"
+            for one in page.answer
+        ]
+
+    _run(at, ask, lines, json=json)
+
+
+def breach(  # noqa: PLR0913 - each is an option of its own
+    kind: Literal["document", "identity", "account"],
+    key: str,
+    /,
+    *,
+    since: datetime,
+    until: datetime | None = None,
+    noticed: datetime | None = None,
+    json: AsJson = False,
+    at: Place = HERE,
+) -> None:
+    """Tell exactly what a lost key or account has exposed, for Art. 33 and 34 GDPR.
+
+    Parameters
+    ----------
+    kind
+        A document key, an identity key, or an officer's account.
+    key
+        Fingerprint of the document key, name of the identity key, or id of the account.
+    since
+        From when on it may have been in the wrong hands; without a zone in German time.
+    until
+        When an identity or an account was stopped; now, if not given.
+    noticed
+        When it became known: the 72 hours begin there; now, if not given.
+    """
+
+    def ask(calls: "OfficerCalls", _after: str | None) -> Awaitable["officer.BreachAnswer"]:
+        return calls.officer_breach(
+            kind,
+            key,
+            moment_of(since),
+            until=None if until is None else moment_of(until),
+            noticed_at=None if noticed is None else moment_of(noticed),
+        )
+
+    def lines(page: "officer.BreachAnswer") -> list[str]:
+        found, totals = page.answer, page.answer.totals
+        return [
+            f"report by   {found.deadline:%Y-%m-%d %H:%M} UTC",
+            *(f"also tell   {one}" for one in found.also_notify),
+            f"disclosures {totals.disclosures}, of special categories {totals.special}",
+            f"consents    {totals.consents}",
+            f"agencies    {', '.join(totals.agencies) or 'none'}",
+            *(f"openable    {one.disclosure} from {one.sender}" for one in found.openable),
+            *(f"if copied   {one.disclosure}" for one in found.openable_if_copied),
+            *(f"block       consent {one.consent}" for one in found.sealed_blocks),
+            *(f"doubtful    {one.kind} of {one.at:%Y-%m-%d %H:%M}" for one in found.doubtful),
+            f"next        {', '.join(found.next_steps)}",
+        ]
+
+    _run(at, ask, lines, json=json)
+
+
+def consent(
+    consent: str,
+    /,
+    *,
+    moment: datetime | None = None,
+    json: AsJson = False,
+    at: Place = HERE,
+) -> None:
+    """Show one consent: its events, and whether it held at a moment.
+
+    Parameters
+    ----------
+    consent
+        Id of the record.
+    moment
+        Asked about, without a zone in German time; now, if not given.
+    """
+
+    def ask(calls: "OfficerCalls", _after: str | None) -> Awaitable["officer.ConsentAnswer"]:
+        return calls.officer_consent(consent, at=None if moment is None else moment_of(moment))
+
+    def lines(page: "officer.ConsentAnswer") -> list[str]:
+        found, allowed = page.answer, page.answer.allowed
+        return [
+            f"consent     {found.id}",
+            f"state       {found.state}{f', {found.ended_why}' if found.ended_why else ''}",
+            f"held        {allowed.known or 'not for this agency to know'}",
+            *(f"why not     {one}" for one in allowed.reasons or ()),
+            *(f"{one.at:%Y-%m-%d %H:%M}  {one.kind} by {one.by}" for one in found.events),
+        ]
+
+    _run(at, ask, lines, json=json)
+
+
+def art30(agreement: str, /, *, json: AsJson = False, at: Place = HERE) -> None:
+    """Show the record of processing activities of an agreement, generated from it.
+
+    Parameters
+    ----------
+    agreement
+        Its id, as `exchange agreement list` shows it.
+    """
+
+    def ask(calls: "OfficerCalls", _after: str | None) -> Awaitable["officer.Art30Answer"]:
+        return calls.officer_art30(agreement)
+
+    def lines(page: "officer.Art30Answer") -> list[str]:
+        found = page.answer
+        return [
+            *(f"controller  {one.name}, {one.contact}" for one in found.controllers),
+            f"purposes    {', '.join(found.purposes)}",
+            f"data        {', '.join(one.category for one in found.data)}",
+            *(f"flow        {one.sender} to {one.recipient}" for one in found.recipients),
+            f"basis       {', '.join(found.legal_basis)}",
+            *(f"erasure     {one.cls}: {one.period}" for one in found.erasure),
+            f"processor   {found.processor.operator}, {found.processor.location}",
+            *(f"missing     {one}" for one in found.findings),
+        ]
+
+    _run(at, ask, lines, json=json)
+
+
+def _run(
+    at: Place,
+    ask: Callable[["OfficerCalls", str | None], Awaitable[Page]],
+    lines: Callable[[Page], list[str]],
+    *,
+    json: bool,
+) -> None:
+    """Ask page by page and print each, in words or as it came."""
+
+    async def work() -> None:
+        from exchange.agency.officer_calls import every
+
+        async with beside(at) as desk:
+            async for page in every(lambda after: ask(desk.client.officer, after)):
+                for line in [page.model_dump_json()] if json else lines(page):
+                    print(line)
+
+    asyncio.run(work())

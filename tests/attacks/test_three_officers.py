@@ -1,0 +1,102 @@
+"""A31: three officers of three agencies ask everything; each sees her own relations alone.
+
+Differential: of two hubs with the same relations of hers, one has other agencies' relations
+besides; she is told the same by both, but for names drawn at random.
+"""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exchange.hub.follow_log import catch_up
+from exchange.wire import officer_routes
+from tests.attacks.parties import COLLECTOR, PARTY, Parties
+from tests.simulator import GENEROUS, OUTSIDER, RECIPIENT, SENDER
+
+pytestmark = pytest.mark.authz
+
+DAYS = "?from=2026-01-01&until=2027-01-01"
+SINCE = "&from=20260101T000000Z&noticed_at=20260101T000000Z"
+
+
+@pytest.fixture
+async def parties(tmp_path: Path) -> AsyncIterator[Parties]:
+    simulator = Parties(tmp_path, agency=GENEROUS)
+    async with simulator.running():
+        await simulator.arrange()
+        yield simulator
+
+
+async def everything(parties: Parties, agency: str) -> dict[str, Any]:
+    """Return every answer an officer can get without naming a consent."""
+    await parties.settled()
+    await catch_up(parties.hub)
+    questions = {
+        "disclosures": (officer_routes.DISCLOSURES, DAYS),
+        "erasures": (officer_routes.ERASURES, "?state=all"),
+        "agreements": (officer_routes.AGREEMENTS, ""),
+        "partners": (officer_routes.PARTNERS, ""),
+    }
+    for other, office in parties.offices.items():
+        key, kid = office.key.recipient.fingerprint, office.identity.kid
+        questions[f"document key of {other}"] = (
+            officer_routes.BREACH,
+            f"?kind=document&key={key}{SINCE}",
+        )
+        questions[f"identity of {other}"] = (
+            officer_routes.BREACH,
+            f"?kind=identity&key={kid}{SINCE}",
+        )
+    found = {}
+    for name, (operation, query) in questions.items():
+        answer = await parties.call(agency, operation, query=query)
+        assert answer.status == 200, (name, answer.body)
+        found[name] = answer.json["answer"]
+    return found
+
+
+async def test_relations_of_others_change_nothing_that_an_officer_is_told(
+    parties: Parties,
+) -> None:
+    strangers = (PARTY, OUTSIDER)
+    before = {agency: await everything(parties, agency) for agency in strangers}
+
+    worlds = [await parties.world(state) for state in ("acknowledged", "withdrawn, collected")]
+
+    for agency in strangers:
+        assert await everything(parties, agency) == before[agency], agency
+    for agency in (SENDER, RECIPIENT, COLLECTOR):
+        text = str(await everything(parties, agency))
+        assert any(world.consent.id in text for world in worlds), agency
+
+
+async def test_an_officer_is_told_of_each_consent_what_her_agency_may_read_one_by_one(
+    parties: Parties,
+) -> None:
+    for state in ("recorded", "stored", "withdrawn, waiting", "withdrawn, collected"):
+        world = await parties.world(state)
+        for agency in parties.offices:
+            alone = await parties.ask_about(officer_routes.CONSENT, world, agency)
+            text = str(await everything(parties, agency))
+            if alone.status == 404:
+                assert world.consent.id not in text, (state, agency)
+                assert world.letter.id not in text, (state, agency)
+                assert world.consent.digest not in text, (state, agency)
+            else:
+                assert alone.status == 200
+
+
+async def test_the_collector_sees_no_disclosure_and_the_recipient_no_other_recipient_s(
+    parties: Parties,
+) -> None:
+    world = await parties.world("acknowledged")
+
+    collector = await everything(parties, COLLECTOR)
+    recipient = await everything(parties, RECIPIENT)
+
+    assert collector["disclosures"] == []
+    assert world.letter.id not in str(collector)
+    assert world.letter.digest not in str(collector)
+    assert [to["agency"] for to in recipient["disclosures"][0]["to"]] == [RECIPIENT]
