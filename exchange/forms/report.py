@@ -68,7 +68,7 @@ def report(asked: FiguresAsked, told: FiguresTold, *, lang: str) -> Report:
         chapters=_chapters(asked, told, say),
         notes=_notes(told, say, lang),
         chart=_chart(told, say),
-        chart_alt=say("chart_alt"),
+        chart_alt=_alternative(told, say),
         page=say("page"),
     )
 
@@ -180,3 +180,12 @@ def _chart(told: FiguresTold, say: Say) -> bytes:
     ]
     labels = [month.value for month in told.months]
     return bars(say("chart"), labels, series, empty=say("chart_empty"))
+
+
+def _alternative(told: FiguresTold, say: Say) -> str:
+    """Return what the chart shows in words: every figure of it."""
+    months = (
+        f"{month.value}: {', '.join(_number(getattr(month, name), say) for name in DRAWN)}"
+        for month in told.months
+    )
+    return f"{say('chart_alt')} {'; '.join(months)}"

@@ -1,0 +1,116 @@
+"""exchange.forms.report and .report_pdf: figures in words, and on paper."""
+
+import tomllib
+from datetime import date
+from importlib.resources import files
+from io import BytesIO
+
+import pypdfium2  # type: ignore[import-untyped]
+import pytest
+from pypdf import PdfReader
+
+from exchange.forms.report import LANGUAGES, Report, report
+from exchange.forms.report_pdf import report_pdf
+from exchange.wire.figures import FiguresAnswer
+from tests.reports import answer, row
+
+MONTHS = tuple(row(f"2026-{number:02}", number * 5) for number in range(1, 13))
+YEAR = answer(row("rent-arrears-letter", 62), row("several", None), months=MONTHS)
+DASH = "\u2013"
+HOSTILE = '#panic("x") $x^2$ <label> // `raw` </svg>'
+
+
+def worded(given: FiguresAnswer, lang: str = "en") -> Report:
+    return report(given.asked, given.answer, lang=lang)
+
+
+def text_of(made: bytes) -> str:
+    with pypdfium2.PdfDocument(made) as opened:
+        return " ".join(
+            " ".join(page.get_textpage().get_text_range().replace("\ufffe", "-").split())
+            for page in opened
+        )
+
+
+def test_every_language_has_the_same_texts_with_the_same_places() -> None:
+    source = tomllib.loads(files("exchange.forms").joinpath("report.toml").read_text("utf-8"))
+    assert {*source} == {*LANGUAGES}
+    english, german = source["en"], source["de"]
+    assert english.keys() == german.keys()
+    for key, text in english.items():
+        assert text.count("{") == german[key].count("{"), key
+
+
+def test_rows_stand_under_what_they_are_split_by_and_their_sum_below() -> None:
+    (heading, grids), _ = worded(YEAR).chapters
+    assert heading == "by kind of document"
+    documents = grids[0]
+    assert documents.heads[:3] == ("Document", "disclosed", "collected")
+    assert documents.rows == (
+        ("rent-arrears-letter", "62", "62", "7", DASH, "90 %"),
+        ("several", DASH, DASH, "7", DASH, DASH),
+        ("Sum of those shown", "62", "62", "7", DASH, DASH),
+    )
+
+
+def test_times_are_hours_as_the_language_writes_them() -> None:
+    for lang, half in (("en", "5.5"), ("de", "5,5")):
+        _, grids = worded(YEAR, lang).chapters[0]
+        times = grids[-1].rows[0]
+        assert times == ("rent-arrears-letter", half, "30", "1", DASH, DASH, DASH)
+
+
+def test_a_course_is_shown_of_several_months_and_drawn() -> None:
+    made = worded(YEAR)
+    heading, grids = made.chapters[1]
+    assert heading == "Month by month"
+    assert [cells[0] for cells in grids[0].rows] == [month.value for month in MONTHS]
+    assert made.chart.startswith(b"<svg")
+    assert made.chart_alt.endswith("2026-11: 55, 55, 55; 2026-12: 60, 60, 60")
+    one = worded(answer(row("all", 9), by="total", period="2026-03", months=MONTHS[:1]))
+    assert (len(one.chapters), one.chart) == (1, b"")
+    assert "Sum of those shown" not in {cells[0] for cells in one.chapters[0][1][0].rows}
+
+
+def test_a_direction_is_an_arrow() -> None:
+    made = worded(answer(row("women-b>jobcentre-a", 9), by="direction", period="2026-03"))
+    assert made.chapters[0][1][0].rows[0][0] == "women-b → jobcentre-a"
+
+
+def test_before_they_are_frozen_it_says_when() -> None:
+    made = worded(answer(frozen=False))
+    assert made.chapters == ()
+    assert made.notes == ("These figures are established on 2027-01-15.",)
+    assert worded(answer(frozen=False), "de").notes == (
+        "Diese Zahlen werden am 15.01.2027 festgestellt.",
+    )
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_pdf_says_every_figure_and_what_figures_never_tell(lang: str) -> None:
+    made = worded(YEAR, lang)
+    printed = report_pdf(made, today=date(2027, 1, 20))
+    shown = text_of(printed)
+    for note in made.notes:
+        assert note in shown
+    for _, grids in made.chapters:
+        for grid in grids:
+            assert grid.caption in shown
+    assert report_pdf(made, today=date(2027, 1, 20)) == printed
+
+
+def test_the_pdf_can_be_archived_and_read_aloud() -> None:
+    read = PdfReader(BytesIO(report_pdf(worded(YEAR), today=date(2027, 1, 20))))
+    metadata = read.xmp_metadata
+    assert metadata is not None
+    written = metadata.stream.get_data().decode()
+    assert "pdfaid:part>2<" in written
+    assert "pdfuaid:part>1<" in written
+    assert read.trailer["/Root"]["/Lang"] == "en"
+
+
+def test_a_title_is_never_source_text() -> None:
+    shown = text_of(
+        report_pdf(worded(answer(row("all", 9), title=HOSTILE)), today=date(2027, 1, 20))
+    )
+    assert HOSTILE in shown
