@@ -21,12 +21,19 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
 _PLACE = re.compile(r"{(\w+)(?::([^{}]*(?:{[0-9]+}[^{}]*)*))?}")
 
 
-def address(pattern: str, of: str = NOBODY) -> str:
-    """Return an address of a route: `of` where it has an id, else the first word it takes."""
+def address(pattern: str, named: Mapping[str, str] | None = None) -> str:
+    """Return an address of a route.
+
+    Args:
+        pattern: of the route.
+        named: what stands in its places, by their names; else the first word a place takes, or
+            the id of nothing.
+    """
 
     def one(place: re.Match[str]) -> str:
         form = place[2] or ""
-        return form.partition("|")[0] if "|" in form and "[" not in form else of
+        word = form.partition("|")[0] if "|" in form and "[" not in form else NOBODY
+        return (named or {}).get(place[1], word)
 
     return _PLACE.sub(one, pattern)
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from exchange.hub.follow_log import catch_up
 from exchange.hub.officers.accounts import Officer
+from exchange.wire import routes
+from tests.hub.test_log_receipts import rid_in
 from tests.officer import account, address
 from tests.simulator import SENDER, TICKS, Given, Letter, Simulator
 
@@ -21,6 +23,8 @@ class Scene:
     sim: Simulator
     given: Given
     """A consent that is used again and again, and valid."""
+    receipt: str
+    """Name of the receipt of its record."""
     letter: Letter
     """Collected and accepted under it."""
     withdrawn: Given
@@ -34,8 +38,8 @@ class Scene:
 
     def path(self, pattern: str) -> str:
         """Return an address of the pages, its id that of what the officers share."""
-        of = self.sim.agreement_id if "agreement" in pattern else self.given.id
-        return address(pattern, of)
+        shared = self.sim.agreement_id if "/agreements/" in pattern else self.given.id
+        return address(pattern, {"id": shared, "receipt": self.receipt})
 
 
 @asynccontextmanager
@@ -54,9 +58,11 @@ async def opened(place: Path) -> AsyncIterator[Scene]:
         assert refused.status == 403, refused.body
         await sim.settled()
         await catch_up(sim.hub)
+        shown = await sim.call(SENDER, routes.GET_CONSENT, id=given.id)
         yield Scene(
             sim=sim,
             given=given,
+            receipt=rid_in(shown.json["receipt"]),
             letter=letter,
             withdrawn=withdrawn,
             officer=await account(sim),
