@@ -168,6 +168,7 @@ class Double:
         """Answer on loopback while the block runs."""
         app = web.Application()
         app.router.add_get(WELL_KNOWN, self._discovery)
+        app.router.add_get("/authorize", self._authorize)
         app.router.add_get("/keys", self._keys)
         app.router.add_post("/token", self._token)
         runner = web.AppRunner(app, access_log=None)
@@ -190,6 +191,13 @@ class Double:
             **self.metadata,
         }
         return self._answer(request, found)
+
+    async def _authorize(self, request: web.Request) -> web.Response:
+        """Send a real browser back: whoever it is has logged in."""
+        query = urlencode(self.approve(str(request.url)))
+        self.requests.append(request.path_qs)
+        location = f"{request.query['redirect_uri']}?{query}"
+        return web.Response(status=303, headers={"Location": location})
 
     async def _keys(self, request: web.Request) -> web.Response:
         keys = self.published
