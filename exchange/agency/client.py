@@ -49,9 +49,9 @@ class HubClient:
         """Let nothing more be exchanged with this hub, by this process; see `Calls.halt`."""
         self._calls.halt(reason)
 
-    async def access_token(self) -> str:
+    async def access_token(self, scope: str = "") -> str:
         """Return the access token that calls carry, for trying the API by hand."""
-        return await self._calls.bearer()
+        return await self._calls.bearer(scope)
 
     # Directory and keys
 

@@ -298,7 +298,12 @@ def erased(
     print(f"confirmed {erasure}: {'erased' if keeping is None else 'kept, restricted'}")
 
 
-def token(*, local: Annotated[bool, Parameter(negative=())] = False, at: Place = HERE) -> None:
+def token(
+    *,
+    local: Annotated[bool, Parameter(negative=())] = False,
+    scope: Literal["", "officer"] = "",
+    at: Place = HERE,
+) -> None:
     """Print an access token for the hub's API, valid for some minutes.
 
     For trying the API by hand: curl --oauth2-bearer "$(exchange gateway token)" ...
@@ -308,6 +313,8 @@ def token(*, local: Annotated[bool, Parameter(negative=())] = False, at: Place =
     local
         Print the access key of the gateway's own API and pages instead, which is good until its
         file, `api-token` in the home, is removed. Whoever has it may do what the office may do.
+    scope
+        `officer`: a token for the questions of the privacy officer, and for nothing else.
     """
     if local:
         from exchange.agency import api_token
@@ -320,7 +327,7 @@ def token(*, local: Annotated[bool, Parameter(negative=())] = False, at: Place =
 
     async def work() -> None:
         async with opened(at) as gateway:
-            print(await gateway.client.access_token())
+            print(await gateway.client.access_token(scope))
 
     asyncio.run(work())
 
