@@ -1,0 +1,72 @@
+"""exchange.cli.officer: an officer's own tool asks a real hub."""
+
+import time
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from exchange import canonical
+from tests.cli.network import A, B, Network, recorded
+
+pytestmark = pytest.mark.xdist_group("cli-network")
+
+PATIENCE_S = 60
+"""For the hub to note of a new entry whom it concerns; it takes a moment."""
+
+
+def day(days: int) -> str:
+    today = datetime.now(ZoneInfo("Europe/Berlin")).date()
+    return (today + timedelta(days=days)).isoformat()
+
+
+def test_an_officer_is_answered_in_words_and_as_json(network: Network, agreed: str) -> None:
+    consent = recorded(network, agreed, "officer-consent.toml")
+    network.write("asked.txt", "Two months of rent are open.\n")
+    network.must(
+        *("gateway", "send", "asked.txt", "--consent", consent, "--to", A),
+        *("--category", "rent-arrears-letter"),
+        home=B,
+    )
+    listing = ("officer", "disclosures", "--since", day(-1), "--until", day(1))
+    ends = time.monotonic() + PATIENCE_S
+    while consent not in network.must(*listing, home=B).shown:
+        assert time.monotonic() < ends
+        time.sleep(0.2)
+
+    lines = network.must(*listing, "--json", home=B).shown.splitlines()
+    (page,) = [canonical.loads(line.encode(), limit=10**6) for line in lines]
+    assert page["agency"] == B
+    assert [one["from"] for one in page["answer"] if one["consent"]["id"] == consent] == [B]
+
+    shown = network.must("officer", "consent", consent, home=B).shown
+    assert "disclosure-stored by women-b" in shown
+    assert "officer-read by women-b" in shown
+    assert network.must("officer", "consent", consent, home=B).fact("held") == "permit"
+    early = network.must("officer", "consent", consent, "--moment", "2020-01-01", home=B)
+    assert early.fact("held") == "deny"
+    assert network.must("officer", "erasures", home=B).shown == ""
+    record = network.must("officer", "art30", agreed, home=B)
+    assert record.fact("purposes") == "housing-loss"
+
+
+def test_a_lost_key_is_answered_with_its_deadline(network: Network, agreed: str) -> None:
+    recorded(network, agreed, "breach-consent.toml")
+    kid = network.must("keys", "show", home=B).fact("identity")
+    asked = ("officer", "breach", "identity", kid, "--since", day(-1))
+    ends = time.monotonic() + PATIENCE_S
+    found = network.must(*asked, home=B)
+    while "consent-recorded of" not in found.shown:
+        assert time.monotonic() < ends
+        time.sleep(0.2)
+        found = network.must(*asked, home=B)
+
+    # In UTC, and midnight may pass meanwhile.
+    assert found.fact("report by")[:10] in {day(2), day(3), day(4)}
+    assert found.fact("next").startswith("succession")
+
+
+def test_what_an_agency_may_not_read_it_is_not_told(network: Network, agreed: str) -> None:
+    consent = recorded(network, agreed, "hidden-consent.toml")
+
+    assert "not found" in network.refused("officer", "consent", consent, home=A)
