@@ -7,13 +7,13 @@ what she has. What happens meanwhile, the traces too, is newer than all of it an
 from collections.abc import AsyncGenerator
 from typing import Final
 
-from exchange.hub.list_events import LOOKED, Events, Wanted, list_events
+from exchange.hub.list_events import Events, Wanted, list_events
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.officers.trace import record_export
 from exchange.hub.parts import Hub
 
-PAGE: Final = LOOKED
-"""Events held in memory at once."""
+PAGE: Final = 2000
+"""Events held in memory at once, and noted together."""
 
 
 async def export_events(hub: Hub, asker: Officer, wanted: Wanted) -> AsyncGenerator[Events, None]:

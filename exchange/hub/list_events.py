@@ -23,10 +23,12 @@ from exchange.hub.storage.concerns import RECORDED, WITHDRAWN, Held, Sent
 from exchange.hub.storage.disclosures import State
 from exchange.hub.storage.reading import Entry, Narrowed, Place
 
-LOOKED: Final = 500
-"""Entries that one page looks at, however few of them it shows."""
-STEP: Final = 100
-"""Entries that are read and judged together."""
+LOOKED: Final = 240
+"""Entries that one page looks at, however few of them it shows; more only where it holds more."""
+STEP: Final = 60
+"""Entries that are read and judged together: somewhat more than a page shows."""
+STEPS: Final = 4
+"""In how many of them a large page is read."""
 STORED: Final = "disclosure-stored"
 """The one kind of event that has a purpose and a category."""
 LARGEST_DETAIL: Final = 4096
@@ -152,10 +154,11 @@ def _page(
     conn: Connection, agency: str, wanted: Wanted, behind: Place | None, limit: int
 ) -> Events:
     found: list[tuple[Place, Listed]] = []
-    for _ in range(LOOKED // STEP):
-        entries = _next(conn, agency, wanted, behind)
+    step = max(STEP, limit // STEPS)
+    for _ in range(max(LOOKED, limit) // step):
+        entries = _next(conn, agency, wanted, behind, step)
         found += _judged(conn, agency, wanted, entries)
-        ended = len(entries) < STEP
+        ended = len(entries) < step
         if len(found) > limit or (len(found) == limit and not ended):
             return _events(found[:limit], found[limit - 1][0])
         if ended:
@@ -174,17 +177,19 @@ def _events(
     )
 
 
-def _next(conn: Connection, agency: str, wanted: Wanted, behind: Place | None) -> tuple[Entry, ...]:
+def _next(
+    conn: Connection, agency: str, wanted: Wanted, behind: Place | None, step: int
+) -> tuple[Entry, ...]:
     """Return the next entries that could be wanted, as far as the database can tell."""
     if wanted.sent and wanted.kind not in {None, STORED}:
         return ()
     if wanted.consent is not None:
         digest = _digest(conn, agency, wanted.consent)
         chain = None if digest is None else consents.chain(conn, digest)
-        return () if chain is None else reading.of_chain(conn, chain, behind=behind, limit=STEP)
+        return () if chain is None else reading.of_chain(conn, chain, behind=behind, limit=step)
     kind = STORED if wanted.sent else wanted.kind
     narrowed = Narrowed(kind=kind, since=wanted.since, until=wanted.until)
-    return reading.listed(conn, agency, narrowed=narrowed, behind=behind, limit=STEP)
+    return reading.listed(conn, agency, narrowed=narrowed, behind=behind, limit=step)
 
 
 def _judged(

@@ -19,6 +19,7 @@ from tests.bench import (
     log_audit,
     log_load,
     log_sequence,
+    officer,
     person,
     seal,
 )
@@ -40,6 +41,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     person.HISTORY,
     person.PAGE,
     growth.GROWTH,
+    officer.PAGES,
     log_audit.AUDIT,
     log_sequence.DRAIN,
     log_sequence.GROWTH,

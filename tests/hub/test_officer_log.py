@@ -27,6 +27,7 @@ pytestmark = pytest.mark.parametrize("stored_in", [{}])
 
 async def arranged(sim: Simulator) -> tuple[Given, Letter]:
     """Let a document be sent and collected, an attempt be refused, and follow all of it."""
+    sim.later(microseconds=7)
     consent = await sim.consent(uses="recurring")
     letter = await sim.sent(consent)
     assert (await sim.collect(letter)).status == 200

@@ -7,10 +7,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from exchange.audit.event import MEMBERS
+from exchange.audit.event import MEMBERS, seconds
 from exchange.canonical import Json, encode
 from exchange.hub.list_events import Events, Listed
-from exchange.members import write_time
 
 Head: TypeAlias = Mapping[str, Json]
 """What the file says of itself before the events."""
@@ -51,7 +50,7 @@ async def as_json(head: Head, pages: AsyncIterator[Events]) -> AsyncIterator[byt
 
 WRITERS: Final[Mapping[str, tuple[str, Writer]]] = MappingProxyType(
     {
-        "csv": ("text/csv; charset=utf-8; header=present", as_csv),
+        "csv": ("text/csv; charset=utf-8", as_csv),
         "json": ("application/json", as_json),
     }
 )
@@ -62,7 +61,7 @@ def described(one: Listed) -> dict[str, Json]:
     """Return an event as JSON: what is in it, and what the hub knows of it now."""
     return {
         "entry": one.index,
-        "at": write_time(one.at),
+        "at": seconds(one.at),
         "kind": one.kind,
         "by": one.by,
         **one.members,
@@ -81,7 +80,7 @@ def frame(
         "question": "events",
         "agency": agency,
         "asked": asked,
-        "answered_at": write_time(at),
+        "answered_at": seconds(at),
         "checkpoint": checkpoint,
         "next": None,
     }

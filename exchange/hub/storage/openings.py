@@ -6,6 +6,7 @@ stored nowhere.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
@@ -40,7 +41,7 @@ from exchange.hub.storage.tables import (
 from exchange.prepared import Prepared
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Recorded:
     """An event or a public document, as it was recorded."""
 
@@ -57,6 +58,11 @@ class Recorded:
 
     def event(self) -> Mapping[str, Any]:
         """Return the members of the event; of a document none."""
+        return self._members
+
+    @cached_property
+    def _members(self) -> Mapping[str, Any]:
+        # Read once: whoever judges an entry asks for them again and again.
         return {} if self.chain is None else read_event(self.body)
 
 

@@ -5,8 +5,8 @@ costs time, never knowledge. How far they reach moves in the unit of work that a
 a crash leaves nothing twice and nothing out.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -44,8 +44,11 @@ class Entry:
 
     place: Place
     found: Recorded
-    event: dict[str, Any] = field(repr=False)
-    """Its members."""
+
+    @property
+    def event(self) -> Mapping[str, Any]:
+        """Return its members."""
+        return self.found.event()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +212,7 @@ def _entry(row: Row[*tuple[Any, ...]]) -> Entry:
         body=row.body,
         detail=row.detail,
     )
-    return Entry(place=Place(row.at, row.idx), found=found, event=dict(found.event()))
+    return Entry(place=Place(row.at, row.idx), found=found)
 
 
 def _row(concern: Concern) -> dict[str, Any]:
