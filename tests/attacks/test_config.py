@@ -12,7 +12,7 @@ from exchange.configuration import load
 from exchange.errors import Misconfigured
 from exchange.hub import app
 from exchange.hub.admit import admit
-from exchange.hub.settings import HubSettings
+from exchange.hub.settings import HubSettings, Officers
 from exchange.hub.storage.reaches import Reach
 from exchange.keyring.demo import demo_identity
 from tests.attacks.served import CANARY
@@ -46,6 +46,16 @@ NOW = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)
         "[erasure]\ndue_days = 31",
         "[erasure]\nreminder_days = 14",
         "[notices]\nfirst_retry_s = 30000",
+        "[officers]\nissuer = 'https://login.example'",
+        "[officers]\nclient_id = 'hub'",
+        "[officers]\nsecret = 'KANARI'",
+        "[officers]\nacr = 'two-factors'",
+        "[officers]\nissuer = 'http://login.example'\nclient_id = 'hub'",
+        "[officers]\nissuer = 'https://login.example/?a=b'\nclient_id = 'hub'",
+        "[officers]\nissuer = 'https://hub@login.example'\nclient_id = 'hub'",
+        "[officers]\nissuer = 'https://login.example'\nclient_id = 'hub'\nalgorithms = []",
+        "[officers]\nissuer = 'https://login.example'\nclient_id = 'hub'\nalgorithms = ['none']",
+        "[officers]\nissuer = 'https://login.example'\nclient_id = 'hub'\nalgorithms = ['HS256']",
         "origin = 'http://hub.example'",
         "origin = 'http://10.0.0.1'",
         "origin = 'http://127.0.0.1.evil.example'",
@@ -193,3 +203,9 @@ def test_a_process_without_assertions_does_not_serve(home: Path) -> None:
     assert done.returncode != 0
     assert b"-O" in done.stderr
     assert done.stderr.count(b"\n") == 1
+
+
+def test_the_password_at_a_provider_of_logins_is_no_part_of_what_settings_show() -> None:
+    told = {"issuer": "https://login.example/office", "client_id": "hub", "secret": CANARY}
+
+    assert CANARY not in repr(Officers.model_validate(told))

@@ -50,9 +50,7 @@ async def test_only_algorithms_of_the_settings_are_accepted(logins: Logins, kind
     ],
     ids=str,
 )
-async def test_a_key_that_cannot_sign_is_passed_over(
-    logins: Logins, keys: list[Any]
-) -> None:
+async def test_a_key_that_cannot_sign_is_passed_over(logins: Logins, keys: list[Any]) -> None:
     logins.provider.published = keys
     with pytest.raises(LoginRefused) as refused:
         await logins.proof(logins.own())
