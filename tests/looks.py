@@ -78,5 +78,6 @@ async def faults(page: Page, *, coloured: bool) -> dict[str, Any]:
     await page.set_viewport_size(PHONE)  # type: ignore[arg-type]
     await page.evaluate("document.documentElement.style.fontSize = '200%'")
     found["letters of twice the size"] = await page.evaluate(CUT_OFF)
+    await page.evaluate("document.documentElement.style.fontSize = ''")
     await page.set_viewport_size(WIDE)  # type: ignore[arg-type]
     return {name: fault for name, fault in found.items() if fault}

@@ -28,6 +28,7 @@ def pages(scene: Scene, role: Role) -> list[str]:
         scene.path(place.path)
         for place in PLACES
         if place.method == "GET" and role in place.roles and not place.fresh
+        if not place.path.endswith(".svg")  # a picture of a page, without one's frame
     ]
 
 
