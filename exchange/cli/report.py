@@ -100,7 +100,15 @@ def _file(answer: FiguresAnswer, wanted: Format, language: Language) -> bytes:
     from exchange.days import day_of
     from exchange.forms.report import report as worded
     from exchange.forms.report_pdf import report_pdf
+    from exchange.vocabulary import shipped
+
+    known = shipped()
+    labels = {code: one.labels for code, one in known.purposes.items()}
+    labels |= {code: one.labels for code, one in known.categories.items()}
+
+    def called(code: str) -> str:
+        return labels.get(code, {}).get(language, code)
 
     # The day of the answer, not of this machine's clock: the same answer makes the same file.
-    made = worded(answer.asked, answer.answer, lang=language)
+    made = worded(answer.asked, answer.answer, lang=language, called=called)
     return report_pdf(made, today=day_of(answer.answered_at))

@@ -4,12 +4,10 @@ A picture says nothing that the table does not: whoever cannot see it misses not
 """
 
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
-
-import pygal
-from pygal.style import Style
+from typing import Any, Final
 
 WIDTH: Final = 900
 HEIGHT: Final = 380
@@ -40,13 +38,14 @@ def bars(title: str, labels: Sequence[str], series: Sequence[Series], *, empty: 
         series: at most as many as there are `COLOURS`.
         empty: stands where there is nothing to draw.
     """
+    pygal = _library()
     chart = pygal.Bar(
         js=[],
         disable_xml_declaration=True,
         explicit_size=True,
         width=WIDTH,
         height=HEIGHT,
-        style=_style(),
+        style=_style(pygal),
         legend_at_bottom=True,
         legend_at_bottom_columns=len(series),
         x_label_rotation=0,
@@ -70,8 +69,19 @@ def _whole(value: float) -> str:
     return f"{value:.0f}"
 
 
-def _style() -> Style:
-    return Style(
+def _library() -> Any:
+    """Return the library, without the finder of modules that it leaves behind for its plugins.
+
+    That one is asked at every later import of the process, and knows the old protocol alone.
+    """
+    import pygal  # noqa: PLC0415 - only who draws needs it
+
+    sys.meta_path[:] = [one for one in sys.meta_path if type(one).__module__ != pygal.__name__]
+    return pygal
+
+
+def _style(pygal: Any) -> Any:
+    return pygal.style.Style(
         background="#ffffff",
         plot_background="#ffffff",
         foreground=INK,

@@ -58,14 +58,27 @@ class Report:
     """SVG of the months; empty where there is one month at most."""
 
 
-def report(asked: FiguresAsked, told: FiguresTold, *, lang: str) -> Report:
-    """Return the report in one of `LANGUAGES`."""
+def report(
+    asked: FiguresAsked,
+    told: FiguresTold,
+    *,
+    lang: str,
+    called: Callable[[str], str] = str,
+) -> Report:
+    """Return the report in one of `LANGUAGES`.
+
+    Args:
+        asked: the question.
+        told: the answer.
+        lang: of every word of ours.
+        called: returns the name of a purpose or category, by its code.
+    """
     say = words(lang)
     return Report(
         lang=lang,
         title=say("title"),
         heading=say("of", title=told.title, period=f"{asked.period}, {say(f'by_{asked.by}')}"),
-        chapters=_chapters(asked, told, say),
+        chapters=_chapters(asked, told, say, called),
         notes=_notes(told, say, lang),
         chart=_chart(told, say),
         chart_alt=_alternative(told, say),
@@ -85,32 +98,36 @@ def words(lang: str) -> Say:
 
 
 def _chapters(
-    asked: FiguresAsked, told: FiguresTold, say: Say
+    asked: FiguresAsked, told: FiguresTold, say: Say, called: Callable[[str], str]
 ) -> tuple[tuple[str, tuple[Grid, ...]], ...]:
     if not told.rows:
         return ()
-    split = _grids(told.rows, say(f"value_{asked.by}"), say)
+    split = _grids(told.rows, say(f"value_{asked.by}"), say, called)
     if told.totals is not None and asked.by != "total":
         split = tuple(_with_sum(grid, told.totals, say) for grid in split)
     chapters = [(say(f"by_{asked.by}"), split)]
     if len(told.months) > 1:
-        chapters.append((say("trend"), _grids(told.months, say("value_month"), say)))
+        chapters.append((say("trend"), _grids(told.months, say("value_month"), say, str)))
     return tuple(chapters)
 
 
-def _grids(rows: tuple[FiguresRow, ...], first: str, say: Say) -> tuple[Grid, ...]:
+def _grids(
+    rows: tuple[FiguresRow, ...], first: str, say: Say, called: Callable[[str], str]
+) -> tuple[Grid, ...]:
+    names = [_value(row, say, called) for row in rows]
     counted = [
         Grid(
             say(group),
             (first, *(say(_word(column)) for column in columns)),
             tuple(
-                (_value(row, say), *(_cell(row, column, say) for column in columns)) for row in rows
+                (name, *(_cell(row, column, say) for column in columns))
+                for name, row in zip(names, rows, strict=True)
             ),
         )
         for group, columns in GROUPS.items()
     ]
     heads = tuple(say(part, what=say(wait)) for wait in WAITS for part in ("median", "p90"))
-    times = tuple((_value(row, say), *_hours(row, say)) for row in rows)
+    times = tuple((name, *_hours(row, say)) for name, row in zip(names, rows, strict=True))
     return (*counted, Grid(say("times"), (first, *heads), times))
 
 
@@ -126,10 +143,11 @@ def _word(column: str) -> str:
     return "consents_recorded" if column == "consents" else column
 
 
-def _value(row: FiguresRow, say: Say) -> str:
+def _value(row: FiguresRow, say: Say, called: Callable[[str], str]) -> str:
     if row.value in {"all", SEVERAL}:
         return say(row.value)
-    return row.value.replace(">", " → ")
+    sender, is_direction, recipient = row.value.partition(">")
+    return f"{sender} → {recipient}" if is_direction else called(row.value)
 
 
 def _cell(row: FiguresRow, column: str, say: Say) -> str:

@@ -25,7 +25,7 @@ POLICY: Final = (
 """Nothing inline, nothing from elsewhere, and no script at all."""
 HOME: Final = "/officer/"
 STATIC: Final = "/officer/static/"
-TEXTS: Final = ("desk", "provider", "log", "answers")
+TEXTS: Final = ("desk", "provider", "log", "answers", "figures")
 """Folders of texts, one for each group of pages; no two of them have a key in common."""
 LANGUAGE: Final = "__Host-language"
 """Cookie with the language somebody has chosen."""

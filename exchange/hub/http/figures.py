@@ -8,7 +8,7 @@ from exchange.hub.answers.frame import newest_head
 from exchange.hub.http.binding import Routes
 from exchange.hub.http.call import Call
 from exchange.hub.http.officers import asker
-from exchange.hub.read_figures import read_figures
+from exchange.hub.read_figures import Figures, read_figures
 from exchange.wire import figures, officer, officer_routes
 
 
@@ -34,16 +34,22 @@ async def get_figures(
         checkpoint=None
         if head is None
         else officer.Head.model_validate(head, from_attributes=True),
-        answer=figures.FiguresTold(
-            title=found.title,
-            k=K,
-            due=found.due,
-            frozen_at=None if found.table is None else found.table.frozen_at,
-            rows=() if found.table is None else tuple(_row(line) for line in found.table.lines),
-            suppressed=found.table is not None and found.table.suppressed,
-            totals=None if found.table is None else _totals(found.table),
-            months=tuple(_row(one.lines[0], value=one.period.name) for one in found.trend),
-        ),
+        answer=told(found),
+    )
+
+
+def told(found: Figures) -> figures.FiguresTold:
+    """Return figures, or when they will be there, in the shape of an answer."""
+    table = found.table
+    return figures.FiguresTold(
+        title=found.title,
+        k=K,
+        due=found.due,
+        frozen_at=None if table is None else table.frozen_at,
+        rows=() if table is None else tuple(_row(line) for line in table.lines),
+        suppressed=table is not None and table.suppressed,
+        totals=None if table is None else _totals(table),
+        months=tuple(_row(one.lines[0], value=one.period.name) for one in found.trend),
     )
 
 

@@ -1,5 +1,7 @@
 """exchange.forms.chart."""
 
+import sys
+
 from lxml import etree
 
 from exchange.forms.chart import COLOURS, Series, bars
@@ -36,6 +38,11 @@ def test_what_is_not_published_has_no_bar() -> None:
 
 def test_where_there_is_nothing_to_draw_it_says_so() -> None:
     assert "nothing to show" in drawn(Series("stored", (None, None))).decode()
+
+
+def test_the_library_leaves_nothing_behind_that_later_imports_ask() -> None:
+    drawn(Series("stored", (12, 7)))
+    assert {type(finder).__module__ for finder in sys.meta_path}.isdisjoint({"pygal"})
 
 
 def test_the_same_figures_are_the_same_bytes() -> None:

@@ -106,7 +106,7 @@ def test_the_pdf_can_be_archived_and_read_aloud() -> None:
     written = metadata.stream.get_data().decode()
     assert "pdfaid:part>2<" in written
     assert "pdfuaid:part>1<" in written
-    assert read.trailer["/Root"]["/Lang"] == "en"
+    assert read.root_object["/Lang"] == "en"
 
 
 def test_a_title_is_never_source_text() -> None:

@@ -1,0 +1,89 @@
+"""The figures of an agreement: chosen by agreement, period and dimension; as tables and a chart."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from aiohttp import web
+
+from exchange.errors import Malformed, NotFound
+from exchange.figures.measure import Dimension
+from exchange.figures.period import Period, newest_due, read_period
+from exchange.forms.report import Report, report
+from exchange.hub.desk.codes import Codes
+from exchange.hub.desk.shell import Place, Visit
+from exchange.hub.http.figures import told
+from exchange.hub.read_figures import Figures, list_measured, read_figures
+from exchange.hub.storage.officers import Role
+from exchange.wire.figures import FiguresAsked
+
+FIGURES: Final = "/officer/figures"
+CHART: Final = f"{FIGURES}/chart.svg"
+CHART_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+"""A picture with styles of its own, which can load, run and send nothing."""
+MEASURED: Final = frozenset[Role]({"officer", "auditor"})
+"""Who reads figures: an auditor those of every agreement."""
+
+
+async def show(visit: Visit) -> web.StreamResponse:
+    """Show what is published, or when it will be."""
+    agreements = await list_measured(visit.hub, visit.asker)
+    newest = newest_due(visit.hub.clock()).name
+    given = {
+        "agreement": visit.fields.get("agreement") or (agreements[0][0] if agreements else ""),
+        "period": visit.fields.get("period") or newest,
+        "by": visit.fields.get("by") or Dimension.TOTAL.value,
+    }
+    try:
+        period = read_period(given["period"])
+    except Malformed:
+        period = None
+    made = None
+    if given["agreement"] and period is not None:
+        made = _worded(visit, await _found(visit, given, period))
+    return visit.page(
+        "figures.html",
+        status=400 if period is None else 200,
+        agreements=agreements,
+        dimensions=[(one.value, visit.say(f"figures.by_{one.value}")) for one in Dimension],
+        given=given,
+        made=made,
+        trouble=visit.say("figures.no_period") if period is None else "",
+        base=FIGURES,
+        chart=CHART,
+    )
+
+
+async def draw(visit: Visit) -> web.StreamResponse:
+    """Return the chart of a period as a picture."""
+    period = read_period(visit.fields.get("period", ""))
+    made = _worded(visit, await _found(visit, visit.fields, period))
+    if not made.chart:
+        raise NotFound
+    return web.Response(
+        body=made.chart,
+        content_type="image/svg+xml",
+        headers={"Content-Security-Policy": CHART_POLICY},
+    )
+
+
+PLACES: Final = (
+    Place(path=FIGURES, page=show, roles=MEASURED, part="figures"),
+    Place(path=CHART, page=draw, roles=MEASURED),
+)
+
+
+async def _found(visit: Visit, given: Mapping[str, str], period: Period) -> Figures:
+    try:
+        dimension = Dimension(given.get("by", Dimension.TOTAL.value))
+    except ValueError:
+        raise Malformed("figures are split along one of four dimensions") from None
+    return await read_figures(visit.hub, visit.asker, given.get("agreement", ""), period, dimension)
+
+
+def _worded(visit: Visit, found: Figures) -> Report:
+    codes = Codes(visit.lang)
+    called = codes.purpose if found.dimension is Dimension.PURPOSE else codes.category
+    asked = FiguresAsked(
+        agreement=found.agreement, period=found.period.name, by=found.dimension.value
+    )
+    return report(asked, told(found), lang=visit.lang, called=called)

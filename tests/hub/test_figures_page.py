@@ -1,0 +1,93 @@
+"""GET /officer/figures: figures in words, a chart beside, and who sees them."""
+
+from datetime import UTC, datetime
+
+from lxml import etree
+
+from exchange.hub.desk.figures import CHART, CHART_POLICY, FIGURES
+from exchange.hub.publish_figures import publish_figures
+from tests.officer import logged_in
+from tests.simulator import OUTSIDER, RECIPIENT, SENDER, Simulator
+
+
+async def counted(sim: Simulator) -> None:
+    """Let letters under five consents be counted in March and in April, and both be frozen."""
+    for first in (datetime(2026, 3, 4, tzinfo=UTC), datetime(2026, 4, 4, tzinfo=UTC)):
+        sim.now = first
+        for one in [await sim.consent(uses="recurring") for _ in range(5)]:
+            await sim.sent(one)
+    sim.now = datetime(2026, 7, 20, tzinfo=UTC)
+    await publish_figures(sim.hub)
+
+
+def chosen(sim: Simulator, period: str, by: str = "total") -> str:
+    return f"?agreement={sim.agreement_id}&period={period}&by={by}"
+
+
+async def test_figures_stand_in_tables_with_the_chart_as_a_picture(sim: Simulator) -> None:
+    await counted(sim)
+    desk, _ = await logged_in(sim)
+    page = (await desk.get(FIGURES + chosen(sim, "2026-Q2"))).body.decode()
+    assert "Vereinbarung zum Erhalt von Wohnraum, 2026-Q2, all together" in page
+    assert "2026-04: 5" in page
+    assert f'src="{CHART}?agreement={sim.agreement_id}&amp;period=2026-Q2' in page
+    assert "<script" not in page
+
+    chart = await desk.get(CHART + chosen(sim, "2026-Q2"))
+    assert chart.headers["Content-Type"] == "image/svg+xml"
+    assert chart.headers["Content-Security-Policy"] == CHART_POLICY
+    assert etree.fromstring(chart.body).tag.endswith("svg")
+    assert (await desk.get(CHART + chosen(sim, "2026-04"))).status == 404
+
+
+async def test_without_a_choice_the_newest_month_of_the_first_agreement_is_shown(
+    sim: Simulator,
+) -> None:
+    sim.now = datetime(2026, 4, 20, tzinfo=UTC)
+    await publish_figures(sim.hub)
+    desk, _ = await logged_in(sim)
+    assert ", 2026-03, all together" in (await desk.get(FIGURES)).body.decode()
+
+
+async def test_codes_have_their_names(sim: Simulator) -> None:
+    await counted(sim)
+    desk, _ = await logged_in(sim)
+    page = (await desk.get(f"{FIGURES}{chosen(sim, '2026-04', 'category')}&lang=de")).body.decode()
+    assert "nach Art der Unterlage" in page
+    assert "Mietschuld" in page
+    assert "rent-arrears-letter" not in page.partition("<table>")[2]
+
+
+async def test_before_they_are_frozen_the_page_says_when_they_will_be(sim: Simulator) -> None:
+    desk, _ = await logged_in(sim)
+    page = (await desk.get(FIGURES + chosen(sim, "2026-12"))).body.decode()
+    assert "established on 2027-01-15" in page
+    assert "<table>" not in page
+
+
+async def test_what_is_no_period_is_told_and_never_repeated_as_markup(sim: Simulator) -> None:
+    desk, _ = await logged_in(sim)
+    told = await desk.get(f"{FIGURES}?period=2026-1")
+    assert told.status == 400
+    assert b"no period" in told.body
+    for query in ("period=%3Cb%3E", "by=person"):
+        answer = await desk.get(f"{FIGURES}?{query}")
+        assert answer.status == 400
+        assert b"<b>" not in answer.body
+
+
+async def test_parties_and_auditors_see_figures_and_nobody_else(sim: Simulator) -> None:
+    await counted(sim)
+    query = chosen(sim, "2026-Q2")
+    for role, agency in (("officer", SENDER), ("officer", RECIPIENT), ("auditor", None)):
+        desk, _ = await logged_in(sim, role, agency)  # type: ignore[arg-type]
+        assert (await desk.get(FIGURES + query)).status == 200
+        assert (await desk.get(CHART + query)).status == 200
+    for role, agency in (("officer", OUTSIDER), ("operator", None)):
+        desk, _ = await logged_in(sim, role, agency)  # type: ignore[arg-type]
+        absent = await desk.get("/officer/nothing")
+        for path in (FIGURES, CHART):
+            hidden = await desk.get(path + query)
+            assert (hidden.status, hidden.body) == (404, absent.body)
+    stranger, _ = await logged_in(sim, "officer", OUTSIDER)
+    assert b"no agreement" in (await stranger.get(FIGURES)).body
