@@ -133,7 +133,7 @@ async def test_a_disk_that_is_full_everywhere_costs_no_more_than_the_time(place:
         life.faults.arm(Mode.FAIL_WRITES, error=errno.ENOSPC)
         answers = list[Any]()
         for ask in (partial(sim.send, sim.letter(consent.digest)), partial(sim.collect, letter)):
-            # A commit of the log may have failed before: then the hub has stopped, and says nothing.
+            # A commit of the log may have failed before: then it has stopped, and says nothing.
             with suppress(ClientConnectionError):
                 answers.append(await ask())
         life.faults.disarm()
