@@ -13,6 +13,7 @@ from exchange.canonical import Json, is_uuid4
 from exchange.days import begin_of, end_of
 from exchange.errors import ExchangeError, Malformed
 from exchange.hub.desk.codes import Codes
+from exchange.hub.desk.consents import CONSENTS
 from exchange.hub.desk.event_files import WRITERS, frame
 from exchange.hub.desk.shell import Place, Visit
 from exchange.hub.export_events import export_events
@@ -154,7 +155,7 @@ def _row(visit: Visit, one: Listed, codes: Codes) -> list[Any]:
     to = one.members.get("to", ())
     consent: Any = ""
     if one.consent is not None:
-        consent = {"path": f"{LOG}?consent={one.consent}", "text": one.consent[:8]}
+        consent = {"path": f"{CONSENTS}/{one.consent}", "text": one.consent[:8]}
     return [
         say.moment(one.at),
         say(f"event.{one.kind}"),
