@@ -4,6 +4,7 @@ import tomllib
 from datetime import date
 from importlib.resources import files
 from io import BytesIO
+from typing import Any
 
 import pypdfium2  # type: ignore[import-untyped]
 import pytest
@@ -106,7 +107,8 @@ def test_the_pdf_can_be_archived_and_read_aloud() -> None:
     written = metadata.stream.get_data().decode()
     assert "pdfaid:part>2<" in written
     assert "pdfuaid:part>1<" in written
-    assert read.root_object["/Lang"] == "en"
+    root: Any = read.trailer["/Root"]
+    assert root["/Lang"] == "en"
 
 
 def test_a_title_is_never_source_text() -> None:
