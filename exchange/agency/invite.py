@@ -10,6 +10,7 @@ from datetime import datetime
 
 from exchange.agency import signed
 from exchange.agency.hand_in import Recorded, hand_in, keep, kept
+from exchange.agency.home import Home
 from exchange.agency.lint_consent import facts_in, findings_of
 from exchange.agency.parts import Gateway
 from exchange.agency.record_consent import (
@@ -70,6 +71,11 @@ async def invite(gateway: Gateway, draft: ConsentDraft) -> Invited:
     invitation = Credential(Purpose.INVITATION, secrets.token_bytes(SECRET_SIZE))
     found = await gateway.client.post_draft(encoded, invitation.digest)
     return Invited(draft.id, invitation, found.until)
+
+
+def is_invited(home: Home, draft_id: str) -> bool:
+    """Tell whether a draft was sent from here and waits, for all that is known here; blocks."""
+    return signed.kept(home, _name(draft_id)) is not None
 
 
 async def complete(gateway: Gateway, draft_id: str) -> Recorded | None:

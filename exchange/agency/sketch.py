@@ -5,7 +5,7 @@ named only when it becomes a record, and that is sealed at once.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final, TypeVar
@@ -165,6 +165,22 @@ def unsigned(sketch: Sketch, now: datetime) -> ConsentDraft:
 def completed(sketch: Sketch, signed: Signed, now: datetime) -> ConsentDraft:
     """Return the draft that becomes a record."""
     return _draft(sketch, now, signed)
+
+
+def to_invite(
+    sketch: Sketch, subject: SubjectFacts, identified: Identified, now: datetime
+) -> ConsentDraft:
+    """Return the draft that waits for the person to sign it on her own page.
+
+    Args:
+        sketch: of an electronic consent.
+        subject: who it is about.
+        identified: how the office knows whom it gives the invitation to.
+        now: aware moment.
+    """
+    draft = unsigned(sketch, now)
+    signers = tuple(replace(signer, identified=identified) for signer in draft.signers)
+    return replace(draft, subject=subject, signers=signers)
 
 
 def _draft(sketch: Sketch, now: datetime, signed: Signed | None) -> ConsentDraft:

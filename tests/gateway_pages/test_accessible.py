@@ -14,6 +14,7 @@ from tests import needs
 from tests.agency.network import CONSENT_ID
 from tests.gateway_pages.clerk import Clerk
 from tests.gateway_pages.scene import ERASURE, SEEK, Scene
+from tests.gateway_pages.test_invitation import Page, invited
 from tests.gateway_pages.test_work import letter, prepared, put_together
 from tests.looks import WIDE, faults
 from tests.visit import LANGUAGES
@@ -56,7 +57,17 @@ async def test_no_page_has_a_fault_in_any_look(
             await looked(clerk, path)
         await prepared(clerk)
         await looked(clerk, "draft")
-        await clerk.presses("a[href$='/form']")
+        form = clerk.page.url + "/form"
+        Page.served(scene)
+        await prepared(clerk, form="electronic")
+        await looked(clerk, "electronic draft")
+        electronic = clerk.page.url
+        await invited(clerk)
+        await looked(clerk, "invited")
+        await clerk.page.goto(electronic)
+        await looked(clerk, "waits for the person")
+        await clerk.presses("form[action$='/dropped'] button")
+        await clerk.page.goto(form)
         seen.add(clerk.page.url.removeprefix(clerk.origin))
         clerk.console = [said for said in clerk.console if "404" not in said and "403" not in said]
     async with Clerk.arrives(scene.sender, browser, scripts=True, viewport=WIDE) as clerk:

@@ -323,7 +323,7 @@ async def test_a_consent_is_withdrawn_at_once(fresh: Scene, browser: Browser) ->
     assert fresh.network.double.consents[CONSENT_ID].state == "ended"
 
 
-async def prepared(clerk: Clerk) -> None:
+async def prepared(clerk: Clerk, *, form: str = "written", capacity: str = "self") -> None:
     """Choose what a consent says, as `women-b` collects it."""
     await clerk.opens("/consents/new")
     page = clerk.page
@@ -332,7 +332,8 @@ async def prepared(clerk: Clerk) -> None:
     await page.check("input[name=category][value=rent-arrears-letter]")
     await page.check("input[name=purpose][value=housing-loss]")
     await page.check("input[name=uses][value=once]")
-    await page.check("input[name=form][value=written]")
+    await page.check(f"input[name=form][value={form}]")
+    await page.check(f"input[name=capacity][value={capacity}]")
     await clerk.presses("main form button.first")
 
 

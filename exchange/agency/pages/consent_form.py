@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from exchange.agency import sketch as sketches
+from exchange.agency.hand_in import Recorded
 from exchange.agency.pages import tell, uploads
 from exchange.agency.pages.consents import printable
 from exchange.agency.pages.fields import Fields
@@ -51,8 +52,8 @@ from exchange.vocabulary import Uses
 
 USUAL_DAYS: Final = 90
 """Days of validity that are proposed."""
-FORMS: Final = (Form.WRITTEN, Form.ORAL_MINUTED)
-"""Forms that begin at the office; an electronic one begins on the person's own page."""
+KNOWN_BY: Final = (Identified.IN_PERSON, Identified.KNOWN, Identified.EID)
+"""Ways in which an office knows who signs; a code alone is weaker than what stands here."""
 
 T = TypeVar("T")
 
@@ -116,7 +117,7 @@ def _choices(visit: Visit, known: KnownAgreement) -> dict[str, object]:
             for code in sorted(agreement.purposes)
         ],
         "langs": [(one, tell.language(said, one)) for one in sorted(_langs(known))],
-        "forms": [(one.value, said(f"form.{one.value}")) for one in FORMS],
+        "forms": [(one.value, said(f"form.{one.value}")) for one in Form],
         "form_reasons": [(one.value, said(f"form_reason.{one.value}")) for one in FormReason],
         "capacities": [(one.value, said(f"capacity.{one.value}")) for one in Capacity],
     }
@@ -154,7 +155,8 @@ async def write(visit: Visit) -> web.Response:
         said = tell.reasons(visit.say, refused) or (visit.say("consent_new.incomplete"),)
         return await _asked(visit, visit.fields, said)
     await asyncio.to_thread(sketches.keep, gateway.home, one)
-    return visit.go(f"/consents/drafts/{one.id}", "done.drafted")
+    note = "done.to_invite" if one.form is Form.ELECTRONIC else "done.drafted"
+    return visit.go(f"/consents/drafts/{one.id}", note)
 
 
 async def _sketch(visit: Visit) -> Sketch:
@@ -163,9 +165,9 @@ async def _sketch(visit: Visit) -> Sketch:
     known = [one for one in book.agreements if one.agreement.id == fields.one("agreement")]
     if not known:
         raise NotFound("no such agreement")
-    form = _word(Form, fields.one("form"))
-    if form not in FORMS:
-        raise Malformed("form: written or oral")
+    form, capacity = chosen(Form, fields.one("form")), chosen(Capacity, fields.one("capacity"))
+    if form is Form.ELECTRONIC and capacity is not Capacity.SELF:
+        raise Malformed("capacity: one person signs on her own page; several sign on paper")
     text = newest(known[0].agreement.notices, CONSENT_FORM, fields.one("text"))
     members = Members(
         {
@@ -186,10 +188,10 @@ async def _sketch(visit: Visit) -> Sketch:
         first=_day(fields.one("first")),
         last=_day(fields.one("last")),
         form=form,
-        form_reason=_word(FormReason, fields.one("form_reason"))
+        form_reason=chosen(FormReason, fields.one("form_reason"))
         if form is Form.ORAL_MINUTED
         else None,
-        capacity=_word(Capacity, fields.one("capacity")),
+        capacity=capacity,
         entrusting=fields.ticked("entrusting"),
         text=(text.id, text.version, text.lang),
         made_at=gateway.clock(),
@@ -224,9 +226,7 @@ async def _shown(visit: Visit, given: Fields, wrong: tuple[str, ...]) -> web.Res
         digest=sha256_hex(text.encode("utf-8"))[:10],
         oral=one.form is Form.ORAL_MINUTED,
         guardian=one.capacity is not Capacity.SELF,
-        identified=_labels(
-            visit, "identified", [Identified.IN_PERSON, Identified.KNOWN, Identified.EID]
-        ),
+        identified=identified_by(visit),
         interpreters=_labels(visit, "interpreter", list(Interpreter)),
         powers=_labels(visit, "power", list(Power)),
         custodies=_labels(visit, "custody", list(Custody)),
@@ -235,6 +235,11 @@ async def _shown(visit: Visit, given: Fields, wrong: tuple[str, ...]) -> web.Res
         wrong=wrong,
         given=given,
     )
+
+
+def identified_by(visit: Visit) -> list[tuple[str, str]]:
+    """Return the ways in which the office knows who signs, with their labels."""
+    return _labels(visit, "identified", list(KNOWN_BY))
 
 
 def _local(moment: datetime) -> str:
@@ -283,7 +288,13 @@ async def _recorded(visit: Visit, fields: Fields, files: list[Upload[Staged]]) -
         said = tell.reasons(visit.say, refused) or (visit.say("consent_draft.incomplete"),)
         return await _shown(visit, fields, said)
     await asyncio.to_thread(sketches.forget, gateway.home, one.id)
-    wished = fields.ticked("receipt")
+    return recorded_page(visit, recorded, warned, wished=fields.ticked("receipt"))
+
+
+def recorded_page(
+    visit: Visit, recorded: Recorded, warned: tuple[Finding, ...], *, wished: bool
+) -> web.Response:
+    """Return the page that says so, with the receipt where the person wants one; shown once."""
     receipt = recorded.receipt if wished else None
     return visit.page(
         "recorded.html",
@@ -310,19 +321,20 @@ def _signed(visit: Visit, one: Sketch, files: list[Upload[Staged]], shown: str) 
     alone = len(guardians) == 1 and guardians[0].power is Power.PARENT
     return Signed(
         at=_moment(fields.one("signed_at")),
-        subject=replace(_subject(visit), guardians=guardians),
+        subject=replace(subject_of(visit), guardians=guardians),
         evidence=files[0].taken.sha256,
         pages=pages,
-        identified=_word(Identified, fields.one("identified")),
-        interpreter=_word(Interpreter, fields.one("interpreter")),
-        capacity_basis=_word(CapacityBasis, fields.one("basis")),
-        custody=_word(Custody, fields.one("custody")) if alone and fields.one("custody") else None,
+        identified=chosen(Identified, fields.one("identified")),
+        interpreter=chosen(Interpreter, fields.one("interpreter")),
+        capacity_basis=chosen(CapacityBasis, fields.one("basis")),
+        custody=chosen(Custody, fields.one("custody")) if alone and fields.one("custody") else None,
         areas_checked=fields.ticked("areas_checked"),
         shown=sha256_hex(shown.encode("utf-8")),
     )
 
 
-def _subject(visit: Visit) -> SubjectFacts:
+def subject_of(visit: Visit) -> SubjectFacts:
+    """Return who was entered; Malformed where something is missing."""
     fields = visit.fields
     given: dict[str, object] = {
         name: fields.one(name) for name in ("family_name", "given_name", "born")
@@ -339,14 +351,15 @@ def _guardians(fields: Fields) -> tuple[GuardianFacts, ...]:
     for number in ("1", "2"):
         name = fields.one(f"guardian_{number}")
         if name:
-            power = _word(Power, fields.one(f"power_{number}"))
+            power = chosen(Power, fields.one(f"power_{number}"))
             found.append(GuardianFacts(name=name, power=power))
     if not found:
         raise Malformed("guardian: who signed")
     return tuple(found)
 
 
-def _word(among: type[T], given: str) -> T:
+def chosen(among: type[T], given: str) -> T:
+    """Return the choice with this word; Malformed where there is none."""
     try:
         return among(given)  # type: ignore[call-arg]  # an enumeration is called with its value
     except ValueError:
