@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 
 from exchange.agency.calls import Calls
 from exchange.errors import HubMisbehaves
-from exchange.wire import figures, officer, officer_routes
+from exchange.wire import figures, officer, officer_routes, officer_terms
 
 MOST = 200
 """Rows of one page, at most."""
@@ -69,22 +69,24 @@ class OfficerCalls:
             officer_routes.CONSENT, officer.ConsentAnswer, path={"id": consent}, query=query
         )
 
-    async def officer_agreements(self, *, after: str | None = None) -> officer.AgreementsAnswer:
+    async def officer_agreements(
+        self, *, after: str | None = None
+    ) -> officer_terms.AgreementsAnswer:
         """Return a page of the agency's agreements."""
         return await self._calls.call(
-            officer_routes.AGREEMENTS, officer.AgreementsAnswer, query=_page(after)
+            officer_routes.AGREEMENTS, officer_terms.AgreementsAnswer, query=_page(after)
         )
 
-    async def officer_partners(self, *, after: str | None = None) -> officer.PartnersAnswer:
+    async def officer_partners(self, *, after: str | None = None) -> officer_terms.PartnersAnswer:
         """Return a page of partners with their keys."""
         return await self._calls.call(
-            officer_routes.PARTNERS, officer.PartnersAnswer, query=_page(after)
+            officer_routes.PARTNERS, officer_terms.PartnersAnswer, query=_page(after)
         )
 
-    async def officer_art30(self, agreement: str) -> officer.Art30Answer:
+    async def officer_art30(self, agreement: str) -> officer_terms.Art30Answer:
         """Return the record of processing of an agreement; NotFound when it is another's."""
         return await self._calls.call(
-            officer_routes.ART30, officer.Art30Answer, path={"id": agreement}
+            officer_routes.ART30, officer_terms.Art30Answer, path={"id": agreement}
         )
 
     async def officer_figures(

@@ -16,7 +16,7 @@ from exchange.days import moment_of
 
 if TYPE_CHECKING:
     from exchange.agency.officer_calls import OfficerCalls
-    from exchange.wire import officer
+    from exchange.wire import officer, officer_terms
 
 AsJson: TypeAlias = Annotated[
     bool,
@@ -192,10 +192,10 @@ def art30(agreement: str, /, *, json: AsJson = False, at: Place = HERE) -> None:
         Its id, as `exchange agreement list` shows it.
     """
 
-    def ask(calls: "OfficerCalls", _after: str | None) -> Awaitable["officer.Art30Answer"]:
+    def ask(calls: "OfficerCalls", _after: str | None) -> Awaitable["officer_terms.Art30Answer"]:
         return calls.officer_art30(agreement)
 
-    def lines(page: "officer.Art30Answer") -> list[str]:
+    def lines(page: "officer_terms.Art30Answer") -> list[str]:
         found = page.answer
         return [
             *(f"controller  {one.name}, {one.contact}" for one in found.controllers),

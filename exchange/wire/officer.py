@@ -26,7 +26,7 @@ DisclosureState = Literal["announced", "stored", "collected", "acknowledged", "e
 Why = Literal["withdrawn", "agreement", "expired", "agency", "restored"]
 
 
-class _Answer(Shape):
+class Told(Shape):
     """Base of what has members named by words of Python."""
 
     model_config = ConfigDict(
@@ -39,7 +39,7 @@ class _Answer(Shape):
     )
 
 
-class Head(_Answer):
+class Head(Told):
     """The newest signed head of the log when the answer was made."""
 
     origin: str
@@ -48,7 +48,7 @@ class Head(_Answer):
     """Base64, as in the checkpoint."""
 
 
-class Frame(_Answer):
+class Frame(Told):
     """What every answer says besides the answer."""
 
     question: str
@@ -71,14 +71,14 @@ class DisclosuresQuery(Page):
     """The first day that does not count."""
 
 
-class DisclosuresAsked(_Answer):
+class DisclosuresAsked(Told):
     """The question, repeated."""
 
     since: Annotated[Day, Field(alias="from")]
     until: Day
 
 
-class DisclosedTo(_Answer):
+class DisclosedTo(Told):
     """Where a disclosure stands with one recipient."""
 
     agency: AgencyId
@@ -89,7 +89,7 @@ class DisclosedTo(_Answer):
     """Digest of the hint at the purpose binding that the recipient has confirmed."""
 
 
-class ConsentUnder(_Answer):
+class ConsentUnder(Told):
     """The consent under which something was disclosed."""
 
     id: Id
@@ -105,7 +105,7 @@ class ConsentUnder(_Answer):
     """Null also where the agency may not know."""
 
 
-class NoticeShown(_Answer):
+class NoticeShown(Told):
     """The text the person was shown."""
 
     id: str
@@ -114,7 +114,7 @@ class NoticeShown(_Answer):
     sha256: Sha256
 
 
-class Entries(_Answer):
+class Entries(Told):
     """Indexes in the log; null where there is no entry yet, or it was erased."""
 
     consent: int | None
@@ -125,7 +125,7 @@ class Entries(_Answer):
     """Of the first that answered."""
 
 
-class Disclosed(_Answer):
+class Disclosed(Told):
     """One disclosure: who gave what kind of document to whom, under which consent and text."""
 
     disclosure: Id
@@ -159,13 +159,13 @@ class ErasuresQuery(Page):
     state: Literal["open", "overdue", "answered", "all"] = "open"
 
 
-class ErasuresAsked(_Answer):
+class ErasuresAsked(Told):
     """The question, repeated."""
 
     state: Literal["open", "overdue", "answered", "all"]
 
 
-class ErasureSeen(_Answer):
+class ErasureSeen(Told):
     """What one recipient was asked to erase, and what it has answered."""
 
     erasure: Id
@@ -206,7 +206,7 @@ class BreachQuery(Text):
     """When it became known: the 72 hours begin there; now, if not given."""
 
 
-class BreachAsked(_Answer):
+class BreachAsked(Told):
     """The question, repeated."""
 
     kind: Literal["document", "identity", "account"]
@@ -216,7 +216,7 @@ class BreachAsked(_Answer):
     noticed_at: Moment
 
 
-class Openable(_Answer):
+class Openable(Told):
     """A disclosure that was sealed to the key."""
 
     disclosure: Id
@@ -231,14 +231,14 @@ class Openable(_Answer):
     subject_ref: Id
 
 
-class SealedBlock(_Answer):
+class SealedBlock(Told):
     """A consent whose sealed part the key may open."""
 
     consent: Id
     subject_ref: Id
 
 
-class Doubtful(_Answer):
+class Doubtful(Told):
     """An event that rests on a statement which somebody else may have signed."""
 
     kind: str
@@ -250,7 +250,7 @@ class Doubtful(_Answer):
     subject_ref: Id | None
 
 
-class BreachTotals(_Answer):
+class BreachTotals(Told):
     """Exact counts, for the report to the authority (Art. 33(3) GDPR)."""
 
     disclosures: int
@@ -262,7 +262,7 @@ class BreachTotals(_Answer):
     agencies: tuple[AgencyId, ...]
 
 
-class Breach(_Answer):
+class Breach(Told):
     """Exactly what is affected, as far as the agency may know."""
 
     deadline: Moment
@@ -293,14 +293,14 @@ class ConsentQuery(Text):
     """Now, if not given."""
 
 
-class ConsentAsked(_Answer):
+class ConsentAsked(Told):
     """The question, repeated."""
 
     consent: Id
     at: Moment
 
 
-class EventSeen(_Answer):
+class EventSeen(Told):
     """One event of the consent's log that the agency may open."""
 
     kind: str
@@ -337,7 +337,7 @@ class EventsQuery(Page):
     """Looking at one consent leaves a trace on its chain."""
 
 
-class EventsAsked(_Answer):
+class EventsAsked(Told):
     """The question, repeated."""
 
     since: Annotated[Day | None, Field(alias="from")]
@@ -350,7 +350,7 @@ class EventsAsked(_Answer):
     consent: Id | None
 
 
-class EventListed(_Answer):
+class EventListed(Told):
     """One event of the log that the agency may open."""
 
     index: int
@@ -376,7 +376,7 @@ class EventsAnswer(Frame):
     answer: tuple[EventListed, ...]
 
 
-class Allowed(_Answer):
+class Allowed(Told):
     """Whether the consent covered what it names, at the moment asked about."""
 
     at: Moment
@@ -389,7 +389,7 @@ class Allowed(_Answer):
     """Of `known`, in the order of the decision; null where the agency may not know them."""
 
 
-class ConsentSeen(_Answer):
+class ConsentSeen(Told):
     """One consent as the agency may read it."""
 
     id: Id
@@ -414,150 +414,3 @@ class ConsentAnswer(Frame):
 
     asked: ConsentAsked
     answer: ConsentSeen
-
-
-class PartySeen(_Answer):
-    """A party of an agreement."""
-
-    agency: AgencyId
-    name: str
-    contact: str
-    officer: str
-    body: Literal["sgb35", "public", "private"]
-    secret_keeper: bool
-    signed_at: Moment | None
-
-
-class FlowSeen(_Answer):
-    """What may go from one party to another."""
-
-    sender: Annotated[AgencyId, Field(alias="from")]
-    recipient: Annotated[AgencyId, Field(alias="to")]
-    categories: tuple[Code, ...]
-    secrecy: Code
-
-
-class AgreementSeen(_Answer):
-    """An agreement of the agency."""
-
-    id: Id
-    digest: Digest
-    title: str
-    state: Literal["proposed", "in-force", "not-begun", "ended"]
-    begins: Moment
-    ends_at: Moment | None
-    """Half open; null while it renews."""
-    notice_by: Moment | None
-    """Until when notice ends it with this year's end; null for a fixed term."""
-    parties: tuple[PartySeen, ...]
-    flows: tuple[FlowSeen, ...]
-    purposes: tuple[Code, ...]
-
-
-class NoQuestion(_Answer):
-    """A question without parameters."""
-
-
-class AgreementsAnswer(Frame):
-    """The agreements of the agency."""
-
-    asked: NoQuestion
-    answer: tuple[AgreementSeen, ...]
-
-
-class KeySeen(_Answer):
-    """One key of an agency, as the log has it."""
-
-    kind: Literal["identity", "document"]
-    key: Digest
-    """Name of the identity key, or fingerprint of the document key."""
-    since: Annotated[Moment, Field(alias="from")]
-    until: Moment | None
-    """Null while nothing has replaced it."""
-    revoked_at: Moment | None
-    index: int | None
-    """Of its statement in the log; null for the identity an agency was admitted with."""
-
-
-class PartnerSeen(_Answer):
-    """An agency with which the officer's has an agreement, and every key it ever had."""
-
-    agency: AgencyId
-    state: Literal["active", "suspended"]
-    suspended_at: Moment | None
-    keys: tuple[KeySeen, ...]
-    """Newest first."""
-
-
-class PartnersAnswer(Frame):
-    """Partners and their keys."""
-
-    asked: NoQuestion
-    answer: tuple[PartnerSeen, ...]
-
-
-class Art30Asked(_Answer):
-    """The question, repeated."""
-
-    agreement: Id
-
-
-class Kind(_Answer):
-    """One category of data."""
-
-    category: Code
-    special: bool
-    secrecy: Code
-
-
-class Erasing(_Answer):
-    """When something is deleted."""
-
-    cls: Annotated[str, Field(alias="class")]
-    period: str
-    """ISO 8601 duration, with what ends it."""
-
-
-class Processor(_Answer):
-    """Who runs the hub on behalf of the controllers."""
-
-    hub: str
-    operator: str
-    location: str
-    contract: Day | None
-    """Date of the contract that the parties attest; null is a finding."""
-
-
-class PluginSeen(_Answer):
-    """A plugin of the hub; none that sees plaintext starts there."""
-
-    name: str
-    side: Literal["hub"]
-    sees_plaintext: Literal[False]
-
-
-class Art30(_Answer):
-    """The record of processing activities of one agreement (Art. 30 GDPR), generated."""
-
-    controllers: tuple[PartySeen, ...]
-    purposes: tuple[Code, ...]
-    subjects: tuple[str, ...]
-    data: tuple[Kind, ...]
-    recipients: tuple[FlowSeen, ...]
-    third_countries: tuple[str, ...]
-    legal_basis: tuple[str, ...]
-    erasure: tuple[Erasing, ...]
-    measures: tuple[str, ...]
-    processor: Processor
-    plugins: tuple[PluginSeen, ...]
-    findings: tuple[str, ...]
-    """What is missing and has to be settled by people."""
-    generated_from: Digest
-    """The agreement."""
-
-
-class Art30Answer(Frame):
-    """The record of processing of one agreement."""
-
-    asked: Art30Asked
-    answer: Art30

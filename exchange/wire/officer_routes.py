@@ -1,6 +1,6 @@
 """The routes of privacy officers' own tools: each asks for a token with the scope `officer`."""
 
-from exchange.wire import figures, officer, shapes
+from exchange.wire import figures, officer, officer_terms, shapes
 from exchange.wire.routes import OFFICER, Operation
 
 DISCLOSURES = Operation(
@@ -56,7 +56,7 @@ AGREEMENTS = Operation(
     method="GET",
     path="/v1/officer/agreements",
     summary="The agreements of the agency: term, notice, parties, flows.",
-    returns=officer.AgreementsAnswer,
+    returns=officer_terms.AgreementsAnswer,
     query=shapes.Page,
     scope=OFFICER,
 )
@@ -65,7 +65,7 @@ PARTNERS = Operation(
     method="GET",
     path="/v1/officer/partners",
     summary="Partners, and every key of theirs with its entry in the log.",
-    returns=officer.PartnersAnswer,
+    returns=officer_terms.PartnersAnswer,
     query=shapes.Page,
     scope=OFFICER,
 )
@@ -74,7 +74,7 @@ ART30 = Operation(
     method="GET",
     path="/v1/officer/art30/{id}",
     summary="The record of processing activities of one agreement, generated.",
-    returns=officer.Art30Answer,
+    returns=officer_terms.Art30Answer,
     path_shape=shapes.IdPath,
     problems=(404,),
     scope=OFFICER,

@@ -20,7 +20,7 @@ from exchange.hub.answers.frame import Answered
 from exchange.hub.http.binding import Routes
 from exchange.hub.http.call import Call
 from exchange.hub.officers.accounts import Officer
-from exchange.wire import officer, officer_routes, shapes
+from exchange.wire import officer, officer_routes, officer_terms, shapes
 
 Told = TypeVar("Told", bound=officer.Frame)
 
@@ -93,25 +93,27 @@ async def get_events(call: Call, *, query: officer.EventsQuery) -> officer.Event
     return told(officer.EventsAnswer, found)
 
 
-async def get_agreements(call: Call, *, query: shapes.Page) -> officer.AgreementsAnswer:
+async def get_agreements(call: Call, *, query: shapes.Page) -> officer_terms.AgreementsAnswer:
     """Return a page of the agency's agreements."""
     found = await agreements.list_agreements(
         call.hub, asker(call), after=query.after, limit=query.limit
     )
-    return told(officer.AgreementsAnswer, found)
+    return told(officer_terms.AgreementsAnswer, found)
 
 
-async def get_partners(call: Call, *, query: shapes.Page) -> officer.PartnersAnswer:
+async def get_partners(call: Call, *, query: shapes.Page) -> officer_terms.PartnersAnswer:
     """Return a page of partners with their keys."""
     found = await partners.list_partners(
         call.hub, asker(call), after=query.after, limit=query.limit
     )
-    return told(officer.PartnersAnswer, found)
+    return told(officer_terms.PartnersAnswer, found)
 
 
-async def get_art30(call: Call, *, path: shapes.IdPath) -> officer.Art30Answer:
+async def get_art30(call: Call, *, path: shapes.IdPath) -> officer_terms.Art30Answer:
     """Return the record of processing of one agreement."""
-    return told(officer.Art30Answer, await art30.record_processing(call.hub, asker(call), path.id))
+    return told(
+        officer_terms.Art30Answer, await art30.record_processing(call.hub, asker(call), path.id)
+    )
 
 
 def told(shape: type[Told], found: Answered[object, object]) -> Told:

@@ -1,0 +1,155 @@
+"""Shapes of what officers are told of agreements, partners and processing; of no person."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from exchange.wire.fields import AgencyId, Code, Day, Digest, Id, Moment
+from exchange.wire.officer import Frame, Told
+
+
+class PartySeen(Told):
+    """A party of an agreement."""
+
+    agency: AgencyId
+    name: str
+    contact: str
+    officer: str
+    body: Literal["sgb35", "public", "private"]
+    secret_keeper: bool
+    signed_at: Moment | None
+
+
+class FlowSeen(Told):
+    """What may go from one party to another."""
+
+    sender: Annotated[AgencyId, Field(alias="from")]
+    recipient: Annotated[AgencyId, Field(alias="to")]
+    categories: tuple[Code, ...]
+    secrecy: Code
+
+
+class AgreementSeen(Told):
+    """An agreement of the agency."""
+
+    id: Id
+    digest: Digest
+    title: str
+    state: Literal["proposed", "in-force", "not-begun", "ended"]
+    begins: Moment
+    ends_at: Moment | None
+    """Half open; null while it renews."""
+    notice_by: Moment | None
+    """Until when notice ends it with this year's end; null for a fixed term."""
+    parties: tuple[PartySeen, ...]
+    flows: tuple[FlowSeen, ...]
+    purposes: tuple[Code, ...]
+
+
+class NoQuestion(Told):
+    """A question without parameters."""
+
+
+class AgreementsAnswer(Frame):
+    """The agreements of the agency."""
+
+    asked: NoQuestion
+    answer: tuple[AgreementSeen, ...]
+
+
+class KeySeen(Told):
+    """One key of an agency, as the log has it."""
+
+    kind: Literal["identity", "document"]
+    key: Digest
+    """Name of the identity key, or fingerprint of the document key."""
+    since: Annotated[Moment, Field(alias="from")]
+    until: Moment | None
+    """Null while nothing has replaced it."""
+    revoked_at: Moment | None
+    index: int | None
+    """Of its statement in the log; null for the identity an agency was admitted with."""
+
+
+class PartnerSeen(Told):
+    """An agency with which the officer's has an agreement, and every key it ever had."""
+
+    agency: AgencyId
+    state: Literal["active", "suspended"]
+    suspended_at: Moment | None
+    keys: tuple[KeySeen, ...]
+    """Newest first."""
+
+
+class PartnersAnswer(Frame):
+    """Partners and their keys."""
+
+    asked: NoQuestion
+    answer: tuple[PartnerSeen, ...]
+
+
+class Art30Asked(Told):
+    """The question, repeated."""
+
+    agreement: Id
+
+
+class Kind(Told):
+    """One category of data."""
+
+    category: Code
+    special: bool
+    secrecy: Code
+
+
+class Erasing(Told):
+    """When something is deleted."""
+
+    cls: Annotated[str, Field(alias="class")]
+    period: str
+    """ISO 8601 duration, with what ends it."""
+
+
+class Processor(Told):
+    """Who runs the hub on behalf of the controllers."""
+
+    hub: str
+    operator: str
+    location: str
+    contract: Day | None
+    """Date of the contract that the parties attest; null is a finding."""
+
+
+class PluginSeen(Told):
+    """A plugin of the hub; none that sees plaintext starts there."""
+
+    name: str
+    side: Literal["hub"]
+    sees_plaintext: Literal[False]
+
+
+class Art30(Told):
+    """The record of processing activities of one agreement (Art. 30 GDPR), generated."""
+
+    controllers: tuple[PartySeen, ...]
+    purposes: tuple[Code, ...]
+    subjects: tuple[str, ...]
+    data: tuple[Kind, ...]
+    recipients: tuple[FlowSeen, ...]
+    third_countries: tuple[str, ...]
+    legal_basis: tuple[str, ...]
+    erasure: tuple[Erasing, ...]
+    measures: tuple[str, ...]
+    processor: Processor
+    plugins: tuple[PluginSeen, ...]
+    findings: tuple[str, ...]
+    """What is missing and has to be settled by people."""
+    generated_from: Digest
+    """The agreement."""
+
+
+class Art30Answer(Frame):
+    """The record of processing of one agreement."""
+
+    asked: Art30Asked
+    answer: Art30
