@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+from exchange.hub.desk.shell import make_shell
+from exchange.hub.desk.site import OPEN, PLACES
 from exchange.hub.officers import accounts, links
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.officers.sessions import COOKIE
+from exchange.hub.settings import Person
 from exchange.hub.storage.officers import Role
 from exchange.wire.routes import FORM
 from tests.simulator import RECIPIENT, Answer, Simulator
@@ -36,6 +39,15 @@ def address(pattern: str, named: Mapping[str, str] | None = None) -> str:
         return (named or {}).get(place[1], word)
 
     return _PLACE.sub(one, pattern)
+
+
+def served() -> list[tuple[str, str]]:
+    """Return method and path of all that the pages serve without a provider, as aiohttp says it."""
+    shell = make_shell(PLACES, provider=False, person=Person())
+    routes = [(method, path) for method, path, _ in OPEN]
+    routes += [(place.method, place.path) for place in PLACES]
+    routes += [("GET", path) for path in ("/officer", *(one.path for one in shell.assets.values()))]
+    return [(method, _PLACE.sub(r"{\1}", path)) for method, path in routes]
 
 
 @dataclass

@@ -76,7 +76,7 @@ def test_nothing_else_answers_without_a_token(hub: Served) -> None:
     identity = "06060606-0606-4606-8606-06060606060a"
     for operation in OPERATIONS:
         path = operation.path.replace("{id}", identity).replace("{bundle}", "000")
-        path = path.replace("{digest}", "A" * 43)
+        path = path.replace("{digest}", "A" * 43).replace("{period}", "2026-03")
         if operation.authenticated:
             hub.refused(hub.head(f"{operation.method} {path} HTTP/1.1"), 401)
         else:

@@ -15,7 +15,7 @@ from exchange.statement import seconds
 from exchange.wire import routes
 from exchange.wire.operations import OPERATIONS
 from exchange.wire.routes import Operation
-from tests import needs
+from tests import needs, officer
 from tests.attacks.parties import Parties
 from tests.simulator import SENDER, Simulator
 
@@ -35,11 +35,15 @@ OPEN = {
 }
 """Routes without a bearer token: the first authenticates by assertion, the last by the signature
 inside; the others tell the same to everybody."""
-NAMES = {"bundle": "000", "digest": "A" * 43}
+NAMES = {"bundle": "000", "digest": "A" * 43, "period": "2026-03"}
 """What stands in paths that name no id."""
 DOCS = {"/openapi.json", "/docs"}
+DESK = "/officer"
+"""Pages that no bearer opens; who may see which is in test_officer_session."""
 PAGES = {path for _, path, _ in site.PAGES} | {"/p"}
 """For persons: a code or an invitation in a form is all they ask for; no bearer is read there."""
+DESK = {path for _, path in officer.served()}
+"""For officers: a session's cookie, as tests/attacks/test_officer_session.py shows of each."""
 
 
 async def test_every_route_names_its_authenticator(parties: Parties) -> None:
@@ -49,14 +53,14 @@ async def test_every_route_names_its_authenticator(parties: Parties) -> None:
         if route.resource is not None
     }
     described = {(one.method, one.path) for one in (*OPERATIONS, CREATE, OFFSET, OPTIONS)}
-    others = ("/docs/", PATH)  # the files that pages load
+    others = ("/docs/", PATH, DESK)  # the files that pages load, and the officers' pages
     extra = {path for _, path in served - described if not path.startswith(others)}
 
     assert described <= served
-    assert extra == DOCS | PAGES
+    assert extra == DOCS | PAGES | DESK
     assert {(one.method, one.path) for one in OPERATIONS if not one.authenticated} == OPEN
     for method, path in sorted(served - OPEN):
-        if path in DOCS | PAGES or path.startswith(others):
+        if path in DOCS | PAGES | DESK or path.startswith(others):
             continue
         operation = Operation(name="x", method=method, path=path, summary="")
         names: dict[str, Any] = {**NAMES, "id": str(uuid4())}

@@ -53,6 +53,14 @@ async def is_in(desk: Desk) -> bool:
     return answer.status == 200
 
 
+async def test_without_a_session_every_place_leads_to_the_login(sim: Simulator) -> None:
+    nobody = Desk(sim)
+    for place in PLACES:
+        path = address(place.path, {"period": "2026-03"})
+        asked = nobody.get(path) if place.method == "GET" else nobody.post(path)
+        assert is_outside(await asked), path
+
+
 # Beginning
 
 
