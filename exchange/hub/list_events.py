@@ -23,12 +23,10 @@ from exchange.hub.storage.concerns import RECORDED, WITHDRAWN, Held, Sent
 from exchange.hub.storage.disclosures import State
 from exchange.hub.storage.reading import Entry, Narrowed, Place
 
-LOOKED: Final = 240
-"""Entries that one page looks at, however few of them it shows; more only where it holds more."""
-STEP: Final = 60
-"""Entries that are read and judged together: somewhat more than a page shows."""
-STEPS: Final = 4
-"""In how many of them a large page is read."""
+LOOKED: Final = 200
+"""Entries that a page of the usual size looks at, however few of them it shows."""
+SPARE: Final = 10
+"""Entries beyond a page that are read with it: some of those read may be closed."""
 STORED: Final = "disclosure-stored"
 """The one kind of event that has a purpose and a category."""
 LARGEST_DETAIL: Final = 4096
@@ -154,11 +152,12 @@ def _page(
     conn: Connection, agency: str, wanted: Wanted, behind: Place | None, limit: int
 ) -> Events:
     found: list[tuple[Place, Listed]] = []
-    step = max(STEP, limit // STEPS)
-    for _ in range(max(LOOKED, limit) // step):
-        entries = _next(conn, agency, wanted, behind, step)
+    first = limit + SPARE
+    # What is read at once is asked about at once: mostly the first time is enough.
+    for count in (first, max(first, LOOKED - first)):
+        entries = _next(conn, agency, wanted, behind, count)
         found += _judged(conn, agency, wanted, entries)
-        ended = len(entries) < step
+        ended = len(entries) < count
         if len(found) > limit or (len(found) == limit and not ended):
             return _events(found[:limit], found[limit - 1][0])
         if ended:
@@ -178,7 +177,7 @@ def _events(
 
 
 def _next(
-    conn: Connection, agency: str, wanted: Wanted, behind: Place | None, step: int
+    conn: Connection, agency: str, wanted: Wanted, behind: Place | None, count: int
 ) -> tuple[Entry, ...]:
     """Return the next entries that could be wanted, as far as the database can tell."""
     if wanted.sent and wanted.kind not in {None, STORED}:
@@ -186,10 +185,10 @@ def _next(
     if wanted.consent is not None:
         digest = _digest(conn, agency, wanted.consent)
         chain = None if digest is None else consents.chain(conn, digest)
-        return () if chain is None else reading.of_chain(conn, chain, behind=behind, limit=step)
+        return () if chain is None else reading.of_chain(conn, chain, behind=behind, limit=count)
     kind = STORED if wanted.sent else wanted.kind
     narrowed = Narrowed(kind=kind, since=wanted.since, until=wanted.until)
-    return reading.listed(conn, agency, narrowed=narrowed, behind=behind, limit=step)
+    return reading.listed(conn, agency, narrowed=narrowed, behind=behind, limit=count)
 
 
 def _judged(

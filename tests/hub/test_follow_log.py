@@ -14,10 +14,10 @@ from exchange.hub.parts import Hub
 from exchange.hub.storage import openings, reading, tree
 from exchange.hub.storage.reading import Concern
 from exchange.wire import routes
-from tests.attacks.parties import COLLECTOR, OUTSIDER, PARTY
+from tests.attacks.parties import COLLECTOR, PARTY
 from tests.hub.erasable import OVER, ended, erased_indexes, grow, swept, used
 from tests.several import BOTH, Several
-from tests.simulator import RECIPIENT, SENDER, Given, Simulator
+from tests.simulator import OUTSIDER, RECIPIENT, SENDER, Given, Simulator
 
 AGENCIES = (COLLECTOR, OUTSIDER, PARTY, RECIPIENT, SENDER)
 

@@ -21,11 +21,11 @@ from exchange.hub.list_events import (
 )
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.storage.reading import Place
-from tests.attacks.parties import COLLECTOR, OUTSIDER, PARTY
+from tests.attacks.parties import COLLECTOR, PARTY
 from tests.hub.erasable import grow
 from tests.hub.test_follow_log import AGENCIES, live, open_now
 from tests.several import BOTH, Several
-from tests.simulator import NOW, RECIPIENT, SENDER
+from tests.simulator import NOW, OUTSIDER, RECIPIENT, SENDER
 
 ALL = Wanted()
 OFFICERS = {agency: Officer(str(uuid4()), "officer", agency) for agency in AGENCIES}
@@ -237,17 +237,17 @@ async def test_pages_of_one_consent_follow_each_other(several: Several) -> None:
 async def test_a_page_looks_at_so_many_entries_and_says_how_far_it_got(
     several: Several, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "STEP", 2)
+    monkeypatch.setattr(listing, "SPARE", 1)
     monkeypatch.setattr(listing, "LOOKED", 4)
     await live(several)
     await followed(several)
     wanted = Wanted(partner=OUTSIDER)
 
-    found = await page(several, COLLECTOR, wanted)
+    found = await page(several, COLLECTOR, wanted, limit=1)
     found_in_all, pages = list(found.events), 1
     assert found.looked_until is not None
     while found.next is not None:
-        found = await page(several, COLLECTOR, wanted, after=found.next)
+        found = await page(several, COLLECTOR, wanted, after=found.next, limit=1)
         found_in_all += found.events
         pages += 1
 

@@ -108,7 +108,7 @@ async def test_what_no_form_has_sent_is_refused_as_a_page(sim: Simulator, query:
 async def test_for_others_than_officers_there_is_no_log(sim: Simulator) -> None:
     await arranged(sim)
     for role in ("auditor", "operator"):
-        desk, _ = await logged_in(sim, role)  # type: ignore[arg-type]  # one of them
+        desk, _ = await logged_in(sim, role)
         absent = await desk.get("/officer/nothing")
         for path in (LOG, f"{LOG}.csv", f"{LOG}.json"):
             found = await desk.get(path)
