@@ -99,5 +99,5 @@ def _without(row: Row, pivot: int, other: Row) -> Row:
     left = {cell: times * factor for cell, factor in row.items()}
     for cell, factor in other.items():
         left[cell] = left.get(cell, 0) - less * factor
-    common = gcd(*left.values())
-    return {cell: factor // common for cell, factor in left.items() if factor}
+    divisor = gcd(*left.values())
+    return {cell: factor // divisor for cell, factor in left.items() if factor}
