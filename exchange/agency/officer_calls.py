@@ -89,6 +89,22 @@ class OfficerCalls:
             officer_routes.ART30, officer_terms.Art30Answer, path={"id": agreement}
         )
 
+    async def officer_events(
+        self, wanted: officer.EventsQuery, *, after: str | None = None
+    ) -> officer.EventsAnswer:
+        """Return a page of the agency's log, the newest first.
+
+        Args:
+            wanted: what narrows it; its page is not used.
+            after: `next` of the page before.
+        """
+        given = wanted.model_dump(
+            mode="json", by_alias=True, exclude_none=True, exclude={"after", "limit"}
+        )
+        return await self._calls.call(
+            officer_routes.EVENTS, officer.EventsAnswer, query={**given, **_page(after)}
+        )
+
     async def officer_figures(
         self, agreement: str, period: str, *, by: figures.By = "total"
     ) -> figures.FiguresAnswer:

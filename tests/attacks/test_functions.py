@@ -38,8 +38,6 @@ inside; the others tell the same to everybody."""
 NAMES = {"bundle": "000", "digest": "A" * 43, "period": "2026-03"}
 """What stands in paths that name no id."""
 DOCS = {"/openapi.json", "/docs"}
-DESK = "/officer"
-"""Pages that no bearer opens; who may see which is in test_officer_session."""
 PAGES = {path for _, path, _ in site.PAGES} | {"/p"}
 """For persons: a code or an invitation in a form is all they ask for; no bearer is read there."""
 DESK = {path for _, path in officer.served()}
@@ -53,7 +51,7 @@ async def test_every_route_names_its_authenticator(parties: Parties) -> None:
         if route.resource is not None
     }
     described = {(one.method, one.path) for one in (*OPERATIONS, CREATE, OFFSET, OPTIONS)}
-    others = ("/docs/", PATH, DESK)  # the files that pages load, and the officers' pages
+    others = ("/docs/", PATH)  # the files that pages load
     extra = {path for _, path in served - described if not path.startswith(others)}
 
     assert described <= served

@@ -4,15 +4,11 @@ import json
 import re
 
 import pytest
-from aiohttp import web
-from aiohttp.web_urldispatcher import DynamicResource
 from openapi_spec_validator import validate
 
 from exchange.agency.client import HubClient
 from exchange.agency.log_calls import LogCalls
 from exchange.agency.officer_calls import OfficerCalls
-from exchange.hub.desk.shell import SHELL
-from exchange.hub.desk.site import OPEN, PLACES
 from exchange.hub.http import uploads
 from exchange.hub.pages.assets import read_assets
 from exchange.hub.pages.site import PAGES
@@ -75,20 +71,10 @@ async def test_every_operation_has_exactly_one_handler_and_nothing_else_is_serve
     described += [("GET", path) for path in ("/openapi.json", *FILES)]
     described += [(method, path) for method, path, _ in PAGES]
     described += [("GET", path) for path in ("/p", *(one.path for one in read_assets().values()))]
-    described += desk(app)
 
     described += officer.served()
 
     assert sorted(bound) == sorted(described)
-
-
-def desk(app: web.Application) -> list[tuple[str, str]]:
-    """Return what the officers' pages serve at a hub without a provider of logins."""
-    patterns = [(place.method, place.path) for place in PLACES]
-    patterns += [(method, path) for method, path, _ in OPEN]
-    named = [(method, DynamicResource(path).canonical) for method, path in patterns]
-    files = [("GET", asset.path) for asset in app[SHELL].assets.values()]
-    return [*named, *files, ("GET", "/officer")]
 
 
 def test_every_operation_has_a_method_of_the_client() -> None:

@@ -7,7 +7,7 @@ from aiohttp import web
 from exchange.days import last_day
 from exchange.forms.account import Fact, Said
 from exchange.hub.answers.agreements import AgreementSeen, FlowSeen, list_agreements
-from exchange.hub.answers.art30 import Art30, record_processing
+from exchange.hub.answers.art30 import Art30, Erasing, record_processing
 from exchange.hub.desk.codes import Codes
 from exchange.hub.desk.shell import Place, Visit
 from exchange.pages.words import Words
@@ -107,16 +107,17 @@ def _record(visit: Visit, record: Art30) -> list[Fact]:
         _of(say, "subjects", *(say(f"art30.{one}") for one in record.subjects)),
         _of(say, "data", *(_data(visit, codes, one.category, one.special) for one in record.data)),
         _of(say, "third_countries", say("art30.none")),
-        _of(say, "legal_basis", *record.legal_basis),
-        _of(
-            say,
-            "erasure",
-            *(say("art30.after", cls=one.cls, period=one.period) for one in record.erasure),
-        ),
+        _of(say, "legal_basis", *(say(f"art30.basis.{one}") for one in record.legal_basis)),
+        _of(say, "erasure", *(_erasing(say, one) for one in record.erasure)),
         _of(say, "measures", *(say(f"art30.{one}") for one in record.measures)),
         _of(say, "processor", processor.operator, processor.hub, processor.location, contract),
         _of(say, "plugins", *([one.name for one in record.plugins] or [say("art30.none")])),
     ]
+
+
+def _erasing(say: Words, one: Erasing) -> str:
+    """Return a class of retention in words; its period is a number of years or days."""
+    return say(f"art30.after.{one.cls}", number="".join(filter(str.isdigit, one.period)))
 
 
 def _data(visit: Visit, codes: Codes, category: str, special: bool) -> str:
