@@ -9,7 +9,6 @@ from typing import Final
 
 from exchange.hub.list_events import Events, Wanted, list_events
 from exchange.hub.officers.accounts import Officer
-from exchange.hub.officers.trace import record_export
 from exchange.hub.parts import Hub
 
 PAGE: Final = 2000
@@ -17,7 +16,7 @@ PAGE: Final = 2000
 
 
 async def export_events(hub: Hub, asker: Officer, wanted: Wanted) -> AsyncGenerator[Events, None]:
-    """Yield the pages of a list, the newest first, each after its trace was left.
+    """Yield the pages of a list, the newest first; see `exchange.hub.list_events`.
 
     Args:
         hub: the parts.
@@ -31,15 +30,6 @@ async def export_events(hub: Hub, asker: Officer, wanted: Wanted) -> AsyncGenera
     after: str | None = None
     while True:
         page = await list_events(hub, asker, wanted, after=after, limit=PAGE)
-        if page.events:
-            indexes = [one.index for one in page.events]
-            await record_export(
-                hub,
-                asker,
-                first=min(indexes),
-                until=max(indexes) + 1,
-                count=len(indexes),
-            )
         yield page
         after = page.next
         if after is None:

@@ -1,8 +1,8 @@
 """List what the log says to an agency, the newest first: for its officers, page by page.
 
-A list opens nothing: what opens entries for others are exports. Each entry is judged on its own
-by `may_open`, as it is when it is read. A page looks at so many entries and no more, however few
-of them are wanted; then it says how far it got, and the next one goes on there.
+Each entry is judged on its own by `may_open`, as it is when it is read. A page looks at so many
+entries and no more, however few of them are wanted; then it says how far it got, and the next one
+goes on there. What it shows is noted in the log before it goes out, as every look of an officer.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from exchange.canonical import b64u, loads, unb64u
 from exchange.errors import Malformed, NotFound
 from exchange.hub.may_open import Access, may_open
 from exchange.hub.officers.accounts import Officer
-from exchange.hub.officers.trace import record_read
+from exchange.hub.officers.trace import record_export, record_read
 from exchange.hub.parts import Hub
 from exchange.hub.storage import concerns, consents, openings, reading
 from exchange.hub.storage.concerns import RECORDED, WITHDRAWN, Held, Sent
@@ -29,6 +29,7 @@ SPARE: Final = 10
 """Entries beyond a page that are read with it: some of those read may be closed."""
 STORED: Final = "disclosure-stored"
 """The one kind of event that has a purpose and a category."""
+TRACE: Final = "officer-export"
 LARGEST_DETAIL: Final = 4096
 LONGEST: Final = 17
 """Digits of a number in a cursor: microseconds until the year 5138."""
@@ -105,7 +106,7 @@ async def list_events(
         hub: the parts.
         asker: an officer of an agency.
         wanted: what the list is narrowed to. Narrowed to one consent it is a look at that
-            consent, which leaves a trace on its chain.
+            consent too, which leaves a trace on its chain.
         after: cursor of the page before.
         limit: most events.
 
@@ -123,7 +124,17 @@ async def list_events(
         if digest is None:  # absent or hidden: as if nothing had happened
             return Events(events=(), next=None, looked_until=None)
         await record_read(hub, asker, digest)
-    return await hub.db.read(_page, agency, wanted, behind, limit)
+    page = await hub.db.read(_page, agency, wanted, behind, limit)
+    await _leave_trace(hub, asker, page.events)
+    return page
+
+
+async def _leave_trace(hub: Hub, asker: Officer, shown: Sequence[Listed]) -> None:
+    """Note what is about to be shown; nothing but such notes leaves none, else they had no end."""
+    if all(one.kind == TRACE for one in shown):
+        return
+    indexes = [one.index for one in shown]
+    await record_export(hub, asker, first=min(indexes), until=max(indexes) + 1, count=len(shown))
 
 
 def read_cursor(text: str) -> Place:

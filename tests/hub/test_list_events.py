@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from exchange.canonical import b64u
-from exchange.errors import Malformed, NotFound
+from exchange.errors import Malformed, NotFound, Unavailable
 from exchange.hub import list_events as listing
 from exchange.hub.follow_log import catch_up
 from exchange.hub.list_events import (
@@ -208,6 +208,36 @@ async def test_the_list_of_one_consent_leaves_a_trace_on_its_chain(several: Seve
     first, *_ = await listed(several, SENDER, Wanted(consent=consent.id))
     assert first.members == {"consent": consent.digest, "officer": OFFICERS[SENDER].id}
     assert other.id not in {one.consent for one in shown}
+
+
+async def test_what_a_page_shows_is_noted_and_a_page_of_notes_is_not(several: Several) -> None:
+    await several.consent()
+    await followed(several)
+    shown = await listed(several, SENDER)
+    await listed(several, SENDER, Wanted(kind="erasure-asked"))
+    (note,) = await several.log("officer-export")
+    assert (note["by"], note["officer"]) == (SENDER, OFFICERS[SENDER].id)
+    assert (note["from"], note["until"]) == (shown[-1].index, shown[0].index + 1)
+    assert note["count"] == len(shown)
+    await followed(several)
+
+    assert await kinds(several, SENDER, Wanted(kind="officer-export")) == ["officer-export"]
+
+    assert await several.log("officer-export") == [note]
+
+
+@ON_SQLITE
+async def test_a_page_that_leaves_no_trace_is_not_shown(
+    several: Several, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: Any, **__: Any) -> None:
+        raise Unavailable("the vault has not answered")
+
+    await several.consent()
+    await followed(several)
+    monkeypatch.setattr(listing, "record_export", away)
+    with pytest.raises(Unavailable):
+        await listed(several, SENDER)
 
 
 @ON_SQLITE

@@ -11,6 +11,7 @@ import pytest
 from exchange import canonical
 from exchange.errors import Unavailable
 from exchange.hub import export_events as exporting
+from exchange.hub import list_events
 from exchange.hub.desk import log as page
 from exchange.hub.desk.event_files import COLUMNS, WRITERS
 from exchange.hub.follow_log import catch_up
@@ -171,7 +172,7 @@ async def test_without_the_vault_no_byte_goes_out_and_no_file_is_whole(
         if left[0] < 0:
             raise Unavailable("the vault has not answered")
 
-    monkeypatch.setattr(exporting, "record_export", record)
+    monkeypatch.setattr(list_events, "record_export", record)
     monkeypatch.setattr(exporting, "PAGE", 1)
     with pytest.raises(Exception, match=r"payload|disconnected|closed") as cut_off:
         await desk.get(f"{LOG}.json")

@@ -1,5 +1,6 @@
 """The consent log of an agency: what happened when and between whom, filtered and taken away."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from datetime import date
@@ -81,11 +82,14 @@ async def _streamed(
         headers={"Content-Type": media, "Content-Disposition": f'attachment; filename="{name}"'}
     )
     await answer.prepare(request)
+    patience = request.app[FRONT].settings.stall_s
     try:
         async for chunk in chunks:
-            await answer.write(chunk)
-        await answer.write_eof()
-    except ExchangeError:
+            async with asyncio.timeout(patience):
+                await answer.write(chunk)
+        async with asyncio.timeout(patience):
+            await answer.write_eof()
+    except (ExchangeError, TimeoutError):
         # What has begun cannot become a refusal. The browser says that the file is not whole.
         cut(request.transport)
         raise ConnectionResetError from None
