@@ -18,6 +18,7 @@ from exchange.hub.officers.accounts import Officer
 from exchange.members import write_time
 from exchange.wire import officer_routes, routes
 from exchange.wire.routes import Operation
+from tests import needs
 from tests.attacks.parties import COLLECTOR, PARTY, Parties
 from tests.simulator import OUTSIDER, RECIPIENT, SENDER, Given, Letter, statements
 
@@ -25,8 +26,16 @@ DAYS = "?from=2026-01-01&until=2027-01-01"
 
 
 @pytest.fixture
-async def parties(tmp_path: Path) -> AsyncIterator[Parties]:
-    simulator = Parties(tmp_path)
+def stored_in(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """On SQLite; questions with statements of their own ask for both."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return {}
+    return {"database_url": request.getfixturevalue("postgres_url")}
+
+
+@pytest.fixture
+async def parties(tmp_path: Path, stored_in: dict[str, Any]) -> AsyncIterator[Parties]:
+    simulator = Parties(tmp_path, **stored_in)
     async with simulator.running():
         await simulator.arrange()
         yield simulator
@@ -75,6 +84,7 @@ async def test_every_answer_stands_in_the_same_frame(parties: Parties) -> None:
 # Who disclosed what to whom
 
 
+@needs.both_databases()
 async def test_a_disclosure_is_told_with_consent_text_and_places_in_the_log(
     parties: Parties,
 ) -> None:
@@ -151,6 +161,7 @@ async def test_days_are_german_days_and_half_open(parties: Parties) -> None:
         assert len(found["answer"]) == count, query
 
 
+@needs.both_databases()
 async def test_pages_follow_each_other_without_a_gap(parties: Parties) -> None:
     letters = {(await parties.world("stored")).letter.id for _ in range(5)}
 
@@ -232,6 +243,7 @@ async def test_an_erasure_is_open_for_recipient_sender_and_collector(parties: Pa
         assert (await told(parties, agency, officer_routes.ERASURES))["answer"] == []
 
 
+@needs.both_databases()
 async def test_erasures_are_found_by_their_state(parties: Parties) -> None:
     world = await parties.world("withdrawn, collected")
 
@@ -315,6 +327,7 @@ async def test_what_may_not_be_read_is_not_found_and_leaves_no_trace(parties: Pa
     assert await parties.log("officer-read") == []
 
 
+@needs.both_databases()
 async def test_the_decision_is_that_of_the_moment_asked_about(parties: Parties) -> None:
     given = await parties.consent(uses="once")
     begun = parties.now
@@ -357,6 +370,7 @@ async def test_a_releaser_is_not_told_when_and_why_a_consent_has_ended(parties: 
 # A lost key
 
 
+@needs.both_databases()
 async def test_a_lost_document_key_has_exposed_what_was_sealed_to_it(parties: Parties) -> None:
     kept = await parties.world("stored")
     gone = await parties.world("acknowledged")
@@ -382,6 +396,7 @@ async def test_a_lost_document_key_has_exposed_what_was_sealed_to_it(parties: Pa
         assert other["totals"]["disclosures"] == count, agency
 
 
+@needs.both_databases()
 async def test_a_lost_identity_makes_doubtful_what_it_signed_and_what_rests_on_it(
     parties: Parties,
 ) -> None:
@@ -439,6 +454,7 @@ async def test_an_agreement_is_told_with_term_parties_and_flows(parties: Parties
     assert (await told(parties, OUTSIDER, officer_routes.AGREEMENTS))["answer"] == []
 
 
+@needs.both_databases()
 async def test_partners_are_told_with_every_key_and_its_place_in_the_log(parties: Parties) -> None:
     found = (await told(parties, SENDER, officer_routes.PARTNERS))["answer"]
 

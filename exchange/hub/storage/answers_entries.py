@@ -7,8 +7,9 @@ with `exchange.hub.may_open`.
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import BigInteger, Connection, literal, select, tuple_
 
+from exchange.database import Moment
 from exchange.hub.storage.log_tables import log_entry, log_event
 from exchange.hub.storage.officer_tables import log_reader
 from exchange.hub.storage.openings import Recorded
@@ -58,7 +59,9 @@ def concerning(  # noqa: PLR0913 - a range, and a page of it
         .limit(limit)
     )
     if behind is not None:
-        query = query.where(tuple_(log_reader.c.at, log_reader.c.idx) > tuple_(*behind))
+        at, index = behind
+        here = tuple_(literal(at, Moment), literal(index, BigInteger))
+        query = query.where(tuple_(log_reader.c.at, log_reader.c.idx) > here)
     return tuple(
         (
             row.at,
