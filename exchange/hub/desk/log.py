@@ -18,6 +18,7 @@ from exchange.hub.desk.consents import CONSENTS
 from exchange.hub.desk.event_files import WRITERS, frame
 from exchange.hub.desk.shell import Place, Visit
 from exchange.hub.export_events import export_events
+from exchange.hub.http.call import FRONT
 from exchange.hub.list_events import Events, Listed, Wanted, list_events
 from exchange.hub.storage.disclosures import State
 from exchange.pages.words import Words
