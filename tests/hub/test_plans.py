@@ -20,10 +20,10 @@ from exchange.hub.officers.accounts import Officer
 from exchange.hub.relay import Relay
 from exchange.hub.settings import Notices
 from exchange.hub.storage.reading import Place
-from exchange.wire import routes
+from exchange.wire import officer_routes, routes
 from tests.hub.erasable import OVER, swept
 from tests.person import consent_with_code
-from tests.simulator import RECIPIENT, SENDER, Given, Simulator, statements
+from tests.simulator import RECIPIENT, SENDER, Given, Letter, Simulator, statements
 
 GROW = frozenset(
     {
@@ -63,12 +63,39 @@ async def _live(sim: Simulator) -> None:
         await sim.call(agency, routes.CONSENTS)
         await sim.call(agency, routes.GET_CONSENT, id=given.id)
         await sim.call(agency, routes.GET_DISCLOSURE, id=letter.id)
+    await _ask_as_officers(sim, given, letter)
     await sim.withdraw(given)
     await sim.acknowledge(letter)
     (erasure,) = (await sim.call(RECIPIENT, routes.ERASURES, query="?role=asked&state=open")).json[
         "erasures"
     ]
     await sim.confirm(erasure)
+
+
+async def _ask_as_officers(sim: Simulator, given: Given, letter: Letter) -> None:
+    await sim.settled()
+    await catch_up(sim.hub)
+    key, kid = sim.offices[RECIPIENT].key.recipient.fingerprint, sim.offices[SENDER].identity.kid
+    asked = {
+        officer_routes.DISCLOSURES: ("?from=2026-01-01&until=2027-01-01",),
+        officer_routes.ERASURES: ("?state=open", "?state=overdue"),
+        officer_routes.BREACH: (
+            f"?kind=document&key={key}&from=20260101T000000Z",
+            f"?kind=identity&key={kid}&from=20260101T000000Z",
+        ),
+        officer_routes.CONSENT: ("",),
+        officer_routes.PARTNERS: ("",),
+    }
+    for operation, queries in asked.items():
+        for query in queries:
+            found = await sim.call(SENDER, operation, query=query, id=given.id)
+            assert found.status == 200, found.body
+    page = await sim.call(
+        SENDER, officer_routes.DISCLOSURES, query="?from=2026-01-01&until=2027-01-01&limit=1"
+    )
+    assert page.json["answer"][0]["disclosure"] == letter.id
+    query = f"?from=2026-01-01&until=2027-01-01&after={page.json['next']}"
+    assert (await sim.call(SENDER, officer_routes.DISCLOSURES, query=query)).json["answer"] == []
 
 
 def _plans(database: Path, asked: list[str]) -> Iterator[tuple[str, str]]:
