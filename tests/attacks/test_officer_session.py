@@ -21,7 +21,7 @@ from tests.officer import OWN, Desk, account, address, entered, logged_in
 from tests.simulator import RECIPIENT, SENDER, Answer, Simulator
 
 GUESS = "A" * 43
-FOREIGN = (
+FOREIGN: tuple[dict[str, str], ...] = (
     {},
     {"Sec-Fetch-Site": "cross-site"},
     {"Sec-Fetch-Site": "same-site"},

@@ -75,7 +75,7 @@ async def test_a_command_of_another_kind_is_refused(sim: Simulator) -> None:
     king = {"what": "add", "role": "king", "agency": None, "login": None}
     for asked in ({}, king, {"what": "link"}, {"what": "remove", "id": 7}):
         with pytest.raises(Malformed):
-            await commands.command(sim.hub, asked)  # type: ignore[arg-type]  # as it may come
+            await commands.command(sim.hub, asked)
     assert await accounts.every(sim.hub) == ()
 
 
@@ -191,7 +191,7 @@ async def test_what_is_taken_away_is_on_the_chain_of_the_agency(sim: Simulator) 
 
 async def test_only_an_officer_is_told_how_an_agency_stands(sim: Simulator) -> None:
     for role in ("auditor", "operator"):
-        found = await attention.look(sim.hub, await account(sim, role))  # type: ignore[arg-type]  # one of them
+        found = await attention.look(sim.hub, await account(sim, role))
         assert found.standing is None
         assert found.log.size >= 0
 
