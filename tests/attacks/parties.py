@@ -16,7 +16,7 @@ from exchange.hub import sweep
 from exchange.hub.http.uploads import OFFSET
 from exchange.members import write_time
 from exchange.statement import Kind, seconds, sign
-from exchange.wire import routes
+from exchange.wire import officer_routes, routes
 from exchange.wire.routes import Operation
 from tests import person
 from tests.asking import ask
@@ -231,6 +231,8 @@ class Parties(Simulator):
         options: dict[str, Any] = {"id": self._id(operation, world)}
         if operation.path.startswith("/v1/agencies/"):
             options["id"] = SENDER
+        if operation is officer_routes.FIGURES:
+            options["period"] = "2026-03"
         if operation.body is not None:
             options["json"] = self._body(operation, world, signer)
         if operation.path == routes.UPLOAD.path:
@@ -245,11 +247,12 @@ class Parties(Simulator):
         return await self.call(agency, operation, **options)
 
     def _id(self, operation: Operation, world: World) -> str:
-        place = operation.path.removesuffix("/{id}").split("/")[-1]
+        place = operation.path.partition("/{id}")[0].split("/")[-1]
         place = place if operation.scope else operation.path.split("/")[2]
         return {
             "agreements": world.agreement,
             "art30": world.agreement,
+            "figures": world.agreement,
             "consents": world.consent.id,
             "erasures": world.erasure,
             "requests": world.request,

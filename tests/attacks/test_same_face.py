@@ -34,7 +34,7 @@ OF_AN_AGENCY = {
 }
 OF_AN_AGREEMENT = {
     *(routes.GET_AGREEMENT, routes.SIGN_AGREEMENT, routes.GIVE_NOTICE),
-    officer_routes.ART30,
+    *(officer_routes.ART30, officer_routes.FIGURES),
 }
 HIDING = tuple(one for one in (*BY_ID, OFFSET) if one not in OF_AN_AGENCY)
 STRANGERS = {
