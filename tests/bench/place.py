@@ -68,12 +68,12 @@ class Place(Simulator):
         yield from (f"{name} = {value}" for name, value in GENEROUS.items())
         yield f"[token]\nlife_s = {LIFE_S}"
 
-    def bearer(self, agency: str) -> dict[str, str]:
+    def bearer(self, agency: str, scope: str = "") -> dict[str, str]:
         """Return the header that authenticates `agency`; made with the hub's own key."""
         key = (self.home / "token.key").read_bytes()[:KEY_SIZE]
         tokens = AccessTokens(key, issuer=self.origin, life_s=LIFE_S)
         kid = self.offices[agency].identity.kid
-        token = tokens.make(Bearer(agency, kid), now=seconds(datetime.now(UTC)))
+        token = tokens.make(Bearer(agency, kid, scope), now=seconds(datetime.now(UTC)))
         return {"Authorization": f"Bearer {token}"}
 
     @asynccontextmanager

@@ -33,11 +33,11 @@ class Deployed(Place):
     def origin(self) -> str:
         return self._public or super().origin
 
-    def token(self, agency: str) -> str:
+    def token(self, agency: str, scope: str = "") -> str:
         if not self._public:
-            return super().token(agency)
+            return super().token(agency, scope)
         self.now = datetime.now(UTC).replace(microsecond=0)
-        return self.bearer(agency)["Authorization"].removeprefix("Bearer ")
+        return self.bearer(agency, scope)["Authorization"].removeprefix("Bearer ")
 
     async def lasting(self) -> Given:
         """Record another consent for any number of uses."""
