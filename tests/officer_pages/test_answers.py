@@ -81,12 +81,15 @@ async def test_no_page_of_an_answer_has_a_fault(
     await scene.sim.settled()
     await catch_up(scene.sim.hub)
     found = {}
+    query = "SELECT receipt FROM consents WHERE id = :of"
+    ((receipt,),) = await scene.sim.rows(query, of=scene.given.id)
     key = scene.sim.offices[RECIPIENT].key.recipient.fingerprint
     async with Reader.arrives(scene.sim, browser, scripts=True, viewport=WIDE) as reader:
         for lang in LANGUAGES:
             await reader.enters_as(scene.officer, lang)
             for name, path in (
                 ("consent", f"{CONSENTS}/{scene.given.id}"),
+                ("evidence", f"{CONSENTS}/{scene.given.id}/proofs/{receipt}"),
                 ("breach", f"/officer/breach?kind=document&key={key}&since=2026-01-01"),
                 ("art30", f"/officer/agreements/{scene.sim.agreement_id}"),
                 ("disclosures", "/officer/disclosures?since=2026-01-01&until=2026-12-31"),
