@@ -198,7 +198,9 @@ def _next(
         chain = None if digest is None else consents.chain(conn, digest)
         return () if chain is None else reading.of_chain(conn, chain, behind=behind, limit=count)
     kind = STORED if wanted.sent else wanted.kind
-    narrowed = Narrowed(kind=kind, since=wanted.since, until=wanted.until)
+    # Notes of her own looks have no partner and no state: they would only fill what is looked at.
+    without = TRACE if wanted.partner is not None or wanted.state is not None else None
+    narrowed = Narrowed(kind=kind, since=wanted.since, until=wanted.until, without=without)
     return reading.listed(conn, agency, narrowed=narrowed, behind=behind, limit=count)
 
 

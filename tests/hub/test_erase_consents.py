@@ -14,6 +14,7 @@ from exchange.errors import Conflict, NotFound, Unavailable
 from exchange.hub import erase_consents as erasing_hub
 from exchange.hub import sweep
 from exchange.hub.erase_consents import erase_consents, erase_one, forget_chains, kept_since
+from exchange.hub.follow_log import catch_up
 from exchange.hub.storage import erasing, log, tree
 from exchange.wire import log_routes, routes
 from tests import needs
@@ -173,6 +174,7 @@ async def test_an_event_that_is_not_in_the_tree_is_waited_for(sim: Simulator) ->
     consent = await ended(sim)
     chain = await sim.hub.vault.chain(await chain_of(sim, consent))
     await grow(sim)
+    await catch_up(sim.hub)
     sim.now = OVER
     late = event.receipt_reissued(at=sim.now, by=SENDER, consent=consent.digest)
 

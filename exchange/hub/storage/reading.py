@@ -61,6 +61,8 @@ class Narrowed:
     """The earliest moment."""
     until: datetime | None = None
     """All that is listed came before it."""
+    without: str | None = None
+    """A kind of events that is left out."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -152,6 +154,8 @@ def listed(
     wanted: list[ColumnElement[bool]] = [log_reader.c.agency == agency]
     if narrowed.kind is not None:
         wanted.append(log_reader.c.kind == narrowed.kind)
+    if narrowed.without is not None:
+        wanted.append(log_reader.c.kind != narrowed.without)
     if narrowed.since is not None:
         wanted.append(log_reader.c.at >= narrowed.since)
     if narrowed.until is not None:
