@@ -3,6 +3,7 @@
 Whatever is tried, the answer is the way to the login, and there is no session.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ from exchange.hub.officers.sessions import COOKIE, IDLE, LIFE, MOST
 from exchange.hub.storage.reaches import Reach
 from exchange.wire import routes
 from tests.officer import OWN, Desk, account, address, entered, logged_in
-from tests.simulator import RECIPIENT, SENDER, Answer, Simulator
+from tests.simulator import RECIPIENT, SENDER, Answer, Simulator, statements
 
 GUESS = "A" * 43
 FOREIGN: tuple[dict[str, str], ...] = (
@@ -198,6 +199,21 @@ async def test_a_link_opens_once(sim: Simulator) -> None:
     again = Desk(sim)
     assert (await again.enter(link.secret)).status == 403
     assert again.cookie == ""
+
+
+async def test_of_several_who_press_the_button_at_once_one_comes_in(sim: Simulator) -> None:
+    link = await links.make(sim.hub, (await account(sim)).id)
+    answers = await asyncio.gather(*(Desk(sim).enter(link.secret) for _ in range(8)))
+    assert sorted(answer.status for answer in answers) == [303, *[403] * 7]
+    assert await sim.count("officer_sessions") == 1
+
+
+async def test_a_guessed_link_writes_nothing(sim: Simulator) -> None:
+    with statements(sim.home) as seen:
+        assert (await Desk(sim).enter(GUESS)).status == 403
+    asked = [one for one in seen if "officer_links" in one]  # the log writes on its own
+    assert asked
+    assert all(one.startswith("SELECT") for one in asked)
 
 
 async def test_a_link_expires_after_a_quarter_of_an_hour(sim: Simulator) -> None:

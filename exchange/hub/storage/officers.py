@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import uuid4
 
-from sqlalchemy import Connection, Row, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, exists, insert, select, update
 
 from exchange.errors import Conflict
 from exchange.hub.storage.officer_tables import (
@@ -91,19 +91,16 @@ def add_link(conn: Connection, officer: str, digest: str, *, until: datetime, at
     note(conn, officer, "link-made", at=at)
 
 
+def is_open(conn: Connection, digest: str, *, now: datetime) -> bool:
+    """Tell whether a link still opens something; whoever uses it asks again by using it."""
+    query = select(officer_links.c.digest).where(*_open(digest, now))
+    return conn.execute(query).first() is not None
+
+
 def use_link(conn: Connection, digest: str, *, now: datetime) -> str | None:
     """Use up a link and return whose it is; None where it opens nothing."""
-    open_one = (
-        update(officer_links)
-        .where(
-            officer_links.c.digest == digest,
-            officer_links.c.used_at.is_(None),
-            officer_links.c.until > now,
-        )
-        .values(used_at=now)
-        .returning(officer_links.c.officer)
-    )
-    return conn.execute(open_one).scalar_one_or_none()
+    used = update(officer_links).where(*_open(digest, now)).values(used_at=now)
+    return conn.execute(used.returning(officer_links.c.officer)).scalar_one_or_none()
 
 
 def note(conn: Connection, officer: str, what: What, *, at: datetime) -> None:
@@ -143,6 +140,14 @@ def forget_removed(conn: Connection, *, limit: int) -> int:
     due = select(officers.c.id).where(officers.c.removed_at.is_not(None), ~visited).limit(limit)
     free = due.with_for_update(skip_locked=True)
     return conn.execute(delete(officers).where(officers.c.id.in_(free))).rowcount
+
+
+def _open(digest: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        officer_links.c.digest == digest,
+        officer_links.c.used_at.is_(None),
+        officer_links.c.until > now,
+    )
 
 
 def _account(row: Row[*tuple[object, ...]]) -> Account:
