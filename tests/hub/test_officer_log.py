@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -13,14 +14,15 @@ from exchange.errors import Unavailable
 from exchange.hub import export_events as exporting
 from exchange.hub import list_events
 from exchange.hub.desk import log as page
-from exchange.hub.desk.event_files import COLUMNS, WRITERS
+from exchange.hub.desk.event_files import COLUMNS, WRITERS, as_csv
 from exchange.hub.follow_log import catch_up
+from exchange.hub.list_events import Events, Listed
 from exchange.hub.officers import links
 from exchange.hub.officers.sessions import FRESH
 from exchange.wire import officer_routes
 from tests.hub.erasable import grow
 from tests.officer import Desk, logged_in
-from tests.simulator import OUTSIDER, RECIPIENT, SENDER, Given, Letter, Simulator
+from tests.simulator import NOW, OUTSIDER, RECIPIENT, SENDER, Given, Letter, Simulator
 
 LOG = "/officer/log"
 pytestmark = pytest.mark.parametrize("stored_in", [{}])
@@ -204,3 +206,30 @@ async def test_the_same_list_by_the_api(sim: Simulator) -> None:
     assert (await asked("", OUTSIDER)).json["answer"] == []
     for wrong in ("?limit=201", "?after=x", "?state=lost", "?from=yesterday", "?nothing=1"):
         assert (await asked(wrong)).status == 400, wrong
+
+
+@pytest.mark.parametrize("active", ["=1+1", "+1", "-1", "@x", "\tx", "\rx"])
+async def test_no_cell_of_the_table_is_computed_by_a_spreadsheet(
+    stored_in: dict[str, Any], active: str
+) -> None:
+    listed = Listed(
+        index=7,
+        rid="r",
+        at=NOW,
+        kind="disclosure-stored",
+        by=active,
+        members={"to": ["debt-d", "jobcentre-a"], "manifest": active},
+        consent=None,
+        state=None,
+        why=None,
+    )
+
+    async def pages() -> AsyncIterator[Events]:
+        yield Events(events=(listed,), next=None, looked_until=None)
+
+    written = b"".join([part async for part in as_csv({}, pages())]).decode()
+
+    names, row = csv.reader(io.StringIO(written, newline=""))
+    told = dict(zip(names, row, strict=True))
+    assert (told["by"], told["manifest"], told["entry"]) == (f"'{active}", f"'{active}", "7")
+    assert (told["to"], told["state"]) == ("debt-d jobcentre-a", "")
