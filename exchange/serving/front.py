@@ -140,10 +140,11 @@ def _check_target(target: str, led_to: Collection[str]) -> None:
     # Ours never need a percent sign: what decodes to a slash or a NUL is no id of ours.
     if len(path) > PATH_LIMIT or _PATH.fullmatch(path) is None:
         raise web.HTTPNotFound
-    foreign = path in led_to
-    limit = FOREIGN_QUERY_LIMIT if foreign else QUERY_LIMIT
-    allowed = _FOREIGN_QUERY if foreign else _QUERY
-    if len(query) > limit or allowed.fullmatch(query) is None:
+    if path in led_to:
+        fits = len(query) <= FOREIGN_QUERY_LIMIT and _FOREIGN_QUERY.fullmatch(query)
+    else:
+        fits = len(query) <= QUERY_LIMIT and _QUERY.fullmatch(query)
+    if not fits:
         raise Malformed("the query holds characters that no parameter has")
 
 
