@@ -8,6 +8,7 @@ from exchange.errors import (
     Finding,
     Held,
     LintRefused,
+    LoginRefused,
     LogInvalid,
     NoMatch,
     NotCovered,
@@ -56,6 +57,12 @@ def test_every_unacceptable_statement_says_the_same_and_keeps_its_step_inside() 
     assert str(refused) == str(StatementNotAcceptable(step=2)) == "The statement is not acceptable."
     assert (refused.step, refused.code) == (6, "statement-not-acceptable")
     assert StatementNotAcceptable().step == 0
+
+
+def test_a_refused_login_keeps_its_reason_inside() -> None:
+    refused = LoginRefused("nonce")
+    assert str(refused) == "The login was refused."
+    assert (refused.reason, refused.code) == ("nonce", "unauthenticated")
 
 
 def test_a_fault_of_the_log_says_which_check_failed_and_where() -> None:
