@@ -44,7 +44,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "accessibility.html": {"settings": SHELL.settings, "mail": CANARY},
 }  # fmt: skip
 """What each page is given, with a canary wherever somebody else has written."""
-PIECES = {"base.html", "parts.html", "pieces.html"}
+PIECES = {"base.html", "parts.html", "pieces.html", "desk.html"}
 
 
 def test_every_template_is_looked_at() -> None:
