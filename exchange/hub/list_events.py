@@ -119,12 +119,15 @@ async def list_events(
     agency = asker.agency
     if agency is None:
         raise NotFound
+    digest = None
     if wanted.consent is not None:
         digest = await hub.db.read(_digest, agency, wanted.consent)
         if digest is None:  # absent or hidden: as if nothing had happened
             return Events(events=(), next=None, looked_until=None)
-        await record_read(hub, asker, digest)
     page = await hub.db.read(_page, agency, wanted, behind, limit)
+    # Behind the reading, so that a look never shows itself; before the answer all the same.
+    if digest is not None:
+        await record_read(hub, asker, digest)
     await _leave_trace(hub, asker, page.events)
     return page
 
