@@ -34,9 +34,12 @@ from tests.simulator import (
 
 COLLECTOR, PARTY = "housing-c", "debt-d"
 NOBODY = "nobody"
-GROWING = {"log_pending", "log_entry", "log_tile", "log_tree", "log_checkpoint", "log_cosignature"}
-"""Tables that the sequencer fills by itself, at moments of its own."""
 """A caller without a token."""
+GROWING = {
+    *("log_pending", "log_entry", "log_tile", "log_tree", "log_checkpoint", "log_cosignature"),
+    *("log_reader", "log_reader_size"),
+}
+"""Tables that the loops of the log fill by themselves, at moments of their own."""
 RELATIONS = {
     "collector": COLLECTOR,
     "releaser": SENDER,
