@@ -7,13 +7,14 @@ goes on there. What it shows is noted in the log before it goes out, as every lo
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from exchange.canonical import b64u, loads, unb64u
-from exchange.errors import Malformed, NotFound
+from exchange.canonical import loads
+from exchange.errors import NotFound
+from exchange.hub.cursor import read_cursor, write_cursor
 from exchange.hub.may_open import Access, may_open
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.officers.trace import record_export, record_read
@@ -31,10 +32,6 @@ STORED: Final = "disclosure-stored"
 """The one kind of event that has a purpose and a category."""
 TRACE: Final = "officer-export"
 LARGEST_DETAIL: Final = 4096
-LONGEST: Final = 17
-"""Digits of a number in a cursor: microseconds until the year 5138."""
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 _ENVELOPE: Final = frozenset({"v", "id", "kind", "at", "by", "detail"})
 
 
@@ -115,7 +112,7 @@ async def list_events(
         Malformed: not a cursor.
         Unavailable: the vault is away, and with it the trace.
     """
-    behind = None if after is None else read_cursor(after)
+    behind = read_cursor(after)
     agency = asker.agency
     if agency is None:
         raise NotFound
@@ -138,23 +135,6 @@ async def _leave_trace(hub: Hub, asker: Officer, shown: Sequence[Listed]) -> Non
         return
     indexes = [one.index for one in shown]
     await record_export(hub, asker, first=min(indexes), until=max(indexes) + 1, count=len(shown))
-
-
-def read_cursor(text: str) -> Place:
-    """Return the place that a cursor names.
-
-    Raises:
-        Malformed: not a cursor.
-    """
-    micros, _, index = unb64u(text).partition(b".")
-    if not all(number.isdigit() and len(number) <= LONGEST for number in (micros, index)):
-        raise Malformed("not a cursor")
-    return Place(_EPOCH + int(micros) * _MICROSECOND, int(index))
-
-
-def write_cursor(place: Place) -> str:
-    """Return a place as a cursor."""
-    return b64u(b"%d.%d" % ((place.at - _EPOCH) // _MICROSECOND, place.index))
 
 
 def _digest(conn: Connection, agency: str, consent: str) -> str | None:

@@ -10,14 +10,13 @@ import pytest
 from exchange.canonical import b64u
 from exchange.errors import Malformed, NotFound, Unavailable
 from exchange.hub import list_events as listing
+from exchange.hub.cursor import read_cursor, write_cursor
 from exchange.hub.follow_log import catch_up
 from exchange.hub.list_events import (
     Events,
     Listed,
     Wanted,
     list_events,
-    read_cursor,
-    write_cursor,
 )
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.storage.reading import Place
@@ -296,6 +295,7 @@ async def test_who_reads_no_statements_has_no_list(several: Several, role: Any) 
 def test_a_cursor_is_read_as_it_was_written() -> None:
     place = Place(NOW + timedelta(microseconds=7), 2**53 - 1)
     assert read_cursor(write_cursor(place)) == place
+    assert read_cursor(None) is None
 
 
 @pytest.mark.parametrize(

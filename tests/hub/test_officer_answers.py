@@ -1,7 +1,7 @@
 """GET /v1/officer/...: the questions of a privacy officer, answered for her agency alone."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -9,10 +9,9 @@ from uuid import uuid4
 import pytest
 
 from exchange import canonical
-from exchange.canonical import b64u, sha256_hex
-from exchange.errors import Malformed, NotPermitted
+from exchange.canonical import sha256_hex
+from exchange.errors import NotPermitted
 from exchange.hub.answers import agreements, art30, breach, consent, disclosures, erasures, partners
-from exchange.hub.answers.frame import Place, read_place, write_place
 from exchange.hub.follow_log import catch_up
 from exchange.hub.officers.accounts import Officer
 from exchange.members import write_time
@@ -215,15 +214,6 @@ async def test_another_question_is_malformed(parties: Parties) -> None:
         assert answer.status == 400, query
     for query in ("", "?kind=document", "?kind=log&key=" + "A" * 43 + "&from=20260501T000000Z"):
         assert (await parties.call(SENDER, officer_routes.BREACH, query=query)).status == 400
-
-
-def test_a_cursor_names_the_place_behind_which_a_page_begins() -> None:
-    place = Place(datetime(2026, 3, 2, 9, 40, 0, 1, tzinfo=UTC), 118455)
-
-    assert read_place(write_place(place)) == place
-    assert read_place(None) is None
-    with pytest.raises(Malformed):
-        read_place(b64u(b"\xff" * 14))
 
 
 # What is to be erased

@@ -14,8 +14,9 @@ from uuid import uuid4
 import pytest
 
 from exchange.hub import sweep
+from exchange.hub.cursor import write_cursor
 from exchange.hub.follow_log import catch_up
-from exchange.hub.list_events import Wanted, list_events, write_cursor
+from exchange.hub.list_events import Wanted, list_events
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.relay import Relay
 from exchange.hub.settings import Notices

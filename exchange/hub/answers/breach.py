@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from exchange.errors import TooLarge
 from exchange.hub import gate
 from exchange.hub.answers.entries import Opened, opened
-from exchange.hub.answers.frame import Answered, Place, agency_of, newest_head
+from exchange.hub.answers.frame import Answered, agency_of, newest_head
 from exchange.hub.officers import trace
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
@@ -21,6 +21,7 @@ from exchange.hub.storage import agreements, answers_breach, answers_disclosures
 from exchange.hub.storage.answers_breach import ConsentRow
 from exchange.hub.storage.answers_disclosures import DisclosureRow
 from exchange.hub.storage.keys import GRACE, SKEW
+from exchange.hub.storage.reading import Place
 from exchange.hub.stored import context_of, said, subject_of
 from exchange.members import read_time
 from exchange.vocabulary import Body, Secrecy

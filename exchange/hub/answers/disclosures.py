@@ -10,20 +10,15 @@ from sqlalchemy import Connection
 from exchange.consent.record import ConsentRecord
 from exchange.days import begin_of
 from exchange.hub.answers.entries import Opened, opened
-from exchange.hub.answers.frame import (
-    Answered,
-    Place,
-    agency_of,
-    newest_head,
-    read_place,
-    write_place,
-)
+from exchange.hub.answers.frame import Answered, agency_of, newest_head
+from exchange.hub.cursor import read_cursor, write_cursor
 from exchange.hub.officers import trace
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
 from exchange.hub.storage import answers_disclosures
 from exchange.hub.storage.answers_disclosures import DisclosureRow, RecipientRow
 from exchange.hub.storage.disclosures import OVER, Result
+from exchange.hub.storage.reading import Place
 from exchange.hub.stored import binding_of, context_of
 
 STORED = frozenset({"disclosure-stored"})
@@ -130,7 +125,7 @@ async def list_disclosures(
         Unavailable: the vault is away.
     """
     agency = agency_of(asker)
-    behind = read_place(after)
+    behind = read_cursor(after)
     found, last, rows = await hub.db.read(_page, hub, agency, wanted, behind, limit)
     if found:
         await trace.record_export(
@@ -147,7 +142,7 @@ async def list_disclosures(
         answered_at=hub.clock(),
         checkpoint=newest_head(hub),
         answer=found,
-        next=write_place(last) if last is not None and rows == limit else None,
+        next=write_cursor(last) if last is not None and rows == limit else None,
     )
 
 

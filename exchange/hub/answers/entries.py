@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from exchange.hub.answers.frame import Place
 from exchange.hub.may_open import may_open
 from exchange.hub.storage import answers_entries, openings
+from exchange.hub.storage.reading import Place
 
 
 @dataclass(frozen=True, slots=True)

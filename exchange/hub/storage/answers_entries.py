@@ -1,7 +1,7 @@
 """Entries of the log that concern one agency, for the questions of its officer.
 
-Found by `log_reader`, which is wider than what may be opened: whoever asks judges each of them
-with `exchange.hub.may_open`.
+Found by `log_reader`, where each was open to it once: whoever asks judges each of them anew with
+`exchange.hub.may_open`.
 """
 
 from collections.abc import Collection
