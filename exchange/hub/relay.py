@@ -20,7 +20,7 @@ from exchange.hub.notice_words import words
 from exchange.hub.parts import Hub
 from exchange.hub.settings import Notices
 from exchange.hub.storage import notices
-from exchange.hub.storage.notices import Kind, Taken, Waiting
+from exchange.hub.storage.notices import Kind, Retry, Taken, Waiting
 from exchange.hub.storage.reaches import Destination
 
 TICK_S = 1.0
@@ -175,29 +175,32 @@ class Relay:
         self, hub: Hub, taken: Taken, now: datetime, *, rests_until: datetime | None
     ) -> None:
         """Let these wait for the same channel, or for the next one if it has failed for long."""
-        channels = len(taken.reach.channels)
-        for waiting in taken.waiting:
-            how = after_failure(
+        hows = {
+            waiting.id: after_failure(
                 waiting,
                 taken.place,
-                channels,
+                len(taken.reach.channels),
                 now,
                 settings=self._settings,
                 rests_until=rests_until,
             )
-            await hub.db.write(notices.retry, waiting.id, how)
+            for waiting in taken.waiting
+        }
+        await hub.db.write(notices.retry, hows)
 
     async def _leave_out(self, hub: Hub, taken: Taken, now: datetime) -> None:
         """Give these to the next channel; park what no channel will take."""
-        name = taken.reach.channels[taken.place].channel
+        log = structlog.get_logger("exchange.hub.relay")
+        name, channels = taken.reach.channels[taken.place].channel, len(taken.reach.channels)
+        hows: dict[str, Retry] = {}
         for waiting in taken.waiting:
-            how = after_refusal(waiting, taken.place, len(taken.reach.channels), now)
+            how = after_refusal(waiting, taken.place, channels, now)
             if how is None:
                 await _park(hub, (waiting,), now)
                 continue
-            log = structlog.get_logger("exchange.hub.relay")
             log.warning("notice-refused", agency=waiting.agency, plugin=name)
-            await hub.db.write(notices.retry, waiting.id, how)
+            hows[waiting.id] = how
+        await hub.db.write(notices.retry, hows)
 
 
 async def _park(hub: Hub, group: Sequence[Waiting], now: datetime) -> None:

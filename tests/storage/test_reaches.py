@@ -43,7 +43,7 @@ def test_what_waits_begins_again_with_the_first_of_new_channels(conn: Connection
     notices.enqueue(conn, [RECIPIENT], "request", consent=None, disclosure=None, at=NOW)
     first = _take(conn)
     far = notices.Retry(place=1, due=NOW, refused=1, failing_since=NOW, failed=True)
-    notices.retry(conn, first.waiting[0].id, far)
+    notices.retry(conn, {first.waiting[0].id: far})
     second = _take(conn)
     assert (first.place, second.place, second.waiting[0].refused) == (0, 1, 1)
 
@@ -66,7 +66,7 @@ def test_a_channel_that_no_longer_exists_is_not_looked_for(conn: Connection) -> 
     """A hub of an earlier version changes the first channel and nothing else."""
     notices.enqueue(conn, [RECIPIENT], "request", consent=None, disclosure=None, at=NOW)
     far = notices.Retry(place=7, due=NOW, refused=0, failing_since=None, failed=True)
-    notices.retry(conn, _take(conn).waiting[0].id, far)
+    notices.retry(conn, {_take(conn).waiting[0].id: far})
 
     assert _take(conn).place == 1  # there are two
 
@@ -78,8 +78,8 @@ def test_only_what_goes_by_one_channel_is_merged(conn: Connection) -> None:
     assert len(first.waiting) == 2
     far = notices.Retry(place=1, due=NOW, refused=0, failing_since=None, failed=True)
     near = notices.Retry(place=0, due=NOW, refused=0, failing_since=NOW, failed=True)
-    notices.retry(conn, first.waiting[0].id, far)
-    notices.retry(conn, first.waiting[1].id, near)
+    notices.retry(conn, {first.waiting[0].id: far})
+    notices.retry(conn, {first.waiting[1].id: near})
 
     taken = [_take(conn) for _ in range(2)]
 

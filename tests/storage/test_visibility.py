@@ -487,7 +487,7 @@ def test_notices_are_due_sent_postponed_and_parked(conn: Connection) -> None:
     first, second, third = (one.id for one in due)
     notices.sent(conn, [first], at=NOW)
     later = Retry(place=0, due=NOW + HOUR, refused=0, failing_since=NOW, failed=True)
-    notices.retry(conn, second, later)
+    notices.retry(conn, {second: later})
     notices.park(conn, [third], at=NOW)
     assert not notices.any_due(conn, now=NOW)
     assert take(conn, NOW) is None

@@ -1,6 +1,6 @@
 """The outbox of notices: content-free, queued with what they are about, sent after it committed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -242,24 +242,30 @@ def postpone(conn: Connection, ids: Collection[str], *, until: datetime) -> None
     conn.execute(change.values(due_at=until, done_at=None))
 
 
-def retry(conn: Connection, notice: str, how: Retry) -> None:
-    """Let one wait that could not be delivered, perhaps for another channel.
+def retry(conn: Connection, hows: Mapping[str, Retry]) -> None:
+    """Let these wait that could not be delivered, perhaps for another channel.
 
-    It is in nobody's hand any more.
+    They are in nobody's hand any more: all in one unit of work, so that what was merged once is
+    not divided between relays.
+
+    Args:
+        conn: of the unit of work.
+        hows: how each goes on, by its id.
     """
-    change = (
-        update(notices)
-        .where(notices.c.id.in_(_left([notice])))
-        .values(
-            due_at=how.due,
-            done_at=None,
-            attempts=notices.c.attempts + int(how.failed),
-            place=how.place,
-            refused=how.refused,
-            failing_since=how.failing_since,
+    for notice, how in hows.items():
+        change = (
+            update(notices)
+            .where(notices.c.id.in_(_left([notice])))
+            .values(
+                due_at=how.due,
+                done_at=None,
+                attempts=notices.c.attempts + int(how.failed),
+                place=how.place,
+                refused=how.refused,
+                failing_since=how.failing_since,
+            )
         )
-    )
-    conn.execute(change)
+        conn.execute(change)
 
 
 def drop_under(conn: Connection, consent: str) -> None:
