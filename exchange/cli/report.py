@@ -94,9 +94,9 @@ def _file(answer: FiguresAnswer, wanted: Format, language: Language) -> bytes:
     if wanted == "json":
         return canonical.encode(answer.model_dump(mode="json")) + b"\n"
     if wanted == "csv":
-        from exchange.cli.report_csv import figures_csv
+        from exchange.forms.report_csv import figures_csv
 
-        return figures_csv(answer)
+        return figures_csv(answer.asked, answer.answer)
     from exchange.days import day_of
     from exchange.forms.report import report as worded
     from exchange.forms.report_pdf import report_pdf

@@ -1,18 +1,19 @@
-"""exchange.cli.report_csv."""
+"""exchange.forms.report_csv."""
 
 import csv
 import io
 
 import pytest
 
-from exchange.cli.report_csv import BOM, COUNTS, WAITS, figures_csv
+from exchange.forms.report_csv import BOM, COUNTS, WAITS, figures_csv
 from exchange.wire.figures import FiguresRow
 from tests.reports import answer, row
 
 
 def lines(*rows: FiguresRow, months: tuple[FiguresRow, ...] = ()) -> list[dict[str, str]]:
-    text = figures_csv(answer(*rows, months=months)).decode().removeprefix(BOM)
-    return list(csv.DictReader(io.StringIO(text)))
+    made = answer(*rows, months=months)
+    text = figures_csv(made.asked, made.answer).decode().removeprefix(BOM)
+    return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
 def test_every_figure_has_a_column_and_a_missing_one_is_empty() -> None:
