@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -14,9 +14,10 @@ from exchange.errors import Unavailable
 from exchange.hub import export_events as exporting
 from exchange.hub import list_events
 from exchange.hub.desk import log as page
-from exchange.hub.desk.event_files import COLUMNS, WRITERS, as_csv
 from exchange.hub.follow_log import catch_up
-from exchange.hub.list_events import Events, Listed
+from exchange.hub.list_events import Listed
+from exchange.hub.officer_files.events import COLUMNS, described
+from exchange.hub.officer_files.file import MEDIA, Listing, Row, as_csv
 from exchange.hub.officers import links
 from exchange.hub.officers.sessions import FRESH
 from exchange.wire import officer_routes
@@ -134,8 +135,11 @@ async def test_the_files_hold_the_list_and_are_noted_in_the_log(sim: Simulator) 
     table = await text(desk, f"{LOG}.csv?category=rent-arrears-letter")
     found = canonical.loads((await text(desk, f"{LOG}.json")).encode(), limit=10**6)
 
-    names, row = csv.reader(io.StringIO(table))
-    assert tuple(names) == COLUMNS
+    *said, empty, names, row = csv.reader(io.StringIO(table, newline=""))
+    assert (dict(said)["question"], dict(said)["agency"]) == ("events", SENDER)
+    assert dict(said)["asked.category"] == "rent-arrears-letter"
+    assert dict(said)["checkpoint.origin"] == sim.hub.signer.origin
+    assert (empty, tuple(names)) == ([], COLUMNS)
     told = dict(zip(names, row, strict=True))
     assert told["manifest"].removeprefix("'") == letter.digest
     assert (told["to"], told["state"], told["consent_id"]) == (RECIPIENT, "collected", consent.id)
@@ -153,7 +157,7 @@ async def test_a_file_asks_for_a_fresh_proof_and_leads_back_to_the_log(sim: Simu
     await arranged(sim)
     desk, officer = await logged_in(sim, agency=SENDER)
     sim.now += FRESH
-    for ending in WRITERS:
+    for ending in MEDIA:
         refused = await desk.get(f"{LOG}.{ending}")
         assert (refused.status, refused.headers["Location"]) == (303, "/officer/proof")
     assert await sim.log("officer-export") == []
@@ -224,12 +228,16 @@ async def test_no_cell_of_the_table_is_computed_by_a_spreadsheet(
         why=None,
     )
 
-    async def pages() -> AsyncIterator[Events]:
-        yield Events(events=(listed,), next=None, looked_until=None)
+    async def pages() -> AsyncGenerator[Sequence[Row], None]:
+        yield [described(listed)]
 
-    written = b"".join([part async for part in as_csv({}, pages())]).decode()
+    listing = Listing(
+        head={"question": active}, columns=COLUMNS, pages=pages(), flat=lambda row: (row,)
+    )
+    written = b"".join([part async for part in as_csv(listing)]).decode()
 
-    names, row = csv.reader(io.StringIO(written, newline=""))
+    said, _, names, row = csv.reader(io.StringIO(written, newline=""))
     told = dict(zip(names, row, strict=True))
+    assert said == ["question", f"'{active}"]
     assert (told["by"], told["manifest"], told["entry"]) == (f"'{active}", f"'{active}", "7")
     assert (told["to"], told["state"]) == ("debt-d jobcentre-a", "")

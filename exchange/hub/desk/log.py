@@ -1,28 +1,24 @@
 """The consent log of an agency: what happened when and between whom, filtered and taken away."""
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, Final, get_args
 
 from aiohttp import web
 
 from exchange.audit.event import MEMBERS
-from exchange.audit.spelling import write_base64
 from exchange.canonical import Json, is_uuid4
 from exchange.days import begin_of, end_of
-from exchange.errors import ExchangeError, Malformed
+from exchange.errors import Malformed
 from exchange.hub.desk.codes import Codes
 from exchange.hub.desk.consents import CONSENTS
-from exchange.hub.desk.event_files import WRITERS, frame
 from exchange.hub.desk.shell import Place, Visit
-from exchange.hub.export_events import export_events
-from exchange.hub.http.call import FRONT
-from exchange.hub.list_events import Events, Listed, Wanted, list_events
+from exchange.hub.http.hand_out import hand_out
+from exchange.hub.list_events import Listed, Wanted, list_events
+from exchange.hub.officer_files.events import events_file
+from exchange.hub.officer_files.file import Ending
 from exchange.hub.storage.disclosures import State
 from exchange.pages.words import Words
-from exchange.serving.cut import cut
 
 LOG: Final = "/officer/log"
 PAGE: Final = 50
@@ -58,49 +54,16 @@ async def show(visit: Visit) -> web.StreamResponse:
 
 async def take(visit: Visit) -> web.StreamResponse:
     """Hand the log out as a file, as it is narrowed; noted page by page before it goes out."""
-    ending = visit.in_path("ending")
-    wanted = _wanted(visit.fields)
-    media, writer = WRITERS[ending]
-    head = frame(visit.asker.agency, _asked(visit), visit.hub.clock(), _checkpoint(visit))
-    async with aclosing(export_events(visit.hub, visit.asker, wanted)) as pages:
-        # Before a byte goes out: without the vault it is refused as a page is.
-        first = await anext(pages)
-        chunks = writer(head, _again(first, pages))
-        return await _streamed(visit, chunks, media, f"log.{ending}")
+    ending: Ending = "csv" if visit.in_path("ending") == "csv" else "json"
+    wanted, asked = _wanted(visit.fields), _asked(visit)
+    file = await events_file(visit.hub, visit.asker, wanted, asked, ending)
+    return await hand_out(visit.request, file)
 
 
 PLACES: Final = (
     Place(path=LOG, page=show, part="log"),
     Place(path=f"{LOG}.{{ending:csv|json}}", page=take, fresh=True),
 )
-
-
-async def _streamed(
-    visit: Visit, chunks: AsyncIterator[bytes], media: str, name: str
-) -> web.StreamResponse:
-    request = visit.request
-    answer = web.StreamResponse(
-        headers={"Content-Type": media, "Content-Disposition": f'attachment; filename="{name}"'}
-    )
-    await answer.prepare(request)
-    patience = request.app[FRONT].settings.stall_s
-    try:
-        async for chunk in chunks:
-            async with asyncio.timeout(patience):
-                await answer.write(chunk)
-        async with asyncio.timeout(patience):
-            await answer.write_eof()
-    except (ExchangeError, TimeoutError):
-        # What has begun cannot become a refusal. The browser says that the file is not whole.
-        cut(request.transport)
-        raise ConnectionResetError from None
-    return answer
-
-
-async def _again(first: Events, pages: AsyncIterator[Events]) -> AsyncIterator[Events]:
-    yield first
-    async for page in pages:
-        yield page
 
 
 def _wanted(fields: Mapping[str, str]) -> Wanted:
@@ -142,13 +105,6 @@ def _day(text: str | None) -> date | None:
 
 def _asked(visit: Visit) -> dict[str, Json]:
     return {name: visit.fields.get(name) or None for name in FILTERS}
-
-
-def _checkpoint(visit: Visit) -> Json:
-    head, signer = visit.hub.heads.newest, visit.hub.signer
-    if head is None:
-        return None
-    return {"origin": signer.origin, "size": head.size, "root": write_base64(head.root)}
 
 
 def _named(say: Words, table: str, names: tuple[str, ...]) -> list[tuple[str, str]]:

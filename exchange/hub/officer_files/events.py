@@ -1,0 +1,75 @@
+"""The log of an agency as a file."""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Final
+
+from exchange.audit.event import MEMBERS, seconds
+from exchange.canonical import Json
+from exchange.hub.answers.frame import newest_head
+from exchange.hub.export_events import export_events
+from exchange.hub.list_events import Events, Listed, Wanted
+from exchange.hub.officer_files.file import Ending, File, Listing, Row, begun, list_file
+from exchange.hub.officers.accounts import Officer
+from exchange.hub.parts import Hub
+
+FIRST: Final = ("entry", "at", "kind", "by", "to", "purpose", "category", "result", "state", "why")
+LAST: Final = ("consent_id", "receipt")
+COLUMNS: Final = (
+    *FIRST,
+    *sorted({name for names in MEMBERS.values() for name in names} - {*FIRST, "detail"}),
+    *LAST,
+)
+
+
+async def events_file(
+    hub: Hub, asker: Officer, wanted: Wanted, asked: Mapping[str, Json], ending: Ending
+) -> File:
+    """Return the events of a list, the newest first; see `exchange.hub.export_events`.
+
+    Args:
+        hub: the parts.
+        asker: an officer of an agency.
+        wanted: what the list is narrowed to.
+        asked: the same, as it was asked.
+        ending: how it is written.
+
+    Raises:
+        NotFound: the asker reads no content.
+        Unavailable: the vault is away, and with it the trace.
+    """
+    head = newest_head(hub)
+    said: Row = {
+        "question": "events",
+        "agency": asker.agency,
+        "asked": dict(asked),
+        "answered_at": seconds(hub.clock()),
+        "checkpoint": None
+        if head is None
+        else {"origin": head.origin, "size": head.size, "root": head.root},
+        "next": None,
+    }
+    _, pages = await begun(export_events(hub, asker, wanted))
+    listing = Listing(head=said, columns=COLUMNS, pages=_described(pages), flat=lambda row: (row,))
+    return list_file(listing, ending)
+
+
+async def _described(pages: AsyncGenerator[Events, None]) -> AsyncGenerator[Sequence[Row], None]:
+    async with aclosing(pages):
+        async for page in pages:
+            yield [described(one) for one in page.events]
+
+
+def described(one: Listed) -> dict[str, Json]:
+    """Return an event as JSON: what is in it, and what the hub knows of it now."""
+    return {
+        "entry": one.index,
+        "at": seconds(one.at),
+        "kind": one.kind,
+        "by": one.by,
+        **one.members,
+        "state": one.state,
+        "why": one.why,
+        "consent_id": one.consent,
+        "receipt": one.rid,
+    }

@@ -1,0 +1,136 @@
+"""A file that an officer takes away, and lists as CSV or JSON.
+
+It is made while it goes out: memory holds one page of it, however long it is.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, Literal, TypeAlias, TypeVar
+
+from exchange.canonical import Json, encode
+from exchange.spreadsheet import Cell, lines
+
+Ending: TypeAlias = Literal["csv", "json"]
+"""What a list can be written as; the ending of the file's name."""
+Row: TypeAlias = Mapping[str, Json]
+MEDIA: Final[Mapping[Ending, str]] = MappingProxyType(
+    {"csv": "text/csv; charset=utf-8", "json": "application/json"}
+)
+LISTED: Final = frozenset({"answer", "next"})
+"""Members of an answer's frame that are no part of what a file says of itself."""
+
+Page = TypeVar("Page")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file on its way; the first of it is known to be allowed."""
+
+    name: str
+    """Letters, digits, points and hyphens."""
+    media: str
+    """Value of `Content-Type`."""
+    chunks: AsyncGenerator[bytes, None] = field(repr=False)
+    """Its content. Whoever takes it closes it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """A list in the making."""
+
+    head: Row
+    """The frame of every answer to officers: question, agency, what was asked, when, over which
+    head of the log."""
+    columns: tuple[str, ...]
+    """Of the table: the same in every file, whatever is in it."""
+    pages: AsyncGenerator[Sequence[Row], None] = field(repr=False)
+    """The rows, as they stand in the answer by program."""
+    flat: Callable[[Row], Iterable[Row]]
+    """Return the lines of a row in the table, each with its cells by column."""
+
+
+def list_file(listing: Listing, ending: Ending) -> File:
+    """Return a list as a file; its name says whose it is, of what, and of which day."""
+    chunks = as_csv(listing) if ending == "csv" else as_json(listing)
+    return File(name=file_name(listing.head, ending), media=MEDIA[ending], chunks=chunks)
+
+
+def file_name(head: Row, ending: str) -> str:
+    """Return the name of a file with this frame, such as `disclosures-women-b-2026-04-02.csv`."""
+    day = str(head["answered_at"]).partition("T")[0]
+    parts = (head["question"], head["agency"], day)
+    return f"{'-'.join(str(part) for part in parts if part is not None)}.{ending}"
+
+
+async def as_csv(listing: Listing) -> AsyncGenerator[bytes, None]:
+    """Yield a table: what it contains, an empty line, the names of the columns, and the rows."""
+    yield lines([*said_of(listing.head), [], listing.columns])
+    async with aclosing(listing.pages) as pages:
+        async for page in pages:
+            flat = (one for row in page for one in listing.flat(row))
+            yield lines([_cell(one.get(name)) for name in listing.columns] for one in flat)
+
+
+async def as_json(listing: Listing) -> AsyncGenerator[bytes, None]:
+    """Yield one object: the frame of every answer to officers, and the rows as `answer`."""
+    yield opened_with(listing.head, "answer")
+    between = b""
+    async with aclosing(listing.pages) as pages:
+        async for page in pages:
+            if page:
+                yield between + b",".join(encode(row) for row in page)
+                between = b","
+    yield b"]}"
+
+
+def opened_with(head: Row, member: str) -> bytes:
+    """Return the begin of an object: some members, and a list that is still open."""
+    return encode(dict(head)).removesuffix(b"}") + f',"{member}":['.encode()
+
+
+def said_of(head: Row) -> Iterator[list[Cell]]:
+    """Yield the lines in which a table says what it contains: a name, and what it is."""
+    for name, value in flattened({key: head[key] for key in head if key not in LISTED}).items():
+        yield [name, value]
+
+
+def flattened(row: Row, before: str = "") -> dict[str, Cell]:
+    """Return the cells of a row by column: `consent.id` is what `consent` says of `id`."""
+    found: dict[str, Cell] = {}
+    for name, value in row.items():
+        if isinstance(value, Mapping):
+            found |= flattened(value, f"{before}{name}.")
+        else:
+            found[f"{before}{name}"] = _cell(value)
+    return found
+
+
+async def begun(pages: AsyncGenerator[Page, None]) -> tuple[Page, AsyncGenerator[Page, None]]:
+    """Return the first page, and all of them: what is refused is so before a byte goes out.
+
+    Raises:
+        whatever the first page raises.
+    """
+    try:
+        first = await anext(pages)
+    except BaseException:
+        await pages.aclose()
+        raise
+    return first, _again(first, pages)
+
+
+async def _again(first: Page, pages: AsyncGenerator[Page, None]) -> AsyncGenerator[Page, None]:
+    async with aclosing(pages):
+        yield first
+        async for page in pages:
+            yield page
+
+
+def _cell(value: Json) -> Cell:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None or isinstance(value, int | str):
+        return value
+    return " ".join(str(one) for one in value)
