@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 
 from exchange.agency.calls import Calls
 from exchange.errors import HubMisbehaves
-from exchange.wire import figures, officer, officer_routes, officer_terms
+from exchange.wire import figures, officer, officer_findings, officer_routes, officer_terms
 
 MOST = 200
 """Rows of one page, at most."""
@@ -23,6 +23,28 @@ class OfficerCalls:
     def __init__(self, calls: Calls) -> None:
         """Take what makes single calls."""
         self._calls = calls
+
+    async def officer_overview(self) -> officer_findings.OverviewAnswer:
+        """Return what needs the officer's attention."""
+        return await self._calls.call(officer_routes.OVERVIEW, officer_findings.OverviewAnswer)
+
+    async def officer_findings(
+        self,
+        finding: officer_findings.Finding,
+        *,
+        since: date | None = None,
+        until: date | None = None,
+        after: str | None = None,
+    ) -> officer_findings.FindingsAnswer:
+        """Return a page of one finding; without days of the last 30."""
+        days = {"from": since, "until": until}
+        given = {name: day.isoformat() for name, day in days.items() if day is not None}
+        return await self._calls.call(
+            officer_routes.FINDINGS,
+            officer_findings.FindingsAnswer,
+            path={"finding": finding},
+            query={**given, **_page(after)},
+        )
 
     async def officer_disclosures(
         self, since: date, until: date, *, after: str | None = None
@@ -43,17 +65,33 @@ class OfficerCalls:
         query = {"state": state, **_page(after)}
         return await self._calls.call(officer_routes.ERASURES, officer.ErasuresAnswer, query=query)
 
+    async def officer_remind(self, erasure: str) -> officer.Reminded:
+        """Have an agency reminded of an erasure that it owes; NotFound if it owes none."""
+        return await self._calls.call(officer_routes.REMIND, officer.Reminded, path={"id": erasure})
+
     async def officer_breach(
         self,
-        kind: Literal["document", "identity", "account"],
+        kind: officer.Lost,
         key: str,
         since: datetime,
         *,
         until: datetime | None = None,
         noticed_at: datetime | None = None,
+        after: str | None = None,
     ) -> officer.BreachAnswer:
-        """Return what a lost key or account has exposed since a moment."""
-        query = {"kind": kind, "key": key, "from": _compact(since)}
+        """Return a page of what a lost key, account or code has exposed since a moment.
+
+        Args:
+            kind: what was lost.
+            key: its name; empty for the log's key, the id of its consent for a code.
+            since: from when on it may have been in the wrong hands.
+            until: when it was stopped; None is now.
+            noticed_at: when it became known; None is now.
+            after: `next` of the page before.
+        """
+        query = {"kind": kind, "from": _compact(since), **_page(after)}
+        if key:
+            query["key"] = key
         if until is not None:
             query["until"] = _compact(until)
         if noticed_at is not None:

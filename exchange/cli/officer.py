@@ -16,7 +16,7 @@ from exchange.days import moment_of
 
 if TYPE_CHECKING:
     from exchange.agency.officer_calls import OfficerCalls
-    from exchange.wire import officer, officer_terms
+    from exchange.wire import officer, officer_findings, officer_terms
 
 AsJson: TypeAlias = Annotated[
     bool,
@@ -36,9 +36,91 @@ def officer_app() -> App:
         "trace in the log.",
         help_format="plaintext",
     )
-    for command in (disclosures, erasures, breach, consent, art30):
+    for command in (overview, findings, disclosures, erasures, remind, breach, consent, art30):
         app.command(command)
     return app
+
+
+def overview(*, json: AsJson = False, at: Place = HERE) -> None:
+    """Tell what needs attention: open erasures, what ends, the log, and how many findings."""
+
+    def ask(
+        calls: "OfficerCalls", _after: str | None
+    ) -> Awaitable["officer_findings.OverviewAnswer"]:
+        return calls.officer_overview()
+
+    def lines(page: "officer_findings.OverviewAnswer") -> list[str]:
+        log, standing = page.answer.log, page.answer.standing
+        return [
+            f"to erase    {standing.asked.count}, overdue {standing.asked.overdue}",
+            f"owed        {standing.owed.count}, overdue {standing.owed.overdue}",
+            f"key         {'none' if standing.key_until is None else f'{standing.key_until:%F}'}",
+            f"agreements  {standing.in_force}",
+            *(f"ends        {one.agreement} on {one.ends_at:%F}" for one in standing.ending),
+            f"log         {log.stopped or ('behind' if log.behind else 'in order')}, {log.size}",
+            *(["witnesses   missing"] if log.unwitnessed_s is not None else []),
+            *(
+                f"finding     {one.finding} {one.count}{' or more' if one.more else ''}"
+                for one in page.answer.findings
+                if one.count or one.more
+            ),
+        ]
+
+    _run(at, ask, lines, json=json)
+
+
+def findings(
+    finding: Literal[
+        "sent-after-withdrawal",
+        "recorded-late",
+        "kept-on-own-basis",
+        "refused",
+        "warnings",
+        "consents-ending",
+        "looks",
+    ],
+    /,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    json: AsJson = False,
+    at: Place = HERE,
+) -> None:
+    """List one of the findings that the overview counts.
+
+    Parameters
+    ----------
+    finding
+        Which one.
+    since
+        First day, such as 2026-01-01; the last 30 days, if not given.
+    until
+        First day that does not count.
+    """
+
+    def ask(
+        calls: "OfficerCalls", after: str | None
+    ) -> Awaitable["officer_findings.FindingsAnswer"]:
+        return calls.officer_findings(
+            finding,
+            since=None if since is None else since.date(),
+            until=None if until is None else until.date(),
+            after=after,
+        )
+
+    def lines(page: "officer_findings.FindingsAnswer") -> list[str]:
+        return [
+            f"{one.at:%Y-%m-%d %H:%M}  {one.by}"
+            + ("" if one.received_at is None else f", told {one.received_at:%Y-%m-%d %H:%M}")
+            + ("" if one.until is None else f", asks {one.asked}, ends {one.until:%Y-%m-%d}")
+            + ("" if one.officer is None else f", officer {one.officer}")
+            + (f", {' '.join(one.codes)}" if one.codes else "")
+            + (f", disclosures {' '.join(one.disclosures)}" if one.disclosures else "")
+            + f", consent {one.consent or 'not to be read'}"
+            for one in page.answer
+        ]
+
+    _run(at, ask, lines, json=json)
 
 
 def disclosures(
@@ -95,9 +177,33 @@ def erasures(
     _run(at, ask, lines, json=json)
 
 
+def remind(erasure: str, /, *, json: AsJson = False, at: Place = HERE) -> None:
+    """Remind an agency of an erasure that it owes; at most once a day.
+
+    The notice says nothing but that a task with a deadline waits.
+
+    Parameters
+    ----------
+    erasure
+        Its id, as `exchange officer erasures` shows it.
+    """
+
+    async def work() -> None:
+        async with beside(at) as desk:
+            found = await desk.client.officer.officer_remind(erasure)
+        told = {
+            "queued": f"{found.recipient} is reminded.",
+            "today": f"{found.recipient} was asked or reminded less than a day ago.",
+            "no-channel": f"{found.recipient} has no way for notices: call it.",
+        }
+        print(found.model_dump_json() if json else told[found.outcome])
+
+    asyncio.run(work())
+
+
 def breach(  # noqa: PLR0913 - each is an option of its own
-    kind: Literal["document", "identity", "account"],
-    key: str,
+    kind: Literal["document", "identity", "account", "log", "code"],
+    key: str = "",
     /,
     *,
     since: datetime,
@@ -106,47 +212,64 @@ def breach(  # noqa: PLR0913 - each is an option of its own
     json: AsJson = False,
     at: Place = HERE,
 ) -> None:
-    """Tell exactly what a lost key or account has exposed, for Art. 33 and 34 GDPR.
+    """Tell exactly what a lost key, account or code has exposed, for Art. 33 and 34 GDPR.
 
     Parameters
     ----------
     kind
-        A document key, an identity key, or an officer's account.
+        A document key, an identity key, an officer's account, the hub's key of the log, or a
+        person's code.
     key
-        Fingerprint of the document key, name of the identity key, or id of the account.
+        Fingerprint of the document key, name of the identity key, id of the account; of a code the
+        id of its consent; of the log's key nothing.
     since
         From when on it may have been in the wrong hands; without a zone in German time.
     until
-        When an identity or an account was stopped; now, if not given.
+        When it was stopped; now, if not given. A document key is never asked this.
     noticed
         When it became known: the 72 hours begin there; now, if not given.
     """
 
-    def ask(calls: "OfficerCalls", _after: str | None) -> Awaitable["officer.BreachAnswer"]:
+    def ask(calls: "OfficerCalls", after: str | None) -> Awaitable["officer.BreachAnswer"]:
         return calls.officer_breach(
             kind,
             key,
             moment_of(since),
             until=None if until is None else moment_of(until),
             noticed_at=None if noticed is None else moment_of(noticed),
+            after=after,
         )
 
     def lines(page: "officer.BreachAnswer") -> list[str]:
-        found, totals = page.answer, page.answer.totals
+        found = page.answer
         return [
-            f"report by   {found.deadline:%Y-%m-%d %H:%M} UTC",
-            *(f"also tell   {one}" for one in found.also_notify),
-            f"disclosures {totals.disclosures}, of special categories {totals.special}",
-            f"consents    {totals.consents}",
-            f"agencies    {', '.join(totals.agencies) or 'none'}",
+            *_breach_head(found),
             *(f"openable    {one.disclosure} from {one.sender}" for one in found.openable),
             *(f"if copied   {one.disclosure}" for one in found.openable_if_copied),
             *(f"block       consent {one.consent}" for one in found.sealed_blocks),
             *(f"doubtful    {one.kind} of {one.at:%Y-%m-%d %H:%M}" for one in found.doubtful),
-            f"next        {', '.join(found.next_steps)}",
+            *(f"shown       {one.kind} of {one.at:%Y-%m-%d %H:%M}" for one in found.shown),
         ]
 
     _run(at, ask, lines, json=json)
+
+
+def _breach_head(found: "officer.Breach") -> list[str]:
+    """Return what is said once, on the first page."""
+    totals = found.totals
+    if totals is None:
+        return []
+    vouched = found.vouched
+    return [
+        f"report by   {found.deadline:%Y-%m-%d %H:%M} UTC",
+        *(f"also tell   {one}" for one in found.also_notify),
+        f"next        {', '.join(found.next_steps)}",
+        f"disclosures {totals.disclosures}, of special categories {totals.special}",
+        f"consents    {totals.consents}",
+        f"doubtful    {totals.doubtful}",
+        f"agencies    {', '.join(totals.agencies) or 'none'}",
+        *([] if vouched is None else [f"witnessed   entries before {vouched}: not in doubt"]),
+    ]
 
 
 def consent(

@@ -179,6 +179,10 @@ class ErasureSeen(Told):
     overdue: bool
     reminded: Literal[0, 1, 2]
     """1: the recipient was reminded; 2: every party was told as well."""
+    reminded_at: Moment | None
+    """The newest reminder to the recipient, by the hub or for an officer."""
+    remindable: bool
+    """Whether the agency may remind now: others owe it, and this were the first of the day."""
     confirmation: Literal["erased", "kept"] | None
     answered_at: Moment | None
     ground: Code | None
@@ -193,15 +197,31 @@ class ErasuresAnswer(Frame):
     answer: tuple[ErasureSeen, ...]
 
 
-class BreachQuery(Text):
+class Reminded(Told):
+    """What became of the wish to remind an agency of an erasure that it owes."""
+
+    erasure: Id
+    recipient: AgencyId
+    outcome: Literal["queued", "today", "no-channel"]
+    """`queued`: a notice without content is on its way. `today`: it was asked or reminded less
+    than a day ago, and nothing was queued. `no-channel`: it has no way for notices."""
+    reminded_at: Moment | None
+    """When it was last reminded, now included."""
+
+
+Lost = Literal["document", "identity", "account", "log", "code"]
+
+
+class BreachQuery(Page):
     """What somebody else may have had, and from when."""
 
-    kind: Literal["document", "identity", "account"]
-    key: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{36,43}$")]
-    """A fingerprint of a document key, a name of an identity key, or the id of an account."""
+    kind: Lost
+    key: Annotated[str | None, Field(pattern="^[A-Za-z0-9_-]{36,43}$")] = None
+    """A fingerprint of a document key, a name of an identity key, the id of an account; of a
+    person's code the id of its consent. Of the log's key nothing: this hub has one."""
     since: Annotated[Compact, Field(alias="from")]
     until: Compact | None = None
-    """Of an account and an identity: when it was stopped; now, if not given."""
+    """Of all but a document key: when it was stopped; now, if not given."""
     noticed_at: Compact | None = None
     """When it became known: the 72 hours begin there; now, if not given."""
 
@@ -209,8 +229,9 @@ class BreachQuery(Text):
 class BreachAsked(Told):
     """The question, repeated."""
 
-    kind: Literal["document", "identity", "account"]
+    kind: Lost
     key: str
+    """Empty for the log's."""
     since: Annotated[Moment, Field(alias="from")]
     until: Moment | None
     noticed_at: Moment
@@ -239,7 +260,7 @@ class SealedBlock(Told):
 
 
 class Doubtful(Told):
-    """An event that rests on a statement which somebody else may have signed."""
+    """An event that somebody else may have brought about, or whose place in the log is in doubt."""
 
     kind: str
     at: Moment
@@ -250,15 +271,29 @@ class Doubtful(Told):
     subject_ref: Id | None
 
 
+class ShownByCode(Told):
+    """An event that whoever had the code could read on the person's page."""
+
+    kind: str
+    at: Moment
+    by: str
+    consent: Id
+    sent: Openable | None
+    """The disclosure, of the event that it was stored. Nobody can open it with the code."""
+
+
 class BreachTotals(Told):
-    """Exact counts, for the report to the authority (Art. 33(3) GDPR)."""
+    """Exact counts over all pages, for the report to the authority (Art. 33(3) GDPR)."""
 
     disclosures: int
-    """Openable, those that are so only from a copy included."""
+    """Openable, those that are so only from a copy included; of a code those it showed."""
     consents: int
     """Persons at most: each consent has a reference of its own."""
     special: int
     professional_or_higher: int
+    sealed_blocks: int
+    doubtful: int
+    shown: int
     agencies: tuple[AgencyId, ...]
 
 
@@ -275,12 +310,18 @@ class Breach(Told):
     sealed_blocks: tuple[SealedBlock, ...]
     """Recorded while the key was in use; which key a block is sealed to the hub cannot see."""
     doubtful: tuple[Doubtful, ...]
-    totals: BreachTotals
+    shown: tuple[ShownByCode, ...]
+    """Of a code: looking at the page leaves no trace, so all of this may have been read."""
+    vouched: int | None
+    """Of the log's key: entries before this one stand under a head that the witnesses have
+    cosigned, and are not doubtful. Null of everything else."""
+    totals: BreachTotals | None
+    """Null behind the first page."""
     next_steps: tuple[str, ...]
 
 
 class BreachAnswer(Frame):
-    """What a lost key or account has exposed."""
+    """What a lost key, account or code has exposed; a page of it."""
 
     asked: BreachAsked
     answer: Breach

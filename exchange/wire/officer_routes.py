@@ -1,8 +1,26 @@
 """The routes of privacy officers' own tools: each asks for a token with the scope `officer`."""
 
-from exchange.wire import figures, officer, officer_terms, shapes
+from exchange.wire import figures, officer, officer_findings, officer_terms, shapes
 from exchange.wire.routes import OFFICER, Operation
 
+OVERVIEW = Operation(
+    name="officer_overview",
+    method="GET",
+    path="/v1/officer/overview",
+    summary="What needs attention: open erasures, what ends, the log, and how many findings.",
+    returns=officer_findings.OverviewAnswer,
+    scope=OFFICER,
+)
+FINDINGS = Operation(
+    name="officer_findings",
+    method="GET",
+    path="/v1/officer/findings/{finding}",
+    summary="What an officer should look into, the newest first: one finding as a list.",
+    returns=officer_findings.FindingsAnswer,
+    path_shape=officer_findings.FindingPath,
+    query=officer_findings.FindingsQuery,
+    scope=OFFICER,
+)
 DISCLOSURES = Operation(
     name="officer_disclosures",
     method="GET",
@@ -21,14 +39,23 @@ ERASURES = Operation(
     query=officer.ErasuresQuery,
     scope=OFFICER,
 )
+REMIND = Operation(
+    name="officer_remind",
+    method="POST",
+    path="/v1/officer/erasures/{id}/reminders",
+    summary="Remind an agency of an erasure that it owes; at most once a day.",
+    returns=officer.Reminded,
+    path_shape=shapes.IdPath,
+    problems=(404, 409),
+    scope=OFFICER,
+)
 BREACH = Operation(
     name="officer_breach",
     method="GET",
     path="/v1/officer/breach",
-    summary="Exactly what a lost key or account has exposed, for Art. 33 and 34 GDPR.",
+    summary="Exactly what a lost key, account or code has exposed, for Art. 33 and 34 GDPR.",
     returns=officer.BreachAnswer,
     query=officer.BreachQuery,
-    problems=(413,),
     scope=OFFICER,
 )
 CONSENT = Operation(

@@ -11,7 +11,16 @@ import pytest
 from exchange import canonical
 from exchange.canonical import sha256_hex
 from exchange.errors import NotPermitted
-from exchange.hub.answers import agreements, art30, breach, consent, disclosures, erasures, partners
+from exchange.hub.answers import (
+    affected,
+    agreements,
+    art30,
+    breach,
+    consent,
+    disclosures,
+    erasures,
+    partners,
+)
 from exchange.hub.follow_log import catch_up
 from exchange.hub.officers.accounts import Officer
 from exchange.members import write_time
@@ -476,7 +485,7 @@ async def test_who_reads_no_records_is_answered_nothing(parties: Parties) -> Non
     given = await parties.consent()
     hub, asker = parties.hub, Officer(str(uuid4()), "auditor", None)
     day = parties.now.date()
-    lost = breach.Wanted(
+    lost = affected.Wanted(
         kind="identity", key="A" * 43, since=parties.now, until=None, noticed_at=parties.now
     )
 
@@ -485,7 +494,7 @@ async def test_who_reads_no_records_is_answered_nothing(parties: Parties) -> Non
             hub, asker, disclosures.Wanted(day, day), after=None, limit=50
         ),
         erasures.list_erasures(hub, asker, erasures.Wanted("all"), after=None, limit=50),
-        breach.scope_breach(hub, asker, lost),
+        breach.scope_breach(hub, asker, lost, after=None, limit=50),
         consent.show_consent(hub, asker, given.id),
         agreements.list_agreements(hub, asker, after=None, limit=50),
         partners.list_partners(hub, asker, after=None, limit=50),

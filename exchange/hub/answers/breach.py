@@ -1,120 +1,67 @@
-"""What a lost key or account has exposed: exactly the disclosures, consents and statements.
+"""What a lost key, account or code has exposed: exactly, page by page.
 
-Counts are exact here: the report to the authority needs them (Art. 33(3) GDPR).
+Counts are exact here: the report to the authority needs them (Art. 33(3) GDPR). What is affected
+is found in `exchange.hub.answers.affected`.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import aclosing
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Final
 
 from sqlalchemy import Connection
 
-from exchange.errors import TooLarge
-from exchange.hub import gate
-from exchange.hub.answers.entries import Opened, opened
-from exchange.hub.answers.frame import Answered, agency_of, newest_head
+from exchange.hub.answers.affected import (
+    BEGIN,
+    Affected,
+    Doubtful,
+    Kind,
+    Mark,
+    Openable,
+    SealedBlock,
+    Shown,
+    Wanted,
+    affected,
+    consent_of_code,
+    read_mark,
+    vouched,
+)
+from exchange.hub.answers.frame import Answered, Head, agency_of, newest_head
 from exchange.hub.officers import trace
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
-from exchange.hub.storage import agreements, answers_breach, answers_disclosures
-from exchange.hub.storage.answers_breach import ConsentRow
-from exchange.hub.storage.answers_disclosures import DisclosureRow
-from exchange.hub.storage.keys import GRACE, SKEW
-from exchange.hub.storage.reading import Place
-from exchange.hub.stored import context_of, said, subject_of
-from exchange.members import read_time
+from exchange.hub.storage import agreements
 from exchange.vocabulary import Body, Secrecy
 
-Kind = Literal["document", "identity", "account"]
-
-WINDOW = 500
-"""Rows looked at in one unit of work."""
-MOST = 10_000
-"""Rows of one answer: some 5 MB."""
-REPORT = timedelta(hours=72)
+LOOKED: Final = 10_000
+"""Rows that a page looks at, however few of them are affected."""
+NEWEST: Final = 500
+"""Agreements that are asked what an agency is."""
+REPORT: Final = timedelta(hours=72)
 """Time to report to the authority (Art. 33(1) GDPR)."""
-TICK = timedelta(seconds=1)
-"""Events state whole seconds: what happened in this one has happened."""
-SIGNED = frozenset(
-    {
-        *("agreement-signed", "agreement-notice", "consent-recorded", "consent-withdrawn"),
-        *("request-made", "disclosure-stored", "disclosure-acknowledged", "erasure-confirmed"),
-    }
-)
-"""Kinds of events behind which there is a statement that an agency has signed."""
-LOOKS = frozenset({"officer-read", "officer-export"})
-RECORDED = frozenset({"consent-recorded"})
-STEPS: dict[Kind, tuple[str, ...]] = {
+STEPS: Final[dict[Kind, tuple[str, ...]]] = {
     "document": ("rotate", "senders-seal-again", "inform-persons-when-risk-is-high"),
     "identity": ("succession", "look-through-doubtful", "inform-persons-when-risk-is-high"),
     "account": ("remove-account", "look-through-doubtful", "inform-persons-when-risk-is-high"),
+    "log": ("succeed-log", "compare-heads", "keep-receipts", "look-through-doubtful"),
+    "code": ("replace-code", "ask-person", "consent-anew", "inform-persons-when-risk-is-high"),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """The question."""
-
-    kind: Kind
-    key: str
-    """Fingerprint of a document key, name of an identity key, or id of an account."""
-    since: datetime
-    until: datetime | None
-    """Of an account and an identity: when it was stopped; None is now."""
-    noticed_at: datetime
-    """When it became known: the time to report begins."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Openable:
-    """A disclosure that was sealed to the key."""
-
-    disclosure: str
-    sender: str
-    stored_at: datetime
-    header_deleted_at: datetime | None
-    """None: its header is still at the hub."""
-    category: str
-    special: bool
-    secrecy: str
-    consent: str
-    """Id of the consent."""
-    subject_ref: str
-
-
-@dataclass(frozen=True, slots=True)
-class SealedBlock:
-    """A consent whose sealed part the key may open."""
-
-    consent: str
-    subject_ref: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Doubtful:
-    """An event that rests on a statement which somebody else may have signed, or on a look."""
-
-    kind: str
-    at: datetime
-    by: str
-    statement: str | None
-    """Digest of what was signed; of a disclosure its manifest."""
-    consent: str | None
-    """Id of the consent it is about, if it is about one."""
-    subject_ref: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """Exact counts."""
+    """Exact counts over all pages."""
 
     disclosures: int
-    """Openable, those that are so only from a copy included."""
+    """Openable, those that are so only from a copy included; of a code those it showed."""
     consents: int
     special: int
     professional_or_higher: int
+    sealed_blocks: int
+    doubtful: int
+    shown: int
     agencies: tuple[str, ...]
+    """Those that sent the disclosures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,218 +78,157 @@ class Breach:
     sealed_blocks: tuple[SealedBlock, ...]
     """Recorded while the key was in use; which key a block is sealed to the hub cannot see."""
     doubtful: tuple[Doubtful, ...]
-    totals: Totals
+    shown: tuple[Shown, ...]
+    vouched: int | None
+    """Of the log's key: entries before this one stand under a head that the witnesses have
+    cosigned, and are not doubtful. None of everything else."""
+    totals: Totals | None
+    """None behind the first page."""
     next_steps: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What one kind of question has found."""
+async def scope_breach(
+    hub: Hub, asker: Officer, wanted: Wanted, *, after: str | None, limit: int
+) -> Answered[Wanted, Breach]:
+    """Return a page of what a lost key, account or code has exposed of the agency's relations.
 
-    openable: tuple[Openable, ...] = ()
-    blocks: tuple[SealedBlock, ...] = ()
-    doubtful: tuple[Doubtful, ...] = ()
-
-
-async def scope_breach(hub: Hub, asker: Officer, wanted: Wanted) -> Answered[Wanted, Breach]:
-    """Return what a lost key or account has exposed of the agency's relations.
-
-    An answer with something in it leaves an `officer-export` on the agency's chain before it
-    goes out.
+    A page with something in it leaves an `officer-export` on the agency's chain before it goes
+    out; asking about a code is a look at its consent, too.
 
     Raises:
         NotPermitted: the asker reads no records.
-        TooLarge: more than `MOST` rows.
+        Malformed: not a cursor.
         Unavailable: the vault is away.
     """
-    agency, now = agency_of(asker), hub.clock()
-    found = await _find(hub, agency, wanted, now)
+    agency, now, behind = agency_of(asker), hub.clock(), read_mark(after)
+    rows, next_mark = await _page(hub, agency, wanted, behind, now, limit)
+    totals = await count(hub, agency, wanted, now) if behind == BEGIN else None
     head = newest_head(hub)
-    count = len(found.openable) + len(found.blocks) + len(found.doubtful)
-    if count:
-        size = 0 if head is None else head.size
-        await trace.record_export(hub, asker, first=0, until=size, count=count)
-    social = await hub.db.read(_is_social, hub, agency)
-    before = tuple(one for one in found.openable if _gone_before(one, wanted.since))
+    await leave_trace(hub, asker, wanted, head, len(rows))
     return Answered(
         question="breach",
         agency=agency,
         asked=wanted,
         answered_at=now,
         checkpoint=head,
-        answer=Breach(
-            deadline=wanted.noticed_at + REPORT,
-            also_notify=("social-data",) if social else (),
-            openable=tuple(one for one in found.openable if one not in before),
-            openable_if_copied=before,
-            sealed_blocks=found.blocks,
-            doubtful=found.doubtful,
-            totals=_totals(found),
-            next_steps=STEPS[wanted.kind],
-        ),
+        answer=await frame_of(hub, agency, wanted, rows, totals),
+        next=None if next_mark is None else next_mark.write(),
     )
 
 
-async def _find(hub: Hub, agency: str, wanted: Wanted, now: datetime) -> _Found:
-    latest = now + TICK
-    if wanted.kind == "document":
-        used = await hub.db.read(answers_breach.time_of, wanted.key)
-        blocks: tuple[SealedBlock, ...] = ()
-        if used is not None:
-            until = latest if used.until is None else used.until + GRACE
-            recorded = await _entries(hub, agency, RECORDED, used.since - SKEW, until)
-            blocks = await _blocks(hub, used.agency, recorded)
-        return _Found(openable=await _sealed_to(hub, agency, wanted.key), blocks=blocks)
-    until = latest if wanted.until is None else wanted.until
-    if wanted.kind == "account":
-        looks = await _entries(hub, agency, LOOKS, wanted.since, until)
-        mine = [one for one in looks if one.event["officer"] == wanted.key]
-        return _Found(doubtful=await _doubtful(hub, mine))
-    owner = await hub.db.read(answers_breach.agency_of, wanted.key)
-    signed = await _entries(hub, agency, SIGNED, wanted.since, until)
-    return _Found(doubtful=await _doubtful(hub, _rests_on(owner, signed)))
+async def count(hub: Hub, agency: str, wanted: Wanted, now: datetime) -> Totals:
+    """Return the exact counts of everything that is affected."""
+    counted = _Counting()
+    async with aclosing(affected(hub, agency, wanted, behind=BEGIN, now=now)) as found:
+        async for _, row in found:
+            if row is not None:
+                counted.add(row)
+    return counted.totals()
 
 
-def _gone_before(one: Openable, since: datetime) -> bool:
-    return one.header_deleted_at is not None and one.header_deleted_at < since
-
-
-def _totals(found: _Found) -> Totals:
-    consents = {one.consent for one in found.openable}
-    consents |= {one.consent for one in found.blocks}
-    consents |= {one.consent for one in found.doubtful if one.consent is not None}
-    grave = {one.code for one in Secrecy if one >= Secrecy.PROFESSIONAL}
-    return Totals(
-        disclosures=len(found.openable),
-        consents=len(consents),
-        special=sum(one.special for one in found.openable),
-        professional_or_higher=sum(one.secrecy in grave for one in found.openable),
-        agencies=tuple(sorted({one.sender for one in found.openable})),
+async def frame_of(
+    hub: Hub, agency: str, wanted: Wanted, rows: list[Affected], totals: Totals | None
+) -> Breach:
+    """Return an answer with these rows in it, each under its head."""
+    social = await hub.db.read(_is_social, hub, agency)
+    openable = [one for one in rows if isinstance(one, Openable)]
+    return Breach(
+        deadline=wanted.noticed_at + REPORT,
+        also_notify=("social-data",) if social else (),
+        openable=tuple(one for one in openable if not one.gone_before(wanted.since)),
+        openable_if_copied=tuple(one for one in openable if one.gone_before(wanted.since)),
+        sealed_blocks=tuple(one for one in rows if isinstance(one, SealedBlock)),
+        doubtful=tuple(one for one in rows if isinstance(one, Doubtful)),
+        shown=tuple(one for one in rows if isinstance(one, Shown)),
+        vouched=await vouched(hub) if wanted.kind == "log" else None,
+        totals=totals,
+        next_steps=STEPS[wanted.kind],
     )
+
+
+async def leave_trace(
+    hub: Hub, asker: Officer, wanted: Wanted, head: Head | None, rows: int
+) -> None:
+    """Note what is about to be told; an answer with nothing in it leaves no trace.
+
+    Raises:
+        NotPermitted: the asker reads no records.
+        Unavailable: the vault is away.
+    """
+    if not rows:
+        return
+    if wanted.kind == "code":
+        digest = await consent_of_code(hub, agency_of(asker), wanted)
+        if digest is not None:
+            await trace.record_read(hub, asker, digest)
+    size = 0 if head is None else head.size
+    await trace.record_export(hub, asker, first=0, until=size, count=rows)
+
+
+async def _page(
+    hub: Hub, agency: str, wanted: Wanted, behind: Mark, now: datetime, limit: int
+) -> tuple[list[Affected], Mark | None]:
+    """Return the next rows and, where there is more, behind which mark to go on."""
+    rows: list[Affected] = []
+    come, looked = behind, 0
+    async with aclosing(affected(hub, agency, wanted, behind=behind, now=now)) as found:
+        async for mark, row in found:
+            if looked == LOOKED or (row is not None and len(rows) == limit):
+                return rows, come
+            rows += [] if row is None else [row]
+            come, looked = mark, looked + 1
+    return rows, None
+
+
+@dataclass(slots=True)
+class _Counting:
+    """Counts of rows, one after the other; of consents and agencies it remembers the names."""
+
+    consents: set[str] = field(default_factory=set)
+    agencies: set[str] = field(default_factory=set)
+    disclosures: int = 0
+    special: int = 0
+    grave: int = 0
+    blocks: int = 0
+    doubtful: int = 0
+    shown: int = 0
+
+    def add(self, row: Affected) -> None:
+        """Count a row."""
+        if row.consent is not None:
+            self.consents.add(row.consent)
+        self.blocks += isinstance(row, SealedBlock)
+        self.doubtful += isinstance(row, Doubtful)
+        self.shown += isinstance(row, Shown)
+        sent = row.sent if isinstance(row, Shown) else row
+        if isinstance(sent, Openable):
+            self.disclosures += 1
+            self.special += sent.special
+            self.grave += _is_grave(sent.secrecy)
+            self.agencies.add(sent.sender)
+
+    def totals(self) -> Totals:
+        """Return what was counted."""
+        return Totals(
+            disclosures=self.disclosures,
+            consents=len(self.consents),
+            special=self.special,
+            professional_or_higher=self.grave,
+            sealed_blocks=self.blocks,
+            doubtful=self.doubtful,
+            shown=self.shown,
+            agencies=tuple(sorted(self.agencies)),
+        )
+
+
+def _is_grave(code: str) -> bool:
+    return any(one.code == code and one >= Secrecy.PROFESSIONAL for one in Secrecy)
 
 
 def _is_social(conn: Connection, hub: Hub, agency: str) -> bool:
     """Tell whether the agency is a body of § 35 SGB I, as its newest agreements have it."""
-    for stored in agreements.listed(conn, agency, after=None, limit=WINDOW):
+    for stored in agreements.listed(conn, agency, after=None, limit=NEWEST):
         terms, _ = hub.records.agreement(conn, stored.digest, stored.statement)
         if terms.party(agency).body is Body.SGB35:
             return True
     return False
-
-
-# Sealed to a document key
-
-
-async def _sealed_to(hub: Hub, agency: str, key: str) -> tuple[Openable, ...]:
-    found: list[Openable] = []
-    behind, full = "", True
-    while full:
-        page = await hub.db.read(_window, hub, agency, key, behind)
-        found += page
-        full = len(page) == WINDOW
-        behind = page[-1].disclosure if page else behind
-        _bound(found)
-    return tuple(found)
-
-
-def _window(conn: Connection, hub: Hub, agency: str, key: str, behind: str) -> list[Openable]:
-    rows = answers_disclosures.sealed_to(conn, agency, key, behind=behind, limit=WINDOW)
-    return [_openable(conn, hub, row) for row in rows]
-
-
-def _openable(conn: Connection, hub: Hub, row: DisclosureRow) -> Openable:
-    context = context_of(row.manifest)
-    agreement: str = said(row.consent_statement)["agreement"]
-    _, scope = gate.agreement_of(conn, hub, agreement)
-    category = scope.vocabulary.categories.get(context.category)
-    return Openable(
-        disclosure=row.id,
-        sender=row.sender,
-        stored_at=row.stored_at,
-        # Each end of a disclosure deletes its header in the same unit of work.
-        header_deleted_at=row.ended_at,
-        category=context.category,
-        special=category is not None and category.special,
-        secrecy=context.secrecy.code,
-        consent=row.consent_id,
-        subject_ref=subject_of(row.consent_statement),
-    )
-
-
-# Entries of the log
-
-
-async def _entries(
-    hub: Hub, agency: str, kinds: frozenset[str], since: datetime, until: datetime
-) -> list[Opened]:
-    found: list[Opened] = []
-    behind: Place | None = None
-    full = True
-    while full:
-        looked, mine = await hub.db.read(
-            opened, agency, kinds, since=since, until=until, behind=behind, limit=WINDOW
-        )
-        found += mine
-        full = len(looked) == WINDOW
-        behind = looked[-1] if looked else behind
-        _bound(found)
-    return found
-
-
-def _bound(found: Sequence[object]) -> None:
-    if len(found) > MOST:
-        raise TooLarge("more is affected than one answer holds: ask about a shorter time")
-
-
-def _rests_on(owner: str | None, signed: Sequence[Opened]) -> list[Opened]:
-    """Return what the owner of an identity key has signed, and what depends on it.
-
-    On a consent depend the disclosures under it, whoever has sent them.
-    """
-    consents = {
-        one.event["consent"]
-        for one in signed
-        if one.kind == "consent-recorded" and one.event["by"] == owner
-    }
-    return [one for one in signed if one.event["by"] == owner or _under(one) in consents]
-
-
-def _under(one: Opened) -> str | None:
-    return one.event.get("consent") if one.kind == "disclosure-stored" else None
-
-
-async def _doubtful(hub: Hub, found: Sequence[Opened]) -> tuple[Doubtful, ...]:
-    named = await _consents(hub, (one.event.get("consent") for one in found))
-    return tuple(_doubt(one, named.get(one.event.get("consent", ""))) for one in found)
-
-
-def _doubt(one: Opened, consent: ConsentRow | None) -> Doubtful:
-    event = one.event
-    signed = next(
-        (event[name] for name in ("statement", "manifest", "request") if name in event), None
-    )
-    return Doubtful(
-        kind=one.kind,
-        at=read_time(event["at"]),
-        by=event["by"],
-        statement=signed if one.kind != "consent-recorded" else event["consent"],
-        consent=None if consent is None else consent.id,
-        subject_ref=None if consent is None else subject_of(consent.statement),
-    )
-
-
-async def _blocks(hub: Hub, owner: str, recorded: Sequence[Opened]) -> tuple[SealedBlock, ...]:
-    named = await _consents(hub, (one.event["consent"] for one in recorded))
-    return tuple(
-        SealedBlock(one.id, subject_of(one.statement))
-        for one in named.values()
-        if owner in one.parties
-    )
-
-
-async def _consents(hub: Hub, digests: Iterable[str | None]) -> dict[str, ConsentRow]:
-    wanted = sorted({one for one in digests if one is not None})
-    found: dict[str, ConsentRow] = {}
-    for first in range(0, len(wanted), WINDOW):
-        found |= await hub.db.read(answers_breach.consents_named, wanted[first : first + WINDOW])
-    return found

@@ -1,6 +1,6 @@
 """Entries of the log that an agency may open, for the questions that rest on them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from exchange.hub.may_open import may_open
-from exchange.hub.storage import answers_entries, openings
+from exchange.hub.storage import answers_entries, consents, openings, reading
+from exchange.hub.storage.openings import Recorded
 from exchange.hub.storage.reading import Place
 
 
@@ -30,6 +31,7 @@ def opened(  # noqa: PLR0913 - a range, and a page of it
     until: datetime,
     behind: Place | None,
     limit: int,
+    first: int = 0,
 ) -> tuple[tuple[Place, ...], tuple[Opened, ...]]:
     """Return where the next entries stand that concern an agency, and those it may open.
 
@@ -44,12 +46,37 @@ def opened(  # noqa: PLR0913 - a range, and a page of it
         until=until,
         behind=None if behind is None else (behind.at, behind.index),
         limit=limit,
+        first=first,
     )
-    standing = openings.standing(conn, agency, [event for _, _, event in found])
-    looked = tuple(Place(at, index) for at, index, _ in found)
+    return _judged(conn, agency, [(Place(at, index), event) for at, index, event in found])
+
+
+def of_consent(
+    conn: Connection, agency: str, consent: str, *, behind: Place | None, limit: int
+) -> tuple[tuple[Place, ...], tuple[Opened, ...]]:
+    """Return where the next entries about a consent stand, the newest first, and those it may open.
+
+    Args:
+        conn: of a reader.
+        agency: who asks; that it may read the consent was found out before.
+        consent: digest.
+        behind: the last place of the page before.
+        limit: most entries.
+    """
+    chain = consents.chain(conn, consent)
+    if chain is None:
+        return (), ()
+    found = reading.of_chain(conn, chain, behind=behind, limit=limit)
+    return _judged(conn, agency, [(one.place, one.found) for one in found])
+
+
+def _judged(
+    conn: Connection, agency: str, found: Sequence[tuple[Place, Recorded]]
+) -> tuple[tuple[Place, ...], tuple[Opened, ...]]:
+    standing = openings.standing(conn, agency, [event for _, event in found])
     mine = tuple(
         Opened(place, event.kind, event.event())
-        for place, (_, _, event) in zip(looked, found, strict=True)
+        for place, event in found
         if may_open(agency, event, standing).opening
     )
-    return looked, mine
+    return tuple(place for place, _ in found), mine

@@ -8,6 +8,7 @@ from exchange.hub.answers.frame import Answered, agency_of, newest_head
 from exchange.hub.officers import trace
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
+from exchange.hub.remind_erasure import may_remind
 from exchange.hub.storage import answers_erasures
 from exchange.hub.storage.answers_erasures import ErasureRow, State
 from exchange.hub.storage.erasures import Reason, Result
@@ -37,6 +38,10 @@ class ErasureSeen:
     overdue: bool
     reminded: Literal[0, 1, 2]
     """1: the recipient was reminded; 2: every party was told as well."""
+    reminded_at: datetime | None
+    """The newest reminder to the recipient, by the hub or for an officer."""
+    remindable: bool
+    """Whether the agency may remind now: others owe it, and this were the first of the day."""
     confirmation: Result | None
     answered_at: datetime | None
     ground: str | None
@@ -70,12 +75,12 @@ async def list_erasures(
         asked=wanted,
         answered_at=now,
         checkpoint=head,
-        answer=tuple(_seen(row, now) for row in rows),
+        answer=tuple(_seen(row, agency, now) for row in rows),
         next=rows[-1].id if len(rows) == limit else None,
     )
 
 
-def _seen(row: ErasureRow, now: datetime) -> ErasureSeen:
+def _seen(row: ErasureRow, agency: str, now: datetime) -> ErasureSeen:
     until = said(row.confirmation).get("until")
     reminded: Literal[0, 1, 2] = 0 if row.reminded_at is None else 1
     return ErasureSeen(
@@ -88,6 +93,10 @@ def _seen(row: ErasureRow, now: datetime) -> ErasureSeen:
         due=row.due,
         overdue=row.answered_at is None and row.due <= now,
         reminded=reminded if row.escalated_at is None else 2,
+        reminded_at=row.reminded_at,
+        remindable=row.recipient != agency
+        and row.answered_at is None
+        and may_remind(row.asked_at, row.reminded_at, now=now),
         confirmation=row.result,
         answered_at=row.answered_at,
         ground=row.ground,

@@ -1,4 +1,4 @@
-"""What a lost key or account has exposed: exactly, for the report and for the persons."""
+"""What a lost key, account or code has exposed: exactly, for the report and for the persons."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -6,18 +6,11 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from exchange.days import begin_of, day_of
+from exchange.days import begin_of, day_of, end_of
 from exchange.errors import Malformed
 from exchange.forms.account import Fact, Said
-from exchange.hub.answers.breach import (
-    STEPS,
-    Breach,
-    Doubtful,
-    Kind,
-    Openable,
-    Wanted,
-    scope_breach,
-)
+from exchange.hub.answers.affected import Doubtful, Kind, Openable, Shown, Wanted
+from exchange.hub.answers.breach import LOOKED, STEPS, Breach, scope_breach
 from exchange.hub.desk.codes import Codes
 from exchange.hub.desk.consents import CONSENTS
 from exchange.hub.desk.shell import Place, Visit
@@ -26,7 +19,8 @@ from exchange.pages.words import Words
 from exchange.wire import officer
 
 BREACH: Final = "/officer/breach"
-FIELDS: Final = ("kind", "key", "since", "noticed")
+PAGE: Final = 50
+FIELDS: Final = ("kind", "key", "since", "until", "noticed")
 KEY_SIZES: Final = (36, 43)
 """Characters of an account's id, and of a key's name."""
 
@@ -34,21 +28,32 @@ KEY_SIZES: Final = (36, 43)
 async def show(visit: Visit) -> web.StreamResponse:
     """Show the form, and the answer where something was asked."""
     given = {name: visit.fields.get(name, "") for name in FIELDS}
-    wanted = _wanted(given, visit.hub.clock()) if given["key"] else None
-    answer = None
-    if wanted is not None:
-        answer = (await scope_breach(visit.hub, visit.asker, wanted)).answer
+    kinds = [(kind, visit.say(f"breach.{kind}")) for kind in STEPS]
+    if not given["kind"]:
+        return visit.page("breach.html", given=given, base=BREACH, kinds=kinds)
+    if not given["key"] and given["kind"] != "log":
+        trouble = visit.say("breach.no_key")
+        page = {"given": given, "base": BREACH, "kinds": kinds, "trouble": trouble}
+        return visit.page("breach.html", status=400, **page)
+    wanted = _wanted(given, visit.hub.clock())
+    after = visit.fields.get("after") or None
+    found = await scope_breach(visit.hub, visit.asker, wanted, after=after, limit=PAGE)
+    answer = found.answer
     return visit.page(
         "breach.html",
         given=given,
         base=BREACH,
-        kinds=[(kind, visit.say(f"breach.{kind}")) for kind in STEPS],
+        kinds=kinds,
         answer=answer,
-        facts=[] if answer is None else _facts(visit.say, answer),
-        openable=[] if answer is None else _disclosures(visit, answer.openable),
-        copied=[] if answer is None else _disclosures(visit, answer.openable_if_copied),
-        blocks=[] if answer is None else [[_consent(one.consent)] for one in answer.sealed_blocks],
-        doubtful=[] if answer is None else [_doubt(visit.say, one) for one in answer.doubtful],
+        next=found.next,
+        begun=after is not None,
+        facts=_facts(visit.say, answer),
+        openable=_disclosures(visit, answer.openable),
+        copied=_disclosures(visit, answer.openable_if_copied),
+        blocks=[[_consent(one.consent)] for one in answer.sealed_blocks],
+        doubtful=[_doubt(visit.say, one) for one in answer.doubtful],
+        shown=[_shown(visit.say, one) for one in answer.shown],
+        explained=visit.say(f"breach.explained_{wanted.kind}"),
     )
 
 
@@ -56,7 +61,7 @@ async def take(visit: Visit) -> web.StreamResponse:
     """Hand out the whole answer as JSON, as the interface for programs gives it."""
     given = {name: visit.fields.get(name, "") for name in FIELDS}
     wanted = _wanted(given, visit.hub.clock())
-    found = await scope_breach(visit.hub, visit.asker, wanted)
+    found = await scope_breach(visit.hub, visit.asker, wanted, after=None, limit=LOOKED)
     return web.Response(
         body=told(officer.BreachAnswer, found).model_dump_json(indent=1).encode(),
         content_type="application/json",
@@ -77,15 +82,15 @@ def _wanted(given: Mapping[str, str], now: datetime) -> Wanted:
         Malformed: what no form of ours has sent.
     """
     kind: Kind | None = next((known for known in STEPS if known == given["kind"]), None)
-    key = given["key"]
-    if kind is None or len(key) not in KEY_SIZES:
+    key = "" if kind == "log" else given["key"]
+    if kind is None or len(key) not in ({0} if kind == "log" else KEY_SIZES):
         raise Malformed("no such kind of key, or no key")
-    noticed = _day(given["noticed"])
+    noticed, until = _day(given["noticed"]), _day(given["until"])
     return Wanted(
         kind=kind,
         key=key,
         since=begin_of(_day(given["since"]) or day_of(now)),
-        until=None,
+        until=None if until is None else end_of(until),
         noticed_at=now if noticed is None else begin_of(noticed),
     )
 
@@ -102,16 +107,21 @@ def _day(text: str) -> date | None:
 
 def _facts(say: Words, answer: Breach) -> list[Fact]:
     totals = answer.totals
+    if totals is None:
+        return []
     facts = [
         ("deadline", [say.moment(answer.deadline)]),
         ("also_notify", [say(f"breach.notify_{one}") for one in answer.also_notify]),
+        ("steps", [say(f"breach.step_{one}") for one in answer.next_steps]),
         ("disclosures", [str(totals.disclosures)]),
         ("consents", [str(totals.consents)]),
         ("special", [str(totals.special)]),
         ("professional", [str(totals.professional_or_higher)]),
+        ("events", [str(totals.doubtful)] if totals.doubtful else []),
         ("agencies", list(totals.agencies)),
-        ("steps", [say(f"breach.step_{one}") for one in answer.next_steps]),
     ]
+    if answer.vouched is not None:
+        facts.append(("vouched", [_vouched(say, answer.vouched)]))
     return [Fact(say(f"breach.{key}"), tuple(map(Said, texts))) for key, texts in facts if texts]
 
 
@@ -134,7 +144,19 @@ def _disclosures(visit: Visit, found: tuple[Openable, ...]) -> list[list[Any]]:
 
 def _doubt(say: Words, one: Doubtful) -> list[Any]:
     consent: Any = "" if one.consent is None else _consent(one.consent)
-    return [say.moment(one.at), say(f"event.{one.kind}"), one.by, consent]
+    return [say.moment(one.at), say(f"event.{one.kind}"), _by(say, one.by), consent]
+
+
+def _shown(say: Words, one: Shown) -> list[Any]:
+    return [say.moment(one.at), say(f"event.{one.kind}"), _by(say, one.by), _consent(one.consent)]
+
+
+def _by(say: Words, name: str) -> str:
+    return say(f"by.{name}") if say.knows(f"by.{name}") else name
+
+
+def _vouched(say: Words, size: int) -> str:
+    return say("breach.vouched_until", index=size) if size else say("breach.vouched_none")
 
 
 def _consent(name: str) -> dict[str, str]:

@@ -14,13 +14,16 @@ from exchange.hub.answers import (
     disclosures,
     erasures,
     events,
+    findings,
     partners,
 )
+from exchange.hub.answers.affected import Wanted
 from exchange.hub.answers.frame import Answered
 from exchange.hub.http.binding import Routes
 from exchange.hub.http.call import Call
 from exchange.hub.officers.accounts import Officer
-from exchange.wire import officer, officer_routes, officer_terms, shapes
+from exchange.hub.remind_erasure import remind_erasure
+from exchange.wire import officer, officer_findings, officer_routes, officer_terms, shapes
 
 Told = TypeVar("Told", bound=officer.Frame)
 
@@ -28,8 +31,11 @@ Told = TypeVar("Told", bound=officer.Frame)
 def officer_routes_bound() -> Routes:
     """Return the handlers of officers' questions."""
     bound = Routes()
+    bound.handles(officer_routes.OVERVIEW)(get_overview)
+    bound.handles(officer_routes.FINDINGS)(get_findings)
     bound.handles(officer_routes.DISCLOSURES)(get_disclosures)
     bound.handles(officer_routes.ERASURES)(get_erasures)
+    bound.handles(officer_routes.REMIND)(post_reminder)
     bound.handles(officer_routes.BREACH)(get_breach)
     bound.handles(officer_routes.CONSENT)(get_consent)
     bound.handles(officer_routes.EVENTS)(get_events)
@@ -42,6 +48,24 @@ def officer_routes_bound() -> Routes:
 def asker(call: Call) -> Officer:
     """Return who asks over this route: a program of an agency, for its officer."""
     return Officer(GATEWAY, "officer", call.agency)
+
+
+async def get_overview(call: Call) -> officer_findings.OverviewAnswer:
+    """Return what the officer's first page says."""
+    return told(
+        officer_findings.OverviewAnswer, await findings.show_overview(call.hub, asker(call))
+    )
+
+
+async def get_findings(
+    call: Call, *, path: officer_findings.FindingPath, query: officer_findings.FindingsQuery
+) -> officer_findings.FindingsAnswer:
+    """Return a page of one finding."""
+    wanted = findings.Wanted(finding=path.finding, since=query.since, until=query.until)
+    found = await findings.list_findings(
+        call.hub, asker(call), wanted, after=query.after, limit=query.limit
+    )
+    return told(officer_findings.FindingsAnswer, found)
 
 
 async def get_disclosures(
@@ -64,16 +88,25 @@ async def get_erasures(call: Call, *, query: officer.ErasuresQuery) -> officer.E
     return told(officer.ErasuresAnswer, found)
 
 
+async def post_reminder(call: Call, *, path: shapes.IdPath) -> officer.Reminded:
+    """Remind an agency of an erasure that it owes."""
+    found = await remind_erasure(call.hub, asker(call), path.id)
+    return officer.Reminded.model_validate(found, from_attributes=True)
+
+
 async def get_breach(call: Call, *, query: officer.BreachQuery) -> officer.BreachAnswer:
-    """Return what a lost key or account has exposed."""
-    wanted = breach.Wanted(
+    """Return a page of what a lost key, account or code has exposed."""
+    wanted = Wanted(
         kind=query.kind,
-        key=query.key,
+        key=query.key or "",
         since=query.since,
         until=query.until,
         noticed_at=query.noticed_at or call.hub.clock(),
     )
-    return told(officer.BreachAnswer, await breach.scope_breach(call.hub, asker(call), wanted))
+    found = await breach.scope_breach(
+        call.hub, asker(call), wanted, after=query.after, limit=query.limit
+    )
+    return told(officer.BreachAnswer, found)
 
 
 async def get_consent(

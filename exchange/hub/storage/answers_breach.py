@@ -25,6 +25,8 @@ class ConsentRow:
 
     id: str
     statement: bytes
+    collected_by: str
+    recorded_at: datetime
     parties: frozenset[str]
 
 
@@ -52,7 +54,11 @@ def consents_named(conn: Connection, digests: Collection[str]) -> dict[str, Cons
     """Return consents by their digests; the caller has found out that they may be shown."""
     rows = conn.execute(
         select(
-            consents.c.digest, consents.c.id, consents.c.collected_by, consents.c.statement
+            consents.c.digest,
+            consents.c.id,
+            consents.c.statement,
+            consents.c.collected_by,
+            consents.c.recorded_at,
         ).where(consents.c.digest.in_(sorted(digests)))
     ).all()
     parties = conn.execute(
@@ -64,6 +70,8 @@ def consents_named(conn: Connection, digests: Collection[str]) -> dict[str, Cons
         row.digest: ConsentRow(
             row.id,
             row.statement,
+            row.collected_by,
+            row.recorded_at,
             frozenset(one.agency for one in parties if one.consent == row.digest)
             | {row.collected_by},
         )

@@ -33,6 +33,7 @@ def concerning(  # noqa: PLR0913 - a range, and a page of it
     until: datetime,
     behind: tuple[datetime, int] | None,
     limit: int,
+    first: int = 0,
 ) -> tuple[tuple[datetime, int, Recorded], ...]:
     """Return moment, index and event of entries of these kinds, in the order of time and index.
 
@@ -44,6 +45,7 @@ def concerning(  # noqa: PLR0913 - a range, and a page of it
         until: the first moment that does not count.
         behind: moment and index of the last one of the page before.
         limit: most entries.
+        first: entries before this one are left out.
     """
     query = (
         select(log_reader.c.at, log_reader.c.idx, *_EVENT)
@@ -54,6 +56,7 @@ def concerning(  # noqa: PLR0913 - a range, and a page of it
             log_reader.c.kind.in_(sorted(kinds)),
             log_reader.c.at >= since,
             log_reader.c.at < until,
+            log_reader.c.idx >= first,
         )
         .order_by(log_reader.c.at, log_reader.c.idx)
         .limit(limit)
