@@ -32,7 +32,7 @@ async def test_a_loop_that_dies_stops_the_process_with_its_error() -> None:
         await ending.wait()
 
     async def serve() -> None:
-        async with looping(stop, {"dies": dies, "lives": lives}), asyncio.timeout(5):
+        async with looping(stop, {"dies": dies, "lives": lives}), asyncio.timeout(30):
             await stop.wait()
 
     with pytest.raises(ValueError, match="a defect"):

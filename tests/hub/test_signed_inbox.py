@@ -22,7 +22,7 @@ async def test_a_document_is_shown_when_a_signed_head_covers_its_entry(sim: Simu
         assert not poll.done()
         assert await look(sim) == []
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         assert await poll == [letter.id]
 
 
@@ -48,5 +48,5 @@ async def test_a_wait_for_a_head_ends_with_its_time_and_with_the_process(sim: Si
         poll = asyncio.create_task(look(sim, "?wait=30"))
         await asyncio.sleep(0.2)
         sim.hub.heads.end()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             assert await poll == []
