@@ -1,6 +1,6 @@
 """The consent log of an agency: what happened when and between whom, filtered and taken away."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any, Final, get_args
 
@@ -10,6 +10,7 @@ from exchange.audit.event import MEMBERS
 from exchange.canonical import Json, is_uuid4
 from exchange.days import begin_of, end_of
 from exchange.errors import Malformed
+from exchange.forms.account import Fact, Said
 from exchange.hub.desk.codes import Codes
 from exchange.hub.desk.consents import CONSENTS
 from exchange.hub.desk.shell import Place, Visit
@@ -41,6 +42,7 @@ async def show(visit: Visit) -> web.StreamResponse:
     return visit.page(
         "log.html",
         given=given,
+        narrowed=_narrowed(visit.say, given, codes),
         newest=after is None,
         rows=[_row(visit, one, codes) for one in found.events],
         next=found.next,
@@ -111,6 +113,22 @@ def _named(say: Words, table: str, names: tuple[str, ...]) -> list[tuple[str, st
     return [(name, say(f"{table}.{name}")) for name in names]
 
 
+def _narrowed(say: Words, given: Mapping[str, str], codes: Codes) -> list[Fact]:
+    """Return in words what the list is narrowed to, in the order of the form."""
+    worded: Mapping[str, Callable[[str], str]] = {
+        "since": lambda day: say.day(date.fromisoformat(day)),
+        "until": lambda day: say.day(date.fromisoformat(day)),
+        "kind": lambda kind: say(f"event.{kind}"),
+        "purpose": codes.purpose,
+        "category": codes.category,
+        "state": lambda state: say(f"state.{state}"),
+    }
+    return [
+        Fact(say(f"events.{name}"), (Said(worded.get(name, str)(text)),))
+        for name, text in given.items()
+    ]
+
+
 def _row(visit: Visit, one: Listed, codes: Codes) -> list[Any]:
     say = visit.say
     to = one.members.get("to", ())
@@ -122,7 +140,7 @@ def _row(visit: Visit, one: Listed, codes: Codes) -> list[Any]:
         say(f"event.{one.kind}"),
         say(f"by.{one.by}") if say.knows(f"by.{one.by}") else one.by,
         to if isinstance(to, str) else ", ".join(to),
-        "; ".join(_about(say, one, codes)),
+        _about(say, one, codes),
         consent,
         str(one.index),
     ]
@@ -133,7 +151,7 @@ def _about(say: Words, one: Listed, codes: Codes) -> list[str]:
     members = one.members
     told = []
     if "purpose" in members:
-        told += [codes.purpose(members["purpose"]), codes.category(members["category"])]
+        told += [codes.category(members["category"]), codes.purpose(members["purpose"])]
     told += [say(f"{name}.{members[name]}") for name in ("result", "via") if name in members]
     if "ends" in members:
         told.append(say("events.ends", day=say.day(date.fromisoformat(members["ends"]))))

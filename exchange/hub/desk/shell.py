@@ -25,7 +25,7 @@ POLICY: Final = (
 """Nothing inline, nothing from elsewhere, and no script at all."""
 HOME: Final = "/officer/"
 STATIC: Final = "/officer/static/"
-TEXTS: Final = ("desk", "provider", "log", "answers", "figures")
+TEXTS: Final = ("desk", "provider", "log", "answers", "figures", "files", "findings")
 """Folders of texts, one for each group of pages; no two of them have a key in common."""
 LANGUAGE: Final = "__Host-language"
 """Cookie with the language somebody has chosen."""
@@ -141,6 +141,8 @@ class Visit:
             path=self.request.path,
             asker=self.asker,
             query=kept,
+            shown_at=self.say.moment(self.hub.clock()),
+            hub=self.hub.origin,
             **values,
         )
 
