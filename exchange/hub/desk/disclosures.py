@@ -16,26 +16,39 @@ DISCLOSURES: Final = "/officer/disclosures"
 PAGE: Final = 50
 USUAL: Final = timedelta(days=30)
 """What is shown where nobody names days."""
+NEXT: Final = timedelta(days=1)
+"""People name the last day that counts; the question, the first that does not."""
 
 
 async def show(visit: Visit) -> web.StreamResponse:
     """Show a page of disclosures."""
-    today = day_of(visit.hub.clock())
-    first = _day(visit.fields.get("since")) or today - USUAL
-    last = _day(visit.fields.get("until")) or today
-    # People name the last day that counts; the question, the first that does not.
-    wanted = Wanted(first, last + timedelta(days=1))
+    wanted = asked_for(visit)
     found = await list_disclosures(
         visit.hub, visit.asker, wanted, after=visit.fields.get("after") or None, limit=PAGE
     )
     codes = Codes(visit.lang)
     return visit.page(
         "disclosures.html",
-        given={"since": first.isoformat(), "until": last.isoformat()},
+        given={
+            "since": wanted.since.isoformat(),
+            "until": (wanted.until - NEXT).isoformat(),
+        },
         base=DISCLOSURES,
         rows=[_row(visit, codes, one) for one in found.answer],
         next=found.next,
     )
+
+
+def asked_for(visit: Visit) -> Wanted:
+    """Return which disclosures are asked for.
+
+    Raises:
+        Malformed: a day that no form of ours has sent.
+    """
+    today = day_of(visit.hub.clock())
+    first = _day(visit.fields.get("since")) or today - USUAL
+    last = _day(visit.fields.get("until")) or today
+    return Wanted(first, last + NEXT)
 
 
 PLACES: Final = (Place(path=DISCLOSURES, page=show, part="disclosures"),)

@@ -1,4 +1,7 @@
-"""What is to be erased: open, overdue, answered; the agency's own and what others owe it."""
+"""What is to be erased: open, overdue, answered; the agency's own and what others owe it.
+
+Of what others owe it an officer may have them reminded, once a day.
+"""
 
 from typing import Any, Final, get_args
 
@@ -8,19 +11,19 @@ from exchange.errors import Malformed
 from exchange.hub.answers.erasures import ErasureSeen, Wanted, list_erasures
 from exchange.hub.desk.consents import CONSENTS
 from exchange.hub.desk.shell import Place, Visit
+from exchange.hub.remind_erasure import Outcome, remind_erasure
 from exchange.hub.storage.answers_erasures import State
+from exchange.pages.words import Words
 
 ERASURES: Final = "/officer/erasures"
 PAGE: Final = 50
 STATES: Final[tuple[State, ...]] = get_args(State)
+_ID: Final = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
 
 async def show(visit: Visit) -> web.StreamResponse:
     """Show a page of erasures in one state."""
-    given = visit.fields.get("state", "open")
-    state = next((known for known in STATES if known == given), None)
-    if state is None:
-        raise Malformed("no such state")
+    state = state_of(visit)
     found = await list_erasures(
         visit.hub, visit.asker, Wanted(state), after=visit.fields.get("after"), limit=PAGE
     )
@@ -31,6 +34,19 @@ async def show(visit: Visit) -> web.StreamResponse:
         rows=[_row(visit, one) for one in found.answer],
         next=found.next,
     )
+
+
+def state_of(visit: Visit) -> State:
+    """Return in which state erasures are asked for.
+
+    Raises:
+        Malformed: what no form of ours has sent.
+    """
+    given = visit.fields.get("state", "open")
+    state = next((known for known in STATES if known == given), None)
+    if state is None:
+        raise Malformed("no such state")
+    return state
 
 
 PLACES: Final = (Place(path=ERASURES, page=show, part="erasures"),)
@@ -44,9 +60,24 @@ def _row(visit: Visit, one: ErasureSeen) -> list[Any]:
         say.moment(one.asked_at),
         say.moment(one.due),
         _standing(visit, one),
-        say(f"erasure.reminded_{one.reminded}"),
+        _reminded(say, one),
+        _reminding(visit, one),
         {"path": f"{CONSENTS}/{one.consent}", "text": one.consent[:8]},
     ]
+
+
+def _reminded(say: Words, one: ErasureSeen) -> list[str]:
+    told = [say(f"erasure.reminded_{one.reminded}")]
+    if one.reminded_at is not None:
+        told.append(say("reminder.at", moment=say.moment(one.reminded_at)))
+    return told
+
+
+def _reminding(visit: Visit, one: ErasureSeen) -> Any:
+    if not one.remindable:
+        return ""
+    path = f"{ERASURES}/{one.erasure}/reminder"
+    return {"post": path, "text": visit.say("reminder.button", agency=one.recipient)}
 
 
 def _standing(visit: Visit, one: ErasureSeen) -> str:

@@ -13,6 +13,7 @@ from exchange.errors import NotFound, NotPermitted
 from exchange.hub.desk import (
     account,
     agreements,
+    answer_files,
     breach,
     consents,
     disclosures,
@@ -55,6 +56,7 @@ PLACES: Final[tuple[Place, ...]] = (
     *agreements.PLACES,
     *partners.PLACES,
     *account.PLACES,
+    *answer_files.PLACES,
 )
 """What is for whoever has logged in, in the order of the navigation."""
 

@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
-from typing import Any, Final
+from typing import Any, Final, get_args
+
+from pydantic import BaseModel
 
 from exchange.hub.answers import disclosures, erasures, partners
 from exchange.hub.answers.frame import Answered
@@ -23,24 +25,6 @@ from exchange.wire import officer, officer_terms
 
 PAGE: Final = 500
 """Rows held in memory at once, and noted together."""
-DISCLOSURES: Final = (
-    *("disclosure", "manifest", "stored_at", "from"),
-    *("to.agency", "to.state", "to.collected_at", "to.acknowledged_at", "to.purpose_binding"),
-    *("purpose", "category", "secrecy", "request", "replaces", "consent.id", "consent.digest"),
-    *("consent.form", "consent.capacity", "consent.collected_by", "consent.collected_at"),
-    *("consent.valid_from", "consent.valid_until", "consent.ended_at", "consent.ended_why"),
-    *("notice.id", "notice.version", "notice.lang", "notice.sha256", "agreement", "subject_ref"),
-    *("log.consent", "log.disclosure", "log.collected", "log.acknowledged"),
-)
-ERASURES: Final = (
-    *("erasure", "consent", "disclosures", "recipient", "reason", "asked_at", "due", "overdue"),
-    *("reminded", "confirmation", "answered_at", "ground", "kept_until", "subject_ref"),
-)
-PARTNERS: Final = (
-    *("agency", "state", "suspended_at", "keys.kind", "keys.key", "keys.from", "keys.until"),
-    *("keys.revoked_at", "keys.index"),
-)
-"""Columns of the three tables."""
 
 
 async def disclosures_file(
@@ -56,9 +40,7 @@ async def disclosures_file(
     def ask(after: str | None) -> Awaitable[Answered[object, object]]:
         return disclosures.list_disclosures(hub, asker, wanted, after=after, limit=PAGE)
 
-    return list_file(
-        await _listing(officer.DisclosuresAnswer, ask, DISCLOSURES, _per("to")), ending
-    )
+    return list_file(await _listing(officer.DisclosuresAnswer, ask, _per("to")), ending)
 
 
 async def erasures_file(hub: Hub, asker: Officer, wanted: erasures.Wanted, ending: Ending) -> File:
@@ -67,7 +49,7 @@ async def erasures_file(hub: Hub, asker: Officer, wanted: erasures.Wanted, endin
     def ask(after: str | None) -> Awaitable[Answered[object, object]]:
         return erasures.list_erasures(hub, asker, wanted, after=after, limit=PAGE)
 
-    return list_file(await _listing(officer.ErasuresAnswer, ask, ERASURES, _whole), ending)
+    return list_file(await _listing(officer.ErasuresAnswer, ask, _whole), ending)
 
 
 async def partners_file(hub: Hub, asker: Officer, ending: Ending) -> File:
@@ -79,23 +61,47 @@ async def partners_file(hub: Hub, asker: Officer, ending: Ending) -> File:
     async def ask(after: str | None) -> Answered[object, object]:
         found = await partners.list_partners(hub, asker, after=after, limit=PAGE)
         size = 0 if found.checkpoint is None else found.checkpoint.size
-        await trace.record_export(hub, asker, first=0, until=size, count=len(found.answer))
+        if found.answer:
+            await trace.record_export(hub, asker, first=0, until=size, count=len(found.answer))
         return found
 
-    return list_file(
-        await _listing(officer_terms.PartnersAnswer, ask, PARTNERS, _per("keys")), ending
-    )
+    return list_file(await _listing(officer_terms.PartnersAnswer, ask, _per("keys")), ending)
 
 
 async def _listing(
     shape: type[officer.Frame],
     ask: Callable[[str | None], Awaitable[Answered[object, object]]],
-    columns: tuple[str, ...],
     flat: Callable[[Row], Iterator[Row]],
 ) -> Listing:
     first, pages = await begun(_pages(shape, ask))
     head = {name: value for name, value in first.items() if name not in LISTED}
-    return Listing(head={**head, "next": None}, columns=columns, pages=_rows(pages), flat=flat)
+    return Listing(
+        head={**head, "next": None}, columns=(*columns(shape),), pages=_rows(pages), flat=flat
+    )
+
+
+def columns(shape: type[officer.Frame]) -> Iterator[str]:
+    """Yield the columns of an answer's table: every member of its rows, in their order."""
+    row = _shape_in(shape.model_fields["answer"].annotation)
+    return iter(()) if row is None else _members(row, "")
+
+
+def _members(shape: type[BaseModel], before: str) -> Iterator[str]:
+    for name, member in shape.model_fields.items():
+        spelled = f"{before}{member.serialization_alias or name}"
+        inner = _shape_in(member.annotation)
+        if inner is None:
+            yield spelled
+        else:
+            yield from _members(inner, f"{spelled}.")
+
+
+def _shape_in(annotation: object) -> type[BaseModel] | None:
+    """Return the shape that a member holds, one or many of it; None for a plain value."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = map(_shape_in, get_args(annotation))
+    return next((one for one in found if one is not None), None)
 
 
 async def _pages(
