@@ -19,11 +19,13 @@ from exchange.audit.policy import NONE, Head, Log, Policy, judge, status_keys
 from exchange.audit.tiles import tile_in
 from exchange.errors import LogInvalid, Malformed, NotFound
 from exchange.members import LARGEST_SECONDS
-from exchange.verifier.report import Check, broken, good, numbered, unchecked
+from exchange.verifier.report import Check, Outcome, broken, good, numbered, unchecked
 from exchange.verifier.source import Source
 
 AHEAD_S: Final = 300
 """Seconds by which a witness's clock may be ahead of this machine's."""
+SHOWN: Final = 5
+"""Heads beside a log that are named each with what is wrong with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ def check_head(
     who = ", ".join(sorted(head.cosigned)) or "nobody"
     if not head.quorum:
         found.append(broken(2, "quorum", f"too few witnesses have signed: {who}"))
+    elif not policy.witnesses:
+        found.append(good(2, "quorum", "none asked for, and no witness is known here"))
     elif policy.quorum == NONE:
         found.append(good(2, "quorum", f"none asked for; cosigned by {who}"))
     else:
@@ -135,22 +139,52 @@ async def check_old(
 
 
 async def check_olds(
-    source: Source, head: Head, policy: Policy, olds: Sequence[Kept]
+    source: Source,
+    head: Head,
+    policy: Policy,
+    olds: Sequence[Kept],
+    beside: Sequence[Kept] = (),
 ) -> tuple[tuple[Anchor, ...], list[Check]]:
     """Step 3 for every head that was kept.
 
+    Args:
+        source: the log.
+        head: its newest one.
+        policy: whom to believe.
+        olds: heads that somebody holds: each has a line of its own.
+        beside: heads that lie beside the log, perhaps thousands: one line for all that are good,
+            and one for each of the first that are not.
+
     Returns:
-        Those the log has signed, and one check for each; one line says if there were none.
+        Those the log has signed, and the checks; one line says if there were none.
     """
-    anchors, checks = list[Anchor](), list[Check]()
-    for kept in olds:
-        anchor, check = await check_old(source, head, policy, kept)
-        checks.append(check)
-        if anchor is not None:
-            anchors.append(anchor)
-    if not olds:
+    own = [await check_old(source, head, policy, kept) for kept in olds]
+    others = [await check_old(source, head, policy, kept) for kept in beside]
+    continued = [anchor for anchor, check in others if anchor and check.outcome is Outcome.GOOD]
+    wrong = [check for _, check in others if check.outcome is not Outcome.GOOD]
+    checks = [*(check for _, check in own), *_together(continued), *_first(wrong)]
+    if not checks:
         checks.append(good(3, "append-only", "no older head to compare with; keep this one"))
-    return tuple(anchors), checks
+    return tuple(anchor for anchor, _ in [*own, *others] if anchor), checks
+
+
+def _together(continued: Sequence[Anchor]) -> list[Check]:
+    """Say in one line which heads beside the log it continues."""
+    if not continued:
+        return []
+    sizes = sorted(one.checkpoint.size for one in continued)
+    count = numbered(len(sizes), "older head", "older heads")
+    span = f"{sizes[0]:,} to {sizes[-1]:,}" if sizes[1:] else f"{sizes[0]:,}"
+    return [good(3, "append-only", f"continues {count} kept beside it, of {span} entries")]
+
+
+def _first(wrong: Sequence[Check]) -> list[Check]:
+    """Return the first lines about heads that the log does not continue, and how many follow."""
+    rest = len(wrong) - SHOWN
+    if rest <= 0:
+        return list(wrong)
+    said = f"the same of {numbered(rest, 'further head', 'further heads')} kept beside it"
+    return [*wrong[:SHOWN], broken(3, "append-only", said)]
 
 
 async def _difference(source: Source, name: str, old: Checkpoint, new: Checkpoint) -> str | None:

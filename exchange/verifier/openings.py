@@ -113,10 +113,10 @@ class Openings:
             f"{size - known:,} others'"
         )
         if not self.opened:
-            return [good(6, "openings", f"{said}: nothing here opens an entry"), *tombstones]
+            said += ": nothing here opens an entry"
         statements = await self._statements(frozenset(map(b64u, public.values())))
         coverage = await self._coverage(covered)
-        return [good(6, "openings", said), statements, *tombstones, coverage]
+        return [good(6, "openings", said), *statements, *tombstones, *coverage]
 
     async def _read(self) -> AsyncGenerator[Opened, None]:
         try:
@@ -151,32 +151,37 @@ class Openings:
             if committed_detail(salt, detail) != event.get("detail"):
                 raise Malformed("its detail is another one")
 
-    async def _statements(self, public: frozenset[str]) -> Check:
+    async def _statements(self, public: frozenset[str]) -> list[Check]:
         """Hold the signed statements of the export against its events.
 
         Args:
             public: digests of documents that stand in the log in the open.
+
+        Returns:
+            One check; none where nothing is opened and no statement is kept.
         """
         files = self._source.files
         kept = files.names("statements")
         for name in kept:
             data = await read(files, f"statements/{name}", limit=LARGEST_RECORD)
             if digest(data) != name:
-                return broken(6, "statement", f"statements/{name} was changed")
+                return [broken(6, "statement", f"statements/{name} was changed")]
         bound = self._stated.keys() | self._forgotten | public
         unlogged = [name for name in kept if name not in bound]
         if unlogged:
             count = numbered(len(unlogged), "statement is", "statements are")
             said = f"happened, and not logged: {count} in no event, first {unlogged[0]}"
-            return broken(6, "statement", said)
+            return [broken(6, "statement", said)]
         missing = sorted(self._stated[name] for name in self._stated.keys() - set(kept))
         if missing:
             shown = ", ".join(map(str, missing[:SHOWN])) + (" …" if missing[SHOWN:] else "")
             events = numbered(len(missing), "event", "events")
             said = f"the signed statement is not here for {events}: {shown}"
-            return unchecked(6, "statement", said)
+            return [unchecked(6, "statement", said)]
+        if not self.opened and not kept:
+            return []
         count = numbered(len(kept), "signed statement", "signed statements")
-        return good(6, "statement", f"{count}, each bound by an event")
+        return [good(6, "statement", f"{count}, each bound by an event")]
 
     async def _tombstones(self) -> tuple[tuple[Span, ...], list[Check]]:
         files, spans, found = self._source.files, list[Span](), list[Check]()
@@ -194,12 +199,25 @@ class Openings:
             return (), [broken(6, "tombstone", "a tombstone names an entry behind the last")]
         return tuple(sorted(spans)), found
 
-    async def _coverage(self, covered: bytes) -> Check:
+    async def _coverage(self, covered: bytes) -> list[Check]:
+        """Hold the list of what the agency accounts for against what is opened here.
+
+        Returns:
+            One check; none of a plain log, which opens nothing and has no such list.
+        """
         try:
             raw = await read(self._source.files, "coverage.json", limit=LARGEST_COVERAGE)
         except NotFound:
-            return unchecked(6, "coverage", "coverage.json is not here")
-        stated, head = read_coverage(raw), self._head
+            said = "coverage.json is not here"
+            return [unchecked(6, "coverage", said)] if self.opened else []
+        return [self._compared(raw, covered)]
+
+    def _compared(self, raw: bytes, covered: bytes) -> Check:
+        try:
+            stated = read_coverage(raw)
+        except (Malformed, TooLarge) as error:
+            return broken(6, "coverage", f"coverage.json: {error}")
+        head = self._head
         if (stated.origin, stated.size, stated.root) != (head.origin, head.size, head.root):
             return broken(6, "coverage", "coverage.json is about another log or another head")
         if stated.covered != covered:

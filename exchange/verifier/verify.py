@@ -108,8 +108,9 @@ async def _log(
     """Steps 3 to 7, of a log whose head holds."""
     whole = Source(source.files, size=head.checkpoint.size)
     try:
-        olds = [*wanted.olds, *await _exported(whole), *(head_of(*one) for one in held)]
-        anchors, checks = await check_olds(whole, head, wanted.policy, olds)
+        olds = [*wanted.olds, *(head_of(*one) for one in held)]
+        beside = await _exported(whole)
+        anchors, checks = await check_olds(whole, head, wanted.policy, olds, beside)
         for check in checks:
             yield check
         if wanted.against is not None:
@@ -126,8 +127,9 @@ async def _log(
 
 
 async def _exported(source: Source) -> list[Kept]:
-    """Return the older heads that lie beside the log."""
+    """Return the older heads that lie beside the log, the smallest first."""
     names = [name for name in source.files.names(KEPT) if name.isdecimal()]
+    names.sort(key=lambda name: (len(name), name))
     paths = [f"{KEPT}/{name}" for name in names]
     return [Kept(path, await read(source.files, path, limit=LARGEST_NOTE)) for path in paths]
 

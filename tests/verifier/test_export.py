@@ -371,6 +371,32 @@ def test_a_coverage_that_claims_more_than_was_opened_is_found(copy: Path, verify
     assert "another head" in found["coverage"]["said"]
 
 
+@pytest.mark.parametrize("content", [None, b""])
+def test_an_export_that_lost_its_openings_is_not_good(
+    content: bytes | None, copy: Path, verify: Verify
+) -> None:
+    """Its statements are in no event any more, and its list claims what nothing opens."""
+    if content is None:
+        (copy / "openings.jsonl").unlink()
+    else:
+        put(copy, "openings.jsonl", content)
+
+    ended, found = verify(copy)
+
+    assert ended == 1
+    assert "happened, and not logged" in found["statement"]["said"]
+    assert "covers other entries" in found["coverage"]["said"]
+
+
+def test_a_coverage_that_is_none_is_named(copy: Path, verify: Verify) -> None:
+    put(copy, "coverage.json", b"garbage")
+
+    ended, found = verify(copy)
+
+    assert (ended, list(found)) == (1, ["coverage"])
+    assert found["coverage"]["said"].startswith("coverage.json: ")
+
+
 def test_older_heads_in_an_export_are_continued(
     story: Story, tmp_path: Path, verify: Verify
 ) -> None:
@@ -384,6 +410,28 @@ def test_older_heads_in_an_export_are_continued(
     assert ended == 1
     assert "checkpoints/160" in found["append-only"]["said"]
     assert found["entries"]["span"] == [150, 159]
+
+
+def test_thousands_of_older_heads_are_one_line_and_the_first_that_lie_are_named(
+    story: Story, tmp_path: Path, verify: Verify, capsys: pytest.CaptureFixture[str], trusted: Path
+) -> None:
+    """An auditor's export has every head of a day: what it says stays one page."""
+    older = {size: story.log.note(size) for size in (9, 80, 100, 150, 151, 152)}
+    folder = story.export(tmp_path / "export", older=older)
+    assert main(["log", "verify", str(folder), "--policy", str(trusted)]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if "append-only" in line]
+    assert lines == [
+        "3 append-only  good       continues 6 older heads kept beside it, of 9 to 152 entries"
+    ]
+
+    fork = Story(consent_members={"secrecy": "personal"})
+    for size in range(160, 168):
+        put(folder, f"checkpoints/{size}", fork.log.note(size))
+    assert main(["log", "verify", str(folder), "--policy", str(trusted)]) == 1
+    lines = [line for line in capsys.readouterr().out.splitlines() if "append-only" in line]
+    assert len(lines) == 1 + 5 + 1 + 1  # good, named, counted, and the last line of all
+    assert "checkpoints/160" in lines[1]
+    assert "broken     the same of 3 further heads" in lines[6]
 
 
 def test_receipts_are_proven_alone_and_against_the_log(
