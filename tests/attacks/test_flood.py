@@ -4,14 +4,16 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from statistics import median
+from threading import Event
 
 import pytest
 
 from tests.attacks import clients
-from tests.attacks.served import Line, Served, constant
+from tests.attacks.served import PATIENCE_S, Line, Served, constant
 from tests.simulator import OUTSIDER, RECIPIENT, SENDER
 
 pytestmark = pytest.mark.http
@@ -20,6 +22,7 @@ PIPELINED = 2001
 PER_ADDRESS = 20
 CONNECTIONS = 30
 PROMPT_S = 1.0
+"""Most of a few withdrawals take less; the machine may stand still during the others."""
 
 
 @pytest.fixture
@@ -75,15 +78,18 @@ def test_connections_of_one_address_are_bounded_and_the_next_one_closed(strict: 
         # The simulator's own kept connections count as well.
         assert 0 < alive <= PER_ADDRESS
 
-    time.sleep(0.1)
-    assert strict.ask(strict.head("GET /healthz HTTP/1.1")).status == 200
+    with ExitStack() as stack:  # again, as soon as the hub has seen that they are closed
+        ends = time.monotonic() + PATIENCE_S
+        while not _answers(strict, stack):
+            assert time.monotonic() < ends
+            time.sleep(0.05)
 
 
 def test_connections_of_many_addresses_are_bounded_in_all(strict: Served) -> None:
     opened = []
     for number in range(2 * CONNECTIONS):
         found = socket.socket()
-        found.settimeout(5)
+        found.settimeout(PATIENCE_S)
         found.bind((f"127.0.7.{number + 1}", 0))
         with suppress(ConnectionResetError):  # it may be closed before we know that it was open
             found.connect(("127.0.0.1", strict.sim.port))
@@ -112,16 +118,21 @@ def _answers(served: Served, stack: ExitStack) -> bool:
 
 
 def test_long_polls_of_one_agency_are_bounded(strict: Served) -> None:
-    sent = strict.head("GET /v1/inbox?wait=2 HTTP/1.1", strict.token(OUTSIDER))
-    with ExitStack() as stack:
-        lines = [stack.enter_context(strict.line()) for _ in range(8)]
-        begun = time.monotonic()
+    sent = strict.head("GET /v1/inbox?wait=30 HTTP/1.1", strict.token(OUTSIDER))
+    with ExitStack() as stack, ThreadPoolExecutor(8) as pool:
+        lines = [stack.enter_context(strict.line(seconds=2 * PATIENCE_S)) for _ in range(8)]
         for line in lines:
             line.send(sent)
-        found = Counter(line.reply().status for line in lines)
+        replies = as_completed([pool.submit(line.reply) for line in lines])
+        refused = [next(replies).result().status for _ in range(4)]
+        strict.do(_end_polls(strict))
+        waited = [reply.result().status for reply in replies]
 
-    assert found == {200: 4, 429: 4}
-    assert time.monotonic() - begun < 10
+    assert (refused, waited) == (4 * [429], 4 * [200])
+
+
+async def _end_polls(served: Served) -> None:
+    served.sim.hub.news.end()
 
 
 def test_denials_are_bounded_and_the_rest_unlogged(strict: Served) -> None:
@@ -155,16 +166,21 @@ def test_questions_to_the_gate_are_bounded(strict: Served) -> None:
 
 
 def test_withdrawals_get_through_a_flood(strict: Served) -> None:
-    """Of its own agency beyond every rate, of cheap 401s, of half heads, of a waiting crowd."""
+    """Of its own agency beyond every rate, of cheap 401s, of half heads, of a waiting crowd.
+
+    It goes on until the last withdrawal is answered.
+    """
     given = [strict.do(strict.sim.consent()) for _ in range(5)]
     greedy = strict.head("GET /v1/inbox HTTP/1.1", strict.token(RECIPIENT))
     cheap = strict.head("GET /v1/inbox HTTP/1.1", "Authorization: Bearer a")
-    with ExitStack() as stack, ThreadPoolExecutor(2) as pool:
+    over = Event()
+    with ThreadPoolExecutor(2) as pool, ExitStack() as stack:
+        stack.callback(over.set)
         silent = [stack.enter_context(strict.line()) for _ in range(PER_ADDRESS - 8)]
         for line in silent:
             line.send(b"GET /v1/inb")
         flooding = [
-            pool.submit(_flood, stack.enter_context(strict.line()), sent)
+            pool.submit(_flood, stack.enter_context(strict.line()), sent, over)
             for sent in (greedy, cheap)
         ]
         took = []
@@ -173,14 +189,16 @@ def test_withdrawals_get_through_a_flood(strict: Served) -> None:
             answer = strict.do(strict.sim.withdraw(one))
             took.append(time.monotonic() - begun)
             assert answer.status == 200
+        assert not any(each.done() for each in flooding)
+        over.set()
         for each in flooding:
             each.result()
 
-    assert max(took) < PROMPT_S
+    assert median(took) < PROMPT_S
 
 
-def _flood(line: Line, sent: bytes) -> None:
-    for _ in range(30):
+def _flood(line: Line, sent: bytes, over: Event) -> None:
+    while not over.is_set():
         line.send(sent * 20)
         for _ in range(20):
             assert line.reply().status in {200, 401, 429}

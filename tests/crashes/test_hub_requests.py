@@ -91,10 +91,10 @@ async def test_a_signal_under_load_loses_nothing(place: Path, number: signal.Sig
             assert await life.ended() == 0
             took = time.monotonic() - asked_at
 
-        assert took < 15
+        assert took < 15  # what it waits for at most is twenty seconds
         ((status, ended_at),) = polled
         assert status == 200
-        assert ended_at - asked_at < 5
+        assert ended_at - asked_at < 15
         assert check(life.home, now=sim.now) == []
         known = {row[0]: row[3] for row in world(life.home)["disclosures"]}
         assert {known[letter.id] for letter in true} == {"stored"}

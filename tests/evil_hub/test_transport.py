@@ -16,6 +16,8 @@ from exchange.errors import ClockWrong, HubMisbehaves, Unavailable
 from tests.agency.network import NOW
 
 DEADLINE_S = 1.0
+LATE_S = 30.0
+"""How late a busy machine may see a deadline: what misbehaves in time goes on for five minutes."""
 BODY = b'{"status":"ok"}'
 Speak = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
@@ -60,7 +62,7 @@ async def slow(writer: asyncio.StreamWriter) -> None:
 
 
 async def silent(_writer: asyncio.StreamWriter) -> None:
-    await asyncio.sleep(60)
+    await asyncio.Event().wait()
 
 
 async def flood(writer: asyncio.StreamWriter) -> None:
@@ -144,7 +146,7 @@ async def test_h27_h28_h29_what_no_hub_answers_is_used_for_nothing_and_ends_in_t
         with pytest.raises(HubMisbehaves):
             await client.healthz()
 
-    assert time.monotonic() - began < DEADLINE_S + 1  # each goes on for a minute or more
+    assert time.monotonic() - began < DEADLINE_S + LATE_S
 
 
 async def test_an_honest_answer_is_believed() -> None:

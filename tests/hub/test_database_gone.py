@@ -189,10 +189,11 @@ async def test_a_document_that_is_on_its_way_when_the_server_goes_leaves_nothing
 
 
 async def test_what_is_asked_while_the_server_stands_still_is_answered_when_it_goes_on(
-    sim: Simulator, server: PrivateServer
+    sim: Simulator, server: PrivateServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = await Asked(sim).arrange()
     requests = asked.all()
+    monkeypatch.setattr(postgres, "RUN_S", SOON_S)  # the machine may stand still as well
 
     with server.frozen():
         waiting = asyncio.create_task(in_turn(requests))

