@@ -212,6 +212,7 @@ WITHOUT_ID: dict[Operation, tuple[Ask, ...]] = {
     officer_routes.BREACH: (
         as_officer(officer_routes.BREACH, f"?kind=document&key={{key}}{SINCE}"),
         as_officer(officer_routes.BREACH, f"?kind=identity&key={{identity}}{SINCE}"),
+        as_officer(officer_routes.BREACH, f"?kind=log{SINCE}"),
     ),
     officer_routes.EVENTS: (events_of_others,),
     officer_routes.AGREEMENTS: (as_officer(officer_routes.AGREEMENTS),),

@@ -39,6 +39,7 @@ async def everything(parties: Parties, agency: str) -> dict[str, Any]:
         "agreements": (officer_routes.AGREEMENTS, ""),
         "partners": (officer_routes.PARTNERS, ""),
     }
+    questions["the log's key"] = (officer_routes.BREACH, f"?kind=log{SINCE}")
     for other, office in parties.offices.items():
         key, kid = office.key.recipient.fingerprint, office.identity.kid
         questions[f"document key of {other}"] = (

@@ -83,6 +83,8 @@ async def _ask_as_officers(sim: Simulator, given: Given, letter: Letter) -> None
         officer_routes.BREACH: (
             f"?kind=document&key={key}&from=20260101T000000Z",
             f"?kind=identity&key={kid}&from=20260101T000000Z",
+            f"?kind=code&key={given.id}&from=20260101T000000Z",
+            "?kind=log&from=20260101T000000Z",
         ),
         officer_routes.CONSENT: ("",),
         officer_routes.PARTNERS: ("",),
