@@ -48,6 +48,7 @@ async def test_it_is_asked_whether_a_consent_held_at_a_moment(
         await reader.enters_as(scene.sender, "en")
         await reader.opens(f"{CONSENTS}/{scene.given.id}?day=2020-01-01&hour=10&minute=30")
         text = await reader.text()
+        assert "1 January 2020, 10:30: no, it did not hold." in text
         assert "consent is not valid yet" in text
         assert await reader.page.input_value("#day") == "2020-01-01"
 

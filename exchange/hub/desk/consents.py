@@ -21,6 +21,7 @@ from exchange.hub.desk.shell import Place, Visit
 from exchange.hub.officers import trace
 from exchange.hub.open_entries import give_receipt
 from exchange.hub.storage import consents
+from exchange.members import read_time
 from exchange.pages.words import Words
 from exchange.vocabulary import Scope
 
@@ -28,6 +29,7 @@ CONSENTS: Final = "/officer/consents"
 _ID: Final = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 HOURS: Final = tuple(f"{hour:02}" for hour in range(24))
 MINUTES: Final = tuple(f"{minute:02}" for minute in range(60))
+"""Two fields: the query of a request to a hub holds no colon."""
 
 
 async def show(visit: Visit) -> web.StreamResponse:
@@ -46,6 +48,7 @@ async def show(visit: Visit) -> web.StreamResponse:
             from_right_to_left(one.record.notice.lang),
         ),
         notice=one.record.notice,
+        verdict=_verdict(visit.say, one.allowed),
         allowed=_allowed(visit.say, one.allowed),
         asked={"day": f"{local:%Y-%m-%d}", "hour": f"{local:%H}", "minute": f"{local:%M}"},
         hours=[(one, one) for one in HOURS],
@@ -62,6 +65,7 @@ async def prove(visit: Visit) -> web.StreamResponse:
     return visit.page(
         "evidence.html",
         consent=visit.in_path(),
+        what=_proven(visit.say, receipt),
         download=f"{visit.request.path}{ENDING}",
         facts=[
             _fact(visit.say, "index", str(receipt.index)),
@@ -177,6 +181,7 @@ def _facts(visit: Visit, one: ConsentSeen) -> list[Fact]:
         _fact(say, "collected_by", _office(scope, record.collected_by)),
         _fact(say, "collected_at", say.moment(record.collected_at)),
         _fact(say, "notice", notice),
+        _fact(say, "id", one.id),
         _fact(say, "subject_ref", record.subject.ref),
         _fact(say, "digest", record.digest),
     ]
@@ -204,10 +209,27 @@ def _uses(say: Words, one: ConsentSeen) -> str:
     return say("uses.used", most=uses, used=one.used)
 
 
-def _allowed(say: Words, allowed: Allowed) -> list[Fact]:
+def _proven(say: Words, receipt: Receipt) -> list[Fact]:
+    """Return what the entry itself says, as far as every event says it."""
+    event = openings.event_of(openings.read_opening(receipt.opening))
+    by = say(f"by.{event['by']}") if say.knows(f"by.{event['by']}") else event["by"]
+    told = {
+        "kind": say(f"event.{event['kind']}"),
+        "at": say.moment(read_time(event["at"])),
+        "by": by,
+    }
+    return [Fact(say(f"events.{name}"), (Said(text),)) for name, text in told.items()]
+
+
+def _verdict(say: Words, allowed: Allowed) -> str:
+    """Return the answer in one sentence, with the moment it is about."""
     if allowed.known is None:
-        return [_fact(say, "known", say("allowed.hidden"))]
-    facts = [_fact(say, "known", say(f"allowed.{allowed.known}"))]
+        return say("allowed.hidden")
+    return say(f"allowed.then_{allowed.known}", moment=say.moment(allowed.at))
+
+
+def _allowed(say: Words, allowed: Allowed) -> list[Fact]:
+    facts = []
     if allowed.effective != allowed.known:
         facts.append(_fact(say, "effective", say(f"allowed.{allowed.effective}")))
     if allowed.reasons:
