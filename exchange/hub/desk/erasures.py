@@ -33,7 +33,14 @@ async def show(visit: Visit) -> web.StreamResponse:
         states=[(known, visit.say(f"erasure.{known}")) for known in STATES],
         rows=[_row(visit, one) for one in found.answer],
         next=found.next,
+        outcome=_outcome(visit),
     )
+
+
+async def remind(visit: Visit) -> web.StreamResponse:
+    """Have an agency reminded, then show the list again with what became of it."""
+    found = await remind_erasure(visit.hub, visit.asker, visit.in_path())
+    return visit.go(f"{ERASURES}?reminded={found.outcome}")
 
 
 def state_of(visit: Visit) -> State:
@@ -49,7 +56,16 @@ def state_of(visit: Visit) -> State:
     return state
 
 
-PLACES: Final = (Place(path=ERASURES, page=show, part="erasures"),)
+PLACES: Final = (
+    Place(path=ERASURES, page=show, part="erasures"),
+    Place(path=f"{ERASURES}/{{id:{_ID}}}/reminder", page=remind, method="POST"),
+)
+
+
+def _outcome(visit: Visit) -> str:
+    """Return what became of a reminder that was just asked for."""
+    given = visit.fields.get("reminded", "")
+    return visit.say(f"reminder.{given}") if given in get_args(Outcome) else ""
 
 
 def _row(visit: Visit, one: ErasureSeen) -> list[Any]:

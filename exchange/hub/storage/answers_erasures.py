@@ -1,4 +1,4 @@
-"""Erasure requests as an officer asks about them: a page in three statements, whatever it holds."""
+"""Erasure requests as an officer asks about them: a page in four statements, whatever it holds."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,6 +6,7 @@ from typing import Literal
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select, true
 
+from exchange.hub.storage import reminders
 from exchange.hub.storage.erasures import Reason, Result, owed
 from exchange.hub.storage.tables import consents, disclosure_recipients, disclosures, erasures
 
@@ -26,6 +27,7 @@ class ErasureRow:
     asked_at: datetime
     due: datetime
     reminded_at: datetime | None
+    """The newest reminder, by whomever."""
     escalated_at: datetime | None
     answered_at: datetime | None
     result: Result | None
@@ -59,6 +61,8 @@ def listed(
         .limit(limit)
     )
     rows = conn.execute(query).all()
+    consents_of = sorted({row.consent for row in rows})
+    sent = reminders.newest(conn, consents_of)
     under = select(
         disclosures.c.consent,
         disclosures.c.id,
@@ -67,7 +71,7 @@ def listed(
     ).join_from(disclosures, disclosure_recipients)
     collected = conn.execute(
         under.where(
-            disclosures.c.consent.in_(sorted({row.consent for row in rows})),
+            disclosures.c.consent.in_(consents_of),
             disclosure_recipients.c.collected_at.is_not(None),
         ).order_by(disclosures.c.id)
     ).all()
@@ -88,7 +92,7 @@ def listed(
             reason=row.reason,
             asked_at=row.asked_at,
             due=row.due,
-            reminded_at=row.reminded_at,
+            reminded_at=reminders.later(row.reminded_at, sent.get((row.consent, row.recipient))),
             escalated_at=row.escalated_at,
             answered_at=row.answered_at,
             result=row.result,
