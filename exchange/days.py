@@ -32,6 +32,11 @@ def days_after(moment: datetime, days: int) -> datetime:
     return (moment.astimezone(ZoneInfo(ZONE)) + timedelta(days=days)).astimezone(UTC)
 
 
+def working_day_after(day: date) -> date:
+    """Return the next day from Monday to Friday; holidays differ by place and are not known."""
+    return day + timedelta(days={4: 3, 5: 2}.get(day.weekday(), 1))
+
+
 def last_day(until: datetime) -> date:
     """Return the last day of a half open interval, as it is printed after "up to and including"."""
     return day_of(until - timedelta(microseconds=1))

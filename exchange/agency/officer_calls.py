@@ -3,16 +3,28 @@
 Each needs a token of its own kind, which opens nothing else; `Calls` asks for it.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, date, datetime
-from typing import Literal, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 from exchange.agency.calls import Calls
 from exchange.errors import HubMisbehaves
-from exchange.wire import figures, officer, officer_findings, officer_routes, officer_terms
+from exchange.wire import (
+    figures,
+    officer,
+    officer_files,
+    officer_findings,
+    officer_routes,
+    officer_terms,
+)
+from exchange.wire.routes import Operation
 
 MOST = 200
 """Rows of one page, at most."""
+
+Taken: TypeAlias = AbstractAsyncContextManager[AsyncIterator[bytes]]
+"""A file while it arrives, piece by piece."""
 
 Page = TypeVar("Page", bound=officer.Frame)
 
@@ -153,6 +165,49 @@ class OfficerCalls:
             path={"id": agreement, "period": period},
             query={"by": by},
         )
+
+    # As files: all of an answer, while it is made
+
+    def officer_disclosures_file(
+        self, since: date, until: date, *, as_: officer_files.Format
+    ) -> Taken:
+        """Yield the disclosures from a day on and before another, piece by piece."""
+        query = {"from": since.isoformat(), "until": until.isoformat(), "format": as_}
+        return self._taken(officer_files.DISCLOSURES_FILE, query)
+
+    def officer_erasures_file(
+        self,
+        state: Literal["open", "overdue", "answered", "all"],
+        *,
+        as_: officer_files.Format,
+    ) -> Taken:
+        """Yield the erasures in a state, piece by piece."""
+        return self._taken(officer_files.ERASURES_FILE, {"state": state, "format": as_})
+
+    def officer_events_file(
+        self, since: date | None, until: date | None, *, as_: officer_files.Format
+    ) -> Taken:
+        """Yield the agency's log, the newest first, piece by piece."""
+        query = {"format": str(as_)}
+        if since is not None:
+            query["from"] = since.isoformat()
+        if until is not None:
+            query["until"] = until.isoformat()
+        return self._taken(officer_files.EVENTS_FILE, query)
+
+    def officer_partners_file(self, *, as_: officer_files.Format) -> Taken:
+        """Yield the partners with their keys, piece by piece."""
+        return self._taken(officer_files.PARTNERS_FILE, {"format": as_})
+
+    @asynccontextmanager
+    async def _taken(
+        self, operation: Operation, query: Mapping[str, str]
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Open a file that the hub makes while it is read; what breaks off is an error here."""
+        async with self._calls.open(operation, query=query, streams=True) as response:
+            if response.content_type not in (operation.answers, *operation.also_answers):
+                raise HubMisbehaves("the hub answered in another media type")
+            yield response.content.iter_any()
 
 
 async def every(ask: Callable[[str | None], Awaitable[Page]]) -> AsyncIterator[Page]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, TypeVar
 
 from cyclopts import App, Parameter
 
+from exchange.cli.officer_file import file_app
 from exchange.cli.place import HERE, Place, beside
 from exchange.days import moment_of
 
@@ -38,6 +39,7 @@ def officer_app() -> App:
     )
     for command in (overview, findings, disclosures, erasures, remind, breach, consent, art30):
         app.command(command)
+    app.command(file_app())
     return app
 
 

@@ -3,7 +3,7 @@
 A route that is not listed here does not exist.
 """
 
-from exchange.wire import log_routes, officer_routes, routes
+from exchange.wire import log_routes, officer_files, officer_routes, routes
 from exchange.wire.routes import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -42,8 +42,11 @@ OPERATIONS: tuple[Operation, ...] = (
     routes.GET_REQUEST,
     routes.ERASURES,
     routes.CONFIRM_ERASURE,
+    officer_routes.OVERVIEW,
+    officer_routes.FINDINGS,
     officer_routes.DISCLOSURES,
     officer_routes.ERASURES,
+    officer_routes.REMIND,
     officer_routes.BREACH,
     officer_routes.CONSENT,
     officer_routes.EVENTS,
@@ -51,6 +54,10 @@ OPERATIONS: tuple[Operation, ...] = (
     officer_routes.PARTNERS,
     officer_routes.ART30,
     officer_routes.FIGURES,
+    officer_files.DISCLOSURES_FILE,
+    officer_files.ERASURES_FILE,
+    officer_files.EVENTS_FILE,
+    officer_files.PARTNERS_FILE,
     log_routes.LOG_CHECKPOINT,
     log_routes.LOG_CANDIDATE,
     log_routes.LOG_POLICY,

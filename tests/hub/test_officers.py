@@ -235,7 +235,7 @@ async def test_what_ends_soon_is_named_and_what_has_ended_is_not(sim: Simulator)
     found = (await attention.look(sim.hub, asker)).standing
     assert found is not None
     assert found.in_force == 2
-    assert [name for name, _ in found.ending] == [sim.agreement_id]
+    assert [one.agreement for one in found.ending] == [sim.agreement_id]
     sim.now = soon
     found = (await attention.look(sim.hub, asker)).standing
     assert found is not None

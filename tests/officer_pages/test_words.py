@@ -2,11 +2,14 @@
 
 import re
 from importlib.resources import files
+from typing import get_args
 
 import pytest
 
+from exchange.hub.answers.findings import FINDINGS
 from exchange.hub.desk.shell import TEXTS, make_shell
 from exchange.hub.desk.site import PLACES
+from exchange.hub.remind_erasure import Outcome
 from exchange.hub.settings import Person
 from exchange.pages.words import PLACEHOLDER, USUAL, read_words
 from tests.house.source import ROOT
@@ -63,6 +66,11 @@ def test_what_is_chosen_by_a_word_of_the_code_has_a_text(lang: str) -> None:
         assert say.knows(f"account.reads_{role}")
     for what in ("link-made", "login", "proved", "logout", "removed"):
         assert say.knows(f"visit.{what}")
-    for key in ("asked_overdue", "asked_open", "owed_overdue", "refused"):
+    for outcome in get_args(Outcome):
+        assert say.knows(f"reminder.{outcome}")
+    for finding in FINDINGS:
+        for key in ("heading", "one", "many", "more", "what", "do"):
+            assert say.knows(f"finding.{finding}.{key}"), finding
+    for key in ("asked_overdue", "asked_open", "owed_overdue"):
         assert say.knows(f"attention.{key}.one")
         assert say.knows(f"attention.{key}.many")

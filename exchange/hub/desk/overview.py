@@ -1,23 +1,19 @@
 """The first page: what needs attention, how the agency stands, how the log is doing."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from aiohttp import web
 
 from exchange.days import day_of
 from exchange.forms.account import Fact, Said
+from exchange.hub.answers.findings import count_findings
+from exchange.hub.desk import findings
 from exchange.hub.desk.shell import EVERYBODY, HOME, Place, Visit
-from exchange.hub.list_events import Wanted, list_events
 from exchange.hub.officers import attention
 from exchange.hub.officers.attention import KEY_ENDING, LogHealth, Open, Standing
 from exchange.pages.words import Words
-
-LATELY: Final = timedelta(days=30)
-"""Of what was refused."""
-MOST: Final = 100
-"""Of that; beyond it the page says that there is more."""
 
 
 async def show(visit: Visit) -> web.Response:
@@ -29,7 +25,8 @@ async def show(visit: Visit) -> web.Response:
         urgent += _of_erasures(visit, standing)
         urgent += [_line(text) for text in _of_key(say, standing, now)]
         urgent += _of_agreements(visit, standing)
-        urgent += await _of_refusals(visit)
+        counted = await count_findings(visit.hub, visit.asker)
+        urgent += [findings.line(say, one) for one in counted if one.count]
     return visit.page(
         "overview.html",
         attention=urgent,
@@ -42,7 +39,7 @@ PLACES: Final = (Place(path=HOME, page=show, roles=EVERYBODY, part="overview"),)
 
 
 def _line(text: str, path: str = "") -> dict[str, str]:
-    return {"text": text, "path": path}
+    return {"text": text, "path": path, "hint": ""}
 
 
 def _of_log(say: Words, log: LogHealth) -> Iterator[str]:
@@ -78,22 +75,10 @@ def _of_key(say: Words, standing: Standing, now: datetime) -> Iterator[str]:
 
 
 def _of_agreements(visit: Visit, standing: Standing) -> Iterator[dict[str, str]]:
-    for name, end in standing.ending:
-        day = visit.say.day(day_of(end))
-        text = visit.say("attention.agreement_ends", agreement=name, day=day)
+    for one in standing.ending:
+        day = visit.say.day(day_of(one.ends_at))
+        text = visit.say("attention.agreement_ends", agreement=one.agreement, day=day)
         yield _line(text, visit.path_of("agreements"))
-
-
-async def _of_refusals(visit: Visit) -> list[dict[str, str]]:
-    """Count what was refused of late, as far as one page of the list reaches."""
-    wanted = Wanted(since=visit.hub.clock() - LATELY, kind="disclosure-refused")
-    found = await list_events(visit.hub, visit.asker, wanted, after=None, limit=MOST)
-    if not found.events:
-        return []
-    count = len(found.events)
-    many = "more" if found.next is not None else "one" if count == 1 else "many"
-    text = visit.say(f"attention.refused.{many}", count=count, days=LATELY.days)
-    return [_line(text, visit.path_of("log"))]
 
 
 def _counts(say: Words, standing: Standing) -> list[Fact]:

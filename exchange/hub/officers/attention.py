@@ -37,6 +37,11 @@ class LogHealth:
     unwitnessed: timedelta | None
     """Since when their quorum is missing, once that is an alarm."""
 
+    @property
+    def unwitnessed_s(self) -> int | None:
+        """The same in seconds."""
+        return None if self.unwitnessed is None else int(self.unwitnessed.total_seconds())
+
 
 @dataclass(frozen=True, slots=True)
 class Open:
@@ -44,6 +49,15 @@ class Open:
 
     count: int
     overdue: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementEnds:
+    """An agreement that ends soon."""
+
+    agreement: str
+    """Its id."""
+    ends_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +72,8 @@ class Standing:
     """End of its document key; None: it has published none."""
     in_force: int
     """Agreements of its that have not ended."""
-    ending: tuple[tuple[str, datetime], ...]
-    """Ids and ends of those that end soon."""
+    ending: tuple[AgreementEnds, ...]
+    """Those that end soon, the next one first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +87,13 @@ class Attention:
 
 async def look(hub: Hub, asker: Officer) -> Attention:
     """Return how the log is doing and, to an officer, how her agency stands."""
-    found = None
-    if asker.agency is not None:
-        found = await hub.db.read(_standing, hub, asker.agency)
+    found = None if asker.agency is None else await standing_of(hub, asker.agency)
     return Attention(log_health(hub), found)
+
+
+async def standing_of(hub: Hub, agency: str) -> Standing:
+    """Return how an agency stands."""
+    return await hub.db.read(_standing, hub, agency)
 
 
 def log_health(hub: Hub) -> LogHealth:
@@ -102,7 +119,7 @@ def _standing(conn: Connection, hub: Hub, agency: str) -> Standing:
         owed=Open(*open_erasures.counts(conn, agency, "asking", now=now)),
         key_until=None if newest is None else newest.exp,
         in_force=len(ends),
-        ending=tuple((name, end) for end, name in soon),
+        ending=tuple(AgreementEnds(name, end) for end, name in soon),
     )
 
 
