@@ -5,6 +5,7 @@ signed checkpoint. The format does not authenticate the opening; it proves itsel
 leaf is rebuilt from it and only that leaf leads to the signed root.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from exchange.audit import opening as openings
@@ -70,6 +71,21 @@ def write_receipt(receipt: Receipt) -> bytes:
     if len(raw) > LARGEST_RECEIPT:
         raise Malformed("a receipt is too large")
     return raw
+
+
+def write_bare_proof(index: int, path: Sequence[bytes], note: bytes) -> bytes:
+    """Return the proof of an entry for somebody who has its bytes and may not have its opening.
+
+    The same file without the line `extra`, which the format leaves out where it has nothing to
+    say: whoever checks it hashes the entry herself. It is no receipt of ours.
+
+    Args:
+        index: of the entry.
+        path: hashes from the leaf's sibling to the child of the root.
+        note: the signed checkpoint, verbatim.
+    """
+    lines = [_FIRST, f"index {index}", *map(write_base64, path), "", ""]
+    return "\n".join(lines).encode("ascii") + note
 
 
 def read_receipt(raw: bytes) -> Receipt:

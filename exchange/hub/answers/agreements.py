@@ -10,7 +10,7 @@ from exchange.agreement.force import in_force
 from exchange.agreement.record import Agreement, Flow, Party
 from exchange.agreement.term import Renewing, ends_at, notice_deadline
 from exchange.days import day_of
-from exchange.errors import NotFound
+from exchange.errors import NotFound, NotPermitted
 from exchange.hub.answers.frame import Answered, NoQuestion, agency_of, newest_head
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
@@ -80,6 +80,52 @@ async def list_agreements(
         checkpoint=newest_head(hub),
         answer=found,
         next=found[-1].id if len(found) == limit else None,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audited:
+    """An agreement as an auditor sees it: who takes part and when, no word of its text."""
+
+    id: str
+    digest: str
+    state: State
+    begins: datetime
+    ends_at: datetime | None
+    """Half open; None while it renews."""
+    parties: tuple[tuple[str, datetime | None], ...]
+    """Agencies, each with when it has signed."""
+
+
+async def list_audited(
+    hub: Hub, asker: Officer, *, after: str | None, limit: int
+) -> tuple[Audited, ...]:
+    """Return agreements whoever's they are, by their ids.
+
+    Raises:
+        NotPermitted: the asker is no auditor.
+    """
+    if asker.role != "auditor":
+        raise NotPermitted
+    return await hub.db.read(_audited, hub, after, limit)
+
+
+def _audited(conn: Connection, hub: Hub, after: str | None, limit: int) -> tuple[Audited, ...]:
+    now = hub.clock()
+    every = [
+        _seen(*_read(conn, hub, stored), now)
+        for stored in agreements.every(conn, after=after, limit=limit)
+    ]
+    return tuple(
+        Audited(
+            id=one.id,
+            digest=one.digest,
+            state=one.state,
+            begins=one.begins,
+            ends_at=one.ends_at,
+            parties=tuple((party.agency, party.signed_at) for party in one.parties),
+        )
+        for one in every
     )
 
 
