@@ -12,14 +12,17 @@ from aiohttp import web
 from exchange.errors import NotFound, NotPermitted
 from exchange.hub.desk import (
     account,
+    accounts,
     agreements,
     answer_files,
+    audit,
     breach,
     consents,
     disclosures,
     entrance,
     erasures,
     figures,
+    findings,
     log,
     overview,
     partners,
@@ -47,6 +50,7 @@ OPEN: Final[tuple[tuple[str, str, Handler], ...]] = (
 """Method, path and page of what anybody may see."""
 PLACES: Final[tuple[Place, ...]] = (
     *overview.PLACES,
+    *findings.PLACES,
     *log.PLACES,
     *consents.PLACES,
     *disclosures.PLACES,
@@ -55,6 +59,8 @@ PLACES: Final[tuple[Place, ...]] = (
     *breach.PLACES,
     *agreements.PLACES,
     *partners.PLACES,
+    *audit.PLACES,
+    *accounts.PLACES,
     *account.PLACES,
     *answer_files.PLACES,
 )

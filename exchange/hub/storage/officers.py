@@ -5,7 +5,17 @@ from datetime import datetime
 from typing import Literal
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, exists, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from exchange.errors import Conflict
 from exchange.hub.storage.officer_tables import (
@@ -34,6 +44,17 @@ class Account:
     removed_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """An account, and how it is used."""
+
+    account: Account
+    came_at: datetime | None
+    """Its last login or proof of who somebody is; None: none within a year."""
+    sessions: int
+    """That open something now."""
+
+
 def add(conn: Connection, new: Account) -> None:
     """Store an account.
 
@@ -59,6 +80,47 @@ def every(conn: Connection) -> tuple[Account, ...]:
     """Return every account, the oldest first."""
     query = select(officers).order_by(officers.c.created_at, officers.c.id)
     return tuple(_account(row) for row in conn.execute(query))
+
+
+def known(
+    conn: Connection, *, now: datetime, seen_since: datetime, after: str | None, limit: int
+) -> tuple[Known, ...]:
+    """Return accounts that were not removed, in the order of their ids, and how they are used.
+
+    Args:
+        conn: may be a reader's.
+        now: hub time: sessions whose time is over are not counted.
+        seen_since: nor those that have rested since then.
+        after: id of the last one of the page before.
+        limit: most accounts.
+    """
+    came = (
+        select(func.max(officer_visits.c.at))
+        .where(
+            officer_visits.c.officer == officers.c.id,
+            officer_visits.c.what.in_(("login", "proved")),
+        )
+        .scalar_subquery()
+    )
+    sessions = (
+        select(func.count())
+        .where(
+            officer_sessions.c.officer == officers.c.id,
+            officer_sessions.c.until > now,
+            officer_sessions.c.seen_at > seen_since,
+        )
+        .scalar_subquery()
+    )
+    query = (
+        select(officers, came.label("came_at"), sessions.label("sessions"))
+        .where(officers.c.removed_at.is_(None), officers.c.id > (after or ""))
+        .order_by(officers.c.id)
+        .limit(limit)
+    )
+    return tuple(
+        Known(account=_account(row), came_at=row.came_at, sessions=row.sessions)
+        for row in conn.execute(query)
+    )
 
 
 def find(conn: Connection, id: str) -> Account | None:  # noqa: A002
