@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -188,6 +188,10 @@ class SqliteDatabase:
                 driver.execute("COMMIT")
         except (SQLAlchemyError, sqlite3.Error) as error:
             raise unavailable(error) from error
+
+    def waiting(self) -> Mapping[str, int]:
+        """Return how many units of work wait for the writer now, by their urgency."""
+        return {"urgent": len(self._urgent), "write": len(self._units)}
 
     async def erase_from_wal(self) -> bool:
         """Truncate the WAL between two groups; False while a reader prevents it: try again."""

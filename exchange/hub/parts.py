@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from exchange.database import Database
 from exchange.hookspecs import Channel, GateVeto
@@ -23,6 +23,8 @@ from exchange.hub.streams import Streams
 
 Clock: TypeAlias = Callable[[], datetime]
 """Returns the present moment, aware; only the composition root owns a real one."""
+SWEEP: Final = "sweep"
+"""Name of the loop that keeps deadlines; see `Hub.rounds`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,3 +97,5 @@ class Hub:
     """By sender; see `exchange.hub.quota`."""
     missing: dict[str, datetime] = field(default_factory=dict)
     """Payloads that a row names and their store does not have, by name; since when."""
+    rounds: dict[str, datetime] = field(default_factory=dict)
+    """When a loop of this process last ended a round in which nothing failed, by its name."""

@@ -26,6 +26,8 @@ from exchange.hub import (
     sequence,
     sweep,
 )
+from exchange.hub.metrics.look import Watched
+from exchange.hub.metrics.traffic import Traffic
 from exchange.hub.parts import Hub
 from exchange.hub.resume import accept
 from exchange.hub.settings import HubSettings
@@ -86,11 +88,12 @@ async def serve(
         app.warn(settings)
         if accepted is not None:
             await accept(found.hub, accepted)
-        pages = app.site(app.front(found.hub, settings), settings)
-        runner = Runner(pages, settings.listen, settings.http)
+        front = app.front(found.hub, settings)
+        runner = Runner(app.site(front, settings), settings.listen, settings.http)
         async with (
             looping(stop, loops(found, settings, stop, accepted=accepted is not None)),
             commanded(found.hub, settings, worker),
+            watched(found, front.traffic, settings, worker),
             compared(found.hub),
             served(runner, settings),
         ):
@@ -145,6 +148,28 @@ async def commanded(hub: Hub, settings: HubSettings, worker: Worker) -> AsyncIte
         yield
         return
     async with control.listening(settings.home, app.commands(hub)):
+        yield
+
+
+@asynccontextmanager
+async def watched(
+    found: app.Opened, traffic: Traffic, settings: HubSettings, worker: Worker
+) -> AsyncIterator[None]:
+    """Show a monitoring system how this process is doing while the block runs, if it is set up.
+
+    Begins before the public port opens and ends after it has closed: a start that takes long,
+    and requests that are still finished, are seen as well.
+    """
+    if settings.metrics.port is None:
+        yield
+        return
+    # Here and not above: the library takes long to load, and most hubs do without.
+    from exchange.hub.metrics import endpoint  # noqa: PLC0415
+
+    page = endpoint.Page(
+        Watched(hub=found.hub, database=found.database, traffic=traffic, began=found.hub.clock())
+    )
+    async with endpoint.listening(page, settings, settings.metrics.port + worker.index):
         yield
 
 

@@ -33,6 +33,7 @@ BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_-]+)*", 
 """A place for payloads that is a bucket, perhaps with a prefix."""
 ORIGIN = r"^([A-Za-z0-9.:\[\]-]+/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?$"
 """A name of the log: a URL without its scheme; empty stands for the usual one."""
+LAST_PORT = 65_535
 MOST_DAYS = 30
 """Outer limit of every deadline for a person (Art. 12(3) GDPR)."""
 
@@ -59,7 +60,7 @@ class Listen(Section):
 
     host: str = "127.0.0.1"
     """Address to listen at."""
-    port: Annotated[int, Field(ge=1, le=65_535)] = 8700
+    port: Annotated[int, Field(ge=1, le=LAST_PORT)] = 8700
     """Port to listen at."""
     connections: Count = 2000
     """Open connections in all; one more is closed at once."""
@@ -335,6 +336,17 @@ class Officers(Section):
         return self
 
 
+class Metrics(Section):
+    """Figures for a monitoring system, at `/metrics` on a port of its own; docs/monitoring.md."""
+
+    port: Annotated[int, Field(ge=1, le=LAST_PORT)] | None = None
+    """Port of the first process, such as 9464, further ones take the next; none: not served."""
+    host: str = "127.0.0.1"
+    """Address to listen at; who reaches it is not asked who it is."""
+    names: tuple[str, ...] = ()
+    """Names by which it may be asked, besides addresses and `localhost`; without a port."""
+
+
 class HubSettings(Configuration):
     """Settings of `exchange hub`, from TOML and from variables `EXCHANGE_HUB_…`."""
 
@@ -372,6 +384,7 @@ class HubSettings(Configuration):
     vault: Vault = Vault()
     log: Log = Log()
     officers: Officers = Officers()
+    metrics: Metrics = Metrics()
     postgres: Postgres = Postgres()
 
     @property
@@ -394,6 +407,18 @@ class HubSettings(Configuration):
     def _workers_can_share(self) -> Self:
         if self.workers > 1 and self.database_url is None:
             raise ValueError("workers above 1 need PostgreSQL: set database_url")
+        return self
+
+    @model_validator(mode="after")
+    def _metrics_have_ports_of_their_own(self) -> Self:
+        first = self.metrics.port
+        if first is None:
+            return self
+        ports = range(first, first + self.workers)
+        if ports[-1] > LAST_PORT:
+            raise ValueError("metrics.port leaves no port for each of the workers")
+        if self.listen.port in ports:
+            raise ValueError("metrics.port must be another one than listen.port, for each worker")
         return self
 
     @model_validator(mode="after")

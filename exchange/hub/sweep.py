@@ -20,7 +20,7 @@ from exchange.hub.end_lost import end_lost
 from exchange.hub.erase_consents import erase_consents, forget_chains, make_tombstones
 from exchange.hub.look_after_vault import look_after_vault
 from exchange.hub.officers import sessions
-from exchange.hub.parts import Hub
+from exchange.hub.parts import SWEEP, Hub
 from exchange.hub.relay import pause
 from exchange.hub.storage import (
     agreements,
@@ -95,12 +95,15 @@ async def sweep(hub: Hub, *, leftovers: bool) -> None:
         forget_keys,
         look_after_vault,
     )
-    events = structlog.get_logger("exchange.hub.sweep")
+    events, whole = structlog.get_logger("exchange.hub.sweep"), True
     for step in (*steps, *seldom) if leftovers else steps:
         try:
             await step(hub)
         except (ExchangeError, OSError) as error:
             events.warning("sweep-waits", code=type(error).__name__)
+            whole = False
+    if whole:
+        hub.rounds[SWEEP] = hub.clock()
 
 
 async def fill_deferred(hub: Hub) -> None:

@@ -5,7 +5,7 @@ lets an id be spelt in two ways. Never looks at an object, so a refusal here tel
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Container
 from urllib.parse import parse_qsl
 
 from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
@@ -80,7 +80,7 @@ class BadFraming(web.HTTPBadRequest):
 
 
 def check(
-    request: web.Request, *, hosts: Collection[str], led_to: Collection[str] = frozenset()
+    request: web.Request, *, hosts: Container[str], led_to: Collection[str] = frozenset()
 ) -> None:
     """Refuse a request whose head is malformed, ambiguous, too large or meant for another host.
 

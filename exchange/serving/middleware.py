@@ -2,9 +2,9 @@
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Container, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import structlog
 from aiohttp import web
@@ -46,14 +46,35 @@ REQUEST_ID = web.RequestKey("request_id", str)
 CALLER = web.RequestKey("caller", str)
 """Agency id; set after authentication, read by the log."""
 
+CODE = web.ResponseKey("code", str)
+"""Code of the problem that an answer states."""
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Count(Protocol):
+    """Counts an answer; knows the pattern of its route, and nothing of who asked for what."""
+
+    def __call__(
+        self, *, method: str, route: str, status: int, code: str | None, seconds: float
+    ) -> None:
+        """Count one answer.
+
+        Args:
+            method: of the request; `other` for what no route has.
+            route: pattern of its path, or `unmatched`.
+            status: of the answer.
+            code: of the problem it states; None: it states none.
+            seconds: until the handler had ended.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manner:
     """How one server answers."""
 
-    hosts: Collection[str]
+    hosts: Container[str]
     """Values of `Host` that are answered, in lower case."""
     logger: str
     """Name of the log its lines go to."""
@@ -61,6 +82,8 @@ class Manner:
     """Renders an error as RFC 9457; says what its callers may know."""
     led_to: Collection[str] = frozenset()
     """Paths to which a foreign program sends browsers, with a query of its spelling."""
+    count: Count | None = None
+    """Told of every answer."""
 
 
 def problem_middleware(manner: Manner) -> Middleware:
@@ -99,16 +122,25 @@ async def _answered(request: web.Request, handler: Handler, manner: Manner) -> w
     if TRANSFER_ENCODING in request.headers:
         # aiohttp reads trailers after the last chunk as headers of the next request.
         answer.force_close()
+    method, route = _method_of(request), route_of(request)
+    seconds = time.monotonic() - begun
     log.info(
         "request",
         request_id=request[REQUEST_ID],
-        method=request.method if request.method in front.METHODS else "other",
-        route=route_of(request),
+        method=method,
+        route=route,
         status=answer.status,
-        duration_ms=round((time.monotonic() - begun) * 1000, 1),
+        duration_ms=round(seconds * 1000, 1),
         agency=request.get(CALLER),
     )
+    if manner.count is not None:
+        code = answer.get(CODE)
+        manner.count(method=method, route=route, status=answer.status, code=code, seconds=seconds)
     return answer
+
+
+def _method_of(request: web.Request) -> str:
+    return request.method if request.method in front.METHODS else "other"
 
 
 def route_of(request: web.Request) -> str:
@@ -154,12 +186,14 @@ async def _close(request: web.Request, answer: web.StreamResponse) -> None:
 def _problem(problem: Mapping[str, Any], status: int, headers: dict[str, str]) -> web.Response:
     if status in RETRY_AFTER:
         headers = {**headers, "Retry-After": RETRY_AFTER[status]}
-    return web.Response(
+    answer = web.Response(
         status=status,
         body=encode(dict(problem)),  # problems are JSON without floats
         content_type=problems.MEDIA_TYPE,
         headers=headers,
     )
+    answer[CODE] = str(problem["type"]).removeprefix(problems.TYPE_PREFIX)
+    return answer
 
 
 async def security_headers(_request: web.Request, answer: web.StreamResponse) -> None:

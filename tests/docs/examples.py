@@ -26,6 +26,7 @@ SHOWN: Mapping[str, JsonValue] = {
     "hub.origin": "https://hub.example",
     "hub.proxy": "http://proxy.example:3128",
     "log.policy": "log-policy",
+    "metrics.port": 9464,
     "vault.url": "postgresql+psycopg://vault@vault.example/vault",
     "watch.into": "/srv/exchange/in",
     "watch.out": "/srv/exchange/out",

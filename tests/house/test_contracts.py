@@ -63,6 +63,7 @@ BREAKS = [
     ("paper", "exchange/hub/pages/take_along.py", "typst", LAZY),
     ("paper", "exchange/cli/consent_paper.py", "segno", DIRECT),
     ("psycopg", "exchange/hub/storage/engine.py", "psycopg", LAZY),
+    ("prometheus", "exchange/hub/metrics/look.py", "prometheus_client", LAZY),
     ("obstore", "exchange/hub/storage/file_blobs.py", "obstore", LAZY),
     ("s3-on-demand", "exchange/hub/app.py", "exchange.hub.storage.object_blobs", LAZY),
     ("no-cycles", "exchange/errors.py", "exchange.canonical", TYPES),

@@ -15,6 +15,7 @@ from exchange.hub.http.figures import figure_routes
 from exchange.hub.http.health import get_healthz, get_readyz
 from exchange.hub.http.inbox import inbox_routes
 from exchange.hub.http.log import entry_routes, open_routes, pattern
+from exchange.hub.http.officer_files import file_routes
 from exchange.hub.http.officers import officer_routes_bound
 from exchange.hub.http.papers import paper_routes
 from exchange.hub.http.payload import payload_routes
@@ -41,7 +42,9 @@ LOGGER = "exchange.hub.http"
 
 def application(front: Front) -> web.Application:
     """Return the application that serves `front`; it starts no loops and opens no files."""
-    manner = Manner(hosts=front.hosts, logger=LOGGER, led_to=frozenset({BACK}))
+    manner = Manner(
+        hosts=front.hosts, logger=LOGGER, led_to=frozenset({BACK}), count=front.traffic.count
+    )
     app = web.Application(
         middlewares=[problem_middleware(manner)],
         client_max_size=1,
@@ -70,6 +73,7 @@ def application(front: Front) -> web.Application:
         erasure_routes(),
         entry_routes(),
         officer_routes_bound(),
+        file_routes(),
         figure_routes(),
     ):
         _add(app, bound.bound)

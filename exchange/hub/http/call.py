@@ -10,6 +10,7 @@ from aiohttp import web
 
 from exchange.hub.http.limits import Limits
 from exchange.hub.http.tokens import AccessTokens
+from exchange.hub.metrics.traffic import Traffic
 from exchange.hub.parts import Hub
 from exchange.hub.repeat import Once
 from exchange.hub.settings import Http
@@ -29,6 +30,8 @@ class Front:
     """Whether entries of the log are for everybody, not for agencies alone."""
     address: Callable[[web.Request], str] = field(repr=False)
     """Returns the address a request comes from, seen through trusted proxies."""
+    traffic: Traffic = field(default_factory=Traffic, repr=False)
+    """Counts what was answered."""
 
 
 FRONT = web.AppKey("front", Front)

@@ -1,6 +1,6 @@
 """The hub's database: one SQLite file in its home, or a server that any number of hubs share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +18,10 @@ class HubDatabase(Database, Protocol):
     @property
     def failed(self) -> bool:
         """Whether a COMMIT failed in a way after which this process must start anew."""
+        ...
+
+    def waiting(self) -> Mapping[str, int]:
+        """Return how many units of work wait for a connection now, by the lane they wait in."""
         ...
 
     async def erase_from_wal(self) -> bool:

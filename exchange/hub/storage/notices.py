@@ -80,6 +80,7 @@ _DUE = (
     .order_by(notices.c.due_at, notices.c.id)
     .limit(1)
 )
+_SINCE = _DUE.with_only_columns(notices.c.due_at)
 _NEXT = _DUE.with_for_update(of=agencies, key_share=True, skip_locked=True)
 """An agency that no other relay is looking at; SQLite, where one writes at a time, ignores that."""
 _OF_AGENCY = (
@@ -164,6 +165,12 @@ def enqueue(
 def any_due(conn: Connection, *, now: datetime) -> bool:
     """Tell whether a notice's time has come, for the relay to take it."""
     return conn.execute(_DUE, {"now": now}).one_or_none() is not None
+
+
+def due_since(conn: Connection, *, now: datetime) -> datetime | None:
+    """Return since when the oldest notice is due that a relay could take; None if none is."""
+    found: datetime | None = conn.execute(_SINCE, {"now": now}).scalar()
+    return found
 
 
 def take(

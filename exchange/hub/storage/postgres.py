@@ -9,7 +9,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
@@ -135,6 +135,10 @@ class PostgresDatabase:
         """See `Database.look`; here a thread as well: the loop must not wait for a network."""
         return await self._readers.run(lambda conn: work(conn, *args, **kwargs))
 
+    def waiting(self) -> Mapping[str, int]:
+        """Return how many units of work wait for a connection now, by lane."""
+        return {lane.name: lane.waiting for lane in self._lanes}
+
     async def erase_from_wal(self) -> bool:
         """Say that there is nothing to do: when the server's WAL forgets is up to its operator."""
         return True
@@ -189,13 +193,14 @@ class _Lane:
         """Start the threads.
 
         Args:
-            name: of the threads.
+            name: of the lane, and of its threads.
             connect: returns a fresh connection.
             begin: the command that begins each transaction.
             size: threads, and so connections.
             bounds: how many may wait, and how long; None: whoever comes is served, if it takes
                 several turns.
         """
+        self.name = name
         self._bounds = bounds
         self._units: deque[tuple[float, Unit]] = deque()
         """What waits, each with the monotonic second since when."""
@@ -208,6 +213,11 @@ class _Lane:
             _thread(f"{name}-{at}", self._serve, session)
             for at, session in enumerate(self._sessions)
         ]
+
+    @property
+    def waiting(self) -> int:
+        """How many units no thread has taken yet."""
+        return len(self._units)
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         """Return what `work` returned, once its transaction has ended."""
