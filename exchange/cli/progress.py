@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Final, TypeAlias
 
 Bar: TypeAlias = Callable[[int, int], None]
-"""Told the bytes done and the bytes in all."""
+"""Told the bytes done and the bytes in all; 0 where nobody knows how many there will be."""
 
 PATIENCE_S: Final = 2.0
 """Seconds after which a person wants to see that something happens."""
@@ -37,7 +37,7 @@ def bars() -> Iterator[Callable[[str], Bar]]:
             task = progress.add_task(name, total=None, visible=False)
 
             def show(done: int, total: int) -> None:
-                progress.update(task, completed=done, total=total, visible=True)
+                progress.update(task, completed=done, total=total or None, visible=True)
 
             return show
 

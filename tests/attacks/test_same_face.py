@@ -16,7 +16,7 @@ from exchange.audit.opening import event_of, read_opening
 from exchange.canonical import unb64u
 from exchange.hub.follow_log import catch_up
 from exchange.hub.http.uploads import CREATE, OFFSET
-from exchange.wire import log_routes, officer_routes, routes
+from exchange.wire import log_routes, officer_files, officer_routes, routes
 from exchange.wire.operations import OPERATIONS
 from exchange.wire.routes import Operation
 from tests.asking import post, request
@@ -179,9 +179,19 @@ async def openings_of_others(parties: Parties, caller: str, _digest: str) -> Ans
 
 async def events_of_others(parties: Parties, caller: str, _digest: str) -> Answer:
     """Return what is listed to a caller's officer and what it has not done itself: as above."""
+    return await _events_of_others(parties, caller, officer_routes.EVENTS, "?limit=200")
+
+
+async def events_file_of_others(parties: Parties, caller: str, _digest: str) -> Answer:
+    return await _events_of_others(parties, caller, officer_files.EVENTS_FILE, "?format=json")
+
+
+async def _events_of_others(
+    parties: Parties, caller: str, operation: Operation, query: str
+) -> Answer:
     await parties.settled()
     await catch_up(parties.hub)
-    found = await parties.call(caller, officer_routes.EVENTS, query="?limit=200")
+    found = await parties.call(caller, operation, query=query)
     assert (found.status, found.json["next"]) == (200, None)
     others = [one for one in found.json["answer"] if one["by"] != caller]
     return Answer(found.status, {}, canonical.encode(others))
@@ -215,6 +225,14 @@ WITHOUT_ID: dict[Operation, tuple[Ask, ...]] = {
         as_officer(officer_routes.BREACH, f"?kind=log{SINCE}"),
     ),
     officer_routes.EVENTS: (events_of_others,),
+    officer_files.DISCLOSURES_FILE: (
+        as_officer(officer_files.DISCLOSURES_FILE, "?from=2026-01-01&until=2027-01-01&format=json"),
+    ),
+    officer_files.ERASURES_FILE: (
+        as_officer(officer_files.ERASURES_FILE, "?state=all&format=json"),
+    ),
+    officer_files.EVENTS_FILE: (events_file_of_others,),
+    officer_files.PARTNERS_FILE: (as_officer(officer_files.PARTNERS_FILE, "?format=json"),),
     officer_routes.AGREEMENTS: (as_officer(officer_routes.AGREEMENTS),),
     officer_routes.PARTNERS: (as_officer(officer_routes.PARTNERS),),
     # The log grows in public: what its growth tells is told by the number of leaves, below.

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from exchange.hub.follow_log import catch_up
-from exchange.wire import officer_routes
+from exchange.wire import officer_files, officer_routes
 from tests.attacks.parties import COLLECTOR, PARTY, Parties
 from tests.simulator import GENEROUS, OUTSIDER, RECIPIENT, SENDER
 
@@ -38,6 +38,9 @@ async def everything(parties: Parties, agency: str) -> dict[str, Any]:
         "erasures": (officer_routes.ERASURES, "?state=all"),
         "agreements": (officer_routes.AGREEMENTS, ""),
         "partners": (officer_routes.PARTNERS, ""),
+        "file of disclosures": (officer_files.DISCLOSURES_FILE, f"{DAYS}&format=json"),
+        "file of erasures": (officer_files.ERASURES_FILE, "?state=all&format=json"),
+        "file of partners": (officer_files.PARTNERS_FILE, "?format=json"),
     }
     questions["the log's key"] = (officer_routes.BREACH, f"?kind=log{SINCE}")
     for other, office in parties.offices.items():

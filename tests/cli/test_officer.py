@@ -39,6 +39,15 @@ def test_an_officer_is_answered_in_words_and_as_json(network: Network, agreed: s
     assert page["agency"] == B
     assert [one["from"] for one in page["answer"] if one["consent"]["id"] == consent] == [B]
 
+    taking = ("officer", "file", "disclosures", *listing[2:])
+    network.must(*taking, "-o", "taken.csv", home=B)
+    table = (network.root / "taken.csv").read_bytes().decode()
+    assert table.startswith(f"question,disclosures\r\nagency,{B}\r\n")
+    assert consent in table
+    assert "not overwritten" in network.refused(*taking, "-o", "taken.csv", home=B)
+    printed = network.must(*taking, "--format", "json", home=B).shown
+    assert canonical.loads(printed.encode(), limit=10**6)["answer"] == page["answer"]
+
     shown = network.must("officer", "consent", consent, home=B).shown
     assert "disclosure-stored by women-b" in shown
     assert "officer-read by women-b" in shown

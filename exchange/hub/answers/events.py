@@ -39,17 +39,7 @@ async def list_of_agency(
         Unavailable: the vault is away, and with it the trace of a look at one consent.
     """
     agency, now = agency_of(asker), hub.clock()
-    narrowed = Narrowed(
-        since=None if wanted.since is None else begin_of(wanted.since),
-        until=None if wanted.until is None else begin_of(wanted.until),
-        kind=wanted.kind,
-        partner=wanted.partner,
-        purpose=wanted.purpose,
-        category=wanted.category,
-        state=wanted.state,
-        consent=wanted.consent,
-    )
-    found = await list_events(hub, asker, narrowed, after=after, limit=limit)
+    found = await list_events(hub, asker, narrowed(wanted), after=after, limit=limit)
     return Answered(
         question="events",
         agency=agency,
@@ -58,4 +48,18 @@ async def list_of_agency(
         checkpoint=newest_head(hub),
         answer=found.events,
         next=found.next,
+    )
+
+
+def narrowed(wanted: Wanted) -> Narrowed:
+    """Return the same in moments: days are German ones."""
+    return Narrowed(
+        since=None if wanted.since is None else begin_of(wanted.since),
+        until=None if wanted.until is None else begin_of(wanted.until),
+        kind=wanted.kind,
+        partner=wanted.partner,
+        purpose=wanted.purpose,
+        category=wanted.category,
+        state=wanted.state,
+        consent=wanted.consent,
     )

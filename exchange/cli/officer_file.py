@@ -1,0 +1,164 @@
+"""`exchange officer file`: all of an answer as a file, for a spreadsheet or another program."""
+
+import asyncio
+import os
+import sys
+from codecs import getincrementaldecoder
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+from cyclopts import App, Parameter
+
+from exchange.cli.place import HERE, Place, beside
+from exchange.cli.progress import Bar, bars
+from exchange.durable import name_durably, partial_name
+from exchange.errors import Conflict
+
+if TYPE_CHECKING:
+    from exchange.agency.officer_calls import OfficerCalls
+
+Take: TypeAlias = "Callable[[OfficerCalls], AbstractAsyncContextManager[AsyncIterator[bytes]]]"
+Format: TypeAlias = Annotated[Literal["csv", "json"], Parameter(name="--format")]
+Out: TypeAlias = Annotated[
+    Path | None,
+    Parameter(name=("--out", "-o"), help="File to write; it must not exist. Without it: printed."),
+]
+
+
+def file_app() -> App:
+    """Return the commands of `exchange officer file`."""
+    app = App(
+        name="file",
+        help="Take all of an answer away as a file, CSV or JSON.\n\n"
+        "Its first lines say what it contains. The log notes that it was taken. However long it "
+        "is, it is never whole in memory, here or at the hub.",
+        help_format="plaintext",
+    )
+    for command in (disclosures, erasures, events, partners):
+        app.command(command)
+    return app
+
+
+def disclosures(
+    *,
+    since: datetime,
+    until: datetime,
+    as_: Format = "csv",
+    out: Out = None,
+    at: Place = HERE,
+) -> None:
+    """Take away who disclosed what to whom; in CSV each recipient has a line.
+
+    Parameters
+    ----------
+    since
+        First day, such as 2026-01-01.
+    until
+        First day that does not count, such as 2026-04-01.
+    as_
+        What to write.
+    """
+    _take(
+        at,
+        out,
+        lambda calls: calls.officer_disclosures_file(since.date(), until.date(), as_=as_),
+    )
+
+
+def erasures(
+    *,
+    state: Literal["open", "overdue", "answered", "all"] = "open",
+    as_: Format = "csv",
+    out: Out = None,
+    at: Place = HERE,
+) -> None:
+    """Take away what must be erased, by whom and until when, and what was answered.
+
+    Parameters
+    ----------
+    state
+        Which of them.
+    as_
+        What to write.
+    """
+    _take(at, out, lambda calls: calls.officer_erasures_file(state, as_=as_))
+
+
+def events(
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    as_: Format = "csv",
+    out: Out = None,
+    at: Place = HERE,
+) -> None:
+    """Take away the agency's part of the log, the newest first.
+
+    Parameters
+    ----------
+    since
+        First day, such as 2026-01-01; from the beginning, if not given.
+    until
+        First day that does not count.
+    as_
+        What to write.
+    """
+    first = None if since is None else since.date()
+    last = None if until is None else until.date()
+    _take(at, out, lambda calls: calls.officer_events_file(first, last, as_=as_))
+
+
+def partners(*, as_: Format = "csv", out: Out = None, at: Place = HERE) -> None:
+    """Take away the partners and every key they ever had; in CSV each key has a line.
+
+    Parameters
+    ----------
+    as_
+        What to write.
+    """
+    _take(at, out, lambda calls: calls.officer_partners_file(as_=as_))
+
+
+def _take(at: Place, out: Path | None, take: Take) -> None:
+    if out is not None and out.exists():
+        raise Conflict(f"{out.name} exists; it is not overwritten")
+
+    async def work() -> None:
+        async with beside(at) as desk, take(desk.client.officer) as chunks:
+            if out is None:
+                await _printed(chunks)
+                return
+            with bars() as bar:
+                await _saved(out, chunks, bar(out.name))
+        print(f"taken       {out}")
+
+    asyncio.run(work())
+
+
+async def _printed(chunks: AsyncIterator[bytes]) -> None:
+    # A piece may end within a letter.
+    decode = getincrementaldecoder("utf-8")().decode
+    async for chunk in chunks:
+        sys.stdout.write(decode(chunk))
+
+
+async def _saved(out: Path, chunks: AsyncIterator[bytes], bar: Bar) -> None:
+    """Write a file that is there as a whole or not at all."""
+    partial, done = partial_name(out), 0
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        with os.fdopen(os.open(partial, flags, 0o600), "wb") as target:
+            async for chunk in chunks:
+                target.write(chunk)
+                done += len(chunk)
+                bar(done, 0)  # how long it will be, nobody knows
+            target.flush()
+            os.fsync(target.fileno())
+        name_durably(partial, out)
+    except FileExistsError:
+        raise Conflict(f"{out.name} exists; it is not overwritten") from None
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,50 @@
+"""Answers to privacy officers as files, for their agency's own tools: `/v1/officer/files/...`."""
+
+from aiohttp import web
+
+from exchange.hub.answers import disclosures, erasures, events
+from exchange.hub.http.binding import Routes
+from exchange.hub.http.call import Call
+from exchange.hub.http.hand_out import hand_out
+from exchange.hub.http.officers import asker
+from exchange.hub.officer_files.events import events_file
+from exchange.hub.officer_files.lists import disclosures_file, erasures_file, partners_file
+from exchange.wire import officer_files as wire
+
+
+def file_routes() -> Routes:
+    """Return the handlers of officers' files."""
+    bound = Routes()
+    bound.streams(wire.DISCLOSURES_FILE)(get_disclosures)
+    bound.streams(wire.ERASURES_FILE)(get_erasures)
+    bound.streams(wire.EVENTS_FILE)(get_events)
+    bound.streams(wire.PARTNERS_FILE)(get_partners)
+    return bound
+
+
+async def get_disclosures(call: Call, *, query: wire.DisclosuresFileQuery) -> web.StreamResponse:
+    """Hand out what was disclosed between two days."""
+    wanted = disclosures.Wanted(query.since, query.until)
+    file = await disclosures_file(call.hub, asker(call), wanted, query.format)
+    return await hand_out(call.request, file)
+
+
+async def get_erasures(call: Call, *, query: wire.ErasuresFileQuery) -> web.StreamResponse:
+    """Hand out what is to be erased, and what was answered."""
+    wanted = erasures.Wanted(query.state)
+    file = await erasures_file(call.hub, asker(call), wanted, query.format)
+    return await hand_out(call.request, file)
+
+
+async def get_events(call: Call, *, query: wire.EventsFileQuery) -> web.StreamResponse:
+    """Hand out the agency's log."""
+    wanted = events.Wanted(**query.model_dump(exclude={"format"}))
+    asked = query.model_dump(mode="json", by_alias=True, exclude={"format"})
+    file = await events_file(call.hub, asker(call), events.narrowed(wanted), asked, query.format)
+    return await hand_out(call.request, file)
+
+
+async def get_partners(call: Call, *, query: wire.PartnersFileQuery) -> web.StreamResponse:
+    """Hand out partners with their keys."""
+    file = await partners_file(call.hub, asker(call), query.format)
+    return await hand_out(call.request, file)

@@ -1,0 +1,92 @@
+"""What privacy officers' tools ask for as files: the same questions, all of the answer."""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from exchange.wire.fields import AgencyId, Code, Day, Id
+from exchange.wire.officer import DisclosureState
+from exchange.wire.routes import OFFICER, Operation
+from exchange.wire.shapes import Text
+
+CSV = "text/csv"
+JSON = "application/json"
+Format = Literal["csv", "json"]
+
+
+class PartnersFileQuery(Text):
+    """As what the list is written."""
+
+    format: Format = "csv"
+
+
+class DisclosuresFileQuery(PartnersFileQuery):
+    """Which disclosures: those stored from a day on and before another, in German time."""
+
+    since: Annotated[Day, Field(alias="from")]
+    until: Day
+    """The first day that does not count."""
+
+
+class ErasuresFileQuery(PartnersFileQuery):
+    """Which erasures."""
+
+    state: Literal["open", "overdue", "answered", "all"] = "open"
+
+
+class EventsFileQuery(PartnersFileQuery):
+    """Which events of the agency's log; what is not given narrows nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    since: Annotated[Day | None, Field(alias="from")] = None
+    until: Day | None = None
+    """The first day that does not count."""
+    kind: Code | None = None
+    partner: AgencyId | None = None
+    purpose: Code | None = None
+    category: Code | None = None
+    state: DisclosureState | None = None
+    consent: Id | None = None
+
+
+DISCLOSURES_FILE = Operation(
+    name="officer_disclosures_file",
+    method="GET",
+    path="/v1/officer/files/disclosures",
+    summary="All disclosures of some days as a file: in CSV a line for each recipient.",
+    query=DisclosuresFileQuery,
+    answers=CSV,
+    also_answers=(JSON,),
+    scope=OFFICER,
+)
+ERASURES_FILE = Operation(
+    name="officer_erasures_file",
+    method="GET",
+    path="/v1/officer/files/erasures",
+    summary="All requests to erase in a state as a file.",
+    query=ErasuresFileQuery,
+    answers=CSV,
+    also_answers=(JSON,),
+    scope=OFFICER,
+)
+EVENTS_FILE = Operation(
+    name="officer_events_file",
+    method="GET",
+    path="/v1/officer/files/events",
+    summary="The log of the agency as a file, the newest first.",
+    query=EventsFileQuery,
+    answers=CSV,
+    also_answers=(JSON,),
+    scope=OFFICER,
+)
+PARTNERS_FILE = Operation(
+    name="officer_partners_file",
+    method="GET",
+    path="/v1/officer/files/partners",
+    summary="All partners and their keys as a file: in CSV a line for each key.",
+    query=PartnersFileQuery,
+    answers=CSV,
+    also_answers=(JSON,),
+    scope=OFFICER,
+)
