@@ -23,7 +23,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 SHIM = Path(__file__).with_name("shim.c")
-READY_S = 20.0
+READY_S = 60.0
 """Seconds a loaded machine may need to start a hub."""
 
 

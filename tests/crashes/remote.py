@@ -19,7 +19,7 @@ import aiohttp
 from tests.crashes.hubs import Faults, Hubs
 from tests.simulator import Answer, Simulator
 
-PATIENCE = aiohttp.ClientTimeout(total=30)
+PATIENCE = aiohttp.ClientTimeout(total=60)
 
 
 class Remote(Simulator):

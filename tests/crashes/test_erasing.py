@@ -23,7 +23,7 @@ from tests.invariants import check
 
 pytestmark = [pytest.mark.timeout(150), needs.tool("cc", "gcc")]
 AGE = timedelta(days=91)
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 Ask = Callable[[Life], Awaitable[None]]
 

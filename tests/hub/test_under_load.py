@@ -8,12 +8,15 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 from sqlalchemy import Connection
 
 from exchange.envelope.age.encrypt import Encryptor
 from exchange.envelope.age.hybrid import HybridRecipient
+from exchange.hub.storage.postgres import PostgresDatabase
 from exchange.wire import routes
 from tests.person import consent_with_code
 from tests.simulator import RECIPIENT, SENDER, Simulator, office
@@ -100,15 +103,20 @@ async def _taken(sim: Simulator) -> AsyncIterator[None]:
 async def test_with_every_connection_taken_documents_wait_and_withdrawals_do_not(
     tmp_path: Path, postgres_url: str
 ) -> None:
-    few = {"connections": 1, "urgent": 1, "wait_s": 0.2}
+    few = {"connections": 1, "urgent": 1, "wait_s": 30}
     sim = Simulator(tmp_path, database_url=postgres_url, postgres=few)
     async with sim.running():
         await sim.arrange()
         given, other = await sim.consent(), await sim.consent()
         letter = sim.letter(other.digest)
+        lane = cast("PostgresDatabase", sim.database)._writers
+        patient = lane._bounds
+        assert patient is not None
         async with _taken(sim):
+            lane._bounds = replace(patient, wait_s=0.2)
             put_off = await sim.send(letter)
             withdrawn = await sim.withdraw(given)
+            lane._bounds = patient
         again = await sim.send(letter)
     assert put_off.status == 503
     assert int(put_off.headers["Retry-After"]) > 0

