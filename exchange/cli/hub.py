@@ -17,6 +17,7 @@ from exchange.cli.hub_move import move_blobs
 from exchange.cli.hub_officer import officer_app
 from exchange.cli.hub_reach import UNTOLD, HowTold, reach
 from exchange.cli.hub_serve import serve
+from exchange.cli.hub_status import status
 from exchange.errors import ExchangeError, Malformed, Misconfigured
 from exchange.keyid import IdentityCard, identity_card
 
@@ -155,24 +156,6 @@ def erase_consent(
             raise Misconfigured("not confirmed; nothing was erased")
     ask(home, {"do": "erase-consent", "consent": digest})
     print("erased; its log key goes as soon as nobody reads the vault's file")
-
-
-def status(*, home: Home = Path("hub")) -> None:
-    """Say whether a hub runs here and can do its work; exit code 1 if not."""
-    from exchange.hub import control
-
-    try:
-        told = control.ask(home, {"do": "status"})
-    except ConnectionError:
-        raise Misconfigured(f"no hub runs in {home}; start it: exchange hub serve") from None
-    print(f"the hub in {home} runs (process {told['pid']})")
-    log = told["log"]
-    print(f"log: {log['size']} entries signed, {log['pending']} wait since {log['age_s']} s")
-    if log["unwitnessed_s"]:
-        print(f"log: witnesses have been missing for {log['unwitnessed_s']} s")
-    if log["stopped"] is not None:
-        print(f"log: nothing is signed ({log['stopped']}); see docs/transparency-log.md")
-        sys.exit(1)
 
 
 def _card(file: Path) -> IdentityCard:

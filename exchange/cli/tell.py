@@ -19,7 +19,9 @@ from exchange.rules import sentence
 def in_words(error: Exception) -> str:
     """Return what happened and what to do next, on one line; never a foreign error's text."""
     if isinstance(error, ExchangeError):
-        return "; ".join([_told(error), *getattr(error, "__notes__", ())])
+        notes = getattr(error, "__notes__", ())
+        told = _told(error)
+        return "; ".join([told.removesuffix("."), *notes]) if notes else told
     if isinstance(error, OSError):
         named = f": {error.filename}" if error.filename else ""
         return f"{error.strerror or type(error).__name__}{named}"

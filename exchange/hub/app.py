@@ -47,6 +47,7 @@ from exchange.hub.parts import Clock, Hub, Rules
 from exchange.hub.records import Records
 from exchange.hub.rekey_vault import rekey_vault
 from exchange.hub.settings import HubSettings, Person
+from exchange.hub.running import running, settings_digest
 from exchange.hub.signer import make_keys
 from exchange.hub.stirring import StirringDatabase
 from exchange.hub.storage.engine import HubDatabase
@@ -143,6 +144,8 @@ async def opened(
             heads=heads,
             channels=channels,
             vetoes=vetoes,
+            plugins=running(loaded),
+            settings_sha256=settings_digest(settings),
         )
         await take_over(hub)
         await finish_restoration(hub)
@@ -266,6 +269,7 @@ def log_status(hub: Hub) -> canonical.Json:
         "age_s": round(heads.age_s()),
         "unwitnessed_s": round(witnessed.lag(hub).total_seconds()),
         "stopped": heads.stopped,
+        "discloses": heads.has_room and not witnessed.stopped(hub),
     }
 
 

@@ -87,11 +87,16 @@ def late(hub: Hub) -> bool:
     return lag(hub) >= hub.rules.witness_alarm
 
 
+def stopped(hub: Hub) -> bool:
+    """Tell whether the quorum has been missing for so long that nothing new is disclosed."""
+    return lag(hub) >= hub.rules.witness_stop
+
+
 def check(hub: Hub) -> None:
     """Refuse new disclosures once the quorum has been missing for too long.
 
     Raises:
         LogNotWitnessed: it has.
     """
-    if lag(hub) >= hub.rules.witness_stop:
+    if stopped(hub):
         raise LogNotWitnessed

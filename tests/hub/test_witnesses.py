@@ -25,6 +25,7 @@ from exchange.audit.submission import MOST_BYTES
 from exchange.errors import Malformed, NotFound, NotPermitted, TooLarge
 from exchange.hub import witnessed
 from exchange.hub.add_cosignature import add_cosignature
+from exchange.hub.app import command
 from exchange.hub.ask_witness import heads_elsewhere
 from exchange.hub.heads import EVIDENCE
 from exchange.hub.offer import AGAIN, LONGEST_REST
@@ -145,7 +146,7 @@ async def test_a_witness_that_fails_is_asked_more_and_more_rarely(pushed: Watche
 async def test_a_witness_that_does_not_answer_holds_up_no_other(pushed: Watched) -> None:
     head = await pushed.candidate()
     pushed.witnesses["b"].answers = [None]
-    async with offering(pushed, timeout_s=0.3) as offers:
+    async with offering(pushed, timeout_s=4) as offers:
         with capture_logs() as events:
             await offers.look()
 
@@ -557,8 +558,10 @@ async def test_without_a_quorum_for_four_hours_nothing_new_is_disclosed_and_all_
     async with offering(pulling) as offers:
         await unwitnessed_for(pulling, offers, 4 * 3600 - 1)
         last = await pulling.sent(consent)
+        assert (await status_of(pulling))["discloses"]
         pulling.wait(1)
         await offers.look()
+        assert not (await status_of(pulling))["discloses"]
 
         refused = await pulling.send(pulling.letter(consent.digest))
         assert refused.status == 503
@@ -572,3 +575,9 @@ async def test_without_a_quorum_for_four_hours_nothing_new_is_disclosed_and_all_
 
         await cosign_newest(pulling)
         assert (await pulling.send(pulling.letter(consent.digest))).status == 201
+
+
+async def status_of(pulling: Watched) -> Any:
+    """Return what `exchange hub status` is told of the log."""
+    told: Any = await command(pulling.hub, {"do": "status"})
+    return told["log"]
