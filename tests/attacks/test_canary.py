@@ -20,7 +20,8 @@ from exchange.hub.sweep import sweep
 from exchange.wire import log_routes, routes
 from exchange.wire.routes import Operation
 from tests.attacks.whole import Whole
-from tests.simulator import RECIPIENT, SENDER, Given, Simulator
+from tests.scraping import scraped
+from tests.simulator import AGENCIES, RECIPIENT, SENDER, Given, Simulator
 
 MARKS = {
     "family name": "KANARIENVOGEL",
@@ -161,6 +162,8 @@ async def test_no_marker_is_left_anywhere_at_the_hub_or_in_any_log(
         marks = {name: mark.encode() for name, mark in MARKS.items()} | secrets_of(given)
         while_running = held(sim.home, marks)
         shown = await everything_shown(sim)
+        async with scraped(sim) as scraper:
+            metrics = (await scraper.ask())[2].encode()
         events = await sim.log()
     out, err = capfd.readouterr()
 
@@ -177,6 +180,10 @@ async def test_no_marker_is_left_anywhere_at_the_hub_or_in_any_log(
         assert found_in(body, {**marks, **names}) == []
     reasons = {one["open"]["why"] for one in events if one["kind"] == "disclosure-ended"}
     assert reasons == {"withdrawn"}
+    # Metrics name no agency and no state of a consent either.
+    assert b"/v1/consents" in metrics
+    agencies = {agency: agency.encode() for agency in AGENCIES}
+    assert found_in(metrics, {**marks, **names, **agencies, "reason": b"withdrawn"}) == []
     for body in shown:
         assert found_in(body, {"reason": b"withdrawn", "sender": SENDER.encode()}) == []
     for home in tmp_path.iterdir():  # the gateways' own logs, if they keep any

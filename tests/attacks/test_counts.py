@@ -8,6 +8,7 @@ import pytest
 
 from exchange.wire import routes
 from tests.attacks.parties import COLLECTOR, PARTY, Parties
+from tests.scraping import Scraper, scraped
 from tests.simulator import OUTSIDER, RECIPIENT, SENDER
 
 pytestmark = pytest.mark.authz
@@ -143,3 +144,32 @@ async def test_a_sender_sees_of_a_disclosure_that_ended_only_that_it_ended(
 
     assert faces[0] == faces[1]
     assert faces[0]["state"] == "ended"
+
+
+async def test_metrics_grow_alike_by_what_is_hidden_and_by_what_is_not_there(
+    parties: Parties,
+) -> None:
+    world = await parties.world("stored")
+    asked = (
+        (routes.GET_DISCLOSURE, (world.letter.id, str(uuid4()))),
+        (routes.COLLECT, (world.letter.id, str(uuid4()))),
+        (routes.GET_CONSENT, (world.consent.id, str(uuid4()))),
+    )
+    async with scraped(parties) as scraper:
+        for operation, names in asked:
+            grown = []
+            for name in names:
+                before = await _counted(parties, scraper)
+                assert (await parties.call(OUTSIDER, operation, id=name)).status == 404
+                after = await _counted(parties, scraper)
+                grown.append({key: value - before.get(key, 0) for key, value in after.items()})
+            assert grown[0] == grown[1], operation.name
+            assert sum(grown[0].values()) > 0
+
+
+async def _counted(parties: Parties, scraper: Scraper) -> dict[tuple[str, ...], float]:
+    """Return what is shown but how long things took, and what is there for a moment only."""
+    await parties.settled()
+    passing = ("hub_request_duration_seconds_", "hub_room_bytes", "hub_database_waiting_units")
+    values = await scraper.values()
+    return {key: value for key, value in values.items() if not key[0].startswith(passing)}

@@ -6,8 +6,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
 
 import pytest
 
@@ -121,23 +124,36 @@ class Process:
 
 @pytest.fixture(scope="module")
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    home = tmp_path_factory.mktemp("process") / "hub"
+    with running(tmp_path_factory.mktemp("process") / "hub") as found:
+        yield found
+
+
+@contextmanager
+def running(home: Path, settings: str = "") -> Iterator[Process]:
+    """Run a hub whose settings have some more lines, until the block ends and it has."""
+    port = free_port()
     begin = [sys.executable, "-m", "exchange.cli.main", "hub"]
     origin = f"http://127.0.0.1:{port}"
     subprocess.run([*begin, "init", "--home", home, "--origin", origin], check=True)
+    file = home / "hub.toml"
+    file.write_text(file.read_text() + settings)
     with subprocess.Popen(
         [*begin, "serve", "--home", home], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as running:
+    ) as hub:
         try:
-            assert running.stdout is not None
-            assert running.stdout.readline().startswith(b"serving ")
-            yield Process(running.pid, port, home)
+            assert hub.stdout is not None
+            assert hub.stdout.readline().startswith(b"serving ")
+            yield Process(hub.pid, port, home)
         finally:
-            running.send_signal(signal.SIGTERM)
-            running.wait(30)
+            hub.send_signal(signal.SIGTERM)
+            hub.wait(30)
+
+
+def free_port() -> int:
+    """Return a port that nobody has."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
 
 
 def listening(pid: int) -> set[tuple[str, int]]:
@@ -162,6 +178,21 @@ def test_the_process_listens_on_its_one_declared_port(process: Process) -> None:
     time.sleep(0.2)
 
     assert listening(process.pid) == {("0100007F", process.port)}
+
+
+@pytest.mark.skipif(not Path("/proc/self/net/tcp").exists(), reason="needs Linux' /proc")
+def test_with_metrics_it_listens_on_one_more_port_that_shows_nothing_else(tmp_path: Path) -> None:
+    port = free_port()
+    with running(tmp_path / "hub", f"\n[metrics]\nport = {port}\n") as process:
+        assert listening(process.pid) == {("0100007F", process.port), ("0100007F", port)}
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as page:
+            assert page.headers["Server"] == "exchange"
+            assert b"\nlog_tree_size " in page.read()
+        for address in (f"{port}/", f"{port}/readyz", f"{process.port}/metrics"):
+            with pytest.raises(HTTPError, match="404"):
+                urlopen(f"http://127.0.0.1:{address}", timeout=30)
+    with pytest.raises(URLError):
+        urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30)
 
 
 def test_what_the_process_writes_is_for_its_owner_alone(process: Process) -> None:

@@ -20,6 +20,7 @@ from exchange.hub.list_events import Wanted, list_events
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.relay import Relay
 from exchange.hub.settings import Notices
+from exchange.hub.storage import levels
 from exchange.hub.storage.reading import Place
 from exchange.wire import officer_routes, routes
 from tests.hub.erasable import OVER, swept
@@ -58,6 +59,7 @@ async def _live(sim: Simulator) -> None:
     given, _ = await consent_with_code(sim)
     letter = await sim.sent(given)
     await sim.inbox()
+    await sim.hub.db.read(levels.read, now=sim.now)
     await sim.payload(letter)
     await sim.collect(letter)
     for agency in (SENDER, RECIPIENT):
