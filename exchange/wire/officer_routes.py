@@ -19,6 +19,7 @@ FINDINGS = Operation(
     returns=officer_findings.FindingsAnswer,
     path_shape=officer_findings.FindingPath,
     query=officer_findings.FindingsQuery,
+    problems=(404,),
     scope=OFFICER,
 )
 DISCLOSURES = Operation(
@@ -104,6 +105,14 @@ ART30 = Operation(
     returns=officer_terms.Art30Answer,
     path_shape=shapes.IdPath,
     problems=(404,),
+    scope=OFFICER,
+)
+PROCESSOR = Operation(
+    name="officer_processor",
+    method="GET",
+    path="/v1/officer/art30",
+    summary="The record of the processor: what this hub does on behalf of the agency, generated.",
+    returns=officer_terms.ProcessorAnswer,
     scope=OFFICER,
 )
 FIGURES = Operation(
