@@ -31,7 +31,7 @@ def pdf(paper: Sheet, *, today: date) -> bytes:
         "today": numbers(today),
     }
     inputs = {"given": encode(given).decode("utf-8"), "code": qr.drawing(paper.link.target)}
-    return typeset(("sheet", paper.drawn_by), inputs)
+    return typeset(("pieces", "sheet", paper.drawn_by), inputs)
 
 
 def typeset(drawn_by: Sequence[str], inputs: Mapping[str, str]) -> bytes:
