@@ -14,6 +14,8 @@ from tests.crashes.remote import Remote
 
 PATIENCE_S = 60.0
 """Seconds a busy machine may need to start or stop all processes."""
+SHUTDOWN_S = 12
+"""Seconds a hub that was asked to stop waits for what is under way."""
 
 
 class Served(Remote):
@@ -29,7 +31,7 @@ class Served(Remote):
         super().write_settings()
         file = self.home / "hub.toml"
         shared = f'database_url = "{self.url}"\nworkers = 2\n'
-        file.write_text(shared + file.read_text() + "[http]\nshutdown_s = 4\n")
+        file.write_text(shared + file.read_text() + f"[http]\nshutdown_s = {SHUTDOWN_S}\n")
 
     @asynccontextmanager
     async def serving(self, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
