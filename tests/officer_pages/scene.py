@@ -1,9 +1,10 @@
 """What the officers' pages show: consents, disclosures, a withdrawal, an erasure that is open."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from exchange.hub.follow_log import catch_up
 from exchange.hub.officers.accounts import Officer
@@ -43,11 +44,21 @@ class Scene:
 
 
 @asynccontextmanager
-async def opened(place: Path) -> AsyncIterator[Scene]:
-    """Run a hub at which all of this has happened while the block runs."""
-    sim = Simulator(place, person=PERSON, log=TICKS)
+async def opened(
+    place: Path, *, person: Mapping[str, str] = PERSON, **agreed: Any
+) -> AsyncIterator[Scene]:
+    """Run a hub at which all of this has happened while the block runs.
+
+    Args:
+        place: folder of the hub.
+        person: settings of the person's page.
+        agreed: members of one more agreement, under which it happens; none: under the usual one.
+    """
+    sim = Simulator(place, person=person, log=TICKS)
     async with sim.running():
         await sim.arrange()
+        if agreed:
+            await sim.agree(**agreed)
         given, withdrawn = await sim.consent(uses="recurring"), await sim.consent()
         letter = await sim.sent(given)
         await sim.collect(letter)

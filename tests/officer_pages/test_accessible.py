@@ -23,12 +23,12 @@ LOOKED_AT = {"/officer/", "/officer/account"}
 
 
 def pages(scene: Scene, role: Role) -> list[str]:
-    """Return the address of every page of a role, with an id where one belongs."""
+    """Return the address of every page of a role, with an id where one belongs; of no file."""
     return [
         scene.path(place.path)
         for place in PLACES
-        if place.method == "GET" and role in place.roles and not place.fresh
-        if not place.path.endswith(".svg")  # a picture of a page, without one's frame
+        if place.method == "GET" and role in place.roles
+        if "." not in place.path.rpartition("/")[2]
     ]
 
 
@@ -63,6 +63,10 @@ async def test_no_page_has_a_fault_in_any_look(
         for officer in (scene.auditor, scene.operator):
             await reader.enters_as(officer, lang)
             await looked(reader, officer.role)
+            for path in {*pages(scene, officer.role)} - found.keys():
+                shown = await reader.opens(path)
+                assert shown.status == 200, path
+                await looked(reader, path)
         refused = ("403", "404")
         reader.console = [
             said for said in reader.console if not any(map(said.__contains__, refused))
