@@ -36,6 +36,7 @@ def address(pattern: str, named: Mapping[str, str] | None = None) -> str:
     def one(place: re.Match[str]) -> str:
         form = place[2] or ""
         word = form.partition("|")[0] if "|" in form and "[" not in form else NOBODY
+        word = "1" if form == "[0-9]+" else word
         return (named or {}).get(place[1], word)
 
     return _PLACE.sub(one, pattern)

@@ -82,6 +82,7 @@ async def _ask_as_officers(sim: Simulator, given: Given, letter: Letter) -> None
     asked = {
         officer_routes.DISCLOSURES: ("?from=2026-01-01&until=2027-01-01",),
         officer_routes.ERASURES: ("?state=open", "?state=overdue"),
+        officer_routes.OVERVIEW: ("",),
         officer_routes.BREACH: (
             f"?kind=document&key={key}&from=20260101T000000Z",
             f"?kind=identity&key={kid}&from=20260101T000000Z",

@@ -15,6 +15,7 @@ from exchange.days import (
     last_day,
     moment_of,
     signed_on,
+    working_day_after,
 )
 
 DAYS = st.dates(date(2000, 1, 1), date(2060, 12, 31))
@@ -85,3 +86,17 @@ def test_a_time_without_zone_is_the_time_on_the_wall() -> None:
     assert moment_of(wall) == expected
     assert moment_of(expected.replace(microsecond=9)) == expected
     assert moment_of(expected.astimezone(timezone(timedelta(hours=5)))).tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("day", "after"),
+    [
+        (date(2026, 3, 2), date(2026, 3, 3)),
+        (date(2026, 3, 5), date(2026, 3, 6)),
+        (date(2026, 3, 6), date(2026, 3, 9)),
+        (date(2026, 3, 7), date(2026, 3, 9)),
+        (date(2026, 3, 8), date(2026, 3, 9)),
+    ],
+)
+def test_the_next_working_day_is_never_a_saturday_or_sunday(day: date, after: date) -> None:
+    assert working_day_after(day) == after

@@ -13,6 +13,7 @@ from exchange.audit.proof import (
     Receipt,
     prove,
     read_receipt,
+    write_bare_proof,
     write_receipt,
 )
 from exchange.audit.spelling import write_base64
@@ -174,3 +175,13 @@ def test_sixteen_more_lines_disturb_no_receipt() -> None:
     more = tuple(Line(f"w{n}", bytes(4), b"x") for n in range(MOST_LINES - 2))
     receipt = replace(RECEIPT, note=write_note(Note(note.text, (*more, *note.lines))))
     assert prove(read_receipt(write_receipt(receipt)), POLICY).head.quorum
+
+
+def test_a_proof_without_opening_is_the_receipt_without_its_line() -> None:
+    bare = write_bare_proof(1, LOG.path(1), LOG.note())
+
+    lines = RAW.split(b"\n")
+    assert lines[1].startswith(b"extra ")
+    assert bare == b"\n".join([lines[0], *lines[2:]])
+    with pytest.raises(Malformed):
+        read_receipt(bare)
