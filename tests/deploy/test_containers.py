@@ -126,11 +126,20 @@ def test_only_the_proxy_is_reachable_from_elsewhere(compose: Any) -> None:
     published = {name: one["ports"] for name, one in services.items() if "ports" in one}
     internal = {name for name, one in compose["networks"].items() if one.get("internal")}
 
-    assert published == {"proxy": ["80:80", "443:443"], "mail": ["127.0.0.1:8025:8025"]}
+    assert published == {
+        "proxy": ["80:80", "443:443"],
+        "mail": ["127.0.0.1:8025:8025"],
+        "monitor": ["127.0.0.1:9090:9090"],
+    }
     assert compose["networks"].keys() - internal == {"outer"}
     assert {name for name, one in services.items() if "outer" in one["networks"]} == {
         "proxy",
         "mail",
+        "monitor",
+    }
+    assert {name for name, one in services.items() if "watch" in one["networks"]} == {
+        "monitor",
+        *HUBS,
     }
     for part in ("records", "vault", "payloads"):
         inside = {name for name, one in services.items() if part in one["networks"]}
@@ -209,6 +218,7 @@ def test_a_hub_reads_its_settings_from_environment_and_secrets(
     assert "@vault/" in settings.vault.url.get_secret_value()
     assert settings.s3.secret.get_secret_value()
     assert settings.plugins["smtp"]["host"] == "mail"
+    assert (settings.metrics.host, settings.metrics.names) == ("0.0.0.0", HUBS)  # noqa: S104
     # The proxy lets requests finish before the container is stopped.
     assert settings.http.shutdown_s < seconds(compose["services"]["hub-1"]["stop_grace_period"])
 
