@@ -57,6 +57,13 @@ TABLE = (
         {"collector": each(RECORDED), "releaser": each(RECORDED), "recipient": each(REACHED)},
     ),
     Row(
+        officer_routes.REMIND,
+        {
+            "collector": each({"withdrawn, collected"}),
+            "releaser": each({"withdrawn, collected"}),
+        },
+    ),
+    Row(
         routes.WITHDRAW,
         {"collector": each(RECORDED), "releaser": each(RECORDED), "recipient": each(REACHED)},
     ),

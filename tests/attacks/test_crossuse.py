@@ -197,14 +197,18 @@ def test_a_token_in_a_body_is_none(hub: Served) -> None:
     hub.refused(hub.post("/v1/decisions", body, f"Content-Type: {routes.FORM}"), 401)
 
 
-@pytest.mark.parametrize("path", sorted({one.path for one in OPERATIONS if one.scope == OFFICER}))
+@pytest.mark.parametrize(
+    ("method", "path"),
+    sorted({(one.method, one.path) for one in OPERATIONS if one.scope == OFFICER}),
+)
 def test_a_token_that_was_not_asked_for_officers_opens_none_of_their_routes(
-    hub: Served, path: str
+    hub: Served, method: str, path: str
 ) -> None:
     route = path.replace("{id}", str(uuid4())).replace("{period}", "2026-03")
+    route = route.replace("{finding}", "looks")
 
     with hub.no_trace():
-        hub.refused(hub.head(f"GET {route} HTTP/1.1", hub.token()), 403, body=FORBIDDEN)
+        hub.refused(hub.head(f"{method} {route} HTTP/1.1", hub.token()), 403, body=FORBIDDEN)
 
 
 def test_a_token_for_officers_opens_their_routes_and_no_other(hub: Served) -> None:

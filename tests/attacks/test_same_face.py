@@ -14,6 +14,7 @@ import pytest
 from exchange import canonical
 from exchange.audit.opening import event_of, read_opening
 from exchange.canonical import unb64u
+from exchange.hub.answers.findings import FINDINGS
 from exchange.hub.follow_log import catch_up
 from exchange.hub.http.uploads import CREATE, OFFSET
 from exchange.wire import log_routes, officer_files, officer_routes, routes
@@ -182,6 +183,29 @@ async def events_of_others(parties: Parties, caller: str, _digest: str) -> Answe
     return await _events_of_others(parties, caller, officer_routes.EVENTS, "?limit=200")
 
 
+async def overview_without_the_log(parties: Parties, caller: str, _digest: str) -> Answer:
+    """Return what an officer's first page counts, but how often she was refused herself: as above.
+
+    How long the log is stands on it too, and is no secret.
+    """
+    found = await as_officer(officer_routes.OVERVIEW)(parties, caller, _digest)
+    said = found.json["answer"]
+    counts = [one for one in said["findings"] if one["finding"] != "refused"]
+    return Answer(found.status, {}, canonical.encode([said["standing"], counts]))
+
+
+async def findings_of_others(parties: Parties, caller: str, _digest: str) -> Answer:
+    """Return every finding that does not rest on what the caller has done itself: as above."""
+    await parties.settled()
+    await catch_up(parties.hub)
+    others = []
+    for finding in FINDINGS:
+        found = await parties.call(caller, officer_routes.FINDINGS, finding=finding)
+        assert (found.status, found.json["next"]) == (200, None)
+        others += [one for one in found.json["answer"] if one["by"] != caller]
+    return Answer(200, {}, canonical.encode(others))
+
+
 async def events_file_of_others(parties: Parties, caller: str, _digest: str) -> Answer:
     return await _events_of_others(parties, caller, officer_files.EVENTS_FILE, "?format=json")
 
@@ -194,6 +218,17 @@ async def _events_of_others(
     found = await parties.call(caller, operation, query=query)
     assert (found.status, found.json["next"]) == (200, None)
     others = [one for one in found.json["answer"] if one["by"] != caller]
+    return Answer(found.status, {}, canonical.encode(others))
+
+
+async def doubtful_of_others(parties: Parties, caller: str, _digest: str) -> Answer:
+    """Return what of others the log's key makes doubtful for a caller."""
+    await parties.settled()
+    await catch_up(parties.hub)
+    query = f"?kind=log&limit=200{SINCE}"
+    found = await parties.call(caller, officer_routes.BREACH, query=query)
+    assert (found.status, found.json["next"]) == (200, None)
+    others = [one for one in found.json["answer"]["doubtful"] if one["by"] != caller]
     return Answer(found.status, {}, canonical.encode(others))
 
 
@@ -215,6 +250,8 @@ WITHOUT_ID: dict[Operation, tuple[Ask, ...]] = {
     routes.POST_REQUEST: (ask_under,),
     routes.REQUESTS: (plain(routes.REQUESTS),),
     routes.ERASURES: (plain(routes.ERASURES),),
+    officer_routes.OVERVIEW: (overview_without_the_log,),
+    officer_routes.FINDINGS: (findings_of_others,),
     officer_routes.DISCLOSURES: (
         as_officer(officer_routes.DISCLOSURES, "?from=2026-01-01&until=2027-01-01"),
     ),
@@ -222,7 +259,7 @@ WITHOUT_ID: dict[Operation, tuple[Ask, ...]] = {
     officer_routes.BREACH: (
         as_officer(officer_routes.BREACH, f"?kind=document&key={{key}}{SINCE}"),
         as_officer(officer_routes.BREACH, f"?kind=identity&key={{identity}}{SINCE}"),
-        as_officer(officer_routes.BREACH, f"?kind=log{SINCE}"),
+        doubtful_of_others,
     ),
     officer_routes.EVENTS: (events_of_others,),
     officer_files.DISCLOSURES_FILE: (
@@ -231,10 +268,14 @@ WITHOUT_ID: dict[Operation, tuple[Ask, ...]] = {
     officer_files.ERASURES_FILE: (
         as_officer(officer_files.ERASURES_FILE, "?state=all&format=json"),
     ),
+    officer_files.BREACH_FILE: (
+        as_officer(officer_files.BREACH_FILE, f"?kind=document&key={{key}}{SINCE}&format=json"),
+    ),
     officer_files.EVENTS_FILE: (events_file_of_others,),
     officer_files.PARTNERS_FILE: (as_officer(officer_files.PARTNERS_FILE, "?format=json"),),
     officer_routes.AGREEMENTS: (as_officer(officer_routes.AGREEMENTS),),
     officer_routes.PARTNERS: (as_officer(officer_routes.PARTNERS),),
+    officer_routes.PROCESSOR: (as_officer(officer_routes.PROCESSOR),),
     # The log grows in public: what its growth tells is told by the number of leaves, below.
     log_routes.LOG_CHECKPOINT: (),
     log_routes.LOG_CANDIDATE: (),

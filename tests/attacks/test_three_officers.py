@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from exchange.hub.answers.findings import FINDINGS
 from exchange.hub.follow_log import catch_up
 from exchange.wire import officer_files, officer_routes
 from tests.attacks.parties import COLLECTOR, PARTY, Parties
@@ -38,6 +39,7 @@ async def everything(parties: Parties, agency: str) -> dict[str, Any]:
         "erasures": (officer_routes.ERASURES, "?state=all"),
         "agreements": (officer_routes.AGREEMENTS, ""),
         "partners": (officer_routes.PARTNERS, ""),
+        "processor": (officer_routes.PROCESSOR, ""),
         "file of disclosures": (officer_files.DISCLOSURES_FILE, f"{DAYS}&format=json"),
         "file of erasures": (officer_files.ERASURES_FILE, "?state=all&format=json"),
         "file of partners": (officer_files.PARTNERS_FILE, "?format=json"),
@@ -58,7 +60,18 @@ async def everything(parties: Parties, agency: str) -> dict[str, Any]:
         answer = await parties.call(agency, operation, query=query)
         assert answer.status == 200, (name, answer.body)
         found[name] = answer.json["answer"]
-    return found
+    return {**found, **await every_finding(parties, agency)}
+
+
+async def every_finding(parties: Parties, agency: str) -> dict[str, Any]:
+    """Return each list of findings, and what her first page says besides how the log is doing."""
+    lists = {
+        f"finding {one}": (await parties.call(agency, officer_routes.FINDINGS, finding=one)).json
+        for one in FINDINGS
+    }
+    page = (await parties.call(agency, officer_routes.OVERVIEW)).json["answer"]
+    first = {name: page[name] for name in ("standing", "findings")}
+    return {**{name: said["answer"] for name, said in lists.items()}, "first page": first}
 
 
 async def test_relations_of_others_change_nothing_that_an_officer_is_told(
