@@ -8,7 +8,6 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ from exchange.hookspecs import (
     Secrets,
     Settings,
 )
-from exchange.values import dataclass
+from exchange.values import dataclass, field
 
 HOOKS: Mapping[str, type] = {AGENCY_GROUP: AgencyHooks, HUB_GROUP: HubHooks}
 """Which hooks a plugin of each entry-point group may implement."""
@@ -133,6 +132,16 @@ def installed(group: str) -> tuple[Installed, ...]:
         if point.group == group
     }
     return tuple(sorted(found, key=lambda offer: (offer.name, offer.distribution, offer.version)))
+
+
+def version_of(distribution: str) -> str:
+    """Return the version of an installed distribution; empty if it is not installed."""
+    from importlib import metadata  # noqa: PLC0415 - costs a worker more than its start
+
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def load(group: str, plugins: Sequence[Named]) -> Loaded:

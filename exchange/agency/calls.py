@@ -62,7 +62,7 @@ _CARRIES_STATEMENTS: Final = frozenset(
         *("give_notice", "consents", "consent", "inbox", "disclosure", "erasures"),
         *("confirm_erasure", "collect", "log_openings", "officer_disclosures", "officer_erasures"),
         *("officer_breach", "officer_consent", "officer_agreements", "officer_partners"),
-        *("officer_art30", "officer_events"),
+        *("officer_art30", "officer_processor", "officer_events"),
     }
 )
 

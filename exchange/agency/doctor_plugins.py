@@ -1,13 +1,12 @@
 """What a doctor sees of the plugins that the settings name: each is started as in earnest."""
 
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from exchange.agency.findings import Finding, fail, ok, warn
-from exchange.agency.hired import hired
+from exchange.agency.hired import hired, hirings
 from exchange.agency.home import Home
-from exchange.agency.job import Kind
 from exchange.agency.settings import GatewaySettings
 from exchange.agency.staff import Staff
 from exchange.errors import ExchangeError
@@ -21,7 +20,7 @@ async def plugins(home: Home, settings: GatewaySettings) -> AsyncIterator[Findin
     there = {offer.name for offer in installed(AGENCY_GROUP)}
     # A room of its own: a running gateway empties its own when it starts.
     with tempfile.TemporaryDirectory(prefix=".doctor-", dir=home.root) as room:
-        for kind, plugin in named(settings):
+        for kind, plugin in hirings(settings):
             check = f"plugin {plugin}"
             if plugin not in there:
                 yield fail(
@@ -45,15 +44,3 @@ async def plugins(home: Home, settings: GatewaySettings) -> AsyncIterator[Findin
             f"this machine cannot wall off plugins with {wall}",
             "use a newer kernel, or see docs/deployment.md for what its service needs",
         )
-
-
-def named(settings: GatewaySettings) -> Iterator[tuple[Kind, str]]:
-    """Yield what kind of work the settings give to which plugin."""
-    for plugin in dict.fromkeys((settings.intake.plugin, *settings.intake.profiles.values())):
-        yield Kind.INTAKE, plugin
-    if settings.delivery.plugin:
-        yield Kind.DELIVERY, settings.delivery.plugin
-    for plugin in settings.outgoing.plugins:
-        yield Kind.OUTGOING, plugin
-    for plugin in settings.evidence.plugins:
-        yield Kind.EVIDENCE, plugin

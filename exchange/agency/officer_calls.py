@@ -139,6 +139,10 @@ class OfficerCalls:
             officer_routes.ART30, officer_terms.Art30Answer, path={"id": agreement}
         )
 
+    async def officer_processor(self) -> officer_terms.ProcessorAnswer:
+        """Return what the hub does on behalf of this agency."""
+        return await self._calls.call(officer_routes.PROCESSOR, officer_terms.ProcessorAnswer)
+
     async def officer_events(
         self, wanted: officer.EventsQuery, *, after: str | None = None
     ) -> officer.EventsAnswer:
@@ -199,12 +203,34 @@ class OfficerCalls:
         """Yield the partners with their keys, piece by piece."""
         return self._taken(officer_files.PARTNERS_FILE, {"format": as_})
 
+    def officer_breach_file(
+        self,
+        kind: officer.Lost,
+        key: str | None,
+        since: datetime,
+        *,
+        as_: officer_files.Format,
+    ) -> Taken:
+        """Yield all that a lost key, account or code has exposed since a moment."""
+        query = {"kind": str(kind), "from": _compact(since), "format": as_}
+        if key is not None:
+            query["key"] = key
+        return self._taken(officer_files.BREACH_FILE, query)
+
+    def officer_consent_file(self, consent: str) -> Taken:
+        """Yield one consent as ISO/IEC TS 27560 orders it; NotFound when it is hidden."""
+        return self._taken(officer_files.CONSENT_FILE, {}, path={"id": consent})
+
     @asynccontextmanager
     async def _taken(
-        self, operation: Operation, query: Mapping[str, str]
+        self,
+        operation: Operation,
+        query: Mapping[str, str],
+        *,
+        path: Mapping[str, str] | None = None,
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """Open a file that the hub makes while it is read; what breaks off is an error here."""
-        async with self._calls.open(operation, query=query, streams=True) as response:
+        async with self._calls.open(operation, path=path, query=query, streams=True) as response:
             if response.content_type not in (operation.answers, *operation.also_answers):
                 raise HubMisbehaves("the hub answered in another media type")
             yield response.content.iter_any()

@@ -30,6 +30,7 @@ from exchange.agency import (
 )
 from exchange.agency.forget import forget
 from exchange.agency.hand_over import Reception
+from exchange.agency.hired import published
 from exchange.agency.parts import Gateway
 from exchange.agency.publish import publish
 from exchange.agency.receive import Outcome, receive, resume
@@ -71,7 +72,9 @@ async def fetch(gateway: Gateway, reception: Reception) -> Round:
         Unauthenticated: the hub has not admitted this agency, or has suspended it.
     """
     done = Round()
-    await publish(gateway, hand_over.published(reception))
+    takes = hand_over.published(reception)
+    runs = published(gateway.settings)
+    await publish(gateway, takes.model_copy(update={"plugins": runs}))
     await _resume(gateway, reception, done)
     await _look_through(gateway, reception, done)
     await _look_around(gateway, done)

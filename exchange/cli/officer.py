@@ -308,15 +308,24 @@ def consent(
     _run(at, ask, lines, json=json)
 
 
-def art30(agreement: str, /, *, json: AsJson = False, at: Place = HERE) -> None:
-    """Show the record of processing activities of an agreement, generated from it.
+def art30(agreement: str = "", /, *, json: AsJson = False, at: Place = HERE) -> None:
+    """Show the record of processing activities of an agreement, or of the hub as the processor.
+
+    Both are generated. What is missing is said at the end.
 
     Parameters
     ----------
     agreement
-        Its id, as `exchange agreement list` shows it.
+        Its id, as `exchange agreement list` shows it; without it, what the hub does on behalf of
+        this agency (Art. 30(2) GDPR).
     """
+    if agreement:
+        _of_agreement(agreement, at, json=json)
+    else:
+        _of_processor(at, json=json)
 
+
+def _of_agreement(agreement: str, at: Place, *, json: bool) -> None:
     def ask(calls: "OfficerCalls", _after: str | None) -> Awaitable["officer_terms.Art30Answer"]:
         return calls.officer_art30(agreement)
 
@@ -330,10 +339,39 @@ def art30(agreement: str, /, *, json: AsJson = False, at: Place = HERE) -> None:
             f"basis       {', '.join(found.legal_basis)}",
             *(f"erasure     {one.cls}: {one.period}" for one in found.erasure),
             f"processor   {found.processor.operator}, {found.processor.location}",
+            *map(_plugin, found.plugins),
             *(f"missing     {one}" for one in found.findings),
         ]
 
     _run(at, ask, lines, json=json)
+
+
+def _of_processor(at: Place, *, json: bool) -> None:
+    def ask(
+        calls: "OfficerCalls", _after: str | None
+    ) -> Awaitable["officer_terms.ProcessorAnswer"]:
+        return calls.officer_processor()
+
+    def lines(page: "officer_terms.ProcessorAnswer") -> list[str]:
+        found, controller = page.answer, page.answer.controller
+        return [
+            *(
+                []
+                if controller is None
+                else [f"controller  {controller.name}, {controller.contact}"]
+            ),
+            *(f"processor   {one.operator}, {one.location}" for one in found.processors),
+            f"processing  {', '.join(found.processing)}",
+            *(f"erasure     {one.cls}: {one.period}" for one in found.erasure),
+            *map(_plugin, found.plugins),
+            *(f"missing     {one}" for one in found.findings),
+        ]
+
+    _run(at, ask, lines, json=json)
+
+
+def _plugin(one: "officer_terms.PluginSeen") -> str:
+    return f"plugin      {one.name} {one.version} ({one.agency or 'hub'})"
 
 
 def _run(

@@ -46,8 +46,8 @@ from exchange.hub.pages.site import add_pages
 from exchange.hub.parts import Clock, Hub, Rules
 from exchange.hub.records import Records
 from exchange.hub.rekey_vault import rekey_vault
-from exchange.hub.settings import HubSettings, Person
 from exchange.hub.running import running, settings_digest
+from exchange.hub.settings import HubSettings, Person
 from exchange.hub.signer import make_keys
 from exchange.hub.stirring import StirringDatabase
 from exchange.hub.storage.engine import HubDatabase

@@ -16,6 +16,7 @@ from exchange.hub.heads import Heads
 from exchange.hub.line import Line
 from exchange.hub.news import News
 from exchange.hub.records import Records
+from exchange.hub.running import Running
 from exchange.hub.signer import Signer
 from exchange.hub.storage.blobs import Blobs
 from exchange.hub.storage.vault import Vault
@@ -93,6 +94,10 @@ class Hub:
     heads: Heads
     channels: Mapping[str, Channel]
     vetoes: Mapping[str, GateVeto]
+    plugins: tuple[Running, ...]
+    """Those behind channels and vetoes, as they declare themselves."""
+    settings_sha256: str
+    """Of the settings it runs with, in hex; see `exchange.hub.running`."""
     occupied: dict[str, Occupied] = field(default_factory=dict)
     """By sender; see `exchange.hub.quota`."""
     missing: dict[str, datetime] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from exchange.wire.fields import AgencyId, Code, Day, Digest, Id, Moment
+from exchange.wire.fields import AgencyId, Code, Day, Digest, Id, Moment, Sha256
 from exchange.wire.officer import Frame, Told
 
 
@@ -121,15 +121,36 @@ class Processor(Told):
 
 
 class PluginSeen(Told):
-    """A plugin of the hub; none that sees plaintext starts there."""
+    """A plugin of the hub, or one that a party's gateway says it runs."""
 
     name: str
-    side: Literal["hub"]
-    sees_plaintext: Literal[False]
+    version: str
+    side: Literal["hub", "agency"]
+    agency: AgencyId | None
+    """Whose gateway; null of the hub's."""
+    provides: tuple[str, ...]
+    """Kinds of work at an agency, such as `intake`."""
+    sees_plaintext: bool
+    """Every plugin of an agency counts as one that does; none that does starts at the hub."""
+    runs_in: Literal["hub-process", "separate-process"]
+    endpoints: tuple[str, ...] | None
+    """Kinds of systems it speaks with. Null, as in what follows: only its agency can say."""
+    stores: str | None
+    """Empty: nothing."""
+    retention: str | None
+    licence: str | None
+
+
+class GeneratedFrom(Told):
+    """What a record was made from."""
+
+    agreement: Digest
+    settings_sha256: Sha256
+    """Of the hub's settings, without passwords and the tables of plugins."""
 
 
 class Art30(Told):
-    """The record of processing activities of one agreement (Art. 30 GDPR), generated."""
+    """The record of processing activities of one agreement (Art. 30(1) GDPR), generated."""
 
     controllers: tuple[PartySeen, ...]
     purposes: tuple[Code, ...]
@@ -143,9 +164,8 @@ class Art30(Told):
     processor: Processor
     plugins: tuple[PluginSeen, ...]
     findings: tuple[str, ...]
-    """What is missing and has to be settled by people."""
-    generated_from: Digest
-    """The agreement."""
+    """What is missing and has to be settled by people: a code, a colon, what it is about."""
+    generated_from: GeneratedFrom
 
 
 class Art30Answer(Frame):
@@ -153,3 +173,34 @@ class Art30Answer(Frame):
 
     asked: Art30Asked
     answer: Art30
+
+
+class MadeOf(Told):
+    """What the record of the processor was made from."""
+
+    agreements: tuple[Digest, ...]
+    settings_sha256: Sha256
+    """Of the hub's settings, without passwords and the tables of plugins."""
+
+
+class ProcessorRecord(Told):
+    """What the hub does on behalf of one agency (Art. 30(2) GDPR), generated."""
+
+    controller: PartySeen | None
+    """The agency as its newest agreement names it; null without one."""
+    processors: tuple[Processor, ...]
+    """Who runs the hub, as each agreement says; one, where they agree."""
+    processing: tuple[str, ...]
+    third_countries: tuple[str, ...]
+    measures: tuple[str, ...]
+    erasure: tuple[Erasing, ...]
+    plugins: tuple[PluginSeen, ...]
+    findings: tuple[str, ...]
+    generated_from: MadeOf
+
+
+class ProcessorAnswer(Frame):
+    """What the hub does on behalf of the agency."""
+
+    asked: NoQuestion
+    answer: ProcessorRecord

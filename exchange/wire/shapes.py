@@ -74,6 +74,20 @@ class Token(Shape):
     expires_in: int
 
 
+class PluginTold(Shape):
+    """A plugin that a gateway runs, for the record of processing of its agreements."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    distribution: Annotated[str, Field(min_length=1, max_length=128)]
+    version: Annotated[str, Field(max_length=64)]
+    """As installed; empty where it is not."""
+    provides: tuple[Literal["intake", "delivery", "outgoing", "evidence"], ...]
+
+
+def _untold(value: object) -> bool:
+    return value is None
+
+
 class Capabilities(Shape):
     """What an agency can receive; senders see it before they seal."""
 
@@ -89,6 +103,11 @@ class Capabilities(Shape):
     """Characters admitted in file names; null means every name the package format admits."""
     categories: tuple[Code, ...] = Field(default=(), max_length=256)
     """Categories accepted; empty means any."""
+    plugins: Annotated[tuple[PluginTold, ...] | None, Field(max_length=32)] = Field(
+        default=None, exclude_if=_untold
+    )
+    """What the gateway runs. For records of processing alone: the directory shows it to nobody
+    but the agency itself. Absent: a gateway that does not tell."""
 
 
 class Card(Shape):

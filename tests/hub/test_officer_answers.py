@@ -15,6 +15,7 @@ from exchange.hub.answers import (
     affected,
     agreements,
     art30,
+    art30_hub,
     breach,
     consent,
     disclosures,
@@ -23,6 +24,7 @@ from exchange.hub.answers import (
 )
 from exchange.hub.follow_log import catch_up
 from exchange.hub.officers.accounts import Officer
+from exchange.hub.running import settings_digest
 from exchange.members import write_time
 from exchange.wire import officer_routes, routes
 from exchange.wire.routes import Operation
@@ -470,15 +472,73 @@ async def test_the_record_of_processing_is_made_from_the_agreement(parties: Part
     found = await told(parties, SENDER, officer_routes.ART30, id=parties.agreement_id)
     answer = found["answer"]
 
-    assert answer["generated_from"] == parties.agreement
+    assert answer["generated_from"] == {
+        "agreement": parties.agreement,
+        "settings_sha256": settings_digest(parties.settings),
+    }
     assert {one["agency"] for one in answer["controllers"]} >= {SENDER, RECIPIENT}
     assert answer["processor"]["hub"] == parties.hub.origin
     assert {one["category"] for one in answer["data"]} == {
         code for one in answer["recipients"] for code in one["categories"]
     }
-    assert all(one.startswith("not-attested:") for one in answer["findings"])
+    assert [one for one in answer["findings"] if not one.startswith("not-attested:")] == [
+        f"plugins-not-told:{agency}" for agency in sorted([SENDER, RECIPIENT, COLLECTOR, PARTY])
+    ]
+    assert answer["plugins"] == []
     for agency, name in ((OUTSIDER, parties.agreement_id), (SENDER, str(uuid4()))):
         assert (await parties.call(agency, officer_routes.ART30, id=name)).status == 404
+
+
+async def test_plugins_of_gateways_stand_in_the_record_and_not_in_the_directory(
+    parties: Parties,
+) -> None:
+    runs = {
+        "name": "xdomea",
+        "distribution": "exchange-plugin-xdomea",
+        "version": "0.1.0",
+        "provides": ["intake"],
+    }
+    for agency, plugins in ((SENDER, [runs]), (RECIPIENT, [])):
+        body = {"max_size": 1000, "plugins": plugins}
+        put = await parties.call(agency, routes.PUT_CAPABILITIES, id=agency, json=body)
+        assert put.status == 200, put.body
+
+    record = (await told(parties, COLLECTOR, officer_routes.ART30, id=parties.agreement_id))[
+        "answer"
+    ]
+
+    (seen,) = record["plugins"]
+    assert (seen["name"], seen["version"], seen["agency"]) == ("xdomea", "0.1.0", SENDER)
+    assert (seen["side"], seen["sees_plaintext"], seen["licence"]) == ("agency", True, None)
+    findings = [one for one in record["findings"] if not one.startswith("not-attested:")]
+    assert f"declarations-at-agency:{SENDER}" in findings
+    assert not any(one.endswith(RECIPIENT) for one in findings), "it has said that it runs none"
+    assert f"plugins-not-told:{PARTY}" in findings
+    for caller, told_to in ((SENDER, [runs]), (RECIPIENT, None), (OUTSIDER, None)):
+        entry = await parties.call(caller, routes.AGENCY, id=SENDER)
+        assert entry.json["capabilities"].get("plugins") == told_to
+        listed = (await parties.call(caller, routes.AGENCIES)).json["agencies"]
+        (mine,) = [one for one in listed if one["id"] == SENDER]
+        assert mine["capabilities"].get("plugins") == told_to
+
+
+async def test_the_record_of_the_processor_is_about_the_agency_that_asks(parties: Parties) -> None:
+    found = await told(parties, SENDER, officer_routes.PROCESSOR)
+    answer = found["answer"]
+
+    assert found["question"] == "art30-processor"
+    assert answer["controller"]["agency"] == SENDER
+    assert [one["hub"] for one in answer["processors"]] == [parties.hub.origin]
+    assert answer["generated_from"] == {
+        "agreements": [parties.agreement],
+        "settings_sha256": settings_digest(parties.settings),
+    }
+    assert "no-witness" in answer["findings"]
+    assert {one["class"] for one in answer["erasure"]} == {"D04", "D05", "D06", "D11"}
+    assert not any(other in str(answer) for other in (RECIPIENT, COLLECTOR, PARTY))
+    stranger = (await told(parties, OUTSIDER, officer_routes.PROCESSOR))["answer"]
+    assert (stranger["controller"], stranger["processors"]) == (None, [])
+    assert "no-agreement" in stranger["findings"]
 
 
 async def test_who_reads_no_records_is_answered_nothing(parties: Parties) -> None:
@@ -499,6 +559,7 @@ async def test_who_reads_no_records_is_answered_nothing(parties: Parties) -> Non
         agreements.list_agreements(hub, asker, after=None, limit=50),
         partners.list_partners(hub, asker, after=None, limit=50),
         art30.record_processing(hub, asker, parties.agreement_id),
+        art30_hub.record_of_processor(hub, asker),
     ):
         with pytest.raises(NotPermitted):
             await asked

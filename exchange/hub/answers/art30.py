@@ -12,20 +12,20 @@ from exchange.agreement.record import Agreement, AttestationCode
 from exchange.errors import NotFound
 from exchange.hub.answers.agreements import FlowSeen, PartySeen, flow, party
 from exchange.hub.answers.frame import Answered, agency_of, newest_head
+from exchange.hub.answers.processing import (
+    MEASURES,
+    Erasing,
+    PluginSeen,
+    erasing_by_hub,
+    of_gateways,
+    of_hub,
+)
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
-from exchange.hub.storage import agreements
+from exchange.hub.storage import agencies, agreements
 from exchange.vocabulary import Body
 
 SUBJECTS = ("clients", "guardians")
-MEASURES = (
-    "end-to-end-encryption",
-    "hub-without-keys",
-    "consent-decides-each-disclosure",
-    "signed-statements",
-    "transparency-log",
-    "deletion-on-schedule",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +45,6 @@ class Kind:
     secrecy: str
 
 
-@dataclass(frozen=True, slots=True)
-class Erasing:
-    """When something is deleted."""
-
-    cls: str
-    """Class of retention, such as D05."""
-    period: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Processor:
     """Who runs the hub on behalf of the controllers."""
@@ -65,18 +56,19 @@ class Processor:
     """Date of the contract that the parties attest."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PluginSeen:
-    """A plugin of the hub; none that sees plaintext starts there."""
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a record was generated from."""
 
-    name: str
-    side: str = "hub"
-    sees_plaintext: bool = False
+    agreement: str
+    """Digest."""
+    settings_sha256: str
+    """Of the settings of the hub, in hex; without passwords and tables of plugins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Art30:
-    """The record of one agreement (Art. 30(1) and (2) GDPR)."""
+    """The record of one agreement (Art. 30(1) GDPR)."""
 
     controllers: tuple[PartySeen, ...]
     purposes: tuple[str, ...]
@@ -90,9 +82,17 @@ class Art30:
     processor: Processor
     plugins: tuple[PluginSeen, ...]
     findings: tuple[str, ...]
-    """What is missing."""
-    generated_from: str
-    """Digest of the agreement."""
+    """What is missing: a code, a colon, and what it is about."""
+    generated_from: Made
+
+
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    """What is stored of an agreement and its parties."""
+
+    terms: Agreement
+    standing: agreements.AgreementStanding
+    published: dict[str, bytes | None]
 
 
 async def record_processing(hub: Hub, asker: Officer, agreement: str) -> Answered[Wanted, Art30]:
@@ -103,31 +103,33 @@ async def record_processing(hub: Hub, asker: Officer, agreement: str) -> Answere
         NotFound: absent, or her agency is no party of it.
     """
     agency = agency_of(asker)
-    terms, standing = await hub.db.read(_read, hub, agency, agreement)
+    signed = await hub.db.read(_read, hub, agency, agreement)
     return Answered(
         question="art30",
         agency=agency,
         asked=Wanted(agreement),
         answered_at=hub.clock(),
         checkpoint=newest_head(hub),
-        answer=_record(hub, terms, standing),
+        answer=_record(hub, signed),
     )
 
 
-def _read(
-    conn: Connection, hub: Hub, agency: str, agreement: str
-) -> tuple[Agreement, agreements.AgreementStanding]:
+def _read(conn: Connection, hub: Hub, agency: str, agreement: str) -> _Signed:
     found = agreements.find(conn, agreement, agency)
     standing = None if found is None else agreements.lock(conn, found.digest)
     if found is None or standing is None:
         raise NotFound
-    return hub.records.agreement(conn, found.digest, found.statement)[0], standing
+    terms, _ = hub.records.agreement(conn, found.digest, found.statement)
+    published = {one.agency: agencies.capabilities(conn, one.agency) for one in terms.parties}
+    return _Signed(terms, standing, published)
 
 
-def _record(hub: Hub, terms: Agreement, standing: agreements.AgreementStanding) -> Art30:
-    attested = {one.code: one.date for one in terms.attestations}
+def _record(hub: Hub, signed: _Signed) -> Art30:
+    terms, standing = signed.terms, signed.standing
+    attested = {one.code for one in terms.attestations}
     named = sorted({code for one in terms.flows for code in one.categories})
     data = tuple(_kind(terms, code) for code in named)
+    plugins, untold = of_gateways(signed.published)
     return Art30(
         controllers=tuple(party(one, standing.signed.get(one.agency)) for one in terms.parties),
         purposes=tuple(sorted(terms.purposes)),
@@ -138,23 +140,28 @@ def _record(hub: Hub, terms: Agreement, standing: agreements.AgreementStanding) 
         legal_basis=_bases(terms, data),
         erasure=(
             Erasing("D05", f"P{terms.retention.years}Y-to-year-end"),
-            # Of what nobody has collected; then of the log, which holds no person; then of logins.
-            Erasing("D04", f"P{hub.rules.expiry.days}D"),
-            Erasing("D06", "life-of-the-log"),
-            Erasing("D11", "P1Y"),
+            *erasing_by_hub(hub),
         ),
         measures=MEASURES,
-        processor=Processor(
-            hub=hub.origin,
-            operator=terms.hub.operator,
-            location=terms.hub.storage_location,
-            contract=attested.get(AttestationCode.PROCESSING_CONTRACT),
+        processor=processor(hub, terms),
+        plugins=(*of_hub(hub), *plugins),
+        findings=(
+            *(f"not-attested:{code.value}" for code in AttestationCode if code not in attested),
+            *(f"not-signed:{one}" for one in sorted(terms.agencies - standing.signed.keys())),
+            *untold,
         ),
-        plugins=tuple(PluginSeen(name=name) for name in sorted({*hub.channels, *hub.vetoes})),
-        findings=tuple(
-            f"not-attested:{code.value}" for code in AttestationCode if code not in attested
-        ),
-        generated_from=terms.digest,
+        generated_from=Made(terms.digest, hub.settings_sha256),
+    )
+
+
+def processor(hub: Hub, terms: Agreement) -> Processor:
+    """Return who runs the hub, as an agreement says."""
+    attested = {one.code: one.date for one in terms.attestations}
+    return Processor(
+        hub=hub.origin,
+        operator=terms.hub.operator,
+        location=terms.hub.storage_location,
+        contract=attested.get(AttestationCode.PROCESSING_CONTRACT),
     )
 
 

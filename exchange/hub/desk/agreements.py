@@ -7,12 +7,15 @@ from aiohttp import web
 from exchange.days import last_day
 from exchange.forms.account import Fact, Said
 from exchange.hub.answers.agreements import AgreementSeen, FlowSeen, list_agreements
-from exchange.hub.answers.art30 import Art30, Erasing, record_processing
+from exchange.hub.answers.art30 import Art30, Processor, record_processing
+from exchange.hub.answers.art30_hub import ProcessorRecord, record_of_processor
+from exchange.hub.answers.processing import Erasing, PluginSeen
 from exchange.hub.desk.codes import Codes
 from exchange.hub.desk.shell import Place, Visit
 from exchange.pages.words import Words
 
 AGREEMENTS: Final = "/officer/agreements"
+PROCESSOR: Final = f"{AGREEMENTS}/processor"
 PAGE: Final = 20
 _ID: Final = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
@@ -26,6 +29,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         "agreements.html",
         agreements=[(one, _facts(visit, one), _flows(visit, one.flows)) for one in found.answer],
         base=AGREEMENTS,
+        processor=PROCESSOR,
         next=found.next,
     )
 
@@ -38,14 +42,33 @@ async def show_record(visit: Visit) -> web.StreamResponse:
         "art30.html",
         facts=_record(visit, record),
         flows=_flows(visit, record.recipients),
-        findings=[visit.say(f"art30.missing.{one.partition(':')[2]}") for one in record.findings],
-        digest=record.generated_from,
+        plugins=_plugins(visit.say, record.plugins),
+        findings=_findings(visit.say, record.findings),
+        digests=[record.generated_from.agreement],
+        settings=record.generated_from.settings_sha256,
+        made=visit.say.moment(found.answered_at),
+        processor=PROCESSOR,
+    )
+
+
+async def show_processor(visit: Visit) -> web.StreamResponse:
+    """Show what the hub does on behalf of the agency, to read and to print."""
+    found = await record_of_processor(visit.hub, visit.asker)
+    record = found.answer
+    return visit.page(
+        "art30.html",
+        facts=_of_processor(visit.say, record),
+        plugins=_plugins(visit.say, record.plugins),
+        findings=_findings(visit.say, record.findings),
+        digests=record.generated_from.agreements,
+        settings=record.generated_from.settings_sha256,
         made=visit.say.moment(found.answered_at),
     )
 
 
 PLACES: Final = (
     Place(path=AGREEMENTS, page=show, part="agreements"),
+    Place(path=PROCESSOR, page=show_processor),
     Place(path=f"{AGREEMENTS}/{{id:{_ID}}}", page=show_record),
 )
 
@@ -91,12 +114,6 @@ def _flows(visit: Visit, flows: tuple[FlowSeen, ...]) -> list[list[str]]:
 
 def _record(visit: Visit, record: Art30) -> list[Fact]:
     say, codes = visit.say, Codes(visit.lang)
-    processor = record.processor
-    contract = (
-        say("art30.no_contract")
-        if processor.contract is None
-        else say("art30.contract_of", day=say.day(processor.contract))
-    )
     controllers = (
         say("art30.controller", name=one.name, contact=one.contact, officer=one.officer)
         for one in record.controllers
@@ -110,9 +127,65 @@ def _record(visit: Visit, record: Art30) -> list[Fact]:
         _of(say, "legal_basis", *(say(f"art30.basis.{one}") for one in record.legal_basis)),
         _of(say, "erasure", *(_erasing(say, one) for one in record.erasure)),
         _of(say, "measures", *(say(f"art30.{one}") for one in record.measures)),
-        _of(say, "processor", processor.operator, processor.hub, processor.location, contract),
-        _of(say, "plugins", *([one.name for one in record.plugins] or [say("art30.none")])),
+        _of(say, "processor", *_runs(say, record.processor)),
     ]
+
+
+def _of_processor(say: Words, record: ProcessorRecord) -> list[Fact]:
+    facts = []
+    if (one := record.controller) is not None:
+        text = say("art30.controller", name=one.name, contact=one.contact, officer=one.officer)
+        facts.append(_of(say, "controller_one", text))
+    return [
+        *facts,
+        *(_of(say, "processor", *_runs(say, one)) for one in record.processors),
+        _of(say, "processing", *(say(f"art30.{one}") for one in record.processing)),
+        _of(say, "third_countries", say("art30.none")),
+        _of(say, "measures", *(say(f"art30.{one}") for one in record.measures)),
+        _of(say, "erasure", *(_erasing(say, one) for one in record.erasure)),
+    ]
+
+
+def _runs(say: Words, processor: Processor) -> tuple[str, ...]:
+    contract = (
+        say("art30.no_contract")
+        if processor.contract is None
+        else say("art30.contract_of", day=say.day(processor.contract))
+    )
+    return processor.operator, processor.hub, processor.location, contract
+
+
+def _plugins(say: Words, plugins: tuple[PluginSeen, ...]) -> list[list[str]]:
+    return [
+        [
+            f"{one.name} {one.version}",
+            say("art30.the_hub") if one.agency is None else one.agency,
+            ", ".join(say(f"art30.does.{kind}") for kind in one.provides)
+            or say("art30.does.notices"),
+            say("art30.yes") if one.sees_plaintext else say("art30.no"),
+            say(f"art30.{one.runs_in}"),
+            *_declared(say, one),
+        ]
+        for one in plugins
+    ]
+
+
+def _declared(say: Words, one: PluginSeen) -> tuple[str, str, str]:
+    """Return with whom a plugin speaks, what it keeps, and its licence."""
+    if one.endpoints is None or one.stores is None:
+        return (say("art30.at_agency"),) * 3
+    kept = f"{one.stores} ({one.retention})" if one.stores else say("art30.none")
+    return ", ".join(one.endpoints) or say("art30.none"), kept, one.licence or ""
+
+
+def _findings(say: Words, findings: tuple[str, ...]) -> list[str]:
+    """Return findings in words: what is not attested has a sentence for each code."""
+    told = []
+    for finding in findings:
+        code, _, about = finding.partition(":")
+        key = about if code == "not-attested" else code
+        told.append(say(f"art30.missing.{key}", agency=about))
+    return told
 
 
 def _erasing(say: Words, one: Erasing) -> str:

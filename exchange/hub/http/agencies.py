@@ -29,13 +29,13 @@ def directory_routes() -> Routes:
 
 async def list_agencies(call: Call, *, query: shapes.Page) -> shapes.Agencies:
     """Return a page of the directory; every agency may read all of it."""
-    page = await call.hub.db.read(_page, query, call.hub.clock())
+    page = await call.hub.db.read(_page, call.agency, query, call.hub.clock())
     return shapes.Agencies(agencies=page, next=page[-1].id if len(page) == query.limit else None)
 
 
 async def get_agency(call: Call, *, path: shapes.AgencyPath) -> shapes.Agency:
     """Return one agency."""
-    return await call.hub.db.read(_one, path.id, call.hub.clock())
+    return await call.hub.db.read(_one, call.agency, path.id, call.hub.clock())
 
 
 async def put_key_statement(
@@ -82,19 +82,21 @@ def _own(call: Call, path: shapes.AgencyPath) -> None:
         raise NotFound
 
 
-def _page(conn: Connection, query: shapes.Page, now: datetime) -> tuple[shapes.Agency, ...]:
+def _page(
+    conn: Connection, caller: str, query: shapes.Page, now: datetime
+) -> tuple[shapes.Agency, ...]:
     page = agencies.listed(conn, after=query.after, limit=query.limit)
-    return tuple(_shape(conn, agency, now) for agency in page)
+    return tuple(_shape(conn, caller, agency, now) for agency in page)
 
 
-def _one(conn: Connection, agency: str, now: datetime) -> shapes.Agency:
+def _one(conn: Connection, caller: str, agency: str, now: datetime) -> shapes.Agency:
     found = agencies.find(conn, agency)
     if found is None:
         raise NotFound
-    return _shape(conn, found, now)
+    return _shape(conn, caller, found, now)
 
 
-def _shape(conn: Connection, agency: agencies.Agency, now: datetime) -> shapes.Agency:
+def _shape(conn: Connection, caller: str, agency: agencies.Agency, now: datetime) -> shapes.Agency:
     present, *before = agencies.identities_of(conn, agency.id)
     previous = next((one for one in before if one.until is not None and now < one.until), None)
     newest = keys.newest(conn, agency.id)
@@ -108,7 +110,7 @@ def _shape(conn: Connection, agency: agencies.Agency, now: datetime) -> shapes.A
         succession=None if present.succession is None else present.succession.decode("ascii"),
         key_statement_receipt=_receipt(conn, None if newest is None else newest.statement),
         key_statement=None if newest is None else newest.statement.decode("ascii"),
-        capabilities=_capabilities(agency.capabilities),
+        capabilities=_capabilities(agency.capabilities, own=agency.id == caller),
     )
 
 
@@ -122,11 +124,13 @@ def _card(card: IdentityCard) -> shapes.Card:
     return shapes.Card.model_validate(card.payload())
 
 
-def _capabilities(stored: bytes | None) -> shapes.Capabilities | None:
+def _capabilities(stored: bytes | None, *, own: bool) -> shapes.Capabilities | None:
     if stored is None:
         return None
     canonical.loads(stored, limit=LARGEST)
-    return shapes.Capabilities.model_validate_json(stored)
+    found = shapes.Capabilities.model_validate_json(stored)
+    # Which version of what it runs is for its partners' records, not for everybody.
+    return found if own else found.model_copy(update={"plugins": None})
 
 
 def moment(seconds: int) -> datetime:

@@ -9,6 +9,7 @@ from exchange.audit.event import GATEWAY
 from exchange.hub.answers import (
     agreements,
     art30,
+    art30_hub,
     breach,
     consent,
     disclosures,
@@ -42,6 +43,7 @@ def officer_routes_bound() -> Routes:
     bound.handles(officer_routes.AGREEMENTS)(get_agreements)
     bound.handles(officer_routes.PARTNERS)(get_partners)
     bound.handles(officer_routes.ART30)(get_art30)
+    bound.handles(officer_routes.PROCESSOR)(get_processor)
     return bound
 
 
@@ -147,6 +149,12 @@ async def get_art30(call: Call, *, path: shapes.IdPath) -> officer_terms.Art30An
     return told(
         officer_terms.Art30Answer, await art30.record_processing(call.hub, asker(call), path.id)
     )
+
+
+async def get_processor(call: Call) -> officer_terms.ProcessorAnswer:
+    """Return what the hub does on behalf of the caller."""
+    found = await art30_hub.record_of_processor(call.hub, asker(call))
+    return told(officer_terms.ProcessorAnswer, found)
 
 
 def told(shape: type[Told], found: Answered[object, object]) -> Told:
