@@ -7,6 +7,7 @@ hold, so that a plan in a small database is the plan in a large one.
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -14,16 +15,22 @@ from uuid import uuid4
 import pytest
 
 from exchange.hub import sweep
+from exchange.hub.answers.findings import count_findings
 from exchange.hub.cursor import write_cursor
 from exchange.hub.follow_log import catch_up
 from exchange.hub.list_events import Wanted, list_events
 from exchange.hub.officers.accounts import Officer
+from exchange.hub.officers.trace import record_read
 from exchange.hub.relay import Relay
+from exchange.hub.remind_erasure import remind_erasure
 from exchange.hub.settings import Notices
 from exchange.hub.storage import levels
 from exchange.hub.storage.reading import Place
+from exchange.members import write_time
 from exchange.wire import officer_routes, routes
+from tests.asking import ask
 from tests.hub.erasable import OVER, swept
+from tests.hub.test_lint import notice
 from tests.person import consent_with_code
 from tests.simulator import RECIPIENT, SENDER, Given, Letter, Simulator, statements
 
@@ -158,6 +165,46 @@ async def test_an_officers_list_walks_down_its_own_entries_only(tmp_path: Path) 
     assert any(step.startswith(f"{mine} AND (at,idx)<(?,?)") for step in walked)
     by_kind = "SEARCH log_reader USING COVERING INDEX ix_log_reader_agency_log_reader_kind"
     assert any(step.startswith(by_kind) for step in walked)
+
+
+async def test_findings_and_reminders_are_looked_up_by_their_indexes(tmp_path: Path) -> None:
+    sim = Simulator(tmp_path)
+    async with sim.running():
+        await sim.arrange()
+        given = await sim.consent(uses="recurring", **notice(interpreter="accompanying"))
+        await sim.collect(await sim.sent(given))
+        await ask(sim, consent=given.digest)
+        sim.later(days=4)
+        received = write_time(sim.now - timedelta(days=3))
+        await sim.withdraw(given, received_at=received)
+        sim.later(days=1)
+        (erasure,) = (await sim.call(RECIPIENT, routes.ERASURES)).json["erasures"]
+        kept = {"result": "kept", "ground": "own-legal-basis", "restricted": True}
+        await record_read(sim.hub, replace(OFFICER, id=str(uuid4())), given.digest)
+        async with sim.still():
+            await catch_up(sim.hub)
+            with statements(sim.home) as seen:
+                await remind_erasure(sim.hub, OFFICER, erasure["id"])
+                await sim.confirm(erasure, **kept, until="2030-12-31")
+        await sim.settled()
+        await catch_up(sim.hub)
+        async with sim.still():
+            with statements(sim.home) as counted:
+                found = {one.finding: one.count for one in await count_findings(sim.hub, OFFICER)}
+
+    assert found["warnings"] == found["looks"] == found["kept-on-own-basis"] == 1
+    assert found["recorded-late"] == 1
+    plans = list(_plans(tmp_path / "hub" / "hub.sqlite", [*seen, *counted]))
+    through = [
+        (step, statement)
+        for step, statement in plans
+        if step.startswith("SCAN ") and step.split()[1] in GROW
+    ]
+    assert through == []
+    listed = [step for step, _ in plans if step.startswith("SEARCH log_reader ")]
+    by_kind = "SEARCH log_reader USING COVERING INDEX ix_log_reader_agency_log_reader_kind"
+    assert all(step.startswith(by_kind) for step in listed)
+    assert listed != []
 
 
 def _narrowed(sim: Simulator, given: Given) -> Iterator[Wanted]:
