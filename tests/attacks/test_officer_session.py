@@ -324,6 +324,34 @@ async def test_every_page_refuses_to_stand_in_a_frame(sim: Simulator) -> None:
         assert answer.headers["Referrer-Policy"] == "same-origin"
 
 
+async def test_nothing_that_is_served_stands_in_a_frame_or_in_a_cache(sim: Simulator) -> None:
+    """Pages, files and refusals; what is to come has these headers as well."""
+    for role in ("officer", "auditor", "operator"):
+        desk, _ = await logged_in(sim, role)  # type: ignore[arg-type]  # one of them
+        for place in PLACES:
+            path = address(place.path)
+            asked = desk.get(path) if place.method == "GET" else desk.post(path, {})
+            headers = (await asked).headers
+            assert "default-src 'none'" in headers["Content-Security-Policy"], path
+            assert headers["X-Frame-Options"] == "DENY", path
+            assert headers["X-Content-Type-Options"] == "nosniff", path
+            assert headers["Cache-Control"] == "no-store", path
+            assert headers["Referrer-Policy"] == "same-origin", path
+
+
+async def test_no_text_of_a_form_becomes_a_header(sim: Simulator) -> None:
+    desk, officer = await logged_in(sim)
+    evil = "de\r\nSet-Cookie: evil=1\r\nLocation: //evil.example"
+    for place in PLACES:
+        if place.method == "POST":
+            answer = await desk.post(address(place.path), lang=evil, secret=evil, next=evil)
+            assert not any("evil" in value for value in answer.headers.values()), place.path
+    link = await links.make(sim.hub, officer.id)
+    answer = await desk.post("/officer/link", secret=link.secret, lang=evil)
+    assert (answer.status, answer.headers["Location"]) == (303, HOME)
+    assert not any("evil" in cookie for cookie in desk.set_cookies)
+
+
 async def test_a_login_leads_to_our_own_pages_by_a_list(sim: Simulator) -> None:
     officer = await account(sim)
     for wish in (
@@ -332,6 +360,11 @@ async def test_a_login_leads_to_our_own_pages_by_a_list(sim: Simulator) -> None:
         "/evil",
         ".",
         "/officer//evil",
+        "/officer/../evil",
+        "/officer/log%0d%0aX-Evil:1",
+        "/\\\\evil.example",
+        "javascript:evil",
+        "/officer/log?x=evil",
         "/officer/log.csv",
     ):
         desk = Desk(sim, {entrance.BACK: wish})
