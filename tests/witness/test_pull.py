@@ -32,7 +32,7 @@ from exchange.errors import (
     Unauthenticated,
     Unavailable,
 )
-from exchange.witness.look import Look, look_on, look_once
+from exchange.witness.look import Copying, Look, look_on, look_once
 from exchange.witness.mirror import CHECKPOINT, Mirror, mirror
 from exchange.witness.pull import AGAIN, Last, Pulled, pull
 from exchange.witness.road import Way, open_road
@@ -370,29 +370,69 @@ async def test_entries_behind_a_token_need_it_and_it_is_read_each_time(tmp_path:
 
 
 async def test_a_witness_cosigns_also_when_the_copy_fails(tmp_path: Path) -> None:
+    """A token that has expired must not cost the log its quorum: looks keep their pace."""
     served, clock, last = Served(LOG, 300, token="secret"), Clock(), Last()
+    copy = Mirror(tmp_path / "copy")
+    with witness(tmp_path / "state", clock) as cosigner, capture_logs() as events:
+        async with reached(served) as road:
+            look = Look(cosigner, road, ORIGIN, clock, copy)
+            copying = Copying(look)
+            for _ in range(1 + 1 + 1 + 3 + 1):  # tried at once, after one look, after three more
+                await look_once(look, last)
+                await copying.go_on()
+                served.size += 1
+            assert len(served.handed_in) == 7
+            served.token = None
+            for _ in range(7):
+                assert copy.head() is None
+                await copying.go_on()
+            await copying.go_on()
+            assert copy.head() == cosigner.last(ORIGIN)
+
+    failed = [one for one in events if one["event"] == "copy_failed"]
+    assert [(one["code"], one["log_level"]) for one in failed] == 3 * [("Unauthenticated", "error")]
+
+
+async def test_a_copy_that_succeeds_is_tried_after_each_look_again(tmp_path: Path) -> None:
+    served, clock, last = Served(LOG, 300, token="secret"), Clock(), Last()
+    copy = Mirror(tmp_path / "copy")
     with witness(tmp_path / "state", clock) as cosigner:
         async with reached(served) as road:
-            look = Look(cosigner, road, ORIGIN, clock, Mirror(tmp_path / "copy"))
-            with pytest.raises(Unauthenticated):
-                await look_once(look, last)
-            assert len(served.handed_in) == 1
+            look = Look(cosigner, road, ORIGIN, clock, copy)
+            copying = Copying(look)
+            await look_once(look, last)
+            await copying.go_on()
             served.token = None
-            assert await look_once(look, last) is Pulled.NOTHING_NEW
-            copy = look.mirror
-            assert copy is not None
-            assert copy.head() == cosigner.last(ORIGIN)
+            for size in (300, 301, 302):
+                served.size = size
+                await look_once(look, last)
+                await copying.go_on()
+                await copying.go_on()
+                assert copy.head() == cosigner.last(ORIGIN)
+
+
+async def test_without_a_mirror_nothing_is_copied(tmp_path: Path) -> None:
+    served, clock = Served(LOG, 300, token="secret"), Clock()
+    with witness(tmp_path / "state", clock) as cosigner, capture_logs() as events:
+        async with reached(served) as road:
+            look = Look(cosigner, road, ORIGIN, clock)
+            await look_once(look, Last())
+            await Copying(look).go_on()
+
+    assert ended(events) == ["looked"]
 
 
 async def test_nothing_is_copied_that_was_not_cosigned(tmp_path: Path) -> None:
-    served, clock = Served(LOG, 200), Clock()
-    with witness(tmp_path / "state", clock) as cosigner:
+    served, clock, stop = Served(LOG, 200), Clock(), asyncio.Event()
+    copy = Mirror(tmp_path / "copy")
+    with witness(tmp_path / "state", clock) as cosigner, capture_logs() as events:
         cosigner.add(asked(LOG, 0, 200))
         served.log, served.size = FORK, 1300
         async with reached(served) as road:
-            copy = Mirror(tmp_path / "copy")
-            with pytest.raises(SplitView):
-                await look_once(Look(cosigner, road, ORIGIN, clock, copy), Last())
+            await look_on(
+                Look(cosigner, road, ORIGIN, clock, copy), stop, convicted=lambda _: stop.set()
+            )
+    assert ended(events) == ["split_view"]
     assert copy.head() is None
 
 
