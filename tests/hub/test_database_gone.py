@@ -56,9 +56,10 @@ def line(cabled: tuple[Cable, str]) -> Cable:
 @pytest.fixture
 async def sim(tmp_path: Path, cabled: tuple[Cable, str]) -> AsyncIterator[Simulator]:
     """A hub with its loops. One that ends by itself would stop the hub: it fails the test."""
-    simulator = Simulator(tmp_path, database_url=cabled[1])
+    simulator = Simulator(tmp_path, database_url=cabled[1], postgres={"wait_s": 30})
     stop = asyncio.Event()
     async with simulator.running():
+        simulator.hub.directory.ticks = lambda: 0.0  # the machine may stand still for long as well
         found = app.Opened(hub=simulator.hub, database=simulator.database)
         async with serve.looping(stop, serve.loops(found, simulator.settings, stop)):
             await simulator.arrange()
