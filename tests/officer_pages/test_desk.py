@@ -48,7 +48,7 @@ async def test_an_operator_sees_how_the_log_is_doing_and_nothing_of_any_agency(
         assert "rasure" not in text
         assert "greement" not in text
         parts = await reader.page.locator("nav a").all_inner_texts()
-        assert parts == ["Overview", "My account"]
+        assert parts == ["Overview", "Accounts", "My account"]
 
 
 async def test_the_browser_keeps_the_cookie_for_this_host_alone(
