@@ -5,14 +5,12 @@ than its interpreter's start. Nothing here imports what it finds.
 """
 
 import os
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 _INFO: Final = ".dist-info"
-_SEPARATORS: Final = re.compile(r"[-_.]+")
 _POINTS: Final = "entry_points.txt"
 _LARGEST: Final = 1 << 20
 """Bytes read of a list of entry points."""
@@ -29,16 +27,21 @@ def points_of(distribution: str) -> Mapping[Path, tuple[tuple[str, str, str], ..
         none or one, unless something is wrong.
     """
     wanted = _normalised(distribution)
+    begins = wanted.partition("-")[0]  # the same however it is written: told before it is read
     return {
         folder: _points(folder / name / _POINTS)
         for folder in dict.fromkeys(map(Path, sys.path))
         for name in _listed(folder)
-        if name.endswith(_INFO) and _normalised(name.partition("-")[0]) == wanted
+        if name.endswith(_INFO)
+        and name[: len(begins)].lower() == begins
+        and _normalised(name.partition("-")[0]) == wanted
     }
 
 
 def _normalised(name: str) -> str:
-    return _SEPARATORS.sub("-", name).lower()
+    """Return a name as it is compared: runs of `-`, `_` and `.` are one (PyPA, names)."""
+    parts = name.lower().replace("_", "-").replace(".", "-").split("-")
+    return "-".join(filter(None, parts))
 
 
 def _listed(folder: Path) -> list[str]:

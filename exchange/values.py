@@ -1,12 +1,14 @@
-"""Data classes whose methods are made when the first is needed, not when their module is imported.
+"""Frozen data classes whose methods are made when they are needed, not at the module's import.
 
 The standard library writes and compiles six methods for each frozen data class at import: 0.6 ms.
-A worker of a plugin imports two dozen and makes values of five; that was a third of its
-start (docs/performance.md). The methods are the standard library's own, whenever they are made.
+A worker of a plugin imports two dozen and makes a few values of five before it is ready; that was
+a third of its start (docs/performance.md). So the first values of a class are filled in by hand,
+and the methods, the standard library's own, are made for whoever needs more.
 """
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 _Kind = TypeVar("_Kind", bound=type)
@@ -24,6 +26,17 @@ _MADE: Final = (
 )
 """What the standard library gives a frozen data class with slots, beside `__init__`, which is made
 alone, and the two that refuse assignments."""
+_BY_HAND: Final = 8
+"""Values that are filled in before it pays to have the method compiled that does it."""
+
+
+class _Field:
+    """What a class says of a field of its own; the standard library's is made of it later."""
+
+    __slots__ = ("options",)
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self.options = options
 
 
 class _Later:
@@ -38,6 +51,53 @@ class _Later:
     def __get__(self, value: object, kind: type) -> Any:
         self._make(kind)
         return getattr(kind if value is None else value, self._name)
+
+
+class _First(_Later):
+    """Stands where `__init__` belongs: fills in the first values, then has it made."""
+
+    __slots__ = ("_defaults", "_filled", "_kw_only", "_names")
+
+    def __init__(
+        self,
+        make: Callable[[type], None],
+        names: Sequence[str],
+        defaults: Mapping[str, object],
+        *,
+        kw_only: bool,
+    ) -> None:
+        super().__init__("__init__", make)
+        self._names, self._defaults, self._kw_only = names, defaults, kw_only
+        self._filled = 0
+
+    def __get__(self, value: object, kind: type) -> Any:
+        if value is None or self._filled >= _BY_HAND:
+            return super().__get__(value, kind)
+        self._filled += 1
+        return partial(self._fill, value)
+
+    def _fill(self, value: Any, *given: object, **named: object) -> None:
+        stated = {**dict(zip(self._names, given, strict=False)), **named}
+        found = {**self._defaulted(stated), **stated}
+        twice = len(stated) != len(given) + len(named)  # or more than there are
+        if twice or found.keys() != set(self._names) or (given and self._kw_only):
+            super().__get__(value, type(value))(
+                *given, **named
+            )  # raises: it says best what is wrong
+        for name in self._names:
+            object.__setattr__(value, name, found[name])
+        if hasattr(value, "__post_init__"):
+            value.__post_init__()
+
+    def _defaulted(self, stated: Mapping[str, object]) -> dict[str, object]:
+        """Return the values of fields that nobody has stated, of those that have a default."""
+        found = {name: self._defaults[name] for name in self._defaults if name not in stated}
+        for name, default in list(found.items()):
+            if isinstance(default, _Field):
+                del found[name]
+                if "default_factory" in default.options:
+                    found[name] = default.options["default_factory"]()
+        return found
 
 
 def _refuse(self: object, name: str, *_: object) -> NoReturn:
@@ -56,6 +116,8 @@ def _later(*, kw_only: bool) -> Callable[[_Kind], _Kind]:
         names = tuple(kind.__annotations__)
         given = {**vars(kind)}
         defaults = {name: given.pop(name) for name in names if name in given}
+        if any(type(default).__module__ == "dataclasses" for default in defaults.values()):
+            raise TypeError("fields are those of this module")  # no other's default is understood
         del given["__dict__"], given["__weakref__"]
 
         def begin(kind: type) -> None:
@@ -66,7 +128,7 @@ def _later(*, kw_only: bool) -> Callable[[_Kind], _Kind]:
 
         given |= {"__slots__": names, "__setattr__": _refuse, "__delattr__": _refuse}
         given |= {name: _Later(name, finish) for name in _MADE}
-        given["__init__"] = _Later("__init__", begin)
+        given["__init__"] = _First(begin, names, defaults, kw_only=kw_only)
         # A class anew, as the standard library does it: one that exists takes no slots.
         slotted: _Kind = type(kind)(kind.__name__, kind.__bases__, given)
         return slotted
@@ -81,11 +143,15 @@ def _make(
 
     Another thread may do the same meanwhile: the methods of either twin do.
     """
-    from dataclasses import dataclass  # noqa: PLC0415 - see above
+    from dataclasses import dataclass, field  # noqa: PLC0415 - see above
 
     same = {name: vars(kind)[name] for name in ("__module__", "__doc__", "__annotations__")}
     checks = {name: vars(kind)[name] for name in ("__post_init__",) if name in vars(kind)}
-    twin = type(kind.__name__, kind.__bases__, {**same, **checks, **defaults})
+    stated = {
+        name: field(**default.options) if isinstance(default, _Field) else default
+        for name, default in defaults.items()
+    }
+    twin = type(kind.__name__, kind.__bases__, {**same, **checks, **stated})
     made = vars(dataclass(frozen=True, slots=True, **options)(twin))
     for name in wanted:
         setattr(kind, name, made[name])
@@ -93,6 +159,7 @@ def _make(
 
 if TYPE_CHECKING:  # checkers and readers see the data class that it is
     from dataclasses import dataclass as dataclass  # noqa: PLC0414 - exported
+    from dataclasses import field as field  # noqa: PLC0414 - exported
 else:
 
     def dataclass(*, frozen: bool, slots: bool, kw_only: bool = False) -> object:
@@ -100,3 +167,7 @@ else:
         if not (frozen and slots):
             raise TypeError("only frozen data classes with slots are made later")
         return _later(kw_only=kw_only)
+
+    def field(**options: object) -> object:
+        """Do what `dataclasses.field` does, but later: a `default_factory`, or no `repr`."""
+        return _Field(options)

@@ -7,7 +7,6 @@ asked of each kind of adapter, and answered by it, stands in `job_values`.
 
 import builtins
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,7 +15,7 @@ from exchange import canonical
 from exchange.canonical import Json
 from exchange.errors import Malformed, Unavailable, Undeliverable
 from exchange.hookspecs import Capabilities
-from exchange.values import dataclass
+from exchange.values import dataclass, field
 
 REQUEST_LIMIT = 8 << 20
 """Bytes of a line to the worker: 1,000 names of 255 bytes, escaped, with digests and proofs."""

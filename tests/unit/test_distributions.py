@@ -26,7 +26,7 @@ def test_entry_points_of_every_form_are_read_as_the_library_reads_them(
         "nonsense\n",
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    (points,) = points_of("some-plugin.X").values()
+    (points,) = points_of("some-_plugin.X").values()
     assert set(points) == {
         ("exchange.agency", "one", "package.module"),
         ("exchange.agency", "two", "package.module:thing.part"),

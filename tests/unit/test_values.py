@@ -13,7 +13,7 @@ import pytest
 from exchange import hookvalues, values
 
 
-def written() -> type:
+def written(field: Any) -> type:
     """Return a class as a module writes it; every decorator changes the one it is given."""
 
     class Written:
@@ -21,7 +21,7 @@ def written() -> type:
 
         name: str
         size: int = 3
-        parts: list[str] = dataclasses.field(default_factory=list, repr=False)
+        parts: list[str] = field(default_factory=list, repr=False)
 
         def __post_init__(self) -> None:
             if self.size < 0:
@@ -32,16 +32,20 @@ def written() -> type:
 
 
 def decorated(*, kw_only: bool = False) -> Any:
-    return values.dataclass(frozen=True, slots=True, kw_only=kw_only)(written())
+    return values.dataclass(frozen=True, slots=True, kw_only=kw_only)(written(values.field))
 
 
 def standard(*, kw_only: bool = False) -> Any:
-    return dataclasses.dataclass(frozen=True, slots=True, kw_only=kw_only)(written())
+    return dataclasses.dataclass(frozen=True, slots=True, kw_only=kw_only)(
+        written(dataclasses.field)
+    )
 
 
 def test_nothing_is_made_before_it_is_needed() -> None:
     kind = decorated()
-    assert isinstance(vars(kind)["__init__"], values._Later)
+    for _ in range(values._BY_HAND):
+        kind("a")
+        assert isinstance(vars(kind)["__init__"], values._First)
     kind("a")
     assert inspect.isfunction(vars(kind)["__init__"])
     assert isinstance(vars(kind)["__eq__"], values._Later)
@@ -92,9 +96,60 @@ def test_values_made_later_are_hashed_by_their_fields() -> None:
 
 def test_the_check_of_a_class_made_later_is_run_from_the_first_value_on() -> None:
     kind = decorated()
-    for _ in range(2):
+    for _ in range(values._BY_HAND + 2):
         with pytest.raises(ValueError, match=r"^a$"):
             kind("a", -1)
+
+
+@pytest.mark.parametrize("kw_only", [False, True])
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ((), {}),
+        ((), {"size": 4}),
+        (("a",), {}),
+        (("a", 4), {}),
+        ((), {"name": "a"}),
+        ((), {"name": "a", "parts": ["b"]}),
+        (("a",), {"name": "a"}),
+        (("a", 4, [], 5), {}),
+        ((), {"name": "a", "colour": "red"}),
+        (("a",), {"size": -1}),
+        (("a", 4, []), {"colour": "red"}),
+    ],
+)
+def test_every_value_takes_what_the_standard_library_takes(
+    given: tuple[object, ...], named: dict[str, object], kw_only: bool
+) -> None:
+    ours, theirs = decorated(kw_only=kw_only), standard(kw_only=kw_only)
+    expected = outcome(theirs, given, named)
+    many = values._BY_HAND + 2
+    assert [outcome(ours, given, named) for _ in range(many)] == [expected] * many
+
+
+def outcome(kind: Any, given: tuple[object, ...], named: dict[str, object]) -> str:
+    try:
+        return str(dataclasses.asdict(kind(*given, **named)))
+    except (TypeError, ValueError) as refusal:
+        return repr(refusal)
+
+
+def test_a_field_without_a_default_must_be_stated_also_if_something_is_said_of_it() -> None:
+    @values.dataclass(frozen=True, slots=True, kw_only=True)
+    class Secret:
+        name: str
+        key: str = values.field(repr=False)
+
+    secret = Secret(name="a", key="hidden")
+    assert secret.key == "hidden"
+    assert "hidden" not in repr(secret)
+    with pytest.raises(TypeError, match="missing 1 required keyword-only argument: 'key'"):
+        Secret(name="a")  # type: ignore[call-arg]
+
+
+def test_the_fields_of_a_class_made_later_are_no_others() -> None:
+    with pytest.raises(TypeError, match="of this module"):
+        values.dataclass(frozen=True, slots=True)(written(dataclasses.field))
 
 
 def test_a_value_made_later_takes_by_name_what_is_said_to_be_taken_so() -> None:
