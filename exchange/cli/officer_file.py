@@ -14,6 +14,7 @@ from cyclopts import App, Parameter
 
 from exchange.cli.place import HERE, Place, beside
 from exchange.cli.progress import Bar, bars
+from exchange.days import moment_of
 from exchange.durable import name_durably, partial_name
 from exchange.errors import Conflict
 
@@ -37,7 +38,7 @@ def file_app() -> App:
         "is, it is never whole in memory, here or at the hub.",
         help_format="plaintext",
     )
-    for command in (disclosures, erasures, events, partners):
+    for command in (disclosures, erasures, events, partners, breach):
         app.command(command)
     return app
 
@@ -120,6 +121,32 @@ def partners(*, as_: Format = "csv", out: Out = None, at: Place = HERE) -> None:
         What to write.
     """
     _take(at, out, lambda calls: calls.officer_partners_file(as_=as_))
+
+
+def breach(
+    kind: Literal["document", "identity", "account", "log", "code"],
+    key: str | None = None,
+    /,
+    *,
+    since: datetime,
+    as_: Format = "csv",
+    out: Out = None,
+    at: Place = HERE,
+) -> None:
+    """Take away all that a lost key, account or code has exposed, however much it is.
+
+    Parameters
+    ----------
+    kind
+        A document key, an identity key, an officer's account, the log's key, or a person's code.
+    key
+        Its name, as for `exchange officer breach`; not for the log's key.
+    since
+        From when on it may have been in the wrong hands; without a zone in German time.
+    as_
+        What to write.
+    """
+    _take(at, out, lambda calls: calls.officer_breach_file(kind, key, moment_of(since), as_=as_))
 
 
 def _take(at: Place, out: Path | None, take: Take) -> None:

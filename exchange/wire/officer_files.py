@@ -4,13 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from exchange.wire.fields import AgencyId, Code, Day, Id
-from exchange.wire.officer import DisclosureState
+from exchange.wire.fields import AgencyId, Code, Compact, Day, Id
+from exchange.wire.officer import DisclosureState, Lost
 from exchange.wire.routes import OFFICER, Operation
-from exchange.wire.shapes import Text
+from exchange.wire.shapes import IdPath, Text
 
 CSV = "text/csv"
 JSON = "application/json"
+JSON_LD = "application/ld+json"
 Format = Literal["csv", "json"]
 
 
@@ -48,6 +49,18 @@ class EventsFileQuery(PartnersFileQuery):
     category: Code | None = None
     state: DisclosureState | None = None
     consent: Id | None = None
+
+
+class BreachFileQuery(PartnersFileQuery):
+    """What somebody else may have had, and from when; as in `BreachQuery`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    kind: Lost
+    key: Annotated[str | None, Field(pattern="^[A-Za-z0-9_-]{36,43}$")] = None
+    since: Annotated[Compact, Field(alias="from")]
+    until: Compact | None = None
+    noticed_at: Compact | None = None
 
 
 DISCLOSURES_FILE = Operation(
@@ -88,5 +101,25 @@ PARTNERS_FILE = Operation(
     query=PartnersFileQuery,
     answers=CSV,
     also_answers=(JSON,),
+    scope=OFFICER,
+)
+BREACH_FILE = Operation(
+    name="officer_breach_file",
+    method="GET",
+    path="/v1/officer/files/breach",
+    summary="All that a lost key, account or code has exposed as a file, however much it is.",
+    query=BreachFileQuery,
+    answers=CSV,
+    also_answers=(JSON,),
+    scope=OFFICER,
+)
+CONSENT_FILE = Operation(
+    name="officer_consent_file",
+    method="GET",
+    path="/v1/officer/files/consents/{id}",
+    summary="One consent in the structure of ISO/IEC TS 27560, with its proofs from the log.",
+    path_shape=IdPath,
+    answers=JSON_LD,
+    problems=(404,),
     scope=OFFICER,
 )

@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 
 from lxml import etree
 
+from exchange import canonical
 from exchange.hub.desk.figures import CHART, CHART_POLICY, FIGURES
+from exchange.hub.officers.sessions import FRESH
 from exchange.hub.publish_figures import publish_figures
 from tests.officer import logged_in
 from tests.simulator import OUTSIDER, RECIPIENT, SENDER, Simulator
@@ -91,3 +93,33 @@ async def test_parties_and_auditors_see_figures_and_nobody_else(sim: Simulator) 
             assert (hidden.status, hidden.body) == (404, absent.body)
     stranger, _ = await logged_in(sim, "officer", OUTSIDER)
     assert b"no agreement" in (await stranger.get(FIGURES)).body
+
+
+async def test_what_is_shown_is_taken_away_as_pdf_table_and_json(sim: Simulator) -> None:
+    await counted(sim)
+    query = chosen(sim, "2026-Q2", "category")
+    for role in ("officer", "auditor"):
+        desk, _ = await logged_in(sim, role)
+        assert f'action="{FIGURES}.pdf"' in (await desk.get(FIGURES + query)).body.decode()
+        found = {one: await desk.get(f"{FIGURES}.{one}{query}") for one in ("pdf", "csv", "json")}
+        assert {one.status for one in found.values()} == {200}
+        assert found["pdf"].body.startswith(b"%PDF-")
+        assert b"2026-Q2,category,rent-arrears-letter" in found["csv"].body
+        told = canonical.loads(found["json"].body, limit=10**6)
+        assert (told["question"], told["answer"]["rows"][0]["stored"]) == ("statistics", 5)
+        assert told["asked"]["agreement"] == sim.agreement_id
+        named = f'filename="figures-{sim.agreement_id}-2026-Q2-category.csv"'
+        assert named in found["csv"].headers["Content-Disposition"]
+        sim.now += FRESH
+        assert (await desk.get(f"{FIGURES}.csv{query}")).headers["Location"] == "/officer/proof"
+    assert await sim.log("officer-export") == []
+
+
+async def test_files_of_figures_are_for_parties_and_auditors(sim: Simulator) -> None:
+    await counted(sim)
+    query = chosen(sim, "2026-Q2")
+    for role, agency in (("officer", OUTSIDER), ("operator", None)):
+        desk, _ = await logged_in(sim, role, agency)  # type: ignore[arg-type]
+        absent = await desk.get("/officer/nothing")
+        for ending in ("pdf", "csv", "json"):
+            assert (await desk.get(f"{FIGURES}.{ending}{query}")).body == absent.body

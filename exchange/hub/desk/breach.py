@@ -10,13 +10,11 @@ from exchange.days import begin_of, day_of, end_of
 from exchange.errors import Malformed
 from exchange.forms.account import Fact, Said
 from exchange.hub.answers.affected import Doubtful, Kind, Openable, Shown, Wanted
-from exchange.hub.answers.breach import LOOKED, STEPS, Breach, scope_breach
+from exchange.hub.answers.breach import STEPS, Breach, scope_breach
 from exchange.hub.desk.codes import Codes
 from exchange.hub.desk.consents import CONSENTS
 from exchange.hub.desk.shell import Place, Visit
-from exchange.hub.http.officers import told
 from exchange.pages.words import Words
-from exchange.wire import officer
 
 BREACH: Final = "/officer/breach"
 PAGE: Final = 50
@@ -35,7 +33,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         trouble = visit.say("breach.no_key")
         page = {"given": given, "base": BREACH, "kinds": kinds, "trouble": trouble}
         return visit.page("breach.html", status=400, **page)
-    wanted = _wanted(given, visit.hub.clock())
+    wanted = asked_for(given, visit.hub.clock())
     after = visit.fields.get("after") or None
     found = await scope_breach(visit.hub, visit.asker, wanted, after=after, limit=PAGE)
     answer = found.answer
@@ -47,35 +45,27 @@ async def show(visit: Visit) -> web.StreamResponse:
         answer=answer,
         next=found.next,
         begun=after is not None,
-        facts=_facts(visit.say, answer),
-        openable=_disclosures(visit, answer.openable),
-        copied=_disclosures(visit, answer.openable_if_copied),
-        blocks=[[_consent(one.consent)] for one in answer.sealed_blocks],
-        doubtful=[_doubt(visit.say, one) for one in answer.doubtful],
-        shown=[_shown(visit.say, one) for one in answer.shown],
         explained=visit.say(f"breach.explained_{wanted.kind}"),
+        **in_words(visit, answer),
     )
 
 
-async def take(visit: Visit) -> web.StreamResponse:
-    """Hand out the whole answer as JSON, as the interface for programs gives it."""
-    given = {name: visit.fields.get(name, "") for name in FIELDS}
-    wanted = _wanted(given, visit.hub.clock())
-    found = await scope_breach(visit.hub, visit.asker, wanted, after=None, limit=LOOKED)
-    return web.Response(
-        body=told(officer.BreachAnswer, found).model_dump_json(indent=1).encode(),
-        content_type="application/json",
-        headers={"Content-Disposition": 'attachment; filename="breach.json"'},
-    )
+def in_words(visit: Visit, answer: Breach) -> dict[str, Any]:
+    """Return what a page and a paper say of an answer, by the names of the template."""
+    return {
+        "facts": _facts(visit.say, answer),
+        "openable": _disclosures(visit, answer.openable),
+        "copied": _disclosures(visit, answer.openable_if_copied),
+        "blocks": [[_consent(one.consent)] for one in answer.sealed_blocks],
+        "doubtful": [_doubt(visit.say, one) for one in answer.doubtful],
+        "shown": [_shown(visit.say, one) for one in answer.shown],
+    }
 
 
-PLACES: Final = (
-    Place(path=BREACH, page=show, part="breach"),
-    Place(path=f"{BREACH}.json", page=take, fresh=True),
-)
+PLACES: Final = (Place(path=BREACH, page=show, part="breach"),)
 
 
-def _wanted(given: Mapping[str, str], now: datetime) -> Wanted:
+def asked_for(given: Mapping[str, str], now: datetime) -> Wanted:
     """Read the form.
 
     Raises:

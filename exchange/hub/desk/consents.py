@@ -15,8 +15,8 @@ from exchange.days import ZONE, last_day, moment_of
 from exchange.errors import Malformed, NotFound
 from exchange.forms.account import Fact, Said, Shown
 from exchange.forms.sheet import blocks_of, from_right_to_left
-from exchange.hub.answers.consent import Allowed, ConsentSeen, EventSeen, show_consent
-from exchange.hub.answers.frame import agency_of
+from exchange.hub.answers.consent import Allowed, ConsentSeen, EventSeen, Wanted, show_consent
+from exchange.hub.answers.frame import Answered, agency_of
 from exchange.hub.desk.shell import Place, Visit
 from exchange.hub.officers import trace
 from exchange.hub.open_entries import give_receipt
@@ -27,6 +27,8 @@ from exchange.vocabulary import Scope
 
 CONSENTS: Final = "/officer/consents"
 _ID: Final = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+ONE: Final = f"{CONSENTS}/{{id:{_ID}}}"
+"""Address of one consent."""
 HOURS: Final = tuple(f"{hour:02}" for hour in range(24))
 MINUTES: Final = tuple(f"{minute:02}" for minute in range(60))
 """Two fields: the query of a request to a hub holds no colon."""
@@ -34,27 +36,39 @@ MINUTES: Final = tuple(f"{minute:02}" for minute in range(60))
 
 async def show(visit: Visit) -> web.StreamResponse:
     """Show one consent; that stands in its log before."""
-    at = _moment(visit.fields)
-    found = await show_consent(visit.hub, visit.asker, visit.in_path(), at=at)
-    one, local = found.answer, found.asked.at.astimezone(ZoneInfo(ZONE))
+    found = await asked_for(visit)
+    local = found.asked.at.astimezone(ZoneInfo(ZONE))
     return visit.page(
         "consent.html",
-        consent=one,
-        state=_state(visit.say, one),
-        facts=_facts(visit, one),
-        text=Shown(
+        asked={"day": f"{local:%Y-%m-%d}", "hour": f"{local:%H}", "minute": f"{local:%M}"},
+        hours=[(one, one) for one in HOURS],
+        minutes=[(one, one) for one in MINUTES],
+        **in_words(visit, found.answer),
+    )
+
+
+async def asked_for(visit: Visit) -> Answered[Wanted, ConsentSeen]:
+    """Return the consent that the path names, at the moment that is asked about."""
+    at = _moment(visit.fields)
+    return await show_consent(visit.hub, visit.asker, visit.in_path(), at=at)
+
+
+def in_words(visit: Visit, one: ConsentSeen) -> dict[str, Any]:
+    """Return what a page and a paper say of a consent, by the names of the template."""
+    return {
+        "consent": one,
+        "state": _state(visit.say, one),
+        "facts": _facts(visit, one),
+        "text": Shown(
             one.record.notice.lang,
             blocks_of(one.text),
             from_right_to_left(one.record.notice.lang),
         ),
-        notice=one.record.notice,
-        verdict=_verdict(visit.say, one.allowed),
-        allowed=_allowed(visit.say, one.allowed),
-        asked={"day": f"{local:%Y-%m-%d}", "hour": f"{local:%H}", "minute": f"{local:%M}"},
-        hours=[(one, one) for one in HOURS],
-        minutes=[(one, one) for one in MINUTES],
-        rows=[_row(visit, one, event) for event in one.events],
-    )
+        "notice": one.record.notice,
+        "verdict": _verdict(visit.say, one.allowed),
+        "allowed": _allowed(visit.say, one.allowed),
+        "rows": [_row(visit, one, event) for event in one.events],
+    }
 
 
 async def prove(visit: Visit) -> web.StreamResponse:
@@ -94,9 +108,9 @@ async def take(visit: Visit) -> web.StreamResponse:
 
 
 PLACES: Final = (
-    Place(path=f"{CONSENTS}/{{id:{_ID}}}", page=show),
-    Place(path=f"{CONSENTS}/{{id:{_ID}}}/proofs/{{receipt:{_ID}}}", page=prove),
-    Place(path=f"{CONSENTS}/{{id:{_ID}}}/proofs/{{receipt:{_ID}}}{ENDING}", page=take, fresh=True),
+    Place(path=ONE, page=show),
+    Place(path=f"{ONE}/proofs/{{receipt:{_ID}}}", page=prove),
+    Place(path=f"{ONE}/proofs/{{receipt:{_ID}}}{ENDING}", page=take, fresh=True),
 )
 
 

@@ -11,10 +11,9 @@ from exchange.figures.period import Period, newest_due, read_period
 from exchange.forms.report import Report, report
 from exchange.hub.desk.codes import Codes
 from exchange.hub.desk.shell import Place, Visit
-from exchange.hub.http.figures import told
+from exchange.hub.http.figures import asked_of, told
 from exchange.hub.read_figures import Figures, list_measured, read_figures
 from exchange.hub.storage.officers import Role
-from exchange.wire.figures import FiguresAsked
 
 FIGURES: Final = "/officer/figures"
 CHART: Final = f"{FIGURES}/chart.svg"
@@ -39,7 +38,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         period = None
     made = None
     if given["agreement"] and period is not None:
-        made = _worded(visit, await _found(visit, given, period))
+        made = worded(visit, await _found(visit, given, period))
     return visit.page(
         "figures.html",
         status=400 if period is None else 200,
@@ -55,8 +54,7 @@ async def show(visit: Visit) -> web.StreamResponse:
 
 async def draw(visit: Visit) -> web.StreamResponse:
     """Return the chart of a period as a picture."""
-    period = read_period(visit.fields.get("period", ""))
-    made = _worded(visit, await _found(visit, visit.fields, period))
+    made = worded(visit, await found_for(visit))
     if not made.chart:
         raise NotFound
     return web.Response(
@@ -72,6 +70,16 @@ PLACES: Final = (
 )
 
 
+async def found_for(visit: Visit) -> Figures:
+    """Return the figures that the address names.
+
+    Raises:
+        Malformed: no period, or no dimension.
+        NotFound: no such agreement of hers.
+    """
+    return await _found(visit, visit.fields, read_period(visit.fields.get("period", "")))
+
+
 async def _found(visit: Visit, given: Mapping[str, str], period: Period) -> Figures:
     try:
         dimension = Dimension(given.get("by", Dimension.TOTAL.value))
@@ -80,10 +88,8 @@ async def _found(visit: Visit, given: Mapping[str, str], period: Period) -> Figu
     return await read_figures(visit.hub, visit.asker, given.get("agreement", ""), period, dimension)
 
 
-def _worded(visit: Visit, found: Figures) -> Report:
+def worded(visit: Visit, found: Figures) -> Report:
+    """Return figures in words, with their chart."""
     codes = Codes(visit.lang)
     called = codes.purpose if found.dimension is Dimension.PURPOSE else codes.category
-    asked = FiguresAsked(
-        agreement=found.agreement, period=found.period.name, by=found.dimension.value
-    )
-    return report(asked, told(found), lang=visit.lang, called=called)
+    return report(asked_of(found), told(found), lang=visit.lang, called=called)

@@ -1,5 +1,6 @@
 """What every officers' page shares: templates, languages, headers, and who looks at it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -51,6 +52,8 @@ class Shell:
     assets: Mapping[str, Asset]
     """By file name."""
     templates: Environment = field(repr=False)
+    press: asyncio.Semaphore = field(repr=False)
+    """One paper is set at a time: each takes its memory and a second of one processor."""
 
     def render(
         self,
@@ -191,6 +194,7 @@ def make_shell(places: Sequence[Place], *, provider: bool, person: Person) -> Sh
         words={lang: _words(lang) for lang in USUAL},
         assets=read_assets(STATIC, shared(DESK), here.joinpath("static", "officer.css")),
         templates=read_templates("exchange.hub.desk"),
+        press=asyncio.Semaphore(1),
     )
 
 

@@ -17,10 +17,13 @@ from exchange.hub.desk import (
     answer_files,
     audit,
     breach,
+    breach_files,
+    consent_files,
     consents,
     disclosures,
     entrance,
     erasures,
+    figure_files,
     figures,
     findings,
     log,
@@ -63,6 +66,9 @@ PLACES: Final[tuple[Place, ...]] = (
     *accounts.PLACES,
     *account.PLACES,
     *answer_files.PLACES,
+    *consent_files.PLACES,
+    *breach_files.PLACES,
+    *figure_files.PLACES,
 )
 """What is for whoever has logged in, in the order of the navigation."""
 
@@ -99,7 +105,7 @@ def guarded(place: Place) -> Handler:
         hub = request.app[FRONT].hub
         session = await sessions.find(hub, request.cookies.get(COOKIE, ""))
         if session is None:
-            return _to(entrance.LOGIN)
+            return entrance.ask_first(request)
         if session.officer.role not in place.roles:
             raise NotFound
         if place.fresh and not sessions.fresh(session, now=hub.clock()):
@@ -132,10 +138,6 @@ async def _fields(request: web.Request) -> Mapping[str, str]:
     if request.method == "POST":
         return await bodies.form(request, seconds=request.app[FRONT].settings.body_s)
     return front.parameters(request)
-
-
-def _to(path: str) -> web.Response:
-    return web.Response(status=303, headers={"Location": path})
 
 
 async def _home(_request: web.Request) -> web.Response:

@@ -38,6 +38,13 @@ async def get_figures(
     )
 
 
+def asked_of(found: Figures) -> figures.FiguresAsked:
+    """Return the question that these figures answer."""
+    return figures.FiguresAsked(
+        agreement=found.agreement, period=found.period.name, by=found.dimension.value
+    )
+
+
 def told(found: Figures) -> figures.FiguresTold:
     """Return figures, or when they will be there, in the shape of an answer."""
     table = found.table

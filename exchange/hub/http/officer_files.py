@@ -3,13 +3,17 @@
 from aiohttp import web
 
 from exchange.hub.answers import disclosures, erasures, events
+from exchange.hub.answers.affected import Wanted
 from exchange.hub.http.binding import Routes
 from exchange.hub.http.call import Call
 from exchange.hub.http.hand_out import hand_out
 from exchange.hub.http.officers import asker
+from exchange.hub.officer_files.breach import breach_file
+from exchange.hub.officer_files.consent import consent_file
 from exchange.hub.officer_files.events import events_file
 from exchange.hub.officer_files.lists import disclosures_file, erasures_file, partners_file
 from exchange.wire import officer_files as wire
+from exchange.wire.shapes import IdPath
 
 
 def file_routes() -> Routes:
@@ -19,6 +23,8 @@ def file_routes() -> Routes:
     bound.streams(wire.ERASURES_FILE)(get_erasures)
     bound.streams(wire.EVENTS_FILE)(get_events)
     bound.streams(wire.PARTNERS_FILE)(get_partners)
+    bound.streams(wire.BREACH_FILE)(get_breach)
+    bound.streams(wire.CONSENT_FILE)(get_consent)
     return bound
 
 
@@ -48,3 +54,21 @@ async def get_partners(call: Call, *, query: wire.PartnersFileQuery) -> web.Stre
     """Hand out partners with their keys."""
     file = await partners_file(call.hub, asker(call), query.format)
     return await hand_out(call.request, file)
+
+
+async def get_breach(call: Call, *, query: wire.BreachFileQuery) -> web.StreamResponse:
+    """Hand out all that a lost key, account or code has exposed."""
+    wanted = Wanted(
+        kind=query.kind,
+        key=query.key or "",
+        since=query.since,
+        until=query.until,
+        noticed_at=query.noticed_at or call.hub.clock(),
+    )
+    file = await breach_file(call.hub, asker(call), wanted, query.format)
+    return await hand_out(call.request, file)
+
+
+async def get_consent(call: Call, *, path: IdPath) -> web.StreamResponse:
+    """Hand out one consent with its proofs."""
+    return await hand_out(call.request, await consent_file(call.hub, asker(call), path.id))

@@ -6,10 +6,10 @@ from typing import Final
 
 from exchange.audit.event import MEMBERS, seconds
 from exchange.canonical import Json
-from exchange.hub.answers.frame import newest_head
 from exchange.hub.export_events import export_events
 from exchange.hub.list_events import Events, Listed, Wanted
 from exchange.hub.officer_files.file import Ending, File, Listing, Row, begun, list_file
+from exchange.hub.officer_files.head import head_of
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
 
@@ -38,19 +38,9 @@ async def events_file(
         NotFound: the asker reads no content.
         Unavailable: the vault is away, and with it the trace.
     """
-    head = newest_head(hub)
-    said: Row = {
-        "question": "events",
-        "agency": asker.agency,
-        "asked": dict(asked),
-        "answered_at": seconds(hub.clock()),
-        "checkpoint": None
-        if head is None
-        else {"origin": head.origin, "size": head.size, "root": head.root},
-        "next": None,
-    }
+    head = head_of(hub, "events", asker.agency, asked)
     _, pages = await begun(export_events(hub, asker, wanted))
-    listing = Listing(head=said, columns=COLUMNS, pages=_described(pages), flat=lambda row: (row,))
+    listing = Listing(head=head, columns=COLUMNS, pages=_described(pages), flat=lambda row: (row,))
     return list_file(listing, ending)
 
 

@@ -73,7 +73,7 @@ async def _listing(
     ask: Callable[[str | None], Awaitable[Answered[object, object]]],
     flat: Callable[[Row], Iterator[Row]],
 ) -> Listing:
-    first, pages = await begun(_pages(shape, ask))
+    first, pages = await begun(answered(shape, ask))
     head = {name: value for name, value in first.items() if name not in LISTED}
     return Listing(
         head={**head, "next": None}, columns=(*columns(shape),), pages=_rows(pages), flat=flat
@@ -82,29 +82,30 @@ async def _listing(
 
 def columns(shape: type[officer.Frame]) -> Iterator[str]:
     """Yield the columns of an answer's table: every member of its rows, in their order."""
-    row = _shape_in(shape.model_fields["answer"].annotation)
-    return iter(()) if row is None else _members(row, "")
+    row = shape_in(shape.model_fields["answer"].annotation)
+    return iter(()) if row is None else members_of(row, "")
 
 
-def _members(shape: type[BaseModel], before: str) -> Iterator[str]:
+def members_of(shape: type[BaseModel], before: str) -> Iterator[str]:
+    """Yield the members of a shape as columns, those of shapes in it behind a point."""
     for name, member in shape.model_fields.items():
         spelled = f"{before}{member.serialization_alias or name}"
-        inner = _shape_in(member.annotation)
+        inner = shape_in(member.annotation)
         if inner is None:
             yield spelled
         else:
-            yield from _members(inner, f"{spelled}.")
+            yield from members_of(inner, f"{spelled}.")
 
 
-def _shape_in(annotation: object) -> type[BaseModel] | None:
+def shape_in(annotation: object) -> type[BaseModel] | None:
     """Return the shape that a member holds, one or many of it; None for a plain value."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    found = map(_shape_in, get_args(annotation))
+    found = map(shape_in, get_args(annotation))
     return next((one for one in found if one is not None), None)
 
 
-async def _pages(
+async def answered(
     shape: type[officer.Frame], ask: Callable[[str | None], Awaitable[Answered[object, object]]]
 ) -> AsyncGenerator[dict[str, Any], None]:
     """Yield the answers by program, page by page."""

@@ -1,0 +1,80 @@
+"""One consent taken away: as a record in the structure of ISO/IEC TS 27560, and on paper."""
+
+from typing import Any, Final
+
+from aiohttp import web
+
+from exchange.forms.answer import PRINTED, AnswerPaper, Section, answer_pdf
+from exchange.forms.report import Grid
+from exchange.hub.answers.consent import ConsentSeen
+from exchange.hub.answers.frame import Answered
+from exchange.hub.desk.consents import ONE, asked_for, in_words
+from exchange.hub.desk.printed import attached, printed, said_of, tabled
+from exchange.hub.desk.shell import Place, Visit
+from exchange.hub.http.hand_out import hand_out
+from exchange.hub.officer_files.consent import ENDING, consent_file
+from exchange.hub.officers import trace
+
+
+async def take_record(visit: Visit) -> web.StreamResponse:
+    """Hand out the record with the proofs of all that happened under it."""
+    return await hand_out(
+        visit.request, await consent_file(visit.hub, visit.asker, visit.in_path())
+    )
+
+
+async def take_paper(visit: Visit) -> web.Response:
+    """Hand out what the page says as PDF: also whether it held at the moment it asks about."""
+    found = await asked_for(visit)
+    paper = paper_of(visit, found)
+    made = await printed(visit, lambda day: answer_pdf(paper, today=day))
+    indexes = [one.index for one in found.answer.events if one.index is not None]
+    first, until = (min(indexes), max(indexes) + 1) if indexes else (0, 0)
+    await trace.record_export(
+        visit.hub, visit.asker, first=first, until=until, count=len(found.answer.events)
+    )
+    return attached(made, f"consent-{found.answer.id}.pdf")
+
+
+def paper_of(visit: Visit, found: Answered[Any, ConsentSeen]) -> AnswerPaper:
+    """Return the page of a consent as a paper."""
+    say, one = visit.say, found.answer
+    told = in_words(visit, one)
+    heads = [say(f"events.{head}") for head in ("at", "kind", "by", "to", "about")]
+    rows = [[*row[:5], _text(row[5])] for row in told["rows"][-PRINTED:]]
+    events = Grid(
+        say("consent.events"),
+        (*heads, say("events.entry")),
+        tuple(tuple(map(str, row)) for row in rows),
+    )
+    sections = (
+        Section(heading=say("consent.what"), facts=tuple(told["facts"])),
+        Section(
+            heading=say("consent.allowed"),
+            hints=(told["verdict"],),
+            facts=tuple(told["allowed"]),
+        ),
+        tabled(visit, say("consent.events"), events, count=len(told["rows"])),
+        Section(
+            heading=say("consent.text"),
+            hints=(f"{say('consent.text_hint')} {told['notice'].sha256}",),
+            shown=told["text"],
+        ),
+    )
+    return AnswerPaper(
+        lang=visit.lang,
+        heading=f"{say('consent.heading')} {one.id}",
+        said=said_of(visit, found),
+        sections=tuple(section for section in sections if section is not None),
+        page=say("files.page"),
+    )
+
+
+def _text(cell: Any) -> str:
+    return cell["text"] if isinstance(cell, dict) else str(cell)
+
+
+PLACES: Final = (
+    Place(path=f"{ONE}.{ENDING}", page=take_record, fresh=True),
+    Place(path=f"{ONE}.pdf", page=take_paper, fresh=True),
+)

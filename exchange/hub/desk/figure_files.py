@@ -1,0 +1,34 @@
+"""The figures that a page shows, taken away: PDF for a meeting, CSV, JSON.
+
+They are about no person and published already, so that the log notes nothing.
+"""
+
+from aiohttp import web
+
+from exchange.canonical import encode
+from exchange.forms.report_csv import figures_csv
+from exchange.forms.report_pdf import report_pdf
+from exchange.hub.desk.figures import FIGURES, MEASURED, found_for, worded
+from exchange.hub.desk.printed import attached, printed
+from exchange.hub.desk.shell import Place, Visit
+from exchange.hub.http.figures import asked_of, told
+from exchange.hub.officer_files.head import head_of
+
+
+async def take(visit: Visit) -> web.Response:
+    """Hand out the figures of an agreement for a period."""
+    found = await found_for(visit)
+    asked, ending = asked_of(found), visit.in_path("ending")
+    name = f"figures-{asked.agreement}-{asked.period}-{asked.by}.{ending}"
+    if ending == "csv":
+        return attached(figures_csv(asked, told(found)), name, "text/csv")
+    if ending == "json":
+        said = asked.model_dump(mode="json")
+        head = head_of(visit.hub, "statistics", visit.asker.agency, said)
+        answer = told(found).model_dump(mode="json")
+        return attached(encode({**head, "answer": answer}), name, "application/json")
+    report = worded(visit, found)
+    return attached(await printed(visit, lambda day: report_pdf(report, today=day)), name)
+
+
+PLACES = (Place(path=f"{FIGURES}.{{ending:pdf|csv|json}}", page=take, roles=MEASURED, fresh=True),)
