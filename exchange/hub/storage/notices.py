@@ -80,7 +80,7 @@ _DUE = (
     .order_by(notices.c.due_at, notices.c.id)
     .limit(1)
 )
-_SINCE = _DUE.with_only_columns(notices.c.due_at)
+_SINCE = _DUE.with_only_columns(notices.c.due_at).order_by(None).order_by(notices.c.due_at)
 _NEXT = _DUE.with_for_update(of=agencies, key_share=True, skip_locked=True)
 """An agency that no other relay is looking at; SQLite, where one writes at a time, ignores that."""
 _OF_AGENCY = (
