@@ -27,11 +27,13 @@ async def show(visit: Visit) -> web.StreamResponse:
     found = await list_erasures(
         visit.hub, visit.asker, Wanted(state), after=visit.fields.get("after"), limit=PAGE
     )
+    reminding = any(one.remindable for one in found.answer)
     return visit.page(
         "erasures.html",
         state=state,
         states=[(known, visit.say(f"erasure.{known}")) for known in STATES],
-        rows=[_row(visit, one) for one in found.answer],
+        heads=[visit.say(key) for key in _heads(reminding=reminding)],
+        rows=[_row(visit, one, reminding=reminding) for one in found.answer],
         next=found.next,
         outcome=_outcome(visit),
     )
@@ -68,7 +70,14 @@ def _outcome(visit: Visit) -> str:
     return visit.say(f"reminder.{given}") if given in get_args(Outcome) else ""
 
 
-def _row(visit: Visit, one: ErasureSeen) -> list[Any]:
+def _heads(*, reminding: bool) -> list[str]:
+    """Return the keys of the heads; where nobody can be reminded now there is no column for it."""
+    standing = ("recipient", "reason", "asked_at", "due", "standing", "reminded")
+    action = ["reminder.action"] if reminding else []
+    return [*(f"erasure.{key}" for key in standing), *action, "erasure.consent"]
+
+
+def _row(visit: Visit, one: ErasureSeen, *, reminding: bool) -> list[Any]:
     say = visit.say
     return [
         one.recipient,
@@ -77,7 +86,7 @@ def _row(visit: Visit, one: ErasureSeen) -> list[Any]:
         say.moment(one.due),
         _standing(visit, one),
         _reminded(say, one),
-        _reminding(visit, one),
+        *([_reminding(visit, one)] if reminding else []),
         {"path": f"{CONSENTS}/{one.consent}", "text": one.consent[:8]},
     ]
 
