@@ -9,7 +9,6 @@ import asyncio
 import gc
 import io
 import secrets
-import socket
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
@@ -52,6 +51,7 @@ from exchange.statement import Kind, seconds, sign, verify
 from exchange.vocabulary import Scope, Secrecy
 from exchange.wire import routes
 from exchange.wire.routes import Operation
+from tests.ports import free_port
 from tests.samples import AGREEMENT, CONSENT, changed, noticed
 
 NOW = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)
@@ -152,7 +152,7 @@ class Simulator:
         self.now = NOW
         self.ticks = 0.0
         self.home = root / "hub"
-        self.port = _free_port()
+        self.port = free_port()
         self.settings = HubSettings(
             home=self.home,
             origin=f"http://127.0.0.1:{self.port}",
@@ -630,12 +630,3 @@ def _on_postgresql(seen: list[str]) -> Iterator[None]:
             yield
     finally:
         event.remove(Engine, "before_cursor_execute", executed)
-
-
-def _free_port() -> int:
-    """Return a port below those that the system gives to clients: a hub finds it free again."""
-    while True:
-        port = 10_000 + secrets.randbelow(22_000)
-        with socket.socket() as found, suppress(OSError):
-            found.bind(("127.0.0.1", port))
-            return port

@@ -22,6 +22,8 @@ import aiohttp
 import obstore
 from obstore.store import S3Store
 
+from tests.ports import free_port
+
 KEY, SECRET, REGION = "test:tester", "testing", "us-east-1"
 SERVERS = ("account", "container", "object", "proxy")
 PATIENCE_S = 120
@@ -90,7 +92,7 @@ def running(base: Path) -> Iterator[Server]:
     etc = base / "etc"
     etc.mkdir()
     (base / "node" / "d1").mkdir(parents=True)
-    ports = {name: _free_port() for name in SERVERS}
+    ports = {name: free_port() for name in SERVERS}
     (etc / "swift.conf").write_text(
         f"[swift-hash]\nswift_hash_path_prefix = {secrets.token_hex(8)}\n"
         f"swift_hash_path_suffix = {secrets.token_hex(8)}\n"
@@ -155,10 +157,3 @@ def _await_ports(ports: Collection[int]) -> None:
                 break
             assert time.monotonic() < deadline, "the S3 server does not start"
             time.sleep(0.05)
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port

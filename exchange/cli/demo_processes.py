@@ -9,6 +9,7 @@ import itertools
 import multiprocessing
 import os
 import runpy
+import secrets
 import signal
 import socket
 import subprocess
@@ -16,15 +17,17 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
 from exchange.cli.demo_report import Failed, must
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 """Seconds something may take to happen before the demo gives up."""
+FIRST_PORT, PORTS = 10_000, 22_000
+"""The ports among which the demo chooses."""
 PAUSE_S = 0.02
 """Seconds between two looks."""
 COMMAND_PAUSE_S = 0.005
@@ -191,8 +194,12 @@ def until(what: str) -> Iterator[None]:
 
 
 def free_port() -> int:
-    """Return a port of this machine that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """Return a port of this machine that nobody listens on at the moment.
+
+    Below those that the system gives to clients, so that it is still free when it is needed.
+    """
+    while True:
+        port = FIRST_PORT + secrets.randbelow(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

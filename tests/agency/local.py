@@ -16,7 +16,7 @@ from exchange.agency.office import Office, open_office
 from exchange.wire import local_routes
 from exchange.wire.routes import Operation
 from tests.agency.network import CONSENT_ID, LETTER, RECIPIENT, Network
-from tests.cli.network import free_port
+from tests.ports import free_port
 
 
 @dataclass

@@ -24,8 +24,8 @@ from exchange.sqlite import SqliteDatabase
 from exchange.statement import seconds
 from tests.agency import ledger
 from tests.agency.network import CONSENT_ID, LETTER, RECIPIENT, SENDER, Network, files_below
-from tests.cli.network import free_port
 from tests.logs import LOG_KEY
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 ERASURE = "1d3f7a2e-58c1-4d4f-8c57-3f6f0d2f9a10"

@@ -25,7 +25,7 @@ from exchange.cli.place import Place
 from exchange.keyring.ceremony import new_identity
 from exchange.keyring.directory import Method, Pin
 from tests.agency.network import NOW, RECIPIENT, SENDER, Network
-from tests.cli.network import free_port
+from tests.ports import free_port
 
 
 def home(network: Network, agency: str = SENDER) -> Home:

@@ -22,7 +22,7 @@ from exchange.agency.state import Sending
 from exchange.agency.submit import Submission, submit
 from exchange.errors import Misconfigured
 from tests.agency.network import LETTER, RECIPIENT, SENDER, Network, draft, files_below
-from tests.cli.network import free_port
+from tests.ports import free_port
 
 SOON_S = 60
 

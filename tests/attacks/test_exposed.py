@@ -1,7 +1,6 @@
 """A88: what the process lets the outside see: one port, the routes of the table, no versions."""
 
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import pytest
 
 from exchange.wire.operations import OPERATIONS
 from tests.attacks.served import Served
+from tests.ports import free_port
 
 pytestmark = pytest.mark.supply
 
@@ -147,13 +147,6 @@ def running(home: Path, settings: str = "") -> Iterator[Process]:
         finally:
             hub.send_signal(signal.SIGTERM)
             hub.wait(30)
-
-
-def free_port() -> int:
-    """Return a port that nobody has."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def listening(pid: int) -> set[tuple[str, int]]:

@@ -15,13 +15,13 @@ from exchange.hub.sweep import sweep
 from exchange.wire import routes
 from exchange.wire.routes import Operation
 from tests.attacks.parties import TUS, Parties
+from tests.ports import free_port
 from tests.simulator import (
     GENEROUS,
     OUTSIDER,
     RECIPIENT,
     SENDER,
     Letter,
-    _free_port,
     sealed_to,
 )
 
@@ -205,7 +205,7 @@ class Cutting:
 async def behind(root: Path, cutting: Cutting) -> AsyncIterator[tuple[Parties, Letter]]:
     """Serve a hub that is reached through `cutting` only, with a large document announced."""
     parties = Parties(root, agency=GENEROUS)
-    reached, parties.port = parties.port, _free_port()
+    reached, parties.port = parties.port, free_port()
     cutting.port = parties.port
     server = await asyncio.start_server(cutting.carry, "127.0.0.1", reached)
     async with server, parties.running():

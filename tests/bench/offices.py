@@ -1,7 +1,6 @@
 """Two gateways and a hub of its own process: keys, pins, agreement and consent as offices do."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -31,6 +30,7 @@ from exchange.members import write_time
 from exchange.statement import Kind, seconds, sign
 from tests.bench.place import GENEROUS
 from tests.bench.processes import Child, running
+from tests.ports import free_port
 from tests.samples import AGREEMENT, CONSENT, changed, noticed
 
 SENDER, RECIPIENT = "women-b", "jobcentre-a"
@@ -54,7 +54,7 @@ class Offices:
     def __init__(self, root: Path) -> None:
         os.umask(0o077)
         self.root = root
-        self.port = _free_port()
+        self.port = free_port()
         self.origin = f"http://127.0.0.1:{self.port}"
         self.offices = {agency: self._office(agency) for agency in (SENDER, RECIPIENT)}
         for agency, office in self.offices.items():
@@ -150,9 +150,3 @@ class Offices:
 def _exchange(*arguments: str) -> bytes:
     command = [sys.executable, "-m", "exchange.cli.main", *arguments]
     return subprocess.run(command, check=True, capture_output=True).stdout
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cli.network import AGREEMENT, SUBJECT, A, B, Network, free_port, join, pin, serve
+from tests.cli.network import AGREEMENT, SUBJECT, A, B, Network, join, pin, serve
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="module")

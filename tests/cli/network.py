@@ -4,7 +4,6 @@ import contextlib
 import io
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -147,13 +146,6 @@ class Network:
     def write(self, name: str, text: str) -> None:
         """Write a file into the root folder."""
         (self.root / name).write_text(text, encoding="utf-8")
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 def serve(network: Network) -> "subprocess.Popen[bytes]":

@@ -10,7 +10,8 @@ import pytest
 
 from exchange.cli.main import main
 from exchange.hub.storage.vault_keys import NEXT
-from tests.cli.test_hub import card, free_port, serving
+from tests.cli.test_hub import card, serving
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="module")

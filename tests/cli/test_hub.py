@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import pytest
 from exchange.canonical import encode
 from exchange.cli.events import ALWAYS, FIELDS
 from exchange.keyring.ceremony import new_identity
+from tests.ports import free_port
 
 
 def run(*arguments: str, cwd: Path, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -29,13 +29,6 @@ def run(*arguments: str, cwd: Path, given: bytes = b"") -> subprocess.CompletedP
         timeout=60,
         check=False,
     )
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from tests.cli.test_hub import card, free_port, run, serving
+from tests.cli.test_hub import card, run, serving
+from tests.ports import free_port
 
 
 @pytest.fixture

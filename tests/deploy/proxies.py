@@ -23,7 +23,7 @@ import trustme
 
 from tests.bench.processes import _status
 from tests.needs import tool
-from tests.simulator import _free_port
+from tests.ports import free_port
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 HOST = "hub.example"
@@ -114,8 +114,8 @@ def proxy(
     wanted = Wanted(
         folder=folder,
         upstreams=upstreams,
-        port=port or _free_port(),
-        plain=_free_port(),
+        port=port or free_port(),
+        plain=free_port(),
         hurried=hurried,
     )
     authority = trustme.CA()

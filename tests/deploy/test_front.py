@@ -16,7 +16,8 @@ from tests.deploy.deployed import Deployed, visitor
 from tests.deploy.proxies import HOST, NGINX, Proxy, proxy
 from tests.deploy.test_journeys import sealed
 from tests.needs import tool
-from tests.simulator import RECIPIENT, SENDER, _free_port
+from tests.ports import free_port
+from tests.simulator import RECIPIENT, SENDER
 
 PATIENCE_S = 30.0
 TOKEN_PATH = "/oauth2/token"
@@ -239,7 +240,7 @@ async def test_one_address_holds_only_so_many_requests_at_nginx(net: Deployed) -
 async def test_a_dead_process_costs_nobody_an_answer(
     net: Deployed, kind: str, tmp_path: Path
 ) -> None:
-    dead, alive = f"127.0.0.1:{_free_port()}", f"127.0.0.1:{net.port}"
+    dead, alive = f"127.0.0.1:{free_port()}", f"127.0.0.1:{net.port}"
     host = f"Host: {HOST}:{net.proxy.port}\nConnection: close\n"
     with proxy(kind, tmp_path / "proxy", dead, alive) as found:
         for ask in (
@@ -253,7 +254,7 @@ async def test_a_dead_process_costs_nobody_an_answer(
 async def test_the_log_of_the_proxy_names_nobody_who_opened_the_page(
     kind: str, tmp_path: Path
 ) -> None:
-    dead = f"127.0.0.1:{_free_port()}"
+    dead = f"127.0.0.1:{free_port()}"
     with proxy(kind, tmp_path / "proxy", dead, hurried=True) as found:
         async with visitor(found, "127.0.0.5") as http, http.get(f"{found.origin}/p/") as page:
             assert page.status in {502, 503}

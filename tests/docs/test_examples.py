@@ -15,11 +15,12 @@ from rich.console import Console
 
 from exchange import canonical
 from exchange.cli import demo_crossing, demo_setting
-from exchange.cli.demo_processes import free_port, processes
+from exchange.cli.demo_processes import processes
 from exchange.cli.demo_report import Report
 from exchange.cli.demo_scene import RECIPIENT, SENDER, Scene
 from tests import needs
 from tests.docs.generate import ROOT
+from tests.ports import free_port
 
 BLOCK = re.compile(r"^```(bash|python|json)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ANYTHING = "..."

@@ -12,10 +12,10 @@ import pytest
 
 from exchange import canonical
 from exchange.cli import demo_crossing
-from exchange.cli.demo_processes import free_port
 from exchange.cli.demo_scene import RECIPIENT, SENDER, Scene
 from tests import needs
 from tests.docs.test_examples import blocks, run, same_shape, scene
+from tests.ports import free_port
 
 __all__ = ["scene"]
 

@@ -15,10 +15,11 @@ from rich.console import Console
 from exchange.audit.coverage import read_coverage
 from exchange.canonical import loads
 from exchange.cli import demo_crossing, demo_setting, demo_withdrawal
-from exchange.cli.demo_processes import free_port, processes
+from exchange.cli.demo_processes import processes
 from exchange.cli.demo_report import Report
 from exchange.cli.demo_scene import RECIPIENT, SENDER, Scene
 from exchange.cli.main import main
+from tests.ports import free_port
 
 
 @pytest.fixture

@@ -25,8 +25,9 @@ from exchange.hub.serve import looping
 from exchange.hub.stirring import StirringDatabase
 from exchange.hub.streams import Streams
 from exchange.serving.connection import Runner
+from tests.ports import free_port
 from tests.several import Several
-from tests.simulator import GENEROUS, Answer, _free_port, sequenced
+from tests.simulator import GENEROUS, Answer, sequenced
 
 Found = TypeVar("Found")
 SOON_S = 20.0
@@ -73,7 +74,7 @@ class Pair(Several):
             beside = Beside.__new__(Beside)
             beside.__dict__.update(self.__dict__)
             self.beside = beside
-            beside.hub, beside.database, beside.port = hub, database, _free_port()
+            beside.hub, beside.database, beside.port = hub, database, free_port()
             beside.front = app.front(hub, self.settings, ticks=lambda: self.ticks)
             await take_over(hub)
             runner = Runner(

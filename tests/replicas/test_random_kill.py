@@ -26,7 +26,8 @@ from tests.crashes.hubs import Faults, Hubs, forking
 from tests.crashes.remote import Life, Remote, world
 from tests.crashes.test_hub_random_kill import Told, working
 from tests.invariants import check
-from tests.simulator import Answer, _free_port
+from tests.ports import free_port
+from tests.simulator import Answer
 
 SECONDS = float(os.environ.get("EXCHANGE_KILLS_SECONDS", "12"))
 CLIENTS = 6
@@ -78,7 +79,7 @@ async def arranged(root: Path, url: str) -> AsyncIterator[OfTwo]:
     async with sim.running():
         await sim.arrange()
     sim.write_settings()
-    sim.ports = (sim.port, _free_port())
+    sim.ports = (sim.port, free_port())
     async with sim.connected():
         yield sim
 
