@@ -261,7 +261,7 @@ def test_a_withdrawal_does_not_wait_for_a_running_gateway(network: Network, agre
 
 def test_a_withdrawal_is_not_received_in_the_future(network: Network, agreed: str) -> None:
     consent = recorded(network, agreed, "ahead.toml")
-    received = datetime.fromtimestamp(time.time() + 60, ZoneInfo("Europe/Berlin"))
+    received = datetime.fromtimestamp(time.time() + 600, ZoneInfo("Europe/Berlin"))
     told = ("--by", "subject", "--channel", "phone", "--received")
     complaint = network.refused(
         *("consent", "withdraw", consent, *told, received.strftime("%Y-%m-%dT%H:%M:%S")), home=B

@@ -1,6 +1,7 @@
 """exchange.cli.requests: a partner asks for a letter and gets it, on a real hub."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,9 +13,14 @@ pytestmark = pytest.mark.xdist_group("cli-network")
 NEEDED = "the letter of the landlord"
 
 
+@cache
+def today() -> date:
+    """Return one day to count from: midnight may pass between two questions."""
+    return datetime.now(ZoneInfo("Europe/Berlin")).date()
+
+
 def day(days: int) -> str:
-    today = datetime.now(ZoneInfo("Europe/Berlin")).date()
-    return (today + timedelta(days=days)).isoformat()
+    return (today() + timedelta(days=days)).isoformat()
 
 
 def drafted(network: Network, agreement: str, name: str, *options: str, until: int = 10) -> None:
