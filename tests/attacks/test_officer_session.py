@@ -18,7 +18,7 @@ from exchange.hub.officers import accounts, links, sessions
 from exchange.hub.officers.sessions import COOKIE, IDLE, LIFE, MOST
 from exchange.hub.storage.reaches import Reach
 from exchange.wire import routes
-from tests.officer import OWN, Desk, account, address, entered, logged_in
+from tests.officer import NOBODY, OWN, Desk, account, address, entered, logged_in
 from tests.simulator import RECIPIENT, SENDER, Answer, Simulator, statements
 
 GUESS = "A" * 43
@@ -381,6 +381,23 @@ async def test_an_address_on_a_query_stands_on_no_page(sim: Simulator) -> None:
         assert shown.status == 200
         assert b'href="evil' not in shown.body
         assert b'action="evil' not in shown.body
+
+
+async def test_whoever_was_away_too_long_goes_on_at_her_list_and_at_nobody_s_consent(
+    sim: Simulator,
+) -> None:
+    desk, officer = await logged_in(sim)
+    for asked, led in (
+        ("/officer/erasures", "/officer/erasures"),
+        (f"/officer/consents/{NOBODY}", HOME),
+        ("/officer/log.csv", HOME),
+        ("/officer/proof", HOME),
+    ):
+        sim.now += IDLE
+        assert is_outside(await desk.get(asked)), asked
+        link = await links.make(sim.hub, officer.id)
+        assert (await desk.enter(link.secret)).headers["Location"] == led, asked
+        assert entrance.BACK not in desk.cookies
 
 
 async def test_a_proof_leads_back_to_the_page_that_asked_for_it(sim: Simulator) -> None:

@@ -22,7 +22,7 @@ LOGIN: Final = "/officer/login"
 LINK: Final = "/officer/link"
 PROOF: Final = "/officer/proof"
 BACK: Final = "__Host-back"
-"""Cookie with the path of the page to go back to after a fresh proof."""
+"""Cookie with the path of the page to go back to after a login or a fresh proof."""
 
 
 async def ask(request: web.Request) -> web.StreamResponse:
@@ -77,12 +77,25 @@ def entered(request: web.Request, cookie: str) -> web.Response:
     return answer
 
 
+def ask_first(request: web.Request) -> web.Response:
+    """Return the way to the login, and remember the way back to a part of the pages.
+
+    To no page with an id: whoever logs in next at this browser may be somebody else, and a look
+    at a consent is noted as hers.
+    """
+    answer = web.Response(status=303, headers={"Location": LOGIN})
+    parts = {path for path, _, _ in request.app[SHELL].parts} - {HOME}
+    if request.method == "GET" and request.path in parts:
+        _remember(answer, request.path)
+    return answer
+
+
 def second_look(request: web.Request) -> web.Response:
     """Return the way to the page that asks for a fresh proof, and remember the way back."""
     answer = web.Response(status=303, headers={"Location": PROOF})
     before = page_before(request.app[SHELL].pages, request.path)
     if before is not None:
-        answer.set_cookie(BACK, before, secure=True, httponly=True, samesite="Lax", path="/")
+        _remember(answer, before)
     return answer
 
 
@@ -101,6 +114,10 @@ async def leave(visit: Visit) -> web.Response:
     """End the session."""
     await sessions.end(visit.hub, visit.request.cookies.get(COOKIE, ""))
     return _left()
+
+
+def _remember(answer: web.Response, path: str) -> None:
+    answer.set_cookie(BACK, path, secure=True, httponly=True, samesite="Lax", path="/")
 
 
 def _left() -> web.Response:
