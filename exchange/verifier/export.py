@@ -5,10 +5,12 @@ audited while it is copied: nobody hands out an export that does not verify.
 """
 
 import tempfile
+from array import array
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from importlib.resources import files
+from itertools import chain
 from typing import Final
 
 from exchange.audit.checkpoint import Checkpoint
@@ -17,7 +19,6 @@ from exchange.audit.leaf import LABEL_SIZE, LEAF_SIZE
 from exchange.audit.merkle import TILE_WIDTH
 from exchange.audit.opening import EVENT, event_of
 from exchange.audit.policy import Head
-from exchange.audit.spans import spans_of
 from exchange.audit.tiles import Bundle, path_of
 from exchange.audit.tombstone import read_tombstone
 from exchange.audit.whole import Audit, check_roots, parts_of
@@ -58,7 +59,8 @@ class Belongings:
 class _Named:
     """What the openings of an export are about."""
 
-    indexes: list[int] = field(default_factory=list)
+    indexes: "array[int]" = field(default_factory=lambda: array("Q"))
+    """As numbers of 8 bytes: there may be millions."""
     lists: set[str] = field(default_factory=set)
     """Digests of tombstones."""
     statements: set[str] = field(default_factory=set)
@@ -99,7 +101,8 @@ async def export(
     named = await _openings(opened, belongings.agency, tree, pack)
     _statements(belongings, named, pack)
     erased = _tombstones(belongings, named, tree.size, pack)
-    covered = bitmap(tree.size, spans_of({*named.indexes, *public, *erased}))
+    known = chain(named.indexes, public, erased)
+    covered = bitmap(tree.size, ((one, one) for one in known))
     coverage = Coverage(tree.origin, tree.size, tree.root, belongings.agency, covered)
     pack.add("coverage.json", write_coverage(coverage))
     for card in {card.kid: card for card in belongings.cards}.values():

@@ -45,15 +45,28 @@ def packing(out: Path) -> Iterator[Pack]:
         raise Conflict(f"{out} exists already")
     partial = partial_name(out)
     try:
-        pack: _Folder | _Tar = _Tar(partial) if out.suffix == TAR else _Folder(partial)
-        with pack:
-            yield pack
-            pack.end()
+        if out.suffix == TAR:
+            with _made(partial) as target:
+                with packing_into(target) as tar:
+                    yield tar
+                _sync(target)
+        else:
+            folder = _Folder(partial)
+            yield folder
+            folder.end()
         # A crash before this leaves a hidden remainder that nobody reads; after it, the export.
         move_durably(partial, out)
     except BaseException:
         _remove(partial)
         raise
+
+
+@contextmanager
+def packing_into(target: BinaryIO) -> Iterator[Pack]:
+    """Yield an export to fill, as a tar in an open file; the caller says how durable it is."""
+    pack = _Tar(target)
+    yield pack
+    pack.end()
 
 
 class _Summed:
@@ -79,12 +92,6 @@ class _Folder(_Summed):
         self._root = root
         self._folders = {root}
         root.mkdir(mode=0o700)
-
-    def __enter__(self) -> "_Folder":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing is open between two files."""
 
     def add(self, name: str, content: bytes) -> None:
         self._note(name, hashlib.sha256(content).hexdigest())
@@ -116,16 +123,9 @@ class _Folder(_Summed):
 class _Tar(_Summed):
     """An export as a tar."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, target: BinaryIO) -> None:
         super().__init__()
-        self._target = _made(path)
-        self._tar = Packing(self._target)
-
-    def __enter__(self) -> "_Tar":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._target.close()
+        self._tar = Packing(target)
 
     def add(self, name: str, content: bytes) -> None:
         self._note(name, hashlib.sha256(content).hexdigest())
@@ -139,7 +139,6 @@ class _Tar(_Summed):
     def end(self) -> None:
         self._tar.add(SUMS, self._sheet())
         self._tar.end()
-        _sync(self._target)
 
 
 def _made(path: Path) -> BinaryIO:
