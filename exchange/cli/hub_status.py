@@ -25,7 +25,7 @@ def status(*, home: Home = Path("hub")) -> None:
     log = told["log"]
     for line in about_log(log):
         print(f"log: {line}")
-    if not log["discloses"]:
+    if not _discloses(log):
         sys.exit(1)
 
 
@@ -42,5 +42,10 @@ def about_log(log: Mapping[str, Any]) -> Iterator[str]:
         yield f"its newest heads have waited for a quorum of witnesses for {log['unwitnessed_s']} s"
     if log["stopped"] is not None:
         yield f"nothing is signed ({log['stopped']}); see docs/transparency-log.md"
-    if not log["discloses"]:
+    if not _discloses(log):
         yield "no new disclosure is taken until that is over; withdrawals go on"
+
+
+def _discloses(log: Mapping[str, Any]) -> bool:
+    """Tell whether new disclosures are taken; a hub from before an update says less."""
+    return bool(log.get("discloses", log["stopped"] is None))

@@ -43,3 +43,10 @@ CLOSED = "no new disclosure is taken until that is over; withdrawals go on"
 )
 def test_the_log_is_told_in_lines(changed: dict[str, Any], lines: list[str]) -> None:
     assert list(about_log(WELL | changed)) == ["12 entries signed", *lines]
+
+
+def test_a_hub_from_before_an_update_is_told_of_by_what_it_says() -> None:
+    told = {name: value for name, value in WELL.items() if name != "discloses"}
+
+    assert list(about_log(told)) == ["12 entries signed"]
+    assert list(about_log(told | {"stopped": "clock"}))[-1] == CLOSED
