@@ -104,7 +104,7 @@ def application(page: Page, names: Collection[str]) -> web.Application:
     app.on_response_prepare.append(security_headers)
 
     async def get_metrics(request: web.Request) -> web.Response:
-        newer = OPENMETRICS in request.headers.get(hdrs.ACCEPT, "")
+        newer = OPENMETRICS in request.headers.get(hdrs.ACCEPT, "").lower()
         text = await page.text(OPENMETRICS if newer else PLAIN)
         return web.Response(body=text.body, headers={hdrs.CONTENT_TYPE: text.content_type})
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeAlias
 
-from exchange.errors import Unavailable
+from exchange.errors import ExchangeError, Unavailable
 from exchange.hub import heads, witnessed
 from exchange.hub.metrics.traffic import Traffic
 from exchange.hub.parts import SWEEP, Hub
@@ -63,12 +63,12 @@ async def look(watched: Watched) -> Mapping[str, Samples]:
 
 
 async def _levels(hub: Hub, patience_s: float) -> Levels | None:
-    """Return what the database says; None if it says nothing in time."""
+    """Return what the database says; None if it says nothing of use in time."""
     try:
         async with asyncio.timeout(patience_s):
             await witnessed.look(hub)
             return await hub.db.read(levels.read, now=hub.clock())
-    except (Unavailable, TimeoutError):
+    except (ExchangeError, TimeoutError):  # away, or what it holds cannot be read
         return None
 
 
