@@ -21,7 +21,7 @@ from tests.crashes.remote import Life, Remote, arranged
 from tests.hub.erasable import chain_of, grow, used
 from tests.invariants import check
 
-pytestmark = [pytest.mark.timeout(150), needs.tool("cc", "gcc")]
+pytestmark = [pytest.mark.timeout(300), needs.tool("cc", "gcc")]
 AGE = timedelta(days=91)
 PATIENCE_S = 60.0
 

@@ -16,7 +16,7 @@ from tests.crashes.verbs import VERBS
 from tests.invariants import check
 from tests.simulator import Letter
 
-pytestmark = [pytest.mark.timeout(100), needs.tool("cc", "gcc")]
+pytestmark = [pytest.mark.timeout(300), needs.tool("cc", "gcc")]
 REFUSED = {503, 507}
 
 

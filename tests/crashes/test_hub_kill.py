@@ -17,7 +17,7 @@ from tests.crashes.remote import Life, Remote, answered, arranged, world
 from tests.crashes.verbs import VERBS
 from tests.invariants import check
 
-pytestmark = [pytest.mark.timeout(100), needs.tool("cc", "gcc")]
+pytestmark = [pytest.mark.timeout(300), needs.tool("cc", "gcc")]
 
 
 @pytest.mark.parametrize("name", VERBS)

@@ -22,7 +22,7 @@ from tests.crashes.remote import Life, Remote, arranged, world
 from tests.invariants import check
 from tests.simulator import RECIPIENT, SENDER, Answer, Given, Letter
 
-pytestmark = pytest.mark.timeout(110)
+pytestmark = pytest.mark.timeout(300)
 SECONDS = 20.0
 CLIENTS = 6
 

@@ -19,7 +19,7 @@ from tests.crashes.verbs import VERBS
 from tests.invariants import check
 from tests.simulator import RECIPIENT, Letter
 
-pytestmark = pytest.mark.timeout(100)
+pytestmark = pytest.mark.timeout(300)
 COPIES = 20
 POSTS = [name for name in VERBS if name != "upload"]  # pieces at one offset are told apart: 409
 

@@ -430,7 +430,7 @@ def test_a_scan_of_the_largest_size_is_hashed_piece_by_piece(tmp_path: Path) -> 
     assert digest_of(scan, largest=2_400_000) == sha256_hex(b"%PDF" * 600_000)
 
 
-@pytest.mark.timeout(100)
+@pytest.mark.timeout(300)
 def test_a_scan_larger_than_the_limit_is_refused_before_it_is_read(
     tmp_path: Path, written: Written
 ) -> None:
