@@ -4,6 +4,7 @@ The same plugin as `test_poison`, by its other hooks. THREATS: F12, A81, A82, A8
 """
 
 import asyncio
+import gc
 import hashlib
 import os
 import shutil
@@ -403,6 +404,7 @@ async def test_a_start_that_is_cancelled_leaves_no_descriptor_and_no_task(
         await asyncio.Event().wait()
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", never)
+    gc.collect()  # what earlier tests have left to it
     before = len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())  # noqa: PTH208
     async with staff(Kind.DELIVERY, root) as workers:
         starting = asyncio.create_task(workers.start())
