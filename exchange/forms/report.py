@@ -5,7 +5,7 @@ Every figure in it is published already; nothing is computed but sums of what is
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.resources import files
 from typing import Final
@@ -37,6 +37,8 @@ class Grid:
     caption: str
     heads: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    columns: tuple[str, ...] = ()
+    """What stands under each head but the first, by its name in JSON; empty where nobody asks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,12 +125,14 @@ def _grids(
                 (name, *(_cell(row, column, say) for column in columns))
                 for name, row in zip(names, rows, strict=True)
             ),
+            columns,
         )
         for group, columns in GROUPS.items()
     ]
     heads = tuple(say(part, what=say(wait)) for wait in WAITS for part in ("median", "p90"))
     times = tuple((name, *_hours(row, say)) for name, row in zip(names, rows, strict=True))
-    return (*counted, Grid(say("times"), (first, *heads), times))
+    waits = tuple(f"minutes_to_{wait}" for wait in WAITS for _ in range(2))
+    return (*counted, Grid(say("times"), (first, *heads), times, waits))
 
 
 def _with_sum(grid: Grid, totals: Counts, say: Say) -> Grid:
@@ -136,7 +140,7 @@ def _with_sum(grid: Grid, totals: Counts, say: Say) -> Grid:
     if columns is None:
         return grid
     cells = (_number(getattr(totals, name, None), say) for name in columns)
-    return Grid(grid.caption, grid.heads, (*grid.rows, (say("sum"), *cells)))
+    return replace(grid, rows=(*grid.rows, (say("sum"), *cells)))
 
 
 def _word(column: str) -> str:

@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime
 
-from lxml import etree
+from lxml import etree, html
 
 from exchange import canonical
 from exchange.hub.desk.figures import CHART, CHART_POLICY, FIGURES
+from exchange.hub.desk.figures_help import EXPLAINED, HELP, column
 from exchange.hub.officers.sessions import FRESH
 from exchange.hub.publish_figures import publish_figures
 from tests.officer import logged_in
@@ -123,3 +124,29 @@ async def test_files_of_figures_are_for_parties_and_auditors(sim: Simulator) -> 
         absent = await desk.get("/officer/nothing")
         for ending in ("pdf", "csv", "json"):
             assert (await desk.get(f"{FIGURES}.{ending}{query}")).body == absent.body
+
+
+async def test_every_column_leads_to_its_explanation_in_both_languages(sim: Simulator) -> None:
+    await counted(sim)
+    desk, _ = await logged_in(sim)
+    for lang in ("de", "en"):
+        page = html.fromstring(
+            (await desk.get(f"{FIGURES}{chosen(sim, '2026-04')}&lang={lang}")).body
+        )
+        links = [one.get("href") for one in page.xpath("//thead//th//a")]
+        help_page = html.fromstring((await desk.get(f"{HELP}?lang={lang}")).body)
+        places = {f"{HELP}#{one}" for one in help_page.xpath("//@id")}
+
+        assert {*links} == {column(name) for name in EXPLAINED}
+        assert {*links} <= places
+        assert {one.partition("#")[2] for one in help_page.xpath("//nav//a/@href")} >= {*EXPLAINED}
+        assert len(page.xpath("//thead//th[position() > 1]")) == len(links)
+
+
+async def test_the_explanations_are_for_whoever_sees_figures(sim: Simulator) -> None:
+    for role, agency, status in (
+        *(("officer", SENDER, 200), ("officer", OUTSIDER, 200), ("auditor", None, 200)),
+        ("operator", None, 404),
+    ):
+        desk, _ = await logged_in(sim, role, agency)  # type: ignore[arg-type]
+        assert (await desk.get(HELP)).status == status

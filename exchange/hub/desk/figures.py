@@ -10,17 +10,15 @@ from exchange.figures.measure import Dimension
 from exchange.figures.period import Period, newest_due, read_period
 from exchange.forms.report import Report, report
 from exchange.hub.desk.codes import Codes
+from exchange.hub.desk.figures_help import HELP, MEASURED, column
 from exchange.hub.desk.shell import Place, Visit
 from exchange.hub.http.figures import asked_of, told
 from exchange.hub.read_figures import Figures, list_measured, read_figures
-from exchange.hub.storage.officers import Role
 
 FIGURES: Final = "/officer/figures"
 CHART: Final = f"{FIGURES}/chart.svg"
 CHART_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 """A picture with styles of its own, which can load, run and send nothing."""
-MEASURED: Final = frozenset[Role]({"officer", "auditor"})
-"""Who reads figures: an auditor those of every agreement."""
 
 
 async def show(visit: Visit) -> web.StreamResponse:
@@ -49,6 +47,8 @@ async def show(visit: Visit) -> web.StreamResponse:
         trouble=visit.say("figures.no_period") if period is None else "",
         base=FIGURES,
         chart=CHART,
+        help=HELP,
+        explained={} if made is None else _explained(made),
     )
 
 
@@ -86,6 +86,12 @@ async def _found(visit: Visit, given: Mapping[str, str], period: Period) -> Figu
     except ValueError:
         raise Malformed("figures are split along one of four dimensions") from None
     return await read_figures(visit.hub, visit.asker, given.get("agreement", ""), period, dimension)
+
+
+def _explained(made: Report) -> dict[tuple[str, ...], list[str]]:
+    """Return where the columns of each table are explained."""
+    tables = {grid.columns for _, grids in made.chapters for grid in grids}
+    return {columns: [column(name) for name in columns] for columns in tables}
 
 
 def worded(visit: Visit, found: Figures) -> Report:
