@@ -49,6 +49,8 @@ class OpenedEntry:
     opening: bytes = field(repr=False)
     detail: bytes | None = field(repr=False)
     """Salt and JSON, for who may know it."""
+    chain: str = field(repr=False)
+    """UUID of the chain it is on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,7 @@ def _entry(allowed: _Allowed, chain: Chain | None) -> OpenedEntry:
     if allowed.access.detail and found.detail is not None:
         detail = leaf.detail_salt(key, found.n) + found.detail
     opening = write_opening(event_opening(key, found.n, found.body))
-    return OpenedEntry(allowed.index, found.rid, opening, detail)
+    return OpenedEntry(allowed.index, found.rid, opening, detail, allowed.chain)
 
 
 def key_of(chain: Chain | None) -> bytes:

@@ -7,7 +7,6 @@ export comes to an end.
 
 from collections.abc import Sequence
 
-from exchange.audit.event import GATEWAY
 from exchange.audit.opening import event_of, read_opening
 from exchange.hub.officers import trace
 from exchange.hub.officers.accounts import Officer
@@ -17,12 +16,12 @@ from exchange.hub.parts import Hub
 TRACE = "officer-export"
 
 
-async def record_export(hub: Hub, agency: str, opened: Sequence[OpenedEntry]) -> None:
-    """Record that an agency is handed what opens these entries.
+async def record_export(hub: Hub, asker: Officer, opened: Sequence[OpenedEntry]) -> None:
+    """Record that an officer is handed what opens these entries.
 
     Args:
         hub: the parts.
-        agency: the caller.
+        asker: who takes them, for her agency.
         opened: one page, ascending.
 
     Raises:
@@ -32,7 +31,7 @@ async def record_export(hub: Hub, agency: str, opened: Sequence[OpenedEntry]) ->
         return
     await trace.record_export(
         hub,
-        Officer(GATEWAY, "officer", agency),
+        asker,
         first=opened[0].index,
         until=opened[-1].index + 1,
         count=len(opened),

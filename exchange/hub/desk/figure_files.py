@@ -8,7 +8,8 @@ from aiohttp import web
 from exchange.canonical import encode
 from exchange.forms.report_csv import figures_csv
 from exchange.forms.report_pdf import report_pdf
-from exchange.hub.desk.figures import FIGURES, MEASURED, found_for, worded
+from exchange.hub.desk.figures import FIGURES, found_for, worded
+from exchange.hub.desk.figures_help import MEASURED
 from exchange.hub.desk.printed import attached, printed
 from exchange.hub.desk.shell import Place, Visit
 from exchange.hub.http.figures import asked_of, told

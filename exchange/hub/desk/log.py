@@ -16,6 +16,7 @@ from exchange.hub.desk.consents import CONSENTS
 from exchange.hub.desk.shell import Place, Visit
 from exchange.hub.http.hand_out import hand_out
 from exchange.hub.list_events import Listed, Wanted, list_events
+from exchange.hub.officer_files.bundle import bundle_file
 from exchange.hub.officer_files.events import events_file
 from exchange.hub.officer_files.file import Ending
 from exchange.hub.storage.disclosures import State
@@ -45,6 +46,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         narrowed=_narrowed(visit.say, given, codes),
         newest=after is None,
         rows=[_row(visit, one, codes) for one in found.events],
+        size=0 if visit.hub.heads.newest is None else visit.hub.heads.newest.size,
         next=found.next,
         looked=looked,
         kinds=_named(visit.say, "event", KINDS),
@@ -62,8 +64,16 @@ async def take(visit: Visit) -> web.StreamResponse:
     return await hand_out(visit.request, file)
 
 
+async def take_bundle(visit: Visit) -> web.StreamResponse:
+    """Hand out the whole log with what her agency may open of it, to be verified offline."""
+    async with visit.shell.press:
+        file = await bundle_file(visit.hub, visit.asker)
+    return await hand_out(visit.request, file)
+
+
 PLACES: Final = (
     Place(path=LOG, page=show, part="log"),
+    Place(path=f"{LOG}.tar", page=take_bundle, fresh=True),
     Place(path=f"{LOG}.{{ending:csv|json}}", page=take, fresh=True),
 )
 

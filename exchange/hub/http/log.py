@@ -20,6 +20,7 @@ from exchange.hub.http.binding import Routes
 from exchange.hub.http.call import FRONT, Call, Front
 from exchange.hub.http.caller import authenticated, neighbourhood
 from exchange.hub.http.limits import within
+from exchange.hub.http.officers import asker
 from exchange.hub.open_entries import OpenedEntry, give_receipt, list_openings
 from exchange.hub.read_log import LogFiles
 from exchange.hub.record_export import record_export
@@ -65,7 +66,7 @@ async def get_receipt(
 async def get_openings(call: Call, *, query: log.OpeningsQuery) -> log.Openings:
     """Return what the caller may open, page by page; the log notes each that opens something."""
     page = await list_openings(call.hub, call.agency, after=query.after, limit=query.limit)
-    await record_export(call.hub, call.agency, page.entries)
+    await record_export(call.hub, asker(call), page.entries)
     return log.Openings(entries=tuple(_shape(one) for one in page.entries), next=page.next)
 
 
