@@ -26,6 +26,10 @@ CHROMIUM = [
 ]
 
 
+PATIENCE_MS = 90_000
+"""Milliseconds a page may take to do what is waited for, on a machine that stands still."""
+
+
 def executable() -> str:
     """Return where Chromium is; without it the tests are skipped (`needs.chromium`)."""
     return shutil.which("chromium") or ""

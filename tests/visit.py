@@ -12,6 +12,8 @@ from typing import Any, Self
 
 from playwright.async_api import Browser, BrowserContext, Locator, Page, Response
 
+from tests.browser import PATIENCE_MS
+
 LANGUAGES = ("de", "en")
 PHONE = {"width": 320, "height": 640}
 FOCUS = """target => {
@@ -52,6 +54,7 @@ class Visit:
         """
         chosen = {"locale": "de-DE", "timezone_id": "Europe/Berlin", **options}
         context = await browser.new_context(java_script_enabled=scripts, **chosen)
+        context.set_default_timeout(PATIENCE_MS)
         visit = cls(context=context, page=await context.new_page(), **given)
         visit.page.on("console", lambda message: visit.console.append(message.text))
         visit.page.on("pageerror", lambda error: visit.console.append(str(error)))

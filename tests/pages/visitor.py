@@ -18,6 +18,7 @@ from playwright.async_api import (
     Route,
 )
 
+from tests.browser import PATIENCE_MS
 from tests.simulator import Simulator
 
 NEUTRAL = "https://neutral.example/"
@@ -66,6 +67,7 @@ class Visitor:
     ) -> AsyncIterator["Visitor"]:
         chosen = {"locale": "de-DE", "viewport": PHONE, **options}
         context = await browser.new_context(java_script_enabled=scripts, **chosen)
+        context.set_default_timeout(PATIENCE_MS)
         visitor = cls(sim, context, await context.new_page())
         await visitor.watch()
         yield visitor
