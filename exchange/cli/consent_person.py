@@ -5,7 +5,6 @@ A code is made here, printed once and kept nowhere; the hub has its digest. `rec
 """
 
 import asyncio
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -14,17 +13,14 @@ from cyclopts import App, Parameter
 
 from exchange.agency import invite as drafts
 from exchange.agency.hand_in import Receipt, Recorded
-from exchange.agency.parts import Gateway
+from exchange.agency.print_paper import BlankReceipt, find_receipt
 from exchange.agency.receipts import reissue, revoke
 from exchange.cli import consent_draft
 from exchange.cli.consent_paper import check_out, made_as, write_paper
 from exchange.cli.place import HERE, Place, beside, opened
 from exchange.consent import render
 from exchange.days import day_of
-from exchange.errors import Malformed, NotFound
-from exchange.forms.paper import Paper, Secrets
-from exchange.forms.paper import receipt as receipt_paper
-from exchange.vocabulary import Scope
+from exchange.errors import Malformed
 
 
 def add_person(app: App) -> None:
@@ -87,7 +83,7 @@ def receipt(
 
     async def work() -> None:
         async with opened(at) as gateway:
-            printed = await _receipt(gateway, consent_id, lang)
+            printed = await find_receipt(gateway, consent_id, lang=lang)
             today = day_of(gateway.clock())
             # Made once before the code is, which replaces hers: a text may lack the language, a
             # font a letter of it.
@@ -96,7 +92,7 @@ def receipt(
                 made_as(out, blank, today=today)
             made = await reissue(gateway.client, consent_id) if code else None
             if out is None:
-                printed.show(made)
+                _show(printed, made)
                 return
             write_paper(out, printed.paper(made, in_qr=qr_with_code), today=today)
             print("next        print it, hand it over, and delete the file")
@@ -104,34 +100,12 @@ def receipt(
     asyncio.run(work())
 
 
-@dataclass(frozen=True, slots=True)
-class _Printed:
-    """A receipt, as text for a terminal or as paper."""
-
-    scope: Scope
-    lang: str
-
-    def paper(self, made: Receipt | None, *, in_qr: bool = False) -> Paper:
-        if made is None:
-            return receipt_paper(self.scope, lang=self.lang, secrets=None)
-        secrets = Secrets(code=made.code.text, log_key=made.log_key.text, in_qr=in_qr)
-        return receipt_paper(self.scope, lang=self.lang, secrets=secrets)
-
-    def show(self, made: Receipt | None) -> None:
-        text = made.code.text if made else None
-        print(render.receipt(self.scope, code=text, lang=self.lang), end="")
-        if made is not None:
-            print()
-            _show_log_key(made)
-
-
-async def _receipt(gateway: Gateway, consent_id: str, lang: str | None) -> _Printed:
-    now = gateway.clock()
-    record = (await gateway.records.consent(now=now, consent_id=consent_id)).record
-    agreement = await gateway.records.agreement(record.agreement, now=now)
-    if agreement is None:
-        raise NotFound("this agency has not signed the agreement")
-    return _Printed(agreement.scope, lang or record.notice.lang)
+def _show(blank: BlankReceipt, made: Receipt | None) -> None:
+    text = made.code.text if made else None
+    print(render.receipt(blank.scope, code=text, lang=blank.lang), end="")
+    if made is not None:
+        print()
+        _show_log_key(made)
 
 
 def revoke_code(

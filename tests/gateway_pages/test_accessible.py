@@ -50,6 +50,7 @@ async def test_no_page_has_a_fault_in_any_look(
             *("/", "/documents", f"/documents/{scene.sent}", "/quarantine"),
             *(f"/quarantine/{scene.aside}", "/erasures", f"/erasures/{ERASURE}", "/consents"),
             *(f"/consents/{CONSENT_ID}", f"/consents/{CONSENT_ID}/withdrawal", "/events"),
+            f"/consents/{CONSENT_ID}/receipt",
             *("/consents/new", "/requests/new", f"/requests/new?consent={CONSENT_ID}"),
             "/unknown",
         ):
@@ -87,9 +88,9 @@ async def test_no_page_has_a_fault_in_any_look(
 
 FILES = {
     *("/documents/*/files/*", "/quarantine/*/files/*", "/sent/*/receipt"),
-    "/consents/withdrawal-form",
+    *("/consents/withdrawal-form", "/consents/*/receipt/paper"),
 }
-"""Pages that are no pages: files to be saved, and a paper (`tests/forms` looks at those)."""
+"""Pages that are no pages: files to be saved, and papers (`tests/forms` looks at those)."""
 
 
 def pattern(path: str) -> str:

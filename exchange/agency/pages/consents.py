@@ -126,6 +126,7 @@ async def show(visit: Visit) -> web.Response:
         and gateway.agency in record.recipients
         and agreement is not None,
         may_end=given.state != "ended",
+        collected_here=record.collected_by == gateway.agency,
         agreement=None if agreement is None else agreement.agreement.id,
         lang_of_form=record.notice.lang,
     )

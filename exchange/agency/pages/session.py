@@ -16,6 +16,7 @@ from exchange.agency.http.keys import Offices
 from exchange.agency.office import Office
 from exchange.agency.pages.parcel import Parcel
 from exchange.errors import NotFound
+from exchange.forms.paper import Paper
 
 IDLE_S: Final = 3600.0
 """Seconds without a request after which a session is over."""
@@ -48,6 +49,8 @@ class Session:
     """Key of what the next page says was done."""
     parcels: dict[str, Parcel] = field(default_factory=dict, repr=False)
     """Prepared and not sent, by id, oldest first."""
+    receipt: tuple[str, Paper] | None = field(default=None, repr=False)
+    """A person's receipt that was just made, and of which consent; gone when it was shown."""
     over: bool = False
     """Whether it has ended; a request that was begun before may still be under way."""
 
@@ -77,6 +80,7 @@ class Session:
     def close(self) -> None:
         """Forget everything that was prepared, and keep nothing more."""
         self.over = True
+        self.receipt = None
         for parcel_id in list(self.parcels):
             self.drop(parcel_id)
 
