@@ -24,6 +24,7 @@ from tests.simulator import RECIPIENT, SENDER, Answer, Given, Letter
 
 pytestmark = pytest.mark.timeout(300)
 SECONDS = 20.0
+KILLS = 5
 CLIENTS = 6
 
 
@@ -47,9 +48,9 @@ class Told:
             return answer
 
 
-async def working(sim: Remote, told: Told, dice: random.Random, until: float) -> None:
+async def working(sim: Remote, told: Told, dice: random.Random, over: Callable[[], bool]) -> None:
     """Record, store, collect, acknowledge, recall and withdraw, over and over."""
-    while time.monotonic() < until:
+    while not over():
         given = sim.signed_consent()
         await told.until_answered(lambda given=given: sim.record(given))  # type: ignore[misc]
         letters = [sim.letter(given.digest) for _ in range(dice.randrange(1, 3))]
@@ -91,9 +92,9 @@ async def ending(sim: Remote, told: Told, given: Given, letters: list[Letter]) -
 
 
 async def killing(life: Life, dice: random.Random, until: float) -> int:
-    """Kill and start again, and return how often."""
+    """Kill and start again, and return how often; on a slow machine it takes longer."""
     kills = 0
-    while time.monotonic() < until:
+    while time.monotonic() < until or kills < KILLS:
         await asyncio.sleep(dice.uniform(0.2, 1.0))
         os.kill(life.pid, signal.SIGKILL)
         assert await life.ended() == -signal.SIGKILL
@@ -121,11 +122,11 @@ async def test_random_kills_lose_nothing_and_double_nothing(place: Path) -> None
             nemesis = group.create_task(killing(life, dice, until))
             for _ in range(CLIENTS):
                 own = random.Random(dice.random())  # noqa: S311
-                group.create_task(working(sim, told, own, until))
+                group.create_task(working(sim, told, own, nemesis.done))
         assert await life.stop() == 0
 
     print(f"{nemesis.result()} kills, {len(told.states)} disclosures, {told.repeated} repetitions")
-    assert nemesis.result() >= 5
+    assert nemesis.result() >= KILLS
     assert told.repeated > 0
     assert check(life.home, now=sim.now) == []
     known = world(life.home)

@@ -175,7 +175,9 @@ async def test_random_kills_of_replicas_and_database_lose_nothing_and_double_not
                 group.create_task(crashing(server, SECONDS))
                 for _ in range(CLIENTS):
                     own = random.Random(dice.random())  # noqa: S311
-                    group.create_task(working(sim, told, own, until))
+                    group.create_task(
+                        working(sim, told, own, lambda: all(one.done() for one in nemeses))
+                    )
             assert [await life.stop() for life in lives] == [0, 0]
         at_rest(server.of(template), sim.home)
 
