@@ -79,3 +79,20 @@ def test_what_an_agency_may_not_read_it_is_not_told(network: Network, agreed: st
     consent = recorded(network, agreed, "hidden-consent.toml")
 
     assert "not found" in network.refused("officer", "consent", consent, home=A)
+
+
+def test_the_overview_counts_what_lists_show_and_nothing_is_reminded_that_nobody_owes(
+    network: Network, agreed: str
+) -> None:
+    recorded(network, agreed, "overview-consent.toml")
+
+    overview = network.must("officer", "overview", home=B)
+    assert overview.fact("owed") == "0, overdue 0"
+    assert int(overview.fact("agreements")) >= 1
+    assert "finding     sent-after-withdrawal" not in overview.shown
+    assert network.must("officer", "findings", "sent-after-withdrawal", home=B).shown == ""
+    line = network.must("officer", "findings", "looks", "--since", day(-1), "--json", home=B).shown
+    page = canonical.loads(line.encode(), limit=10**6)
+    assert (page["asked"]["finding"], page["asked"]["from"]) == ("looks", day(-1))
+    nothing = "00000000-0000-4000-8000-000000000000"
+    assert "not found" in network.refused("officer", "remind", nothing, home=B)

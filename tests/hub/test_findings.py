@@ -130,7 +130,7 @@ async def test_findings_are_told_to_those_who_may_know_what_they_rest_on(
     parties.later(minutes=1)
     assert (await parties.withdraw(slow, COLLECTOR, received_at=told_at)).status == 200
     (erasure,) = (await parties.call(RECIPIENT, routes.ERASURES)).json["erasures"]
-    answer = {"result": "kept", "ground": "own-legal-basis", "restricted": True}
+    answer: dict[str, Any] = {"result": "kept", "ground": "own-legal-basis", "restricted": True}
     answer["until"] = "2030-12-31"
     assert (await parties.confirm(erasure, **answer)).status == 200
     refused = await parties.send(parties.letter(slow.digest))
@@ -279,7 +279,7 @@ async def test_an_auditor_and_an_operator_are_told_nothing(parties: Parties) -> 
     await parties.consent()
     await followed(parties)
     for role in ("auditor", "operator"):
-        asker = Officer(str(uuid4()), role, None)  # type: ignore[arg-type]  # one of three
+        asker = Officer(str(uuid4()), role, None)
         with pytest.raises(NotPermitted):
             await findings.count_findings(parties.hub, asker)
         with pytest.raises(NotPermitted):

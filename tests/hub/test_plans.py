@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -179,13 +180,18 @@ async def test_findings_and_reminders_are_looked_up_by_their_indexes(tmp_path: P
         await sim.withdraw(given, received_at=received)
         sim.later(days=1)
         (erasure,) = (await sim.call(RECIPIENT, routes.ERASURES)).json["erasures"]
-        kept = {"result": "kept", "ground": "own-legal-basis", "restricted": True}
+        kept: dict[str, Any] = {
+            "result": "kept",
+            "ground": "own-legal-basis",
+            "restricted": True,
+            "until": "2030-12-31",
+        }
         await record_read(sim.hub, replace(OFFICER, id=str(uuid4())), given.digest)
         async with sim.still():
             await catch_up(sim.hub)
             with statements(sim.home) as seen:
                 await remind_erasure(sim.hub, OFFICER, erasure["id"])
-                await sim.confirm(erasure, **kept, until="2030-12-31")
+                await sim.confirm(erasure, **kept)
         await sim.settled()
         await catch_up(sim.hub)
         async with sim.still():

@@ -31,7 +31,7 @@ from exchange.statement import LARGEST
 
 LATELY: Final = timedelta(days=30)
 """How far back findings reach where nobody asks for another time; and how far ahead an end is."""
-LOOKED: Final = 500
+LOOKED: Final = 200
 """Entries of one kind that a page, or a count, looks at."""
 WINDOW: Final = 100
 """Entries that are judged at once."""
