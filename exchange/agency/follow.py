@@ -30,6 +30,8 @@ _EVENTS: Final[Mapping[object, EventKind]] = {
     Sending.ENDED.value: EventKind.ENDED,
 }
 
+FORGOTTEN: Final = "ask its operator whether a backup was restored, and send the document again"
+
 log = structlog.get_logger(__name__)
 
 
@@ -41,6 +43,8 @@ async def follow(gateway: Gateway) -> list[ExchangeError]:
             await _follow(gateway, sent)
         except (StatementNotAcceptable, Held, NotFound) as trouble:
             word = trouble.code if isinstance(trouble, NotFound) else NOT_ACCEPTABLE
+            if isinstance(trouble, NotFound):
+                trouble.add_note(f"the hub no longer knows disclosure {sent.id}: {FORGOTTEN}")
             log.error("not_followed", disclosure_id=sent.id, code=word)
             await gateway.state.write(state.change_sent, sent.id, {"reason": word})
             troubles.append(trouble)

@@ -18,6 +18,7 @@ from exchange.cli.gateway_init import init
 from exchange.cli.gateway_run import run
 from exchange.cli.gateway_witness import witness
 from exchange.cli.place import HERE, Place, opened
+from exchange.cli.tell import in_words
 from exchange.errors import Malformed
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ def fetch(*, at: Place = HERE) -> int:
         if done.to_erase:
             print(f"to erase {done.to_erase}; exchange gateway status shows what your office does")
         for trouble in done.troubles:
-            print(f"exchange: {trouble}", file=sys.stderr)
+            print(f"exchange: {in_words(trouble)}", file=sys.stderr)
         return 1 if done.troubles else 0
 
     return asyncio.run(work())

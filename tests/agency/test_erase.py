@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from exchange.agency import arrivals, erase, follow, poll, send, spool, state
 from exchange.agency.publish import publish
 from exchange.agency.state import Erasing, Receiving, Sending
+from exchange.cli.tell import in_words
 from exchange.consent.withdrawal import by_code
 from exchange.envelope.contents import Onward
 from exchange.errors import (
@@ -300,8 +301,11 @@ async def test_a_disclosure_the_hub_does_not_know_any_more_is_told(network: Netw
         await send.send(gateway, draft())
         network.double.kept = {}
         troubles = await follow.follow(gateway)
+        (sent,) = await gateway.state.read(state.list_sent)
 
     assert [trouble.code for trouble in troubles] == ["not-found"]
+    assert f"no longer knows disclosure {sent.id}" in in_words(troubles[0])
+    assert "send the document again" in in_words(troubles[0])
 
 
 async def test_the_first_key_statement_is_published_and_repeated_every_week(
