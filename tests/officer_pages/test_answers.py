@@ -30,7 +30,9 @@ async def test_a_consent_is_told_in_words_and_proven_on_the_spot(
         await reader.opens(f"{CONSENTS}/{scene.given.id}")
         await reader.presses("td a[href*='/proofs/'] >> nth=0")
         assert await reader.heading() == "Proof of an entry"
-        assert "The entry stands in the log." in await reader.text()
+        text = await reader.text()
+        for said in ("The entry stands in the log.", "Consent recorded", "women-b"):
+            assert said in text, said
         async with reader.page.expect_download() as coming:
             await reader.page.click("form[action$='.tlog-proof'] button")
         await (await coming.value).save_as(tmp_path / "proof")
@@ -74,6 +76,12 @@ async def test_a_lost_key_is_answered_with_its_figures(scene: Scene, browser: Br
         text = await reader.text()
         assert "Can be opened with it" in text
         assert "Report by" in text
+        async with reader.page.expect_download() as coming:
+            await reader.page.click("form[action='/officer/breach.pdf'] button")
+        report = await coming.value
+        named = f"breach-{RECIPIENT}-{scene.sim.now:%Y-%m-%d}.pdf"
+        assert report.suggested_filename == named
+        assert Path(await report.path()).read_bytes().startswith(b"%PDF-")
 
 
 async def test_no_page_of_an_answer_has_a_fault(
