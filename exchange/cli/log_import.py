@@ -30,8 +30,9 @@ def import_(
     openings: Annotated[
         tuple[str, ...],
         Parameter(
+            negative=(),
             help="Exports of agencies (`exchange log export`), as folder or tar: from them the "
-            "hub learns again what their entries stand for. Can be given several times."
+            "hub learns again what their entries stand for. Can be given several times.",
         ),
     ] = (),
     token: Annotated[

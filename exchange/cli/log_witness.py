@@ -40,8 +40,10 @@ def witness(  # noqa: PLR0913  # each is an option of its own
 
     1. exchange log witness --name witness.office.example/w1 --key witness.key --make-key
        prints the public key. Give it to the operator of the hub, for the policy file of the log.
+
     2. exchange log witness ... --log KEY --state witness --init
        prepares what is remembered about a log. KEY is the line that the operator gave you.
+
     3. exchange log witness ... --log KEY --state witness --pull https://hub.example/log
        runs until interrupted. Needs no open port. Events go to standard error, as JSON.
 
