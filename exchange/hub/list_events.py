@@ -6,7 +6,7 @@ goes on there. What it shows is noted in the log before it goes out, as every lo
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -92,10 +92,18 @@ class Events:
     """Cursor behind which there may be more; None at the end."""
     looked_until: datetime | None
     """How far it looked, where it ends before it is full and before the list does."""
+    newer: str | None = None
+    """Cursor before which there may be newer ones; None on the first page."""
 
 
 async def list_events(
-    hub: Hub, asker: Officer, wanted: Wanted, *, after: str | None, limit: int
+    hub: Hub,
+    asker: Officer,
+    wanted: Wanted,
+    *,
+    after: str | None,
+    limit: int,
+    before: str | None = None,
 ) -> Events:
     """Return the next events that an officer's agency may see.
 
@@ -106,13 +114,14 @@ async def list_events(
             consent too, which leaves a trace on its chain.
         after: cursor of the page before.
         limit: most events.
+        before: cursor of the page behind, instead of `after`: for the way back.
 
     Raises:
         NotFound: the asker reads no content.
         Malformed: not a cursor.
         Unavailable: the vault is away, and with it the trace.
     """
-    behind = read_cursor(after)
+    behind, ahead = read_cursor(after), read_cursor(before)
     agency = asker.agency
     if agency is None:
         raise NotFound
@@ -121,7 +130,10 @@ async def list_events(
         digest = await hub.db.read(_digest, agency, wanted.consent)
         if digest is None:  # absent or hidden: as if nothing had happened
             return Events(events=(), next=None, looked_until=None)
-    page = await hub.db.read(_page, agency, wanted, behind, limit)
+    if ahead is None:
+        page = await hub.db.read(_page, agency, wanted, behind, limit)
+    else:
+        page = await hub.db.read(_page_before, agency, wanted, ahead, limit)
     # Behind the reading, so that a look never shows itself; before the answer all the same.
     if digest is not None:
         await record_read(hub, asker, digest)
@@ -146,6 +158,7 @@ def _page(
     conn: Connection, agency: str, wanted: Wanted, behind: Place | None, limit: int
 ) -> Events:
     found: list[tuple[Place, Listed]] = []
+    came = behind
     first = limit + SPARE
     # What is read at once is asked about at once: mostly the first time is enough.
     for count in (first, max(first, LOOKED - first)):
@@ -153,38 +166,84 @@ def _page(
         found += _judged(conn, agency, wanted, entries)
         ended = len(entries) < count
         if len(found) > limit or (len(found) == limit and not ended):
-            return _events(found[:limit], found[limit - 1][0])
+            return _events(found[:limit], found[limit - 1][0], came)
         if ended:
-            return _events(found, None)
+            return _events(found, None, came)
         behind = entries[-1].place
-    return _events(found, behind, looked=True)
+    return _events(found, behind, came, looked=True)
+
+
+def _page_before(conn: Connection, agency: str, wanted: Wanted, ahead: Place, limit: int) -> Events:
+    """Return the page that ends right before a place; the first page, where it reaches it."""
+    found: list[tuple[Place, Listed]] = []
+    came, first = ahead, limit + SPARE
+    for count in (first, max(first, LOOKED - first)):
+        entries = _next(conn, agency, wanted, None, count, ahead=ahead)
+        found = [*_judged(conn, agency, wanted, entries), *found]
+        if len(found) >= limit:
+            shown = found[-limit:]
+            return _events(shown, shown[-1][0], shown[0][0])
+        if len(entries) < count:
+            return _page(conn, agency, wanted, None, limit)
+        ahead = entries[0].place
+    # Nothing more was looked at: what is older begins with the entry that this page ends before.
+    behind = Place(came.at, came.index + 1)
+    return replace(_events(found, behind, None), newer=write_cursor(ahead))
 
 
 def _events(
-    found: Sequence[tuple[Place, Listed]], behind: Place | None, *, looked: bool = False
+    found: Sequence[tuple[Place, Listed]],
+    behind: Place | None,
+    came: Place | None,
+    *,
+    looked: bool = False,
 ) -> Events:
+    """Return a page.
+
+    Args:
+        found: its events with their places.
+        behind: where the next one goes on.
+        came: the place it begins behind, or at; None is the beginning of the list.
+        looked: whether it ends although it is not full.
+    """
+    newer = None
+    if came is not None:
+        # A page that shows nothing leads back to the entry it begins behind.
+        newer = found[0][0] if found else Place(came.at, max(came.index - 1, 0))
     return Events(
         events=tuple(one for _, one in found),
         next=None if behind is None else write_cursor(behind),
         looked_until=behind.at if looked and behind is not None else None,
+        newer=None if newer is None else write_cursor(newer),
     )
 
 
 def _next(
-    conn: Connection, agency: str, wanted: Wanted, behind: Place | None, count: int
+    conn: Connection,
+    agency: str,
+    wanted: Wanted,
+    behind: Place | None,
+    count: int,
+    *,
+    ahead: Place | None = None,
 ) -> tuple[Entry, ...]:
-    """Return the next entries that could be wanted, as far as the database can tell."""
+    """Return the next entries that could be wanted, as far as the database can tell.
+
+    The newest first; with `ahead` those right before it in the list.
+    """
     if wanted.sent and wanted.kind not in {None, STORED}:
         return ()
     if wanted.consent is not None:
         digest = _digest(conn, agency, wanted.consent)
         chain = None if digest is None else consents.chain(conn, digest)
-        return () if chain is None else reading.of_chain(conn, chain, behind=behind, limit=count)
+        if chain is None:
+            return ()
+        return reading.of_chain(conn, chain, behind=behind, limit=count, ahead=ahead)
     kind = STORED if wanted.sent else wanted.kind
     # Notes of her own looks have no partner and no state: they would only fill what is looked at.
     without = TRACE if wanted.partner is not None or wanted.state is not None else None
     narrowed = Narrowed(kind=kind, since=wanted.since, until=wanted.until, without=without)
-    return reading.listed(conn, agency, narrowed=narrowed, behind=behind, limit=count)
+    return reading.listed(conn, agency, narrowed=narrowed, behind=behind, limit=count, ahead=ahead)
 
 
 def _judged(

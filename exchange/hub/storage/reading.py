@@ -23,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.elements import Tuple
 
 from exchange.database import Moment
 from exchange.hub.storage.log_tables import log_entry, log_event
@@ -141,6 +142,7 @@ def listed(
     narrowed: Narrowed,
     behind: Place | None,
     limit: int,
+    ahead: Place | None = None,
 ) -> tuple[Entry, ...]:
     """Return entries that an agency has to do with, the newest first; not all may be open to it.
 
@@ -150,6 +152,7 @@ def listed(
         narrowed: to what.
         behind: the last place of the page before.
         limit: most entries.
+        ahead: a place; those right before it in the list, instead of those behind another.
     """
     wanted: list[ColumnElement[bool]] = [log_reader.c.agency == agency]
     if narrowed.kind is not None:
@@ -161,13 +164,15 @@ def listed(
     if narrowed.until is not None:
         wanted.append(log_reader.c.at < narrowed.until)
     if behind is not None:
-        wanted.append(_behind(behind))
-    newest = (log_reader.c.at.desc(), log_reader.c.idx.desc())
+        wanted.append(_place() < _value(behind))
+    if ahead is not None:
+        wanted.append(_place() > _value(ahead))
+    order = (log_reader.c.at.desc(), log_reader.c.idx.desc())
     # Limited before it is joined: no planner reads through everybody's entries for this page.
     mine = (
         select(log_reader.c.at, log_reader.c.idx)
         .where(*wanted)
-        .order_by(*newest)
+        .order_by(*(order if ahead is None else (log_reader.c.at, log_reader.c.idx)))
         .limit(limit)
         .subquery()
     )
@@ -181,7 +186,12 @@ def listed(
 
 
 def of_chain(
-    conn: Connection, chain: str, *, behind: Place | None, limit: int
+    conn: Connection,
+    chain: str,
+    *,
+    behind: Place | None,
+    limit: int,
+    ahead: Place | None = None,
 ) -> tuple[Entry, ...]:
     """Return entries of one chain, the newest first.
 
@@ -190,17 +200,24 @@ def of_chain(
         chain: its UUID.
         behind: the last place of the page before.
         limit: most entries.
+        ahead: a place; those right before it in the list, instead of those behind another.
     """
     query = _JOINED.where(log_event.c.chain == chain)
+    # Within a chain the order of the entries is the order of its events.
+    if ahead is not None:
+        query = query.where(log_entry.c.idx > ahead.index)
+        return _entries(conn, query.order_by(log_event.c.n).limit(limit))[::-1]
     if behind is not None:
         query = query.where(log_entry.c.idx < behind.index)
-    # Within a chain the order of the entries is the order of its events.
     return _entries(conn, query.order_by(log_event.c.n.desc()).limit(limit))
 
 
-def _behind(place: Place) -> ColumnElement[bool]:
-    here = tuple_(literal(place.at, Moment), literal(place.index, BigInteger))
-    return tuple_(log_reader.c.at, log_reader.c.idx) < here
+def _place() -> Tuple:
+    return tuple_(log_reader.c.at, log_reader.c.idx)
+
+
+def _value(place: Place) -> Tuple:
+    return tuple_(literal(place.at, Moment), literal(place.index, BigInteger))
 
 
 def _entries(conn: Connection, query: Select[*tuple[Any, ...]]) -> tuple[Entry, ...]:
