@@ -16,6 +16,7 @@ from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
 from exchange.hub.storage import agreements, figures
 from exchange.hub.storage.agreements import Agreement
+from exchange.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,8 @@ class Figures:
     title: str
     period: Period
     dimension: Dimension
+    vocabulary: Vocabulary
+    """Of the agreement: what its purposes and categories are called."""
     due: datetime
     """When they are frozen, or were at the earliest."""
     table: Table | None
@@ -83,9 +86,11 @@ def _figures(
     months = (
         figures.published(conn, stored.digest, month, Dimension.TOTAL) for month in period.months
     )
+    terms, _ = hub.records.agreement(conn, stored.digest, stored.statement)
     return Figures(
         agreement=stored.id,
-        title=_title(conn, hub, stored),
+        title=terms.title,
+        vocabulary=terms.vocabulary,
         period=period,
         dimension=dimension,
         due=period.due,

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import AsyncGenerator, Sequence
+from copy import deepcopy
 from datetime import timedelta
 from typing import Any
 
@@ -23,6 +24,7 @@ from exchange.hub.officers.sessions import FRESH
 from exchange.wire import officer_routes
 from tests.hub.erasable import grow
 from tests.officer import Desk, logged_in
+from tests.samples import AGREEMENT
 from tests.simulator import NOW, OUTSIDER, RECIPIENT, SENDER, Given, Letter, Simulator
 
 LOG = "/officer/log"
@@ -68,6 +70,10 @@ async def test_the_page_tells_what_happened_in_both_languages(sim: Simulator) ->
     assert "today: collected" in english
 
 
+def table_of(page: str) -> str:
+    return page.partition("<table>")[2].partition("</table>")[0]
+
+
 async def test_the_filters_are_kept_from_page_to_page_and_in_the_files(sim: Simulator) -> None:
     consent = await sim.consent(uses="recurring")
     for _ in range(3):
@@ -82,7 +88,11 @@ async def test_the_filters_are_kept_from_page_to_page_and_in_the_files(sim: Simu
         first = await text(desk, f"{LOG}?{query}")
         (cursor,) = re.findall(r'name="after" value="([^"]+)"', first)
         second = await text(desk, f"{LOG}?{query}&after={cursor}")
+        (cursor,) = re.findall(r'name="before" value="([^"]+)"', second)
+        again = await text(desk, f"{LOG}?{query}&before={cursor}")
 
+    assert 'name="before"' not in first
+    assert table_of(again) == table_of(first)
     assert first.count("<tr><th") == 1 + 2
     assert second.count("<tr><th") == 1 + 1
     assert '<button name="after"' not in second
@@ -101,6 +111,7 @@ async def test_the_filters_are_kept_from_page_to_page_and_in_the_files(sim: Simu
         "state=announced",
         "consent=x",
         "after=x",
+        "before=x",
     ],
 )
 async def test_what_no_form_has_sent_is_refused_as_a_page(sim: Simulator, query: str) -> None:
@@ -241,3 +252,18 @@ async def test_no_cell_of_the_table_is_computed_by_a_spreadsheet(
     assert said == ["question", f"'{active}"]
     assert (told["by"], told["manifest"], told["entry"]) == (f"'{active}", f"'{active}", "7")
     assert (told["to"], told["state"]) == ("debt-d jobcentre-a", "")
+
+
+async def test_own_codes_of_agreements_can_be_chosen_by_their_parties(sim: Simulator) -> None:
+    vocabulary = deepcopy(AGREEMENT["vocabulary"])
+    place = deepcopy(vocabulary["purpose"]["housing-loss"])
+    place["label"] = {"de": "Schutzplatz", "en": "Place of shelter"}
+    vocabulary["purpose"][f"{SENDER}/shelter-place"] = place
+    purposes = sorted({*AGREEMENT["purposes"], f"{SENDER}/shelter-place"})
+    await sim.agree(purposes=purposes, vocabulary=vocabulary)
+
+    mine, _ = await logged_in(sim, agency=SENDER)
+    theirs, _ = await logged_in(sim, agency=OUTSIDER)
+
+    assert "Place of shelter" in await text(mine, LOG)
+    assert "Place of shelter" not in await text(theirs, LOG)

@@ -1,6 +1,6 @@
-"""Codes of the shipped vocabulary in words; one that an agreement has made itself stays a code."""
+"""Codes in words: those of the shipped vocabulary, and those that agreements have made."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Protocol
 
@@ -15,10 +15,21 @@ class _Labelled(Protocol):
 class Codes:
     """What purposes and categories are called in one language."""
 
-    def __init__(self, lang: str) -> None:
-        """Take a language of the vocabulary, German or English."""
+    def __init__(self, lang: str, own: Iterable[Vocabulary] = ()) -> None:
+        """Take what codes are to be called by.
+
+        Args:
+            lang: a language of the vocabulary, German or English.
+            own: of agreements; what is in none of them stays a code.
+        """
         self._lang = lang
-        self._known = _vocabulary()
+        known = _vocabulary()
+        purposes, categories = dict(known.purposes), dict(known.categories)
+        for vocabulary in own:
+            # An own code carries its owner's id: none replaces a shipped one.
+            purposes = {**vocabulary.purposes, **purposes}
+            categories = {**vocabulary.categories, **categories}
+        self._known = Vocabulary(purposes=purposes, categories=categories)
 
     def purpose(self, code: str) -> str:
         """Return what a purpose is called."""

@@ -96,6 +96,6 @@ def _explained(made: Report) -> dict[tuple[str, ...], list[str]]:
 
 def worded(visit: Visit, found: Figures) -> Report:
     """Return figures in words, with their chart."""
-    codes = Codes(visit.lang)
+    codes = Codes(visit.lang, [found.vocabulary])
     called = codes.purpose if found.dimension is Dimension.PURPOSE else codes.category
     return report(asked_of(found), told(found), lang=visit.lang, called=called)

@@ -11,6 +11,7 @@ from exchange.canonical import Json, is_uuid4
 from exchange.days import begin_of, end_of
 from exchange.errors import Malformed
 from exchange.forms.account import Fact, Said
+from exchange.hub.answers.own_codes import vocabularies
 from exchange.hub.desk.codes import Codes
 from exchange.hub.desk.consents import CONSENTS
 from exchange.hub.desk.shell import Place, Visit
@@ -36,15 +37,18 @@ async def show(visit: Visit) -> web.StreamResponse:
     fields = visit.fields
     wanted = _wanted(fields)
     after = fields.get("after") or None
-    found = await list_events(visit.hub, visit.asker, wanted, after=after, limit=PAGE)
-    codes = Codes(visit.lang)
+    before = None if after else fields.get("before") or None
+    found = await list_events(
+        visit.hub, visit.asker, wanted, after=after, before=before, limit=PAGE
+    )
+    codes = Codes(visit.lang, await vocabularies(visit.hub, visit.asker))
     given = {name: fields[name] for name in FILTERS if fields.get(name)}
     looked = None if found.looked_until is None else visit.say.moment(found.looked_until)
     return visit.page(
         "log.html",
         given=given,
         narrowed=_narrowed(visit.say, given, codes),
-        newest=after is None,
+        newer=found.newer,
         rows=[_row(visit, one, codes) for one in found.events],
         size=0 if visit.hub.heads.newest is None else visit.hub.heads.newest.size,
         next=found.next,

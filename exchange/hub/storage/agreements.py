@@ -252,6 +252,17 @@ def listed(
     return tuple(_agreement(row) for row in conn.execute(query))
 
 
+def digests_of(conn: Connection, caller: str, *, limit: int) -> tuple[str, ...]:
+    """Return digests of agreements of which the caller is a party, in their order."""
+    query = (
+        select(agreement_parties.c.agreement)
+        .where(agreement_parties.c.agency == caller)
+        .order_by(agreement_parties.c.agreement)
+        .limit(limit)
+    )
+    return tuple(conn.execute(query).scalars())
+
+
 def by_id(conn: Connection, id: str) -> Agreement | None:  # noqa: A002
     """Return an agreement whoever's it is: for an auditor."""
     row = conn.execute(select(agreements).where(agreements.c.id == id)).one_or_none()
