@@ -11,7 +11,7 @@ from exchange.audit.merkle import leaf_hash, verify_consistency, verify_inclusio
 from exchange.audit.note import read_note
 from exchange.audit.policy import NONE, judge
 from exchange.audit.submission import read_submission
-from exchange.errors import LogInvalid, NotFound, NotPermitted
+from exchange.errors import ExchangeError, LogInvalid, NotFound, NotPermitted, Unavailable
 from exchange.hub.answers.agreements import list_audited
 from exchange.hub.answers.proofs import prove_entry, prove_growth, show_signed
 from exchange.hub.officers import accounts, sessions
@@ -81,9 +81,14 @@ async def test_rows_that_contradict_a_signed_head_prove_nothing(
     await sim.consent()
     size = await size_of(sim)
     async with sim.still():
-        monkeypatch.setattr(tree, "leaves", lambda *_: [bytes(49)])
-        with pytest.raises(LogInvalid):
-            await prove_entry(sim.hub, AUDITOR, 1)
+        rows: tuple[tuple[list[bytes], type[ExchangeError]], ...] = (
+            ([bytes(49)], LogInvalid),
+            ([], Unavailable),
+        )
+        for leaves, error in rows:
+            monkeypatch.setattr(tree, "leaves", lambda *_, found=leaves: found)
+            with pytest.raises(error):
+                await prove_entry(sim.hub, AUDITOR, 1)
         monkeypatch.setattr(tree, "root_at", lambda *_: bytes(32))
         with pytest.raises(LogInvalid):
             await prove_growth(sim.hub, AUDITOR, 1, size)

@@ -21,7 +21,7 @@ from exchange.audit.note import read_note
 from exchange.audit.policy import NONE, Head, judge
 from exchange.audit.proof import write_bare_proof
 from exchange.audit.submission import Submission, write_submission
-from exchange.errors import NotFound, NotPermitted
+from exchange.errors import NotFound, NotPermitted, Unavailable
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
 from exchange.hub.storage import checkpoints, tree
@@ -104,6 +104,7 @@ async def prove_entry(hub: Hub, asker: Officer, index: int) -> EntryProof:
         NotPermitted: the asker is an operator.
         NotFound: no signed head covers it.
         LogInvalid: the rows contradict the head.
+        Unavailable: a row is missing.
     """
     _check(asker)
     return await hub.db.read(_entry, index)
@@ -146,7 +147,9 @@ def _entry(conn: Connection, index: int) -> EntryProof:
     if note is None:
         raise NotFound
     head = read_checkpoint(read_note(note).text)
-    (leaf,) = tree.leaves(conn, index, 1)
+    leaf = next(iter(tree.leaves(conn, index, 1)), None)
+    if leaf is None:
+        raise Unavailable("an entry that a signed head covers is not here")
     path = inclusion_path(tree.reader(conn), index, head.size)
     verify_inclusion(leaf_hash(leaf), index, head.size, path, head.root)
     return EntryProof(index=index, leaf=leaf, path=path, size=head.size, root=head.root, note=note)
