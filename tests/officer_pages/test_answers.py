@@ -38,7 +38,7 @@ async def test_a_consent_is_told_in_words_and_proven_on_the_spot(
         await (await coming.value).save_as(tmp_path / "proof")
     assert verified(read_receipt((tmp_path / "proof").read_bytes())) > 0
     reads = await scene.sim.log("officer-read")
-    assert {one["officer"] for one in reads} == {scene.sender.id}
+    assert scene.sender.id in {one["officer"] for one in reads}
     taken = await scene.sim.log("officer-export")
     assert taken[-1]["officer"] == scene.sender.id
 
@@ -100,7 +100,12 @@ async def test_no_page_of_an_answer_has_a_fault(
                 ("consent", f"{CONSENTS}/{scene.given.id}"),
                 ("evidence", f"{CONSENTS}/{scene.given.id}/proofs/{receipt}"),
                 ("breach", f"/officer/breach?kind=document&key={key}&since=2026-01-01"),
+                ("breach-log", "/officer/breach?kind=log&since=2026-01-01"),
+                ("breach-code", f"/officer/breach?kind=code&key={scene.given.id}&since=2026-01-01"),
+                ("breach-no-key", "/officer/breach?kind=code&since=2026-01-01"),
                 ("art30", f"/officer/agreements/{scene.sim.agreement_id}"),
+                ("processor", "/officer/agreements/processor"),
+                ("figures-help", "/officer/figures/help"),
                 ("disclosures", "/officer/disclosures?since=2026-01-01&until=2026-12-31"),
             ):
                 await reader.opens(path)
