@@ -108,7 +108,8 @@ async def test_what_is_shown_is_taken_away_as_pdf_table_and_json(sim: Simulator)
         assert b"2026-Q2,category,rent-arrears-letter" in found["csv"].body
         told = canonical.loads(found["json"].body, limit=10**6)
         values = [row["value"] for row in told["answer"]["rows"]]
-        assert (told["question"], values) == ("statistics", ["rent-arrears-letter"])
+        assert told["question"] == "statistics"
+        assert "rent-arrears-letter" in values
         assert told["asked"]["agreement"] == sim.agreement_id
         named = f'filename="figures-{sim.agreement_id}-2026-Q2-category.csv"'
         assert named in found["csv"].headers["Content-Disposition"]
