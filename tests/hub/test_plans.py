@@ -15,6 +15,8 @@ from uuid import uuid4
 
 import pytest
 
+from exchange.figures.measure import Dimension
+from exchange.figures.period import month_of
 from exchange.hub import sweep
 from exchange.hub.answers.findings import count_findings
 from exchange.hub.cursor import write_cursor
@@ -22,6 +24,8 @@ from exchange.hub.follow_log import catch_up
 from exchange.hub.list_events import Wanted, list_events
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.officers.trace import record_read
+from exchange.hub.publish_figures import publish_figures
+from exchange.hub.read_figures import read_figures
 from exchange.hub.relay import Relay
 from exchange.hub.remind_erasure import remind_erasure
 from exchange.hub.settings import Notices
@@ -155,7 +159,11 @@ async def test_an_officers_list_walks_down_its_own_entries_only(tmp_path: Path) 
                 for wanted in _narrowed(sim, given):
                     page = await list_events(sim.hub, OFFICER, wanted, after=None, limit=1)
                     after = page.next or write_cursor(Place(sim.now, 2**40))
-                    await list_events(sim.hub, OFFICER, wanted, after=after, limit=1)
+                    behind = await list_events(sim.hub, OFFICER, wanted, after=after, limit=1)
+                    assert behind.newer is not None
+                    await list_events(
+                        sim.hub, OFFICER, wanted, after=None, before=behind.newer, limit=1
+                    )
 
     plans = list(_plans(tmp_path / "hub" / "hub.sqlite", seen))
     walked = {step for step, _ in plans if step.partition(" ")[2].startswith("log_reader ")}
@@ -164,8 +172,39 @@ async def test_an_officers_list_walks_down_its_own_entries_only(tmp_path: Path) 
     assert walked != set()
     mine = "SEARCH log_reader USING PRIMARY KEY (agency=?"
     assert any(step.startswith(f"{mine} AND (at,idx)<(?,?)") for step in walked)
+    assert any(step.startswith(f"{mine} AND (at,idx)>(?,?)") for step in walked)
     by_kind = "SEARCH log_reader USING COVERING INDEX ix_log_reader_agency_log_reader_kind"
     assert any(step.startswith(by_kind) for step in walked)
+
+
+async def test_figures_are_counted_and_read_by_indexes(tmp_path: Path) -> None:
+    sim = Simulator(tmp_path)
+    async with sim.running():
+        await sim.arrange()
+        consent = await sim.consent(uses="recurring")
+        await sim.sent(consent)
+        month = month_of(sim.now)
+        sim.now = month.due
+        async with sim.still():
+            with statements(sim.home) as counted:
+                await publish_figures(sim.hub)
+            with statements(sim.home) as read:
+                for dimension in Dimension:
+                    found = await read_figures(sim.hub, OFFICER, sim.agreement_id, month, dimension)
+                    assert found.table is not None
+
+    file = tmp_path / "hub" / "hub.sqlite"
+    for asked, grows in ((counted, GROW), (read, GROW | {"figures", "tallies", "counted"})):
+        plans = list(_plans(file, asked))
+        assert plans != []
+        through = [
+            (step, statement)
+            for step, statement in plans
+            if step.startswith("SCAN ") and step.split()[1] in grows
+        ]
+        assert through == []
+    # A page of figures is one agreement and one row for each table on it, whatever was counted.
+    assert not any(table in statement for statement in read for table in ("disclosures", "log_"))
 
 
 async def test_findings_and_reminders_are_looked_up_by_their_indexes(tmp_path: Path) -> None:
