@@ -9,6 +9,7 @@ from exchange.hub.officers.sessions import COOKIE
 from tests import needs
 from tests.officer_pages.reader import Reader
 from tests.officer_pages.scene import Scene
+from tests.visit import PHONE
 
 pytestmark = needs.chromium()
 
@@ -103,3 +104,40 @@ async def test_a_link_opened_twice_says_what_to_do(scene: Scene, browser: Browse
         await reader.presses("form[action='/officer/link'] button.first")
         assert "Ask the operator for a new one." in await reader.text()
         reader.console = [said for said in reader.console if "403" not in said]
+
+
+async def test_on_paper_a_page_says_whose_it_is_and_its_table_stays_one(
+    scene: Scene, browser: Browser
+) -> None:
+    async with Reader.arrives(scene.sim, browser) as reader:
+        await reader.enters_as(scene.sender, "en")
+        await reader.opens("/officer/log?kind=consent-recorded")
+        page = reader.page
+        said = f"women-b: page of {scene.sim.origin}, shown on"
+        assert not await page.get_by_text(said).is_visible()
+        await page.emulate_media(media="print")
+        await page.set_viewport_size(PHONE)
+        assert await page.get_by_text(said).is_visible()
+        assert await page.get_by_text("Event: Consent recorded").is_visible()
+        assert not await page.locator("nav").is_visible()
+        shown = "getComputedStyle(document.querySelector('tbody tr')).display"
+        assert await page.evaluate(shown) == "table-row"
+
+
+async def test_an_entry_that_fits_no_field_is_told_before_it_is_sent(
+    scene: Scene, browser: Browser
+) -> None:
+    async with Reader.arrives(scene.sim, browser) as reader:
+        await reader.enters_as(scene.sender)
+        await reader.opens("/officer/log")
+        await reader.page.locator("summary").click()
+        consent = reader.page.locator("#consent")
+        await consent.fill(scene.given.id[:8])
+        assert await consent.evaluate("field => field.matches(':invalid')")
+        await consent.fill(scene.given.id)
+        assert await consent.evaluate("field => field.matches(':valid')")
+        await reader.opens("/officer/log?consent=short")
+        assert await reader.heading() == "Das ging nicht"
+        await reader.presses("main a.first")
+        assert await reader.heading() == "Protokoll"
+        reader.console = [said for said in reader.console if "status of 400" not in said]
