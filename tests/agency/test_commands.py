@@ -501,7 +501,7 @@ async def test_run_says_when_it_runs_and_ends_with_sigterm(today: Network, lette
     running = await start("run", "--home", home)
     try:
         assert running.stdout is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             assert await running.stdout.readline() == b"the gateway of women-b is running\n"
             second = await exchange("fetch", "--home", home)
             status = await exchange("status", "--home", home)
@@ -528,7 +528,7 @@ async def test_commands_beside_a_running_gateway_are_asked_of_it(
     running = await start("run", "--home", home)
     try:
         assert running.stdout is not None
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(200):
             assert await running.stdout.readline() == b"the gateway of jobcentre-a is running\n"
             assert address.encode() in await running.stdout.readline()
             sent = await exchange(*sending(today, letter), "--category", "rent-arrears-letter")
