@@ -4,7 +4,7 @@ Works beside a running gateway: of its state it only reads. What the hub deliver
 agency's own policy, and the whole log is audited while it is copied.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from exchange.audit.opening import read_opening
 from exchange.audit.policy import judge
 from exchange.audit.spelling import read_base64
 from exchange.canonical import digest, loads
-from exchange.errors import HubMisbehaves, Misconfigured, Unavailable
+from exchange.errors import HubMisbehaves, Misconfigured, NotFound, Unavailable
 from exchange.keyid import IdentityCard, identity_card
 from exchange.sqlite_file import reader_engine
 from exchange.verifier.entries import Progress
@@ -88,7 +88,7 @@ async def export_log(desk: Desk, out: Path, progress: Progress) -> Exported:
         policy=trusted.raw,
         older=store.older,
         statements=store.statements,
-        known=await _known(desk.client, store.waiting),
+        known=await known_at_hub(desk.client, store.waiting),
         tombstones=[data async for data in _tombstones(desk.client)],
         cards=[*store.cards, *_cards(directory)],
         status=store.status,
@@ -99,7 +99,14 @@ async def export_log(desk: Desk, out: Path, progress: Progress) -> Exported:
     return Exported(head.checkpoint.size, count)
 
 
-async def _known(client: HubClient, waiting: tuple[str, ...]) -> dict[str, bytes]:
+async def known_at_hub(client: HubClient, waiting: Iterable[str]) -> dict[str, bytes]:
+    """Return the statements that the hub keeps for this agency, by digest.
+
+    Args:
+        client: speaks for the agency.
+        waiting: ids of disclosures that were answered since, perhaps. One that the hub knows no
+            more, since it was restored from a backup, adds nothing.
+    """
     found = [one.encode("utf-8") async for one in _delivered(client, waiting)]
     return {digest(data): data for data in found}
 
@@ -119,7 +126,7 @@ async def _openings(client: HubClient) -> AsyncIterator[Opened]:
         after = page.next
 
 
-async def _delivered(client: HubClient, waiting: tuple[str, ...]) -> AsyncIterator[str]:
+async def _delivered(client: HubClient, waiting: Iterable[str]) -> AsyncIterator[str]:
     """Yield statements that the hub keeps for this agency; an event has to name them to count."""
     async for agreement in client.every_agreement():
         yield agreement.statement
@@ -129,12 +136,19 @@ async def _delivered(client: HubClient, waiting: tuple[str, ...]) -> AsyncIterat
         yield consent.statement
         yield consent.withdrawal or ""
     for disclosure_id in waiting:
-        for recipient in (await client.disclosure(disclosure_id)).recipients:
+        for recipient in await _recipients(client, disclosure_id):
             yield recipient.acknowledgement or ""
     async for request in client.every_request():
         yield request.statement or ""
     async for erasure in client.every_erasure():
         yield erasure.confirmation or ""
+
+
+async def _recipients(client: HubClient, disclosure_id: str) -> tuple[shapes.RecipientState, ...]:
+    try:
+        return (await client.disclosure(disclosure_id)).recipients
+    except NotFound:
+        return ()
 
 
 def _added(agreement: shapes.Agreement) -> tuple[str, ...]:

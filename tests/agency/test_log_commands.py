@@ -7,6 +7,7 @@ import pytest
 
 from exchange.agency import conflict, export_consent, poll, prove, send, state, tail
 from exchange.agency.awaited import list_awaited
+from exchange.agency.export_log import known_at_hub
 from exchange.agency.log_policy import given, read_trusted, trusted
 from exchange.audit.note import SigningKey
 from exchange.audit.proof import read_receipt
@@ -206,3 +207,14 @@ async def test_an_export_of_a_consent_holds_every_receipt_about_it(
     indexes = [read_receipt(proof.encode()).index for proof in proofs]
     assert indexes == sorted(indexes)
     assert len(indexes) == (1 if agency == SENDER else 4)
+
+
+async def test_an_export_goes_on_where_a_restored_hub_no_longer_knows_a_disclosure(
+    network: Network,
+) -> None:
+    async with network.gateway(SENDER) as gateway:
+        (sent,) = await send.send(gateway, draft())
+        before = await known_at_hub(gateway.client, [sent.id])
+        network.double.kept = {}
+
+        assert await known_at_hub(gateway.client, [sent.id]) == before
