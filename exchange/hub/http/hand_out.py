@@ -22,11 +22,14 @@ async def hand_out(request: web.Request, file: File) -> web.StreamResponse:
     answer.content_length = file.size
     patience = request.app[FRONT].settings.stall_s
     async with aclosing(file.chunks) as chunks:
+        # Before the head goes out: what fails here is a refusal still.
+        chunk = await anext(chunks, None)
         await answer.prepare(request)
         try:
-            async for chunk in chunks:
+            while chunk is not None:
                 async with asyncio.timeout(patience):
                     await answer.write(chunk)
+                chunk = await anext(chunks, None)
             async with asyncio.timeout(patience):
                 await answer.write_eof()
         except (ExchangeError, TimeoutError):
