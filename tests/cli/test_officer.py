@@ -57,6 +57,15 @@ def test_an_officer_is_answered_in_words_and_as_json(network: Network, agreed: s
     assert network.must("officer", "erasures", home=B).shown == ""
     record = network.must("officer", "art30", agreed, home=B)
     assert record.fact("purposes") == "housing-loss"
+    processor = network.must("officer", "art30", home=B)
+    assert processor.fact("processing").startswith("carry-sealed-documents")
+    code = network.must("officer", "breach", "code", consent, "--since", day(-1), home=B)
+    assert "shown       disclosure-stored of" in code.shown
+    log = network.must("officer", "breach", "log", "--since", day(-1), home=B)
+    assert log.fact("witnessed").startswith("entries before")
+    assert "by its name" in network.refused(
+        "officer", "breach", "log", "A" * 43, "--since", day(0), home=B
+    )
 
 
 def test_a_lost_key_is_answered_with_its_deadline(network: Network, agreed: str) -> None:
