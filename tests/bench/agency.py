@@ -8,7 +8,6 @@ counted. docs/performance.md says why each part is in the list, and what is not.
 
 import asyncio
 import os
-import resource
 import statistics
 import sys
 import tempfile
@@ -36,7 +35,7 @@ from tests.bench import floor
 from tests.bench.figures import Benchmark, Figure, Report
 from tests.bench.hub import floor_port
 from tests.bench.offices import RECIPIENT, SENDER, Offices
-from tests.bench.processes import MIB, Child, running
+from tests.bench.processes import MIB, Child, children, running
 from tests.bench.seal import memory_folder
 
 LETTER = b"%PDF-1.7\n" + bytes(50 * 1024 - 9)
@@ -187,18 +186,6 @@ async def spent(one: Callable[[], Awaitable[object]], workers: Callable[[], floa
 def no_workers() -> float:
     """Return the CPU time of no worker."""
     return 0.0
-
-
-def children() -> float:
-    """Return CPU seconds of the intake workers of this process, those that have ended included."""
-    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    total = ended.ru_utime + ended.ru_stime
-    listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    for pid in listed:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        if b"exchange.agency.worker" in command:
-            total += int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
-    return total
 
 
 async def sent_letter(women: Gateway, consent: str, content: bytes = LETTER) -> None:

@@ -7,6 +7,7 @@ of the gateway is compared with one that is only received, a backlog of thousand
 
 import asyncio
 import compileall
+import contextlib
 import os
 import statistics
 import subprocess
@@ -21,18 +22,18 @@ import exchange
 from exchange import registry
 from exchange.agency import job, poll
 from exchange.agency import receive as receiving
-from exchange.agency.app import open_gateway
 from exchange.agency.hand_over import open_reception
+from exchange.agency.home import Home
 from exchange.agency.job import Kind
 from exchange.agency.leash import PROGRAM, Limits
 from exchange.agency.receive import Outcome
 from exchange.canonical import Json
 from exchange.cli import events
 from exchange.hookspecs import AGENCY_GROUP
-from tests.bench.agency import _first, children, sent_letter
+from tests.bench.agency import _first, sent_letter
 from tests.bench.figures import Benchmark, Figure, Report
 from tests.bench.offices import RECIPIENT, SENDER, Offices
-from tests.bench.processes import MIB
+from tests.bench.processes import MIB, children
 
 STARTS: Final = 25
 PLUGINS: Final = (
@@ -51,6 +52,8 @@ SETTINGS: Final[Mapping[str, Mapping[str, Json]]] = {
 SECRETS: Final[Mapping[str, Mapping[str, str]]] = {"casetool": {"key": "whsec_" + "A" * 44}}
 FEW, MANY, ROUNDS = 10, 10_000, 7
 WARM_UP, LETTERS = 20, 40
+PROGRESS, PROGRESS_S = 500, 30.0
+"""Documents sent, and seconds of receiving, until it is said how far a backlog has come."""
 
 
 def _cold(report: Report) -> list[Figure]:
@@ -235,9 +238,11 @@ async def backlog_in(root: Path, report: Report, many: int) -> list[Figure]:
 
         async def cost(count: int) -> tuple[float, int]:
             async with offices.open(SENDER) as women:
-                for _ in range(count):
+                for sent in range(count):
+                    if sent and sent % PROGRESS == 0:
+                        report(f"sent {sent} of {count}")
                     await sent_letter(women, consent)
-            return await asyncio.to_thread(_round, offices.offices[RECIPIENT].home.root, count)
+            return await asyncio.to_thread(_round, offices.offices[RECIPIENT].home, count, report)
 
         await cost(FEW)
         few = statistics.median([(await cost(FEW))[0] for _ in range(ROUNDS)])
@@ -261,41 +266,26 @@ async def backlog_in(root: Path, report: Report, many: int) -> list[Figure]:
     ]
 
 
-def _round(home: Path, count: int) -> tuple[float, int]:
+def _round(home: Home, count: int, report: Report) -> tuple[float, int]:
     """Make one round in a gateway process of its own; return CPU seconds each and peak memory."""
-    said = subprocess.run(
-        [sys.executable, "-m", "tests.bench.gateway", str(home), str(count)],
-        check=True,
-        capture_output=True,
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.bench.gateway_round", str(home.root), str(count)],
+        stdout=subprocess.PIPE,
         text=True,
-    )
-    cpu_s, peak = said.stdout.split()[-2:]
+    ) as process:
+        before = _folders(home.spool)
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                said, _ = process.communicate(timeout=PROGRESS_S)
+                break
+            report(f"received {_folders(home.spool) - before} of {count}")
+    assert process.returncode == 0
+    cpu_s, peak = said.split()[-2:]
     return float(cpu_s), int(peak)
 
 
-async def _alone(home: Path, count: int) -> None:
-    """Be a gateway process: one round, after its workers have started."""
-    with Path(os.devnull).open("w") as nowhere:
-        events.configure(nowhere)
-        async with open_gateway(home) as gateway, open_reception(gateway) as reception:
-            before = time.process_time() + children()
-            done = await poll.fetch(gateway, reception)
-            assert done.outcomes == {Outcome.ACCEPTED: count}, done.outcomes
-            spent = (time.process_time() + children() - before) / count
-            peak = sum(_peak(pid) for pid in (os.getpid(), *_workers()))
-    print(spent, peak)
-
-
-def _workers() -> list[int]:
-    listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
-    return [int(pid) for pid in listed.split()]
-
-
-def _peak(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    raise LookupError("VmHWM")
+def _folders(spool: Path) -> int:
+    return sum(1 for _ in spool.iterdir())
 
 
 COLD = Benchmark(names=("plugin_cold_start_vs_python", "plugin_cold_start_vs_imports"), run=_cold)
@@ -303,6 +293,3 @@ DELIVERY = Benchmark(names=("gateway_delivery_vs_receive",), run=_delivery)
 BACKLOG = Benchmark(
     names=("gateway_backlog_memory_mib", "gateway_backlog_cost_growth"), run=_backlog
 )
-
-if __name__ == "__main__":
-    asyncio.run(_alone(Path(sys.argv[1]), int(sys.argv[2])))

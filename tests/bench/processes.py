@@ -1,6 +1,7 @@
 """Processes under measurement: CPU time, memory and life of a child, read from /proc."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -56,6 +57,28 @@ def _family(pid: int) -> Iterator[int]:
     for thread in Path(f"/proc/{pid}/task").iterdir():
         for child in (thread / "children").read_text().split():
             yield from _family(int(child))
+
+
+def children() -> float:
+    """Return CPU seconds of the intake workers of this process, those that have ended included."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    total = ended.ru_utime + ended.ru_stime
+    for pid in started_by(os.getpid()):
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        if b"exchange.agency.worker" in command:
+            total += int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+    return total
+
+
+def started_by(pid: int) -> list[int]:
+    """Return the processes that the first thread of a process has started."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(each) for each in listed.split()]
+
+
+def peak_of(pid: int) -> int:
+    """Return the largest resident memory of a process so far, in bytes."""
+    return _status(pid, "VmHWM")
 
 
 def _cpu_s(pid: int) -> float:
