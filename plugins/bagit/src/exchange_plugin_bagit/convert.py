@@ -16,7 +16,7 @@ from exchange.hookspecs import (
     Settings,
     hookimpl,
 )
-from exchange_plugin_bagit import bag, kinds
+from exchange_plugin_bagit import kinds
 
 
 class Bag:
@@ -37,6 +37,9 @@ class Bag:
         """Write one bag, serialized as one zip file (RFC 8493, section 4)."""
         for file in package.files:
             kinds.check(file)
+        # Imported here: a worker is ready before it needs to know how bags are packed.
+        from exchange_plugin_bagit import bag  # noqa: PLC0415 - said above
+
         name = f"{package.disclosure_id}.zip"
         bag.write(package, target / name)
         return [IntakeFile(name)]

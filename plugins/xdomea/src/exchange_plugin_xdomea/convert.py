@@ -11,7 +11,6 @@ from exchange.hookspecs import (
     FILES,
     Capabilities,
     Declaration,
-    DocumentFile,
     DocumentPackage,
     IntakeFile,
     IntakeFormat,
@@ -19,10 +18,10 @@ from exchange.hookspecs import (
     Settings,
     hookimpl,
 )
-from exchange_plugin_xdomea import archive, foreign, hand_over
+from exchange_plugin_xdomea import archive, foreign
 from exchange_plugin_xdomea.configure import configured
 from exchange_plugin_xdomea.export import XdomeaExport
-from exchange_plugin_xdomea.kinds import ending_of, kind_of, kinds
+from exchange_plugin_xdomea.kinds import kind_of, kinds
 
 
 class XdomeaHandOver:
@@ -48,11 +47,14 @@ class XdomeaHandOver:
 
     async def convert(self, package: DocumentPackage, target: Path) -> Sequence[IntakeFile]:
         """Write one archive `<process>_Abgabe.Abgabe.0401.zip`, valid by the official schema."""
+        # Imported here: a worker that only reads exports writes no message.
+        from exchange_plugin_xdomea import hand_over  # noqa: PLC0415 - said above
+
         for file in package.files:
             if kind_of(file.name, file.path).media_type != file.media_type:
                 raise Malformed("a file is of another kind than its contents list says")
         files = [
-            (_name(package, number, file), file)
+            (hand_over.name_in_archive(package, number, file), file)
             for number, file in enumerate(package.files, start=1)
         ]
         root = hand_over.build(package, files, office=self._office)
@@ -63,11 +65,6 @@ class XdomeaHandOver:
             target / f"{stem}.zip", (f"{stem}.xml", content), files, at=package.collected_at
         )
         return [IntakeFile(f"{stem}.zip")]
-
-
-def _name(package: DocumentPackage, number: int, file: DocumentFile) -> str:
-    """Return the name of a file in the archive, of the form "UUID.format" that xdomea knows."""
-    return hand_over.id_of(package, f"file {number}") + ending_of(file.name)
 
 
 @hookimpl

@@ -48,6 +48,11 @@ def id_of(package: DocumentPackage, what: str) -> str:
     return str(uuid5(UUID(package.disclosure_id), what))
 
 
+def name_in_archive(package: DocumentPackage, number: int, file: DocumentFile) -> str:
+    """Return the name of a file in the archive, of the form "UUID.format" that xdomea knows."""
+    return id_of(package, f"file {number}") + ending_of(file.name)
+
+
 def _add_head(head: etree._Element, package: DocumentPackage, office: str) -> None:
     _add(head, "ProzessID", package.disclosure_id)
     _add_code(head, "Nachrichtentyp", ("nachrichtentyp", "2.0"), "0401", "Abgabe.Abgabe")
