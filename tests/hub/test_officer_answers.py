@@ -30,6 +30,7 @@ from exchange.wire import officer_routes, routes
 from exchange.wire.routes import Operation
 from tests import needs
 from tests.attacks.parties import COLLECTOR, PARTY, Parties
+from tests.officer import logged_in
 from tests.simulator import OUTSIDER, RECIPIENT, SENDER, Given, Letter, statements
 
 DAYS = "?from=2026-01-01&until=2027-01-01"
@@ -534,6 +535,7 @@ async def test_the_record_of_the_processor_is_about_the_agency_that_asks(parties
         "settings_sha256": settings_digest(parties.settings),
     }
     assert "no-witness" in answer["findings"]
+    assert "log-cosigned" not in answer["measures"], "nobody cosigns it"
     assert {one["class"] for one in answer["erasure"]} == {"D04", "D05", "D06", "D11"}
     assert not any(other in str(answer) for other in (RECIPIENT, COLLECTOR, PARTY))
     stranger = (await told(parties, OUTSIDER, officer_routes.PROCESSOR))["answer"]
@@ -563,3 +565,22 @@ async def test_who_reads_no_records_is_answered_nothing(parties: Parties) -> Non
     ):
         with pytest.raises(NotPermitted):
             await asked
+
+
+async def test_plugins_stand_on_the_page_of_the_record_in_words(parties: Parties) -> None:
+    runs = {"name": "xdomea", "distribution": "exchange-plugin-xdomea", "version": "0.1.0"}
+    told_by = {"max_size": 1000, "plugins": [{**runs, "provides": ["intake", "outgoing"]}]}
+    put = await parties.call(SENDER, routes.PUT_CAPABILITIES, id=SENDER, json=told_by)
+    assert put.status == 200, put.body
+    desk, _ = await logged_in(parties, agency=COLLECTOR)
+
+    record = await desk.get(f"/officer/agreements/{parties.agreement_id}?lang=en")
+    processor = await desk.get("/officer/agreements/processor?lang=en")
+
+    page = record.body.decode()
+    assert record.status == 200
+    assert "xdomea 0.1.0" in page
+    assert "convert what arrives, read what goes out" in page
+    assert f"{SENDER}: what its plugins store" in page
+    assert "women-b" not in processor.body.decode()
+    assert "The hub runs no plugin." in processor.body.decode()

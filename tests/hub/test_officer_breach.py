@@ -20,6 +20,7 @@ from exchange.wire import officer_routes
 from tests import needs, person
 from tests.attacks.parties import COLLECTOR, PARTY, Parties
 from tests.hub.witnessing import watched
+from tests.officer import logged_in
 from tests.simulator import OUTSIDER, RECIPIENT, SENDER, Given
 
 SECTIONS = ("openable", "openable_if_copied", "sealed_blocks", "doubtful", "shown")
@@ -299,3 +300,18 @@ async def test_what_is_looked_at_is_yielded_though_nothing_of_it_is_affected(
     assert [row for _, row in seen] == [None]
     found = await scope_breach(parties.hub, asker, lost, after=None, limit=50)
     assert (found.answer.doubtful, found.next) == ((), None)
+
+
+# The page
+
+
+async def test_the_page_says_which_key_is_missing_and_asks_again(parties: Parties) -> None:
+    desk, _ = await logged_in(parties, agency=SENDER)
+
+    missing = await desk.get("/officer/breach?kind=code&since=2026-01-01&lang=en")
+    whole = await desk.get("/officer/breach?kind=log&since=2026-01-01&lang=en")
+
+    assert missing.status == 400
+    assert "Which key, account or consent is meant?" in missing.body.decode()
+    assert whole.status == 200
+    assert "Report by" in whole.body.decode()

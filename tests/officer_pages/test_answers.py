@@ -7,11 +7,12 @@ from playwright.async_api import Browser
 from exchange.audit.proof import read_receipt
 from exchange.hub.desk.consents import CONSENTS, verified
 from exchange.hub.follow_log import catch_up
+from exchange.wire import routes
 from tests import needs
 from tests.looks import WIDE, faults
 from tests.officer_pages.reader import Reader
 from tests.officer_pages.scene import Scene
-from tests.simulator import RECIPIENT
+from tests.simulator import RECIPIENT, SENDER
 from tests.visit import LANGUAGES
 
 pytestmark = needs.chromium()
@@ -90,6 +91,10 @@ async def test_no_page_of_an_answer_has_a_fault(
     await scene.sim.settled()
     await catch_up(scene.sim.hub)
     found = {}
+    runs = {"name": "folder", "distribution": "exchange-plugin-folder", "version": "0.1.0"}
+    told = {"max_size": 1000, "plugins": [{**runs, "provides": ["intake", "outgoing"]}]}
+    put = await scene.sim.call(SENDER, routes.PUT_CAPABILITIES, id=SENDER, json=told)
+    assert put.status == 200, put.body
     query = "SELECT receipt FROM consents WHERE id = :of"
     ((receipt,),) = await scene.sim.rows(query, of=scene.given.id)
     key = scene.sim.offices[RECIPIENT].key.recipient.fingerprint
@@ -102,7 +107,6 @@ async def test_no_page_of_an_answer_has_a_fault(
                 ("breach", f"/officer/breach?kind=document&key={key}&since=2026-01-01"),
                 ("breach-log", "/officer/breach?kind=log&since=2026-01-01"),
                 ("breach-code", f"/officer/breach?kind=code&key={scene.given.id}&since=2026-01-01"),
-                ("breach-no-key", "/officer/breach?kind=code&since=2026-01-01"),
                 ("art30", f"/officer/agreements/{scene.sim.agreement_id}"),
                 ("processor", "/officer/agreements/processor"),
                 ("figures-help", "/officer/figures/help"),

@@ -13,10 +13,10 @@ from exchange.errors import NotFound
 from exchange.hub.answers.agreements import FlowSeen, PartySeen, flow, party
 from exchange.hub.answers.frame import Answered, agency_of, newest_head
 from exchange.hub.answers.processing import (
-    MEASURES,
     Erasing,
     PluginSeen,
     erasing_by_hub,
+    measures,
     of_gateways,
     of_hub,
 )
@@ -142,7 +142,7 @@ def _record(hub: Hub, signed: _Signed) -> Art30:
             Erasing("D05", f"P{terms.retention.years}Y-to-year-end"),
             *erasing_by_hub(hub),
         ),
-        measures=MEASURES,
+        measures=measures(hub),
         processor=processor(hub, terms),
         plugins=(*of_hub(hub), *plugins),
         findings=(

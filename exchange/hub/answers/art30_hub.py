@@ -15,7 +15,13 @@ from exchange.audit.policy import NONE
 from exchange.hub.answers.agreements import PartySeen, party
 from exchange.hub.answers.art30 import Processor, processor
 from exchange.hub.answers.frame import Answered, NoQuestion, agency_of, newest_head
-from exchange.hub.answers.processing import MEASURES, Erasing, PluginSeen, erasing_by_hub, of_hub
+from exchange.hub.answers.processing import (
+    Erasing,
+    PluginSeen,
+    erasing_by_hub,
+    measures,
+    of_hub,
+)
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
 from exchange.hub.storage import agreements
@@ -98,7 +104,7 @@ def _record(hub: Hub, agency: str, found: list[Agreement]) -> ProcessorRecord:
         processors=tuple(said),
         processing=PROCESSING,
         third_countries=(),
-        measures=MEASURES,
+        measures=measures(hub),
         erasure=(
             *(Erasing("D05", f"P{number}Y-to-year-end") for number in years),
             *erasing_by_hub(hub),

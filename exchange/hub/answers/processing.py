@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from exchange import canonical
+from exchange.audit.policy import NONE
 from exchange.hub.parts import Hub
 from exchange.hub.publish_capabilities import LARGEST
 from exchange.hub.running import Running
@@ -48,6 +49,12 @@ class PluginSeen:
     """Empty: nothing."""
     retention: str | None
     licence: str | None
+
+
+def measures(hub: Hub) -> tuple[str, ...]:
+    """Return what protects the data; that others watch the log only where some do."""
+    watched = () if hub.signer.policy.quorum == NONE else ("log-cosigned",)
+    return (*MEASURES, *watched)
 
 
 def of_hub(hub: Hub) -> tuple[PluginSeen, ...]:
