@@ -26,7 +26,7 @@ def run(*arguments: str, cwd: Path, given: bytes = b"") -> subprocess.CompletedP
         cwd=cwd,
         input=given,
         capture_output=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
 

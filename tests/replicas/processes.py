@@ -12,7 +12,7 @@ from typing import Any
 from exchange.hub import app
 from tests.crashes.remote import Remote
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 """Seconds a busy machine may need to start or stop all processes."""
 SHUTDOWN_S = 12
 """Seconds a hub that was asked to stop waits for what is under way."""
