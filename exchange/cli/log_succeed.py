@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from exchange.cli.hub_home import SETTINGS_FILE, Home, alone_in, settings_in
+from exchange.cli.progress import bars, late
 
 if TYPE_CHECKING:
     from exchange.hub.settings import HubSettings
@@ -76,5 +77,6 @@ async def _succeed(settings: "HubSettings", origin: str, reason: "Reason") -> "S
     from exchange.hub.app import now, opened
     from exchange.hub.succeed import succeed as close
 
-    async with opened(settings, clock=now, on_failure=lambda: None) as found:
-        return await close(found.hub, origin, reason)
+    with bars() as bar:
+        async with opened(settings, clock=now, on_failure=lambda: None) as found:
+            return await close(found.hub, origin, reason, late(bar("entries")))

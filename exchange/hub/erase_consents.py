@@ -82,9 +82,13 @@ async def erase_one(hub: Hub, digest: str) -> None:
     filed = await hub.db.read(consents.filed, digest)
     if filed is None:
         raise NotFound
-    if hub.clock() <= days_after(filed.recorded_at, TOO_LATE_DAYS):
+    late = days_after(filed.recorded_at, TOO_LATE_DAYS)
+    if hub.clock() <= late:
         # Nothing would be left to tell that a record brought again has been withdrawn before.
-        raise Conflict(f"it is not {TOO_LATE_DAYS} days old: whoever has it could record it again")
+        raise Conflict(
+            f"it is not {TOO_LATE_DAYS} days old: whoever has it could record it again; erase it "
+            f"after {late:%Y-%m-%d}"
+        )
     await catch_up(hub)
     deletion = Deletion(str(uuid4()), "D05", UPHELD)
     if not await _erase(hub, digest, deletion, before=None):

@@ -13,7 +13,9 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from exchange import canonical
+from exchange.audit.leaf import LABEL_SIZE, LEAF_SIZE
 from exchange.audit.merkle import HASH_SIZE, TILE_WIDTH
+from exchange.audit.opening import DOCUMENT
 from exchange.audit.tiles import (
     bundle_path,
     bundles_of,
@@ -28,9 +30,12 @@ from exchange.hub.parts import Hub
 from exchange.hub.signer import LARGEST_OPENED, OPENED, own_head
 from exchange.hub.storage import checkpoints, consents, ending, log, succession, tree
 from exchange.hub.storage.log import Chain
+from exchange.verifier.entries import Progress
 
 Reason = Literal["entries-lost", "key-stolen"]
 """Why a log is closed."""
+DOCUMENTS = "documents"
+"""Folder of the public documents of a log, named by their SHA-256 in hex."""
 BATCH = 100
 """Consents ended in one unit of work."""
 
@@ -49,7 +54,11 @@ class Succeeded:
     """Consents that have ended, because what happened to them last was lost."""
 
 
-async def succeed(hub: Hub, origin: str, reason: Reason) -> Succeeded:
+def unseen(_done: int, _total: int) -> None:
+    """Take the place of a progress that nobody watches."""
+
+
+async def succeed(hub: Hub, origin: str, reason: Reason, progress: Progress = unseen) -> Succeeded:
     """Close the log of this hub, which does not serve, and prepare the next one.
 
     Can be interrupted and repeated. At no moment could a hub begin the old name anew: before the
@@ -60,6 +69,7 @@ async def succeed(hub: Hub, origin: str, reason: Reason) -> Succeeded:
         hub: the parts.
         origin: name of the new log.
         reason: `entries-lost` ends every consent: nobody can tell which were withdrawn since.
+        progress: told as the closed log is written.
 
     Raises:
         Misconfigured: the log has signed nothing, or the name is the one it has.
@@ -68,7 +78,7 @@ async def succeed(hub: Hub, origin: str, reason: Reason) -> Succeeded:
     if origin == hub.signer.origin or last is None:
         raise Misconfigured("nothing to close: the log has signed nothing, or has this name")
     closed = folder(hub.home, origin)
-    await _keep(hub, closed)
+    await _keep(hub, closed, progress)
     opened: canonical.Json = {
         "origin": origin,
         "predecessor": hub.signer.origin,
@@ -116,7 +126,7 @@ async def _last_head(hub: Hub) -> bytes | None:
     return max(notes, key=lambda note: own_head(hub.signer, note).checkpoint.size, default=None)
 
 
-async def _keep(hub: Hub, closed: Path) -> None:
+async def _keep(hub: Hub, closed: Path, progress: Progress) -> None:
     """Write what is here of the log to a folder, as any verifier reads it."""
     newest = await hub.db.read(checkpoints.newest)
     if newest is None:
@@ -125,10 +135,23 @@ async def _keep(hub: Hub, closed: Path) -> None:
     for part in bundles_of(size):
         leaves = await hub.db.read(tree.leaves, part.n * TILE_WIDTH, part.width)
         _write(closed / bundle_path(part), encode_bundle(leaves))
+        for leaf in leaves:
+            await _keep_document(hub, closed, leaf)
+        progress((part.n * TILE_WIDTH + part.width) * LEAF_SIZE, size * LEAF_SIZE)
     for tile in tiles_of(size):
         hashes = await hub.db.read(tree.row, tile.level, tile.n)
         _write(closed / tile_path(tile), hashes[: tile.width * HASH_SIZE])
     _write(closed / "checkpoint", await hub.db.read(checkpoints.served_note, size))
+
+
+async def _keep_document(hub: Hub, closed: Path, leaf: bytes) -> None:
+    """Write the document that a public entry stands for: without it nobody could check that."""
+    if leaf[0] != DOCUMENT:
+        return
+    sha256 = leaf[1 + LABEL_SIZE :]
+    data = await hub.db.read(log.document, canonical.b64u(sha256))
+    if data is not None:
+        _write(closed / DOCUMENTS / sha256.hex(), data)
 
 
 def _write(path: Path, content: bytes) -> None:

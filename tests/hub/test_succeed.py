@@ -11,19 +11,27 @@ from exchange.hub.heads import EVIDENCE
 from exchange.hub.settings import HubSettings
 from exchange.hub.signer import OPENED
 from exchange.hub.storage import checkpoints, tree
-from exchange.hub.succeed import Reason, Succeeded, begun, folder, retire, succeed
+from exchange.hub.succeed import Reason, Succeeded, begun, folder, retire, succeed, unseen
+from exchange.verifier.entries import Progress
 from exchange.verifier.files import FolderFiles
+from exchange.verifier.report import Outcome
 from exchange.verifier.source import Source
+from exchange.verifier.verify import Wanted, verify
 from exchange.wire import routes
 from tests.hub.restored import Place, backed_up, brought_back, stopped
 from tests.simulator import SENDER, Simulator
 
 
-async def succeeded(again: Simulator, origin: str, reason: Reason = "entries-lost") -> Succeeded:
+async def succeeded(
+    again: Simulator,
+    origin: str,
+    reason: Reason = "entries-lost",
+    progress: Progress = unseen,
+) -> Succeeded:
     """Close the log of a hub that does not serve."""
     opened = app.opened(again.settings, clock=lambda: again.now, on_failure=lambda: None)
     async with opened as found:
-        return await succeed(found.hub, origin, reason)
+        return await succeed(found.hub, origin, reason, progress)
 
 
 def renamed(settings: HubSettings, origin: str) -> HubSettings:
@@ -109,8 +117,17 @@ async def test_a_stolen_key_ends_no_consent_and_an_interrupted_end_is_finished(
     with empty() as place:
         again = await brought_back(sim, tmp_path / "backup", tmp_path / "two", place, payloads=True)
         kept = high_water.read(again.home)
-        done = await succeeded(again, name, "key-stolen")
+        told = list[tuple[int, int]]()
+        done = await succeeded(
+            again, name, "key-stolen", progress=lambda *so_far: told.append(so_far)
+        )
         assert done.consents == 0
+        assert told[-1][0] == told[-1][1] > 0
+        wanted = Wanted(policy=sim.hub.signer.policy, now=again.now)
+        checks = [one async for one in verify(Source(FolderFiles(done.closed)), wanted, unseen)]
+        assert [(one.name, one.outcome) for one in checks if one.outcome is not Outcome.GOOD] == [
+            ("policy", Outcome.UNCHECKED)  # what a log serves is not in its folder
+        ]
         (again.home / high_water.FILE).write_bytes(kept or b"")  # as a crash would leave it
         assert begun(again.home, name)
         retire(again.home, folder(again.home, name))
