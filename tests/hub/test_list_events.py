@@ -87,24 +87,25 @@ async def test_the_way_back_leads_over_the_same_events_to_the_first_page(several
     await live(several)
     await followed(several)
     (consent, *_) = [one.consent for one in await listed(several, SENDER) if one.consent]
-    for wanted in (ALL, Wanted(kind="disclosure-stored"), Wanted(consent=consent)):
-        whole = await listed(several, SENDER, wanted)
-        first = await page(several, SENDER, wanted, limit=2)
-        here = first
-        while here.next is not None:
-            here = await page(several, SENDER, wanted, after=here.next, limit=2)
-        assert first.newer is None
+    async with several.still():  # a look is an entry of the log, too
+        for wanted in (ALL, Wanted(kind="disclosure-stored"), Wanted(consent=consent)):
+            whole = await listed(several, SENDER, wanted)
+            first = await page(several, SENDER, wanted, limit=2)
+            here = first
+            while here.next is not None:
+                here = await page(several, SENDER, wanted, after=here.next, limit=2)
+            assert first.newer is None
 
-        back = list(here.events)
-        while here.newer is not None:
-            here = await page(several, SENDER, wanted, before=here.newer, limit=2)
-            assert 0 < len(here.events) <= 2
-            back = [*(one for one in here.events if one not in back), *back]
-            if here.newer is not None:
-                behind = await page(several, SENDER, wanted, after=here.next, limit=200)
-                assert [*here.events, *behind.events] == whole[whole.index(here.events[0]) :]
-        assert (here.events, here.next) == (first.events, first.next)
-        assert back == whole
+            back = list(here.events)
+            while here.newer is not None:
+                here = await page(several, SENDER, wanted, before=here.newer, limit=2)
+                assert 0 < len(here.events) <= 2
+                back = [*(one for one in here.events if one not in back), *back]
+                if here.newer is not None:
+                    behind = await page(several, SENDER, wanted, after=here.next, limit=200)
+                    assert [*here.events, *behind.events] == whole[whole.index(here.events[0]) :]
+            assert (here.events, here.next) == (first.events, first.next)
+            assert back == whole
 
 
 async def test_the_way_back_looks_at_so_many_entries_as_well(
@@ -112,22 +113,23 @@ async def test_the_way_back_looks_at_so_many_entries_as_well(
 ) -> None:
     await live(several)
     await followed(several)
-    wanted = Wanted(partner=OUTSIDER)
-    whole = await listed(several, COLLECTOR, wanted)
-    monkeypatch.setattr(listing, "SPARE", 1)
-    monkeypatch.setattr(listing, "LOOKED", 4)
-    here = await page(several, COLLECTOR, wanted, limit=1)
-    while here.next is not None:
-        here = await page(several, COLLECTOR, wanted, after=here.next, limit=1)
+    async with several.still():
+        wanted = Wanted(partner=OUTSIDER)
+        whole = await listed(several, COLLECTOR, wanted)
+        monkeypatch.setattr(listing, "SPARE", 1)
+        monkeypatch.setattr(listing, "LOOKED", 4)
+        here = await page(several, COLLECTOR, wanted, limit=1)
+        while here.next is not None:
+            here = await page(several, COLLECTOR, wanted, after=here.next, limit=1)
 
-    back, pages = list(here.events), 1
-    while here.newer is not None:
-        here = await page(several, COLLECTOR, wanted, before=here.newer, limit=1)
-        back = [*(one for one in here.events if one not in back), *back]
-        pages += 1
+        back, pages = list(here.events), 1
+        while here.newer is not None:
+            here = await page(several, COLLECTOR, wanted, before=here.newer, limit=1)
+            back = [*(one for one in here.events if one not in back), *back]
+            pages += 1
 
-    assert back == whole
-    assert pages > len(whole), "some pages showed nothing and led on"
+        assert back == whole
+        assert pages > len(whole), "some pages showed nothing and led on"
 
 
 @ON_SQLITE
