@@ -24,7 +24,7 @@ from exchange.errors import Unavailable
 from exchange.hub.answers.frame import agency_of
 from exchange.hub.officer_files.file import File
 from exchange.hub.officers.accounts import Officer
-from exchange.hub.open_entries import OpenedEntry, list_openings
+from exchange.hub.open_entries import WINDOW, OpenedEntry, list_openings
 from exchange.hub.parts import Hub
 from exchange.hub.read_log import LogFiles
 from exchange.hub.record_export import record_export
@@ -38,8 +38,8 @@ from exchange.verifier.openings import statements_of
 from exchange.verifier.pack import packing_into
 
 TAR: Final = "application/x-tar"
-PAGE: Final = 500
-"""Openings held in memory at once, and noted together."""
+PAGE: Final = WINDOW
+"""Openings held in memory at once, and noted together: no entry is judged twice."""
 PIECE: Final = 64 * 1024
 """Bytes that go out at once."""
 PARTNERS: Final = 200
