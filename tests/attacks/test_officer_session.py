@@ -327,7 +327,7 @@ async def test_every_page_refuses_to_stand_in_a_frame(sim: Simulator) -> None:
 async def test_nothing_that_is_served_stands_in_a_frame_or_in_a_cache(sim: Simulator) -> None:
     """Pages, files and refusals; what is to come has these headers as well."""
     for role in ("officer", "auditor", "operator"):
-        desk, _ = await logged_in(sim, role)  # type: ignore[arg-type]  # one of them
+        desk, _ = await logged_in(sim, role)
         for place in PLACES:
             path = address(place.path)
             asked = desk.get(path) if place.method == "GET" else desk.post(path, {})

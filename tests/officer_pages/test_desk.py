@@ -116,7 +116,7 @@ async def test_on_paper_a_page_says_whose_it_is_and_its_table_stays_one(
         said = f"women-b: page of {scene.sim.origin}, shown on"
         assert not await page.get_by_text(said).is_visible()
         await page.emulate_media(media="print")
-        await page.set_viewport_size(PHONE)
+        await page.set_viewport_size(PHONE)  # type: ignore[arg-type]  # both sizes
         assert await page.get_by_text(said).is_visible()
         assert await page.get_by_text("Event: Consent recorded").is_visible()
         assert not await page.locator("nav").is_visible()
