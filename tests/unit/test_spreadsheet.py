@@ -9,7 +9,12 @@ from exchange.spreadsheet import ACTIVE, lines
 
 
 def test_rows_become_lines_that_any_reader_of_tables_takes_back() -> None:
-    rows = [["name", "note"], ["a,b", 'say "x"\r\nand more'], ["ü", 7], [None, -7]]
+    rows: list[list[str | int | None]] = [
+        ["name", "note"],
+        ["a,b", 'say "x"\r\nand more'],
+        ["ü", 7],
+        [None, -7],
+    ]
     read = [*csv.reader(io.StringIO(lines(rows).decode(), newline=""))]
     assert read == [["name", "note"], ["a,b", 'say "x"\r\nand more'], ["ü", "7"], ["", "-7"]]
 
