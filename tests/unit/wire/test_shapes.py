@@ -71,3 +71,10 @@ def test_unknown_members_are_refused_and_not_quoted() -> None:
         shapes.Given.model_validate({"statement": "x", "extra": "CANARY-4711"})
 
     assert "CANARY-4711" not in str(refused.value)
+
+
+def test_what_a_gateway_does_not_tell_of_its_plugins_is_left_out() -> None:
+    untold = shapes.Capabilities(max_size=1)
+
+    assert "plugins" not in untold.model_dump(mode="json")
+    assert shapes.Capabilities(max_size=1, plugins=()).model_dump(mode="json")["plugins"] == []
