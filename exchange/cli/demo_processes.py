@@ -65,10 +65,10 @@ class Processes:
         self._forks.set_forkserver_preload(list(PRELOADED))
 
     def start(self, name: str, arguments: Sequence[str]) -> None:
-        """Start `python ARGUMENTS` under `name`."""
+        """Start `python ARGUMENTS` under `name`; no module comes from the present folder."""
         with (self.logs / f"{name}.log").open("ab") as log:
             self.running[name] = subprocess.Popen(  # noqa: S603 -- our own program
-                [sys.executable, *arguments],
+                [sys.executable, "-P", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

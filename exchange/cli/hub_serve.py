@@ -64,7 +64,9 @@ def serve(
         if settings.workers == 1:
             _run(settings, ready, Worker(), accepted)
             return
-        begin = [sys.executable, "-m", "exchange.cli.main", "hub", "serve", "--home", str(home)]
+        # -P: nothing that lies in the folder of the operator's shell is taken for a module.
+        begin = [sys.executable, "-P", "-m", "exchange.cli.main"]
+        begin += ["hub", "serve", "--home", str(home)]
         if accept_head is not None:
             begin += ["--accept-head", accept_head]
         if code := supervise(lambda index: [*begin, WORKER, str(index)], settings.workers, ready):

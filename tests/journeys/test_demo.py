@@ -12,8 +12,11 @@ from exchange.cli.demo_search import occurrences
 
 
 def demo(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the demo beside a file with the name of a library: no process takes it for that."""
+    (folder.parent / "rich.py").write_text("raise SystemExit(9)\n")
     return subprocess.run(
-        [sys.executable, "-m", "exchange.cli.main", "demo", "--folder", str(folder)],
+        [sys.executable, "-P", "-m", "exchange.cli.main", "demo", "--folder", str(folder)],
+        cwd=folder.parent,
         capture_output=True,
         text=True,
         check=False,
@@ -38,7 +41,9 @@ def test_the_demo_shows_every_step_and_leaves_its_folder(tmp_path: Path) -> None
 
 
 def test_the_demo_overwrites_nothing(tmp_path: Path) -> None:
-    done = demo(tmp_path)
+    folder = tmp_path / "demo"
+    folder.mkdir()
+    done = demo(folder)
     assert done.returncode == 1
     assert done.stderr.startswith("exchange: File exists")
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.iterdir()) == []

@@ -35,10 +35,17 @@ class Served(Remote):
 
     @asynccontextmanager
     async def serving(self, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
-        """Run `exchange hub serve` while the block runs; nothing of it is left afterwards."""
+        """Run `exchange hub serve` while the block runs; nothing of it is left afterwards.
+
+        In a folder with a file that has the name of a library: no process takes it for that.
+        """
+        folder = self.home.parent / "shell"
+        folder.mkdir(exist_ok=True)
+        (folder / "structlog.py").write_text("raise SystemExit(9)\n")
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "exchange.cli.main", "hub", "serve"),
+            *(sys.executable, "-P", "-m", "exchange.cli.main", "hub", "serve"),
             *("--home", str(self.home)),
+            cwd=folder,
             stdout=asyncio.subprocess.PIPE,
             env={**os.environ, **environment},
             start_new_session=True,
