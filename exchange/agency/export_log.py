@@ -69,19 +69,23 @@ async def export_log(desk: Desk, out: Path, progress: Progress) -> Exported:
 
     Raises:
         Misconfigured: the gateway has no policy of the log.
-        Unavailable: too few witnesses have signed the newest head so far.
+        Unavailable: no head is published yet, or too few witnesses have signed the newest one.
         LogInvalid: the log does not hold; nothing is written.
         Conflict: `out` exists.
     """
     trusted = read_trusted(desk.home)
     if trusted is None:
         raise Misconfigured(MISSING)
-    head = judge(trusted.policy, await desk.client.log.checkpoint())
+    try:
+        note = await desk.client.log.checkpoint()
+    except NotFound:
+        raise Unavailable("no head of the log is published yet; try again in a minute") from None
+    head = judge(trusted.policy, note)
     if head.checkpoint.origin != trusted.origin:
         raise HubMisbehaves("the hub delivered the head of another log")
     if not head.quorum:
         raise Unavailable("too few witnesses have signed the newest head; try again in a minute")
-    store = _read_store(desk.home.state_file)
+    store = _read_store(desk.home.state_file, trusted.origin)
     directory = [agency async for agency in desk.client.every_agency()]
     belongings = Belongings(
         agency=desk.agency,
@@ -172,23 +176,23 @@ def _cards(directory: list[shapes.Agency]) -> Iterator[IdentityCard]:
                 yield identity_card(card.model_dump(by_alias=True))
 
 
-def _read_store(state_file: Path) -> _Store:
-    """Return what a gateway's state adds; of one that has none yet, nothing."""
+def _read_store(state_file: Path, origin: str) -> _Store:
+    """Return what a gateway's state adds to a log; of one that has none yet, nothing."""
     if not state_file.exists():
         return _Store()
     engine = reader_engine(state_file)
     try:
         with engine.connect() as connection:
             schema.check(connection)
-            return _read(connection)
+            return _read(connection, origin)
     finally:
         engine.dispose()
 
 
-def _read(conn: Connection) -> _Store:
+def _read(conn: Connection, origin: str) -> _Store:
     evidence, heads = tables.evidence.c, tables.log_heads.c
     status = select(evidence.digest, evidence.data).where(evidence.kind == "status")
-    older = select(heads.size, heads.note)
+    older = select(heads.size, heads.note).where(heads.origin == origin)  # not of a closed log
     sent = tables.sent.c
     waiting = select(sent.id).where(sent.state.in_([state.value for state in WAITING]))
     return _Store(

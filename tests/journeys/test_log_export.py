@@ -15,7 +15,7 @@ from rich.console import Console
 from exchange.audit.coverage import read_coverage
 from exchange.canonical import loads
 from exchange.cli import demo_crossing, demo_setting, demo_withdrawal
-from exchange.cli.demo_processes import processes
+from exchange.cli.demo_processes import processes, until
 from exchange.cli.demo_report import Report
 from exchange.cli.demo_scene import RECIPIENT, SENDER, Scene
 from exchange.cli.main import main
@@ -78,3 +78,28 @@ def test_what_two_agencies_export_proves_a_disclosure_without_the_hub(
         assert "permit" in capsys.readouterr().out
     assert verified(capsys, audited, policies[SENDER])[0] == 0
     assert read_coverage((exports[RECIPIENT] / "coverage.json").read_bytes()).agency == RECIPIENT
+
+
+@pytest.mark.timeout(240)
+def test_an_export_of_a_successor_holds_no_head_of_the_log_that_was_closed(
+    scene: Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    demo_setting.agree(scene, today=(datetime.now(UTC) - timedelta(days=1)).date().isoformat())
+    scene.act(SENDER, "gateway", "fetch")  # keeps the newest head
+    scene.processes.stop("hub")
+    words = ("--reason", "key-stolen", "--yes", "--home", str(scene.hub))
+    setting = scene.processes.run("log", "succeed", *words).rpartition("set ")[2]
+    settings = scene.hub / "hub.toml"
+    settings.write_text(settings.read_text().replace("[log]\n", f"[log]\n{setting}\n"))
+    demo_setting.serve_hub(scene)
+
+    policy, out = tmp_path / "policy", tmp_path / "export"
+    policy.write_text(scene.processes.run("log", "policy", "--home", str(scene.hub)))
+    scene.act(SENDER, "gateway", "log-policy", str(policy))
+    scene.act(SENDER, "gateway", "fetch")
+    for _ in until("a head of the new log is published"):
+        if scene.call(SENDER, "GET", "/log/checkpoint").status == 200:
+            break
+    scene.act(SENDER, "log", "export", "--out", str(out))
+    ended, checks = verified(capsys, out, policy)
+    assert ended == 0, [one for one in checks if one["outcome"] != "good"]
