@@ -4,16 +4,18 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from exchange.agency import conflict, export_consent, poll, prove, send, state, tail
+from exchange.agency.app import open_desk
 from exchange.agency.awaited import list_awaited
-from exchange.agency.export_log import known_at_hub
+from exchange.agency.export_log import export_log, known_at_hub
 from exchange.agency.log_policy import given, read_trusted, trusted
 from exchange.audit.note import SigningKey
 from exchange.audit.proof import read_receipt
 from exchange.canonical import loads
 from exchange.cli import gateway_log, gateway_status
-from exchange.errors import Malformed, Misconfigured
+from exchange.errors import Malformed, Misconfigured, NotFound, Unavailable
 from tests.agency import ledger
 from tests.agency.network import CONSENT_ID, RECIPIENT, SENDER, Network, draft
 from tests.agency.test_prove import put_off
@@ -38,6 +40,21 @@ async def received(network: Network) -> None:
         await send.send(gateway, draft())
     async with network.receiving() as (gateway, reception):
         await poll.fetch(gateway, reception)
+
+
+async def test_a_log_without_a_published_head_is_not_exported_yet(
+    network: Network, tmp_path: Path
+) -> None:
+    async def none(_request: web.Request) -> web.StreamResponse:
+        raise NotFound
+
+    network.double.replaced["log_checkpoint"] = none
+    home, out = network.offices[SENDER].home, tmp_path / "export"
+    async with open_desk(home.root, clock=lambda: network.now, attempts=1) as desk:
+        with pytest.raises(Unavailable, match="no head"):
+            await export_log(desk, out, lambda _done, _all: None)
+
+    assert not out.exists()
 
 
 async def test_a_policy_is_put_in_place_and_its_fingerprint_told(
