@@ -91,6 +91,7 @@ def test_an_export_of_a_successor_holds_no_head_of_the_log_that_was_closed(
     setting = scene.processes.run("log", "succeed", *words).rpartition("set ")[2]
     settings = scene.hub / "hub.toml"
     settings.write_text(settings.read_text().replace("[log]\n", f"[log]\n{setting}\n"))
+    (tmp_path / "logs" / "hub.log").unlink()  # it says of the hub before that it serves
     demo_setting.serve_hub(scene)
 
     policy, out = tmp_path / "policy", tmp_path / "export"
