@@ -63,55 +63,35 @@ class BreachFileQuery(PartnersFileQuery):
     noticed_at: Compact | None = None
 
 
-DISCLOSURES_FILE = Operation(
-    name="officer_disclosures_file",
-    method="GET",
-    path="/v1/officer/files/disclosures",
-    summary="All disclosures of some days as a file: in CSV a line for each recipient.",
-    query=DisclosuresFileQuery,
-    answers=CSV,
-    also_answers=(JSON,),
-    scope=OFFICER,
+def _list(question: str, query: type[PartnersFileQuery], summary: str) -> Operation:
+    return Operation(
+        name=f"officer_{question}_file",
+        method="GET",
+        path=f"/v1/officer/files/{question}",
+        summary=summary,
+        query=query,
+        answers=CSV,
+        also_answers=(JSON,),
+        scope=OFFICER,
+    )
+
+
+DISCLOSURES_FILE = _list(
+    "disclosures",
+    DisclosuresFileQuery,
+    "All disclosures of some days as a file: in CSV a line for each recipient.",
 )
-ERASURES_FILE = Operation(
-    name="officer_erasures_file",
-    method="GET",
-    path="/v1/officer/files/erasures",
-    summary="All requests to erase in a state as a file.",
-    query=ErasuresFileQuery,
-    answers=CSV,
-    also_answers=(JSON,),
-    scope=OFFICER,
+ERASURES_FILE = _list("erasures", ErasuresFileQuery, "All requests to erase in a state as a file.")
+EVENTS_FILE = _list("events", EventsFileQuery, "The log of the agency as a file, the newest first.")
+PARTNERS_FILE = _list(
+    "partners",
+    PartnersFileQuery,
+    "All partners and their keys as a file: in CSV a line for each key.",
 )
-EVENTS_FILE = Operation(
-    name="officer_events_file",
-    method="GET",
-    path="/v1/officer/files/events",
-    summary="The log of the agency as a file, the newest first.",
-    query=EventsFileQuery,
-    answers=CSV,
-    also_answers=(JSON,),
-    scope=OFFICER,
-)
-PARTNERS_FILE = Operation(
-    name="officer_partners_file",
-    method="GET",
-    path="/v1/officer/files/partners",
-    summary="All partners and their keys as a file: in CSV a line for each key.",
-    query=PartnersFileQuery,
-    answers=CSV,
-    also_answers=(JSON,),
-    scope=OFFICER,
-)
-BREACH_FILE = Operation(
-    name="officer_breach_file",
-    method="GET",
-    path="/v1/officer/files/breach",
-    summary="All that a lost key, account or code has exposed as a file, however much it is.",
-    query=BreachFileQuery,
-    answers=CSV,
-    also_answers=(JSON,),
-    scope=OFFICER,
+BREACH_FILE = _list(
+    "breach",
+    BreachFileQuery,
+    "All that a lost key, account or code has exposed as a file, however much it is.",
 )
 CONSENT_FILE = Operation(
     name="officer_consent_file",
