@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from exchange.wire import person, shapes
+from exchange.wire import person, queries, shapes
 from exchange.wire.shapes import Shape, Text
 
 JSON = "application/json"
@@ -203,7 +203,7 @@ CONSENTS = Operation(
     path="/v1/consents",
     summary="The consent records the caller may see.",
     returns=shapes.Consents,
-    query=shapes.ConsentQuery,
+    query=queries.ConsentQuery,
 )
 GET_CONSENT = Operation(
     name="consent",
@@ -229,7 +229,7 @@ CONSENT_FORM = Operation(
     path="/v1/consents/{id}/form",
     summary="The form of a consent to print and to sign: a page, or PDF/A and PDF/UA.",
     path_shape=shapes.IdPath,
-    query=shapes.FormQuery,
+    query=queries.FormQuery,
     answers=HTML,
     also_answers=(PDF,),
     problems=(404, 406),
@@ -326,7 +326,7 @@ INBOX = Operation(
     path="/v1/inbox",
     summary="What waits for the caller; long poll with `wait`.",
     returns=shapes.Inbox,
-    query=shapes.InboxQuery,
+    query=queries.InboxQuery,
 )
 GET_DISCLOSURE = Operation(
     name="disclosure",
@@ -396,7 +396,7 @@ REQUESTS = Operation(
     path="/v1/requests",
     summary="The document requests the caller was asked, and those it asks.",
     returns=shapes.Requests,
-    query=shapes.RequestsQuery,
+    query=queries.RequestsQuery,
 )
 GET_REQUEST = Operation(
     name="request",
@@ -413,7 +413,7 @@ ERASURES = Operation(
     path="/v1/erasures",
     summary="What the caller must erase, and the answers it may see.",
     returns=shapes.Erasures,
-    query=shapes.ErasuresQuery,
+    query=queries.ErasuresQuery,
 )
 CONFIRM_ERASURE = Operation(
     name="confirm_erasure",

@@ -14,7 +14,6 @@ from exchange.wire.fields import (
     Cursor,
     Digest,
     Id,
-    Lang,
     LogKey,
     Moment,
     ReceiptPath,
@@ -52,12 +51,6 @@ class Page(Text):
 
     after: Cursor | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
-
-
-class InboxQuery(Page):
-    """What waits for me after a cursor; `wait` seconds for something new (long poll)."""
-
-    wait: Annotated[int, Field(ge=0, le=30)] = 0
 
 
 class Given(Shape):
@@ -278,21 +271,6 @@ class Consents(Shape):
     next: Cursor | None = None
 
 
-class ConsentQuery(Page):
-    """The caller's consents, or the one with this digest."""
-
-    consent: Digest | None = None
-
-
-class FormQuery(Text):
-    """In which language a form is, and as what."""
-
-    lang: Lang | None = None
-    """Of the agreement's texts; the one the person read, if not given."""
-    kind: Annotated[Literal["html", "pdf"], Field(alias="as")] = "html"
-    """A page to print, or PDF/A and PDF/UA where this hub can make one."""
-
-
 class Withdrawn(Shape):
     """The consent has ended; from here on no header under it is released."""
 
@@ -397,14 +375,6 @@ class DocumentRequest(Shape):
     receipt: ReceiptPath | None = None
 
 
-class RequestsQuery(Page):
-    """The caller's document requests."""
-
-    role: Literal["asked", "asking"] | None = None
-    """What the caller was asked, or what it asks; both if not given."""
-    state: Literal["open", "all"] = "all"
-
-
 class Requests(Shape):
     """A page of document requests: those the caller was asked, and those it asks."""
 
@@ -477,14 +447,6 @@ class Erasure(Shape):
     confirmation: Statement | None
     receipt: ReceiptPath | None = None
     """Of the confirmation."""
-
-
-class ErasuresQuery(Page):
-    """The erasures the caller is concerned with."""
-
-    role: Literal["asked", "asking"] | None = None
-    """What the caller must erase, or what recipients of its documents owe; both if not given."""
-    state: Literal["open", "all"] = "all"
 
 
 class Erasures(Shape):

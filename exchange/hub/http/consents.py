@@ -18,7 +18,7 @@ from exchange.hub.storage import consents, findings
 from exchange.hub.storage.consents import ConsentSeen
 from exchange.hub.withdraw import withdraw
 from exchange.serving.given import rendered
-from exchange.wire import log_routes, person, routes, shapes
+from exchange.wire import log_routes, person, queries, routes, shapes
 from exchange.wire.findings import finding_payload
 
 Why = Literal["withdrawn", "agreement", "expired", "agency", "used-up", "restored"]
@@ -50,7 +50,7 @@ async def post_consent(call: Call, *, body: shapes.ConsentGiven) -> shapes.Conse
     )
 
 
-async def list_consents(call: Call, *, query: shapes.ConsentQuery) -> shapes.Consents:
+async def list_consents(call: Call, *, query: queries.ConsentQuery) -> shapes.Consents:
     """Return a page of what the caller may see, or the one with a digest."""
     now = call.hub.clock()
     if query.consent is not None:

@@ -6,7 +6,7 @@ from exchange.hub.confirm_erasure import confirm_erasure
 from exchange.hub.http.binding import Routes
 from exchange.hub.http.call import Call
 from exchange.hub.storage import erasures
-from exchange.wire import log_routes, routes, shapes
+from exchange.wire import log_routes, queries, routes, shapes
 
 
 def erasure_routes() -> Routes:
@@ -17,7 +17,7 @@ def erasure_routes() -> Routes:
     return bound
 
 
-async def list_erasures(call: Call, *, query: shapes.ErasuresQuery) -> shapes.Erasures:
+async def list_erasures(call: Call, *, query: queries.ErasuresQuery) -> shapes.Erasures:
     """Return a page of erasures."""
     page = await call.hub.db.read(
         erasures.listed,

@@ -9,7 +9,7 @@ from exchange.hub.http.call import Call
 from exchange.hub.storage import inbox
 from exchange.hub.storage.inbox import DisclosureSeen, Inbox
 from exchange.hub.storage.requests import Request
-from exchange.wire import routes, shapes
+from exchange.wire import queries, routes, shapes
 
 
 def inbox_routes() -> Routes:
@@ -19,7 +19,7 @@ def inbox_routes() -> Routes:
     return bound
 
 
-async def get_inbox(call: Call, *, query: shapes.InboxQuery) -> shapes.Inbox:
+async def get_inbox(call: Call, *, query: queries.InboxQuery) -> shapes.Inbox:
     """Return what waits behind a cursor; with `wait`, as soon as there is something."""
     if not query.wait:
         return _shape(query, await _look(call, query), call.hub.clock())
@@ -33,7 +33,7 @@ async def get_inbox(call: Call, *, query: shapes.InboxQuery) -> shapes.Inbox:
     return _shape(query, found, call.hub.clock())
 
 
-async def _wait(call: Call, query: shapes.InboxQuery, woken: asyncio.Event) -> Inbox:
+async def _wait(call: Call, query: queries.InboxQuery, woken: asyncio.Event) -> Inbox:
     """Look until there is something or the time is over: a wake-up may be about something else."""
     hub, ticks = call.hub, asyncio.get_running_loop().time
     ends = ticks() + min(float(query.wait), call.front.settings.poll_s)
@@ -54,13 +54,13 @@ async def _wait(call: Call, query: shapes.InboxQuery, woken: asyncio.Event) -> I
             return found
 
 
-async def _look(call: Call, query: shapes.InboxQuery) -> Inbox:
+async def _look(call: Call, query: queries.InboxQuery) -> Inbox:
     return await call.hub.db.read(
         inbox.waiting, call.agency, after=query.after, limit=query.limit, now=call.hub.clock()
     )
 
 
-def _shape(query: shapes.InboxQuery, found: Inbox, now: datetime) -> shapes.Inbox:
+def _shape(query: queries.InboxQuery, found: Inbox, now: datetime) -> shapes.Inbox:
     entries = tuple(_entry(one, now) for one in found.entries)
     return shapes.Inbox(entries=entries, next=entries[-1].cursor if entries else query.after)
 

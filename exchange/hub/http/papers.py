@@ -10,7 +10,7 @@ from exchange.forms import document, page
 from exchange.hub.http.binding import Routes
 from exchange.hub.http.call import Call
 from exchange.hub.show_form import show_form
-from exchange.wire import routes, shapes
+from exchange.wire import queries, routes, shapes
 
 
 def paper_routes() -> Routes:
@@ -20,7 +20,7 @@ def paper_routes() -> Routes:
     return bound
 
 
-async def get_form(call: Call, *, path: shapes.IdPath, query: shapes.FormQuery) -> web.Response:
+async def get_form(call: Call, *, path: shapes.IdPath, query: queries.FormQuery) -> web.Response:
     """Return the form; 406 where a PDF is asked for and this hub cannot make one."""
     paper = await show_form(call.hub, path.id, call.agency, lang=query.lang)
     if query.kind == "html":

@@ -8,7 +8,7 @@ from exchange.hub.http.call import Call
 from exchange.hub.request_document import request_document
 from exchange.hub.storage import requests
 from exchange.hub.storage.requests import Request
-from exchange.wire import log_routes, routes, shapes
+from exchange.wire import log_routes, queries, routes, shapes
 
 
 def request_routes() -> Routes:
@@ -26,7 +26,7 @@ async def post_request(call: Call, *, body: shapes.Given) -> shapes.DocumentRequ
     return shape(made, call.hub.clock())
 
 
-async def list_requests(call: Call, *, query: shapes.RequestsQuery) -> shapes.Requests:
+async def list_requests(call: Call, *, query: queries.RequestsQuery) -> shapes.Requests:
     """Return a page of requests."""
     now = call.hub.clock()
     page = await call.hub.db.read(
