@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool
 from exchange.hub.storage import migrate
 
 FOLDER = Path(__file__).parent / "schemas"
-SCHEMAS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+SCHEMAS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 """Every schema there ever was before this program's."""
 
 

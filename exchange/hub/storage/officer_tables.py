@@ -37,6 +37,19 @@ officers = Table(
     CheckConstraint("(issuer IS NULL) = (subject IS NULL)", name="subject"),
 )
 
+# With which an auditor's own tool asks. It goes with the account.
+officer_keys = Table(
+    "officer_keys",
+    metadata,
+    Column("kid", Digest, primary_key=True),
+    Column("officer", Uuid, ForeignKey("officers.id"), nullable=False, unique=True),
+    # Raw public key: 32 bytes.
+    Column("ed25519", LargeBinary, nullable=False),
+    Column("set_at", Moment, nullable=False),
+    # When it last got a token. Null: never.
+    Column("used_at", Moment),
+)
+
 officer_links = Table(
     "officer_links",
     metadata,

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from exchange.errors import Misconfigured
 from exchange.hub.storage import headers, log_tables, officer_tables, tables
 
-HEAD = "0009"
+HEAD = "0010"
 """The schema of `tables`; each change of a table comes with a revision in `migrations`."""
 BY_USER_VERSION = {1: "0001", 2: "0002"}
 """What SQLite files from before there was `alembic_version` have in `PRAGMA user_version`."""
