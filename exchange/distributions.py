@@ -1,13 +1,13 @@
 """What installed distributions offer, read from their own files (PyPA entry points specification).
 
 The standard library answers the same (`importlib.metadata`), but importing it costs a worker more
-than its interpreter's start. Nothing here imports what it finds.
+than its interpreter's start. Nothing here imports what it finds; folders are plain texts, as in
+`sys.path`: a `Path` of each would cost more than reading them.
 """
 
 import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 _INFO: Final = ".dist-info"
@@ -16,7 +16,7 @@ _LARGEST: Final = 1 << 20
 """Bytes read of a list of entry points."""
 
 
-def points_of(distribution: str) -> Mapping[Path, tuple[tuple[str, str, str], ...]]:
+def points_of(distribution: str) -> Mapping[str, tuple[tuple[str, str, str], ...]]:
     """Return the entry points of one distribution, by the folder that it is installed in.
 
     Args:
@@ -29,8 +29,8 @@ def points_of(distribution: str) -> Mapping[Path, tuple[tuple[str, str, str], ..
     wanted = _normalised(distribution)
     begins = wanted.partition("-")[0]  # the same however it is written: told before it is read
     return {
-        folder: _points(folder / name / _POINTS)
-        for folder in dict.fromkeys(map(Path, sys.path))
+        folder: _points(os.path.join(folder, name, _POINTS))  # noqa: PTH118 - texts
+        for folder in dict.fromkeys(sys.path)
         for name in _listed(folder)
         if name.endswith(_INFO)
         and name[: len(begins)].lower() == begins
@@ -44,16 +44,17 @@ def _normalised(name: str) -> str:
     return "-".join(filter(None, parts))
 
 
-def _listed(folder: Path) -> list[str]:
+def _listed(folder: str) -> list[str]:
     try:
-        return os.listdir(folder)  # noqa: PTH208 - names alone, of thousands
+        # Empty means where the process is, as for an import.
+        return os.listdir(folder or os.curdir)  # noqa: PTH208 - names alone, of thousands
     except OSError:  # not there, or an archive
         return []
 
 
-def _points(file: Path) -> tuple[tuple[str, str, str], ...]:
+def _points(file: str) -> tuple[tuple[str, str, str], ...]:
     try:
-        with file.open(encoding="utf-8") as opened:
+        with open(file, encoding="utf-8") as opened:  # noqa: PTH123 - texts
             lines = opened.read(_LARGEST).splitlines()
     except (OSError, UnicodeDecodeError):
         return ()

@@ -59,6 +59,8 @@ class Named:
     """Files with the secrets of its deliveries, by name."""
     reads: Mapping[str, Path] = field(default_factory=dict)
     """Files and folders its workers may read, such as official schemas, by name."""
+    reference: str = ""
+    """What its entry point refers to, once that is `located`; empty: it is looked up each time."""
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -144,6 +146,23 @@ def version_of(distribution: str) -> str:
         return ""
 
 
+def located(group: str, plugin: Named) -> Named:
+    """Return `plugin` with what its entry point refers to: whoever needs it twice looks once.
+
+    Raises:
+        Misconfigured: the plugin is not installed exactly once, or has no such entry point.
+    """
+    return Named(
+        name=plugin.name,
+        distribution=plugin.distribution,
+        settings=plugin.settings,
+        addresses=plugin.addresses,
+        secrets=plugin.secrets,
+        reads=plugin.reads,
+        reference=_reference(group, plugin),
+    )
+
+
 def load(group: str, plugins: Sequence[Named]) -> Loaded:
     """Import and register `plugins` of one entry-point group, and no other.
 
@@ -206,6 +225,8 @@ def _reference(group: str, plugin: Named) -> str:
 
     Looks into the one named distribution: another that offers the same name is not seen.
     """
+    if plugin.reference:
+        return plugin.reference
     found = points_of(plugin.distribution)
     if len(found) != 1:
         raise Misconfigured(

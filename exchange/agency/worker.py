@@ -44,9 +44,10 @@ def main() -> None:
     """Load the adapters of one plugin behind walls and call them until the requests end."""
     channel = _open_channel(sys.argv[1:])
     start = job.read_start(channel.read())
-    plugin = registry.Named(
+    named = registry.Named(
         name=start.plugin, distribution=start.distribution, settings=start.settings
     )
+    plugin = registry.located(AGENCY_GROUP, named)
     walls.limit(memory=start.memory, descriptors=start.descriptors)
     code = (Path(exchange.__path__[0]), *registry.code_of(AGENCY_GROUP, plugin))
     missing = walls.enclose(

@@ -1,5 +1,6 @@
 """exchange.distributions: entry points are read as the standard library reads them."""
 
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def test_a_distribution_installed_in_two_folders_is_found_twice(
         install(tmp_path / folder, "pigeon", "exchange.hub", "x")
         monkeypatch.syspath_prepend(str(tmp_path / folder))
         monkeypatch.syspath_prepend(str(tmp_path / folder))
-    assert list(points_of("exchange-plugin-pigeon")) == [tmp_path / "b", tmp_path / "a"]
+    assert list(points_of("exchange-plugin-pigeon")) == [str(tmp_path / "b"), str(tmp_path / "a")]
 
 
 def test_what_is_not_there_or_cannot_be_read_offers_nothing(
@@ -58,6 +59,15 @@ def test_what_is_not_there_or_cannot_be_read_offers_nothing(
     (tmp_path / "torn-1.dist-info" / "entry_points.txt").write_bytes(b"[x]\n\xff = y\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.syspath_prepend(str(tmp_path / "archive.zip"))
-    assert points_of("plugin") == {tmp_path: ()}
-    assert points_of("torn") == {tmp_path: ()}
+    assert points_of("plugin") == {str(tmp_path): ()}
+    assert points_of("torn") == {str(tmp_path): ()}
     assert points_of("plugin-1") == {}
+
+
+def test_an_empty_folder_of_the_path_is_where_the_process_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, "pigeon", "exchange.hub", "x")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", ["", *sys.path])
+    assert points_of("exchange-plugin-pigeon") == {"": (("exchange.hub", "pigeon", "x"),)}

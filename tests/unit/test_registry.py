@@ -543,3 +543,17 @@ def test_code_that_is_not_there_is_none(add: Add, tmp_path: Path) -> None:
     plugin = add("pigeon", "")
     (tmp_path / "module_pigeon.py").unlink()
     assert registry.code_of(HUB_GROUP, plugin) == ()
+
+
+def test_a_plugin_that_was_located_is_not_looked_up_again(
+    add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin = registry.located(HUB_GROUP, add("pigeon", CHANNEL.format(key="pigeon")))
+    monkeypatch.setattr(registry, "points_of", None)  # whoever asks it now fails
+    assert registry.code_of(HUB_GROUP, plugin)
+    assert set(registry.channels(registry.load(HUB_GROUP, [plugin]))) == {"pigeon"}
+
+
+def test_what_is_not_installed_cannot_be_located() -> None:
+    with pytest.raises(Misconfigured, match="not installed exactly once"):
+        registry.located(HUB_GROUP, Named(name="pigeon"))
