@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Set
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from exchange.errors import Misconfigured
 from exchange.hookspecs import Settings
@@ -19,8 +18,7 @@ _OF_INTAKE: Final = frozenset({"sender", "recipient", "max_size_mib"})
 _OF_DELIVERY: Final = frozenset({"server", "security", "username", "timeout_s"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
+class Envelope(NamedTuple):
     """From whom and to whom every message goes."""
 
     sender: str
