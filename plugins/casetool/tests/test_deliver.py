@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 import trustme
-from exchange_plugin_casetool.deliver import register_deliveries, signature
+from exchange_plugin_casetool.configure import read
+from exchange_plugin_casetool.deliver import register_deliveries
+from exchange_plugin_casetool.messages import signature
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from exchange.canonical import Json
@@ -298,6 +300,13 @@ async def test_without_encryption_it_speaks_to_this_machine_only(folder: Deliver
     )
     with socket.create_server(("127.0.0.1", 0)) as listening, pytest.raises(Misconfigured):
         await delivery.deliver(folder, Elsewhere(listening.getsockname()[1]))
+
+
+def test_keys_stay_out_of_what_is_said_of_a_case_tool() -> None:
+    table: dict[str, Json] = {"server": "localhost", "path": "/exchange", "security": "none"}
+    tool = read(table, {"key": KEY, "former_key": FORMER})
+    assert "localhost" in repr(tool)
+    assert not [key for key in tool.keys if repr(key) in repr(tool)]
 
 
 @pytest.mark.parametrize(

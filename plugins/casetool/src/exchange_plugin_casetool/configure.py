@@ -1,15 +1,15 @@
 """The settings of the case tool, read strictly: signed and encrypted, or no start."""
 
-import base64
 import binascii
 import re
-import ssl
 from collections.abc import Set
-from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.errors import Misconfigured
 from exchange.hookspecs import Secrets, Settings
+
+if TYPE_CHECKING:
+    import ssl  # loaded where there is something to encrypt
 
 _SERVER: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
 _PATH: Final = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+", re.ASCII)
@@ -19,20 +19,23 @@ _SHORTEST_KEY, _LONGEST_KEY = 24, 64
 """Bytes of a key (Standard Webhooks, 1.0.0, signature scheme)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseTool:
+class CaseTool(NamedTuple):
     """Where documents go, and what signs them."""
 
     server: str
     """Name its certificate must have; also the value of `Host`."""
     path: str
     """Of the endpoint, absolute."""
-    keys: tuple[bytes, ...] = field(repr=False)
+    keys: tuple[bytes, ...]
     """One, or two while the case tool changes from the one to the other."""
-    tls: ssl.SSLContext | None = field(repr=False)
+    tls: "ssl.SSLContext | None"
     """Verifies the server's certificate and name; None: this machine only."""
     timeout_s: int
     """Seconds without any progress until it is tried again later."""
+
+    def __repr__(self) -> str:
+        """Leave the keys out."""
+        return f"CaseTool(server={self.server!r}, path={self.path!r})"
 
 
 def read(settings: Settings, secrets: Secrets) -> CaseTool:
@@ -79,7 +82,7 @@ def _key(secrets: Secrets, name: str) -> bytes:
     """Read a key as case tools show theirs: `whsec_` and Base64."""
     text = secrets.get(name, "").strip()
     try:
-        key = base64.b64decode(text.removeprefix(_PREFIX), validate=True)
+        key = binascii.a2b_base64(text.removeprefix(_PREFIX), strict_mode=True)
     except (binascii.Error, ValueError):
         raise Misconfigured(f"`{name}` is no key in Base64") from None
     if not text.startswith(_PREFIX) or not _SHORTEST_KEY <= len(key) <= _LONGEST_KEY:
@@ -87,8 +90,10 @@ def _key(secrets: Secrets, name: str) -> bytes:
     return key
 
 
-def _context(authorities: str) -> ssl.SSLContext:
+def _context(authorities: str) -> "ssl.SSLContext":
     """Trust the named authorities and no other: a worker cannot read those of the system."""
+    import ssl  # noqa: PLC0415 - only with encryption
+
     try:
         context = ssl.create_default_context(cadata=authorities)
     except (ssl.SSLError, ValueError):
