@@ -1,17 +1,18 @@
 """The settings of the plugin, read once and checked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, NamedTuple
 
 from exchange.errors import Misconfigured
 from exchange.hookspecs import Settings
 
-_KNOWN = {"categories", "office", "reads"}
+LARGEST: Final = 1 << 30
+"""Bytes of an export, packed and unpacked."""
+_KNOWN: Final = {"categories", "office", "reads"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Configured:
+class Configured(NamedTuple):
     """What `[plugins.xdomea]` says."""
 
     schemas: Path | None

@@ -17,12 +17,11 @@ from lxml import etree
 from exchange.errors import Malformed
 from exchange.hookspecs import ExportedFile, OutgoingFile, OutgoingPackage
 from exchange_plugin_xdomea import foreign
-from exchange_plugin_xdomea.kinds import ending_of, kind_of, kinds
+from exchange_plugin_xdomea.configure import LARGEST
+from exchange_plugin_xdomea.kinds import ending_of, kind_of
 from exchange_plugin_xdomea.names import free_name
 from exchange_plugin_xdomea.sources import Source, opened
 
-LARGEST = 1 << 30
-"""Bytes of an export, packed and unpacked."""
 NAMESPACES = (foreign.NAMESPACE, "urn:xoev-de:xdomea:schema:4.0.0")
 CARRIERS = (
     "Information.Information.0101",
@@ -56,45 +55,30 @@ class Paper:
     """Algorithm and hexadecimal digest that the message states (4.0.0)."""
 
 
-class XdomeaExport:
-    """Reads messages that carry documents, as one archive or as separate files.
+def export(
+    exported: Sequence[ExportedFile], target: Path, categories: Mapping[str, str]
+) -> OutgoingPackage:
+    """Write the newest version of each document of the message.
 
-    Source: xdomea 3.0.0 and 4.0.0 (KoSIT, XRepository).
+    Args:
+        exported: one archive, or separate files.
+        target: empty folder.
+        categories: codes of kinds of documents by the words that the back office uses.
+
+    Raises:
+        Malformed: it is no such message, or cannot be told what of it is to be sent.
     """
-
-    def __init__(self, categories: Mapping[str, str]) -> None:
-        """Take the codes of kinds of documents by the words that the back office uses."""
-        self._categories = categories
-
-    @property
-    def key(self) -> str:
-        """`xdomea`."""
-        return "xdomea"
-
-    @property
-    def media_types(self) -> frozenset[str]:
-        """Archives, messages, and the files beside them."""
-        ours = {"application/zip", "application/xml", "text/xml"}
-        return frozenset(ours | {kind.media_type for kind in kinds()})
-
-    @property
-    def max_size(self) -> int:
-        """1 GiB."""
-        return LARGEST
-
-    async def read(self, exported: Sequence[ExportedFile], target: Path) -> OutgoingPackage:
-        """Write the newest version of each document of the message."""
-        with opened(exported, most=LARGEST) as sources:
-            name = _carrier_among(sources)
-            root = foreign.parse(sources[name].read(foreign.LARGEST_XML))
-            found = list(papers(root))
-            _check_complete(root, found, sources.keys() - {name})
-            files = tuple(_written(found, sources, target))
-        return OutgoingPackage(
-            files=files,
-            category=_only({self._categories.get(paper.type, "") for paper in found}),
-            reference=_only({paper.reference for paper in found}),
-        )
+    with opened(exported, most=LARGEST) as sources:
+        name = _carrier_among(sources)
+        root = foreign.parse(sources[name].read(foreign.LARGEST_XML))
+        found = list(papers(root))
+        _check_complete(root, found, sources.keys() - {name})
+        files = tuple(_written(found, sources, target))
+    return OutgoingPackage(
+        files=files,
+        category=_only({categories.get(paper.type, "") for paper in found}),
+        reference=_only({paper.reference for paper in found}),
+    )
 
 
 def papers(root: etree._Element) -> Iterator[Paper]:

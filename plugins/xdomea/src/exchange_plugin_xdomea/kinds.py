@@ -5,8 +5,8 @@ the code list `dateiformat` 1.0; what has none there is `100`, something else, w
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import NamedTuple
 
 from exchange.errors import Malformed
 
@@ -16,8 +16,7 @@ _HEAD = 4096
 """Bytes looked at."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """A kind of file."""
 
     media_type: str
