@@ -24,19 +24,22 @@ async def catch_up(hub: Hub) -> None:
         continue
 
 
-async def follow(hub: Hub) -> bool:
-    """Follow one window; False if there is nothing new, or another replica was faster.
+async def follow(hub: Hub) -> int:
+    """Follow one window, and return how many entries were in it.
+
+    0 if there is nothing new, or if another replica was faster.
 
     Raises:
         Unavailable: the database is away.
     """
     window = await hub.db.read(_look)
     if window is None:
-        return False
+        return 0
     # A crash before this commit leaves everything as it was; the next look finds it again.
-    return await hub.db.write_behind(
+    kept = await hub.db.write_behind(
         reading.keep, window.concerns, first=window.first, end=window.end
     )
+    return window.end - window.first if kept else 0
 
 
 @dataclass(frozen=True, slots=True)

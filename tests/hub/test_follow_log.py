@@ -167,7 +167,7 @@ async def test_the_loop_follows_by_itself_and_goes_on_after_the_database_was_awa
 ) -> None:
     failures = iter([Unavailable("away")])
 
-    async def follow_later(hub: Hub) -> bool:
+    async def follow_later(hub: Hub) -> int:
         for failure in failures:
             raise failure
         return await follow(hub)
