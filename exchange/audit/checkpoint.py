@@ -4,6 +4,7 @@ Pure. Extension lines are neither written nor read: nobody audits them, an ML-DS
 does not sign them, and witnesses disagree about whether theirs does.
 """
 
+import re
 from dataclasses import dataclass
 
 from exchange.audit.merkle import EMPTY_ROOT, HASH_SIZE
@@ -11,6 +12,7 @@ from exchange.audit.spelling import LARGEST_NUMBER, read_base64, read_number, wr
 from exchange.errors import Malformed
 
 LINES = 3
+_CONTROL = re.compile(r"[\x00-\x1f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Checkpoint:
     """32 bytes; of a log without entries `merkle.EMPTY_ROOT`."""
 
     def __post_init__(self) -> None:
-        if not self.origin or any(ord(one) < ord(" ") for one in self.origin):
+        if not self.origin or _CONTROL.search(self.origin):
             raise Malformed("a checkpoint names its log in one line")
         if not 0 <= self.size <= LARGEST_NUMBER or len(self.root) != HASH_SIZE:
             raise Malformed("a checkpoint holds a size and a root of 32 bytes")

@@ -5,6 +5,7 @@ ML-DSA-44 (`exchange.audit.cosignature` makes those). Lines of unknown keys are 
 known one is verified, and one known one that fails rejects the whole note.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -43,6 +44,8 @@ _SIGNATURE_SIZE: Final[Mapping[int, int]] = {
 _DASH: Final = "\N{EM DASH} "
 _LONGEST_NAME: Final = 255
 """Bytes of a name or origin within an ML-DSA cosignature, which writes their length in one."""
+_NOT_IN_NAMES: Final = re.compile(r"[\s+\x00-\x1f]")
+_NOT_IN_TEXT: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
 _Private: TypeAlias = Ed25519PrivateKey | MLDSA44PrivateKey
 
@@ -82,6 +85,7 @@ class SigningKey:
     seed: bytes = field(repr=False)
     """32 bytes; every key, also of the same log or witness, has a seed of its own."""
     private: _Private = field(init=False, repr=False, compare=False)
+    public: VerifyingKey = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -92,7 +96,10 @@ class SigningKey:
             if self.type == ML_DSA_COSIGNATURE
             else Ed25519PrivateKey.from_private_bytes
         )
-        object.__setattr__(self, "private", make(self.seed))
+        private = make(self.seed)
+        public = VerifyingKey(self.name, self.type, private.public_key().public_bytes_raw())
+        object.__setattr__(self, "private", private)
+        object.__setattr__(self, "public", public)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +139,7 @@ def check_name(name: str) -> None:
     Raises:
         Malformed: it does, or it is longer than 255 bytes or no valid Unicode.
     """
-    if not name or any(one.isspace() or one == "+" or one < " " for one in name):
+    if not name or _NOT_IN_NAMES.search(name):
         raise Malformed("the name of a key has no spaces and no plus sign")
     try:
         size = len(name.encode())
@@ -166,7 +173,7 @@ def write_vkey(key: VerifyingKey) -> str:
 
 def verifying(key: SigningKey) -> VerifyingKey:
     """Return the public half of a signing key."""
-    return VerifyingKey(key.name, key.type, key.private.public_key().public_bytes_raw())
+    return key.public
 
 
 def write_line(line: Line) -> bytes:
@@ -307,7 +314,7 @@ def _text(raw: bytes) -> str:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         raise Malformed("a note is text in UTF-8") from None
-    if any(one < " " and one != "\n" for one in text):
+    if _NOT_IN_TEXT.search(text):
         raise Malformed("a note holds a control character")
     return text
 

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Connection
 
 from exchange.audit import merkle
-from exchange.audit.checkpoint import Checkpoint
+from exchange.audit.checkpoint import Checkpoint, write_checkpoint
 from exchange.errors import ExchangeError, LogInvalid, Malformed
 from exchange.hub import high_water
 from exchange.hub.heads import CLOCK, DAMAGED, EVIDENCE
@@ -186,7 +186,16 @@ def _provable(conn: Connection, hub: Hub, kept: bytes | None) -> tuple[Checkpoin
     last = checkpoints.newest(conn)
     if last is not None and not tree.continues(conn, last.size, last.root):
         raise LogInvalid("the tree does not continue the newest head", what="tree")
-    for note in (*([] if kept is None else [kept]), *checkpoints.evidence(conn)):
+    held = checkpoints.evidence(conn)
+    if kept is not None and not (last is not None and _is_note_of(kept, hub, last)):
+        held = (kept, *held)
+    for note in held:
         if not _continues(conn, hub, note):
             raise LogInvalid("a head was signed that the tree contradicts", what=EVIDENCE)
     return Checkpoint(hub.signer.origin, compact.size, root), last
+
+
+def _is_note_of(note: bytes, hub: Hub, head: Signed) -> bool:
+    """Tell whether a note is the very one of a head; then the tree holds what it names."""
+    text = write_checkpoint(Checkpoint(hub.signer.origin, head.size, head.root))
+    return note == head.note and note.startswith(text + b"\n")
