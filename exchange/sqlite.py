@@ -136,6 +136,7 @@ class SqliteDatabase:
             raise
         path.chmod(0o600)
         self._near = _standing(self._reader)
+        self._far = [_standing(self._reader) for _ in range(READERS)]
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-read")
         self._thread = threading.Thread(target=self._run, name="sqlite-write", daemon=True)
         self._thread.start()
@@ -166,12 +167,15 @@ class SqliteDatabase:
         """See `Database.read`."""
 
         def snapshot() -> T:
-            with self._reader.begin() as connection:
-                return work(connection, *args, **kwargs)
+            connection = self._far.pop()  # one for each thread
+            try:
+                return _seen(connection, lambda conn: work(conn, *args, **kwargs))
+            finally:
+                self._far.append(connection)
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, snapshot)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, sqlite3.Error) as error:
             raise unavailable(error) from error
 
     async def look(
@@ -180,12 +184,7 @@ class SqliteDatabase:
         """See `Database.look`."""
         try:
             # One connection for all looks: nothing is awaited here, so none meets another.
-            driver = _driver(self._near)
-            driver.execute("BEGIN")
-            try:
-                return work(self._near, *args, **kwargs)
-            finally:
-                driver.execute("COMMIT")
+            return _seen(self._near, lambda conn: work(conn, *args, **kwargs))
         except (SQLAlchemyError, sqlite3.Error) as error:
             raise unavailable(error) from error
 
@@ -204,7 +203,8 @@ class SqliteDatabase:
         self._wake.put(None)
         await asyncio.to_thread(self._thread.join)
         self._pool.shutdown()
-        self._near.close()
+        for connection in (self._near, *self._far):
+            connection.close()
         self._reader.dispose()
         self._writer.dispose()
         os.close(self._lock)
@@ -308,6 +308,16 @@ def _run_units(connection: Connection, driver: sqlite3.Connection, group: Sequen
             driver.execute("ROLLBACK TO unit")
         driver.execute("RELEASE unit")
     return True
+
+
+def _seen(connection: Connection, work: Callable[[Connection], T]) -> T:
+    """Run what only reads in one snapshot, on a standing connection."""
+    driver = _driver(connection)
+    driver.execute("BEGIN")
+    try:
+        return work(connection)
+    finally:
+        driver.execute("COMMIT")
 
 
 def _standing(engine: Engine) -> Connection:
