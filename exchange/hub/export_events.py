@@ -1,36 +1,37 @@
-"""Let an officer take the log of her agency away: page by page, so that memory stays small.
+"""Go through all that the log says to an agency, page by page, so that memory stays small.
 
-Each page is noted in the log before it goes out: whoever stops in the middle leaves a trace of
-what she has. What happens meanwhile, the traces too, is newer than all of it and not in it.
+For what is taken away as a whole. It is noted before (`exchange.hub.officer_files.noted`): a page
+notes nothing.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
-from exchange.hub.list_events import Events, Wanted, list_events
+from exchange.hub.list_events import Listed, Wanted, find_events
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
 
 PAGE: Final = 2000
-"""Events held in memory at once, and noted together."""
+"""Events held in memory at once."""
 
 
-async def export_events(hub: Hub, asker: Officer, wanted: Wanted) -> AsyncGenerator[Events, None]:
+async def export_events(
+    hub: Hub, asker: Officer, wanted: Wanted
+) -> AsyncGenerator[Sequence[Listed], None]:
     """Yield the pages of a list, the newest first; see `exchange.hub.list_events`.
 
     Args:
         hub: the parts.
-        asker: an officer of an agency, who has just proved who she is.
+        asker: an officer of an agency.
         wanted: what the list is narrowed to.
 
     Raises:
         NotFound: the asker reads no content.
-        Unavailable: the vault is away, and with it the trace: nothing more may go out.
     """
     after: str | None = None
     while True:
-        page = await list_events(hub, asker, wanted, after=after, limit=PAGE)
-        yield page
+        page = await find_events(hub, asker, wanted, after=after, limit=PAGE)
+        yield page.events
         after = page.next
         if after is None:
             return

@@ -121,24 +121,54 @@ async def list_events(
         Malformed: not a cursor.
         Unavailable: the vault is away, and with it the trace.
     """
-    behind, ahead = read_cursor(after), read_cursor(before)
-    agency = asker.agency
-    if agency is None:
-        raise NotFound
-    digest = None
-    if wanted.consent is not None:
-        digest = await hub.db.read(_digest, agency, wanted.consent)
-        if digest is None:  # absent or hidden: as if nothing had happened
-            return Events(events=(), next=None, looked_until=None)
-    if ahead is None:
-        page = await hub.db.read(_page, agency, wanted, behind, limit)
-    else:
-        page = await hub.db.read(_page_before, agency, wanted, ahead, limit)
+    page = await find_events(hub, asker, wanted, after=after, limit=limit, before=before)
     # Behind the reading, so that a look never shows itself; before the answer all the same.
-    if digest is not None:
-        await record_read(hub, asker, digest)
+    await note_look(hub, asker, wanted)
     await _leave_trace(hub, asker, page.events)
     return page
+
+
+async def find_events(
+    hub: Hub,
+    asker: Officer,
+    wanted: Wanted,
+    *,
+    after: str | None,
+    limit: int,
+    before: str | None = None,
+) -> Events:
+    """Return what `list_events` returns and note nothing: its caller does, before it is shown."""
+    behind, ahead = read_cursor(after), read_cursor(before)
+    agency = _agency(asker)
+    hidden = wanted.consent is not None and not await hub.db.read(_digest, agency, wanted.consent)
+    if hidden:  # or absent: as if nothing had happened
+        return Events(events=(), next=None, looked_until=None)
+    if ahead is None:
+        return await hub.db.read(_page, agency, wanted, behind, limit)
+    return await hub.db.read(_page_before, agency, wanted, ahead, limit)
+
+
+async def note_look(hub: Hub, asker: Officer, wanted: Wanted) -> None:
+    """Note on its chain that an officer looks at the one consent a list is narrowed to.
+
+    A list that is not narrowed to one, or to one that is hidden, notes nothing here.
+
+    Raises:
+        NotFound: the asker reads no content.
+        Unavailable: the vault is away, and with it the trace.
+    """
+    agency = _agency(asker)
+    if wanted.consent is None:
+        return
+    digest = await hub.db.read(_digest, agency, wanted.consent)
+    if digest is not None:
+        await record_read(hub, asker, digest)
+
+
+def _agency(asker: Officer) -> str:
+    if asker.agency is None:
+        raise NotFound
+    return asker.agency
 
 
 async def _leave_trace(hub: Hub, asker: Officer, shown: Sequence[Listed]) -> None:

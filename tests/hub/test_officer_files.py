@@ -131,7 +131,7 @@ async def test_a_file_goes_on_over_all_pages(
     answer = canonical.loads(whole.body, limit=10**6)["answer"]
     assert [one["disclosure"] for one in answer] == sent
     assert [row["disclosure"] for row in said_and_rows(table.body)[1]] == sent
-    assert [one["count"] for one in await sim.log("officer-export")] == [2, 2, 1] * 2
+    assert [one["count"] for one in await sim.log("officer-export")] == [5, 5]
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -336,8 +336,7 @@ async def test_all_that_a_lost_key_has_exposed_goes_into_one_file(
     assert {row["from"] for row in rows} == {SENDER, ""}
     assert (said["facts.totals.disclosures"], said["asked.key"].removeprefix("'")) == ("3", key)
     traces = await sim.log("officer-export")
-    assert {one["officer"] for one in traces} == {officer.id}
-    assert sum(one["count"] for one in traces) == 2 * len(rows)
+    assert [(one["officer"], one["count"]) for one in traces] == [(officer.id, len(rows))] * 2
 
 
 async def test_the_report_of_a_breach_stands_on_paper(sim: Simulator) -> None:

@@ -16,10 +16,10 @@ from exchange.hub import export_events as exporting
 from exchange.hub import list_events
 from exchange.hub.desk import log as page
 from exchange.hub.follow_log import catch_up
-from exchange.hub.list_events import Listed
+from exchange.hub.list_events import Events, Listed
 from exchange.hub.officer_files.events import COLUMNS, described
 from exchange.hub.officer_files.file import MEDIA, Listing, Row, as_csv
-from exchange.hub.officers import links
+from exchange.hub.officers import links, trace
 from exchange.hub.officers.sessions import FRESH
 from exchange.wire import officer_routes
 from tests.hub.erasable import grow
@@ -177,27 +177,61 @@ async def test_a_file_asks_for_a_fresh_proof_and_leads_back_to_the_log(sim: Simu
     assert (await desk.get(f"{LOG}.csv")).status == 200
 
 
-async def test_without_the_vault_no_byte_goes_out_and_no_file_is_whole(
+async def test_a_long_file_is_noted_once_and_does_not_hold_its_own_note(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consent, _ = await arranged(sim)
+    desk, officer = await logged_in(sim, agency=SENDER)
+    monkeypatch.setattr(exporting, "PAGE", 1)
+
+    found = canonical.loads((await text(desk, f"{LOG}.json")).encode(), limit=10**6)
+
+    indexes = [one["entry"] for one in found["answer"]]
+    assert len(indexes) > 2
+    (note,) = await sim.log("officer-export")
+    assert (note["officer"], note["count"]) == (officer.id, len(indexes))
+    assert (note["from"], note["until"]) == (min(indexes), max(indexes) + 1)
+    await followed(sim)
+    again = canonical.loads((await text(desk, f"{LOG}.json")).encode(), limit=10**6)
+    assert again["answer"][0]["kind"] == "officer-export"
+    narrowed = await text(desk, f"{LOG}.json?consent={consent.id}")
+    assert "officer-read" not in narrowed
+    assert len(await sim.log("officer-read")) == 1
+    assert len(await sim.log("officer-export")) == 3
+
+
+async def test_without_the_vault_no_byte_of_a_file_goes_out(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await arranged(sim)
     desk, _ = await logged_in(sim, agency=SENDER)
-    left = [2]
 
-    async def record(*_: Any, **__: Any) -> None:
-        left[0] -= 1
-        if left[0] < 0:
-            raise Unavailable("the vault has not answered")
+    async def away(*_: Any, **__: Any) -> None:
+        raise Unavailable("the vault has not answered")
 
-    monkeypatch.setattr(list_events, "record_export", record)
+    monkeypatch.setattr(trace, "record_export", away)
+    refused = await desk.get(f"{LOG}.csv")
+    assert (refused.status, refused.headers["Content-Type"]) == (503, "text/html; charset=utf-8")
+
+
+async def test_a_file_that_breaks_off_is_not_whole(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await arranged(sim)
+    desk, _ = await logged_in(sim, agency=SENDER)
+    found, asked = list_events.find_events, list[str | None]()
+
+    async def gone(*args: Any, after: str | None, limit: int) -> Events:
+        if asked.count(after) == 1 and after is not None:  # the second page, the second time
+            raise Unavailable("the database is gone")
+        asked.append(after)
+        return await found(*args, after=after, limit=limit)
+
     monkeypatch.setattr(exporting, "PAGE", 1)
+    monkeypatch.setattr(exporting, "find_events", gone)
     with pytest.raises(Exception, match=r"payload|disconnected|closed") as cut_off:
         await desk.get(f"{LOG}.json")
     assert type(cut_off.value).__name__ in {"ClientPayloadError", "ServerDisconnectedError"}
-
-    left[0] = 0
-    refused = await desk.get(f"{LOG}.csv")
-    assert (refused.status, refused.headers["Content-Type"]) == (503, "text/html; charset=utf-8")
 
 
 async def test_the_same_list_by_the_api(sim: Simulator) -> None:

@@ -4,8 +4,9 @@ Counts are exact here: the report to the authority needs them (Art. 33(3) GDPR).
 is found in `exchange.hub.answers.affected`.
 """
 
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -26,7 +27,7 @@ from exchange.hub.answers.affected import (
     read_mark,
     vouched,
 )
-from exchange.hub.answers.frame import Answered, Head, agency_of, newest_head
+from exchange.hub.answers.frame import Answered, agency_of, newest_head
 from exchange.hub.officers import trace
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
@@ -62,6 +63,8 @@ class Totals:
     shown: int
     agencies: tuple[str, ...]
     """Those that sent the disclosures."""
+    rows: int
+    """Of all lists together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +89,18 @@ class Breach:
     """None behind the first page."""
     next_steps: tuple[str, ...]
 
+    def with_rows(self, rows: Sequence[Affected], since: datetime) -> "Breach":
+        """Return the same with these rows, each in its list; exposed since a moment."""
+        openable = [one for one in rows if isinstance(one, Openable)]
+        return replace(
+            self,
+            openable=tuple(one for one in openable if not one.gone_before(since)),
+            openable_if_copied=tuple(one for one in openable if one.gone_before(since)),
+            sealed_blocks=tuple(one for one in rows if isinstance(one, SealedBlock)),
+            doubtful=tuple(one for one in rows if isinstance(one, Doubtful)),
+            shown=tuple(one for one in rows if isinstance(one, Shown)),
+        )
+
 
 async def scope_breach(
     hub: Hub, asker: Officer, wanted: Wanted, *, after: str | None, limit: int
@@ -103,16 +118,52 @@ async def scope_breach(
     agency, now, behind = agency_of(asker), hub.clock(), read_mark(after)
     rows, next_mark = await _page(hub, agency, wanted, behind, now, limit)
     totals = await count(hub, agency, wanted, now) if behind == BEGIN else None
-    head = newest_head(hub)
-    await leave_trace(hub, asker, wanted, head, len(rows))
+    if rows:
+        await note_look(hub, asker, wanted)
+        head = newest_head(hub)
+        size = 0 if head is None else head.size
+        await trace.record_export(hub, asker, first=0, until=size, count=len(rows))
+    found = await framed(hub, agency, wanted, now, totals)
+    return replace(
+        found,
+        answer=found.answer.with_rows(rows, wanted.since),
+        next=None if next_mark is None else next_mark.write(),
+    )
+
+
+async def pages_of(
+    hub: Hub, agency: str, wanted: Wanted, now: datetime, limit: int
+) -> AsyncGenerator[list[Affected], None]:
+    """Yield everything that is affected, and note nothing: its caller does, before."""
+    mark: Mark | None = BEGIN
+    while mark is not None:
+        rows, mark = await _page(hub, agency, wanted, mark, now, limit)
+        yield rows
+
+
+async def framed(
+    hub: Hub, agency: str, wanted: Wanted, now: datetime, totals: Totals | None
+) -> Answered[Wanted, Breach]:
+    """Return an answer without rows."""
+    social = await hub.db.read(_is_social, hub, agency)
     return Answered(
         question="breach",
         agency=agency,
         asked=wanted,
         answered_at=now,
-        checkpoint=head,
-        answer=await frame_of(hub, agency, wanted, rows, totals),
-        next=None if next_mark is None else next_mark.write(),
+        checkpoint=newest_head(hub),
+        answer=Breach(
+            deadline=wanted.noticed_at + REPORT,
+            also_notify=("social-data",) if social else (),
+            openable=(),
+            openable_if_copied=(),
+            sealed_blocks=(),
+            doubtful=(),
+            shown=(),
+            vouched=await vouched(hub) if wanted.kind == "log" else None,
+            totals=totals,
+            next_steps=STEPS[wanted.kind],
+        ),
     )
 
 
@@ -126,43 +177,18 @@ async def count(hub: Hub, agency: str, wanted: Wanted, now: datetime) -> Totals:
     return counted.totals()
 
 
-async def frame_of(
-    hub: Hub, agency: str, wanted: Wanted, rows: list[Affected], totals: Totals | None
-) -> Breach:
-    """Return an answer with these rows in it, each under its head."""
-    social = await hub.db.read(_is_social, hub, agency)
-    openable = [one for one in rows if isinstance(one, Openable)]
-    return Breach(
-        deadline=wanted.noticed_at + REPORT,
-        also_notify=("social-data",) if social else (),
-        openable=tuple(one for one in openable if not one.gone_before(wanted.since)),
-        openable_if_copied=tuple(one for one in openable if one.gone_before(wanted.since)),
-        sealed_blocks=tuple(one for one in rows if isinstance(one, SealedBlock)),
-        doubtful=tuple(one for one in rows if isinstance(one, Doubtful)),
-        shown=tuple(one for one in rows if isinstance(one, Shown)),
-        vouched=await vouched(hub) if wanted.kind == "log" else None,
-        totals=totals,
-        next_steps=STEPS[wanted.kind],
-    )
-
-
-async def leave_trace(
-    hub: Hub, asker: Officer, wanted: Wanted, head: Head | None, rows: int
-) -> None:
-    """Note what is about to be told; an answer with nothing in it leaves no trace.
+async def note_look(hub: Hub, asker: Officer, wanted: Wanted) -> None:
+    """Note that an officer looks at the consent of a code she asks about; of all else nothing.
 
     Raises:
         NotPermitted: the asker reads no records.
         Unavailable: the vault is away.
     """
-    if not rows:
+    if wanted.kind != "code":
         return
-    if wanted.kind == "code":
-        digest = await consent_of_code(hub, agency_of(asker), wanted)
-        if digest is not None:
-            await trace.record_read(hub, asker, digest)
-    size = 0 if head is None else head.size
-    await trace.record_export(hub, asker, first=0, until=size, count=rows)
+    digest = await consent_of_code(hub, agency_of(asker), wanted)
+    if digest is not None:
+        await trace.record_read(hub, asker, digest)
 
 
 async def _page(
@@ -192,9 +218,11 @@ class _Counting:
     blocks: int = 0
     doubtful: int = 0
     shown: int = 0
+    rows: int = 0
 
     def add(self, row: Affected) -> None:
         """Count a row."""
+        self.rows += 1
         if row.consent is not None:
             self.consents.add(row.consent)
         self.blocks += isinstance(row, SealedBlock)
@@ -218,6 +246,7 @@ class _Counting:
             doubtful=self.doubtful,
             shown=self.shown,
             agencies=tuple(sorted(self.agencies)),
+            rows=self.rows,
         )
 
 

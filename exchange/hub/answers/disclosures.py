@@ -124,17 +124,22 @@ async def list_disclosures(
         Malformed: no cursor of this list.
         Unavailable: the vault is away.
     """
+    found = await find_disclosures(hub, asker, wanted, after=after, limit=limit)
+    if found.answer:
+        indexes = [one.log.disclosure for one in found.answer]
+        await trace.record_export(
+            hub, asker, first=min(indexes), until=max(indexes) + 1, count=len(indexes)
+        )
+    return found
+
+
+async def find_disclosures(
+    hub: Hub, asker: Officer, wanted: Wanted, *, after: str | None, limit: int
+) -> Answered[Wanted, tuple[Disclosed, ...]]:
+    """Return what `list_disclosures` returns and note nothing: its caller does, before."""
     agency = agency_of(asker)
     behind = read_cursor(after)
     found, last, rows = await hub.db.read(_page, hub, agency, wanted, behind, limit)
-    if found:
-        await trace.record_export(
-            hub,
-            asker,
-            first=min(one.log.disclosure for one in found),
-            until=max(one.log.disclosure for one in found) + 1,
-            count=len(found),
-        )
     return Answered(
         question="disclosures",
         agency=agency,

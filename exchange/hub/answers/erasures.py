@@ -61,20 +61,27 @@ async def list_erasures(
         NotPermitted: the asker reads no records.
         Unavailable: the vault is away.
     """
+    found = await find_erasures(hub, asker, wanted, after=after, limit=limit)
+    if found.answer:
+        size = 0 if found.checkpoint is None else found.checkpoint.size
+        await trace.record_export(hub, asker, first=0, until=size, count=len(found.answer))
+    return found
+
+
+async def find_erasures(
+    hub: Hub, asker: Officer, wanted: Wanted, *, after: str | None, limit: int
+) -> Answered[Wanted, tuple[ErasureSeen, ...]]:
+    """Return what `list_erasures` returns and note nothing: its caller does, before."""
     agency, now = agency_of(asker), hub.clock()
     rows = await hub.db.read(
         answers_erasures.listed, agency, wanted.state, now=now, after=after, limit=limit
     )
-    head = newest_head(hub)
-    if rows:
-        size = 0 if head is None else head.size
-        await trace.record_export(hub, asker, first=0, until=size, count=len(rows))
     return Answered(
         question="erasures",
         agency=agency,
         asked=wanted,
         answered_at=now,
-        checkpoint=head,
+        checkpoint=newest_head(hub),
         answer=tuple(_seen(row, agency, now) for row in rows),
         next=rows[-1].id if len(rows) == limit else None,
     )

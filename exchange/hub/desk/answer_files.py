@@ -11,30 +11,35 @@ from exchange.hub.desk.partners import PARTNERS
 from exchange.hub.desk.shell import Place, Visit
 from exchange.hub.http.hand_out import hand_out
 from exchange.hub.officer_files.file import Ending
-from exchange.hub.officer_files.lists import disclosures_file, erasures_file, partners_file
+from exchange.hub.officer_files.lists import (
+    Question,
+    disclosures_of,
+    erasures_of,
+    partners_of,
+    question_file,
+)
 
 ENDINGS: Final = "{ending:csv|json}"
 
 
 async def take_disclosures(visit: Visit) -> web.StreamResponse:
     """Hand out the disclosures of some days."""
-    wanted = asked_for(visit)
-    file = await disclosures_file(visit.hub, visit.asker, wanted, ending_of(visit))
-    return await hand_out(visit.request, file)
+    return await _take(visit, disclosures_of(visit.hub, visit.asker, asked_for(visit)))
 
 
 async def take_erasures(visit: Visit) -> web.StreamResponse:
     """Hand out the erasures in one state."""
-    wanted = Wanted(state_of(visit))
-    file = await erasures_file(visit.hub, visit.asker, wanted, ending_of(visit))
-    return await hand_out(visit.request, file)
+    return await _take(visit, erasures_of(visit.hub, visit.asker, Wanted(state_of(visit))))
 
 
 async def take_partners(visit: Visit) -> web.StreamResponse:
     """Hand out the partners and their keys."""
-    return await hand_out(
-        visit.request, await partners_file(visit.hub, visit.asker, ending_of(visit))
-    )
+    return await _take(visit, partners_of(visit.hub, visit.asker))
+
+
+async def _take(visit: Visit, question: Question) -> web.StreamResponse:
+    file = await question_file(visit.hub, visit.asker, question, ending_of(visit))
+    return await hand_out(visit.request, file)
 
 
 def ending_of(visit: Visit) -> Ending:

@@ -61,7 +61,7 @@ async def show(visit: Visit) -> web.StreamResponse:
 
 
 async def take(visit: Visit) -> web.StreamResponse:
-    """Hand the log out as a file, as it is narrowed; noted page by page before it goes out."""
+    """Hand the log out as a file, as it is narrowed; noted before the first byte."""
     ending: Ending = "csv" if visit.in_path("ending") == "csv" else "json"
     wanted, asked = _wanted(visit.fields), _asked(visit)
     file = await events_file(visit.hub, visit.asker, wanted, asked, ending)
@@ -70,9 +70,7 @@ async def take(visit: Visit) -> web.StreamResponse:
 
 async def take_bundle(visit: Visit) -> web.StreamResponse:
     """Hand out the whole log with what her agency may open of it, to be verified offline."""
-    async with visit.shell.press:
-        file = await bundle_file(visit.hub, visit.asker)
-    return await hand_out(visit.request, file)
+    return await hand_out(visit.request, await bundle_file(visit.hub, visit.asker))
 
 
 PLACES: Final = (

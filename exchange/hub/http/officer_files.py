@@ -9,9 +9,15 @@ from exchange.hub.http.call import Call
 from exchange.hub.http.hand_out import hand_out
 from exchange.hub.http.officers import asker
 from exchange.hub.officer_files.breach import breach_file
+from exchange.hub.officer_files.bundle import bundle_file
 from exchange.hub.officer_files.consent import consent_file
 from exchange.hub.officer_files.events import events_file
-from exchange.hub.officer_files.lists import disclosures_file, erasures_file, partners_file
+from exchange.hub.officer_files.lists import (
+    disclosures_of,
+    erasures_of,
+    partners_of,
+    question_file,
+)
 from exchange.wire import officer_files as wire
 from exchange.wire.shapes import IdPath
 
@@ -25,20 +31,22 @@ def file_routes() -> Routes:
     bound.streams(wire.PARTNERS_FILE)(get_partners)
     bound.streams(wire.BREACH_FILE)(get_breach)
     bound.streams(wire.CONSENT_FILE)(get_consent)
+    bound.streams(wire.LOG_FILE)(get_log)
     return bound
 
 
 async def get_disclosures(call: Call, *, query: wire.DisclosuresFileQuery) -> web.StreamResponse:
     """Hand out what was disclosed between two days."""
     wanted = disclosures.Wanted(query.since, query.until)
-    file = await disclosures_file(call.hub, asker(call), wanted, query.format)
+    question = disclosures_of(call.hub, asker(call), wanted)
+    file = await question_file(call.hub, asker(call), question, query.format)
     return await hand_out(call.request, file)
 
 
 async def get_erasures(call: Call, *, query: wire.ErasuresFileQuery) -> web.StreamResponse:
     """Hand out what is to be erased, and what was answered."""
-    wanted = erasures.Wanted(query.state)
-    file = await erasures_file(call.hub, asker(call), wanted, query.format)
+    question = erasures_of(call.hub, asker(call), erasures.Wanted(query.state))
+    file = await question_file(call.hub, asker(call), question, query.format)
     return await hand_out(call.request, file)
 
 
@@ -52,7 +60,8 @@ async def get_events(call: Call, *, query: wire.EventsFileQuery) -> web.StreamRe
 
 async def get_partners(call: Call, *, query: wire.PartnersFileQuery) -> web.StreamResponse:
     """Hand out partners with their keys."""
-    file = await partners_file(call.hub, asker(call), query.format)
+    question = partners_of(call.hub, asker(call))
+    file = await question_file(call.hub, asker(call), question, query.format)
     return await hand_out(call.request, file)
 
 
@@ -72,3 +81,8 @@ async def get_breach(call: Call, *, query: wire.BreachFileQuery) -> web.StreamRe
 async def get_consent(call: Call, *, path: IdPath) -> web.StreamResponse:
     """Hand out one consent with its proofs."""
     return await hand_out(call.request, await consent_file(call.hub, asker(call), path.id))
+
+
+async def get_log(call: Call) -> web.StreamResponse:
+    """Hand out the whole log with what the agency may open of it."""
+    return await hand_out(call.request, await bundle_file(call.hub, asker(call)))

@@ -4,24 +4,18 @@ Rows of all kinds stand in one list, each with the name of its list in the answe
 deadline, counts and next steps are part of what the file says of itself.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 
-from exchange.hub.answers.affected import Wanted
-from exchange.hub.answers.breach import scope_breach
-from exchange.hub.answers.frame import Answered
-from exchange.hub.officer_files.file import (
-    LISTED,
-    Ending,
-    File,
-    Listing,
-    Row,
-    begun,
-    flattened,
-    list_file,
-)
-from exchange.hub.officer_files.lists import PAGE, answered, members_of, shape_in
+from exchange.hub.answers.affected import Affected, Wanted
+from exchange.hub.answers.breach import Breach, count, framed, note_look, pages_of
+from exchange.hub.answers.frame import Answered, agency_of
+from exchange.hub.officer_files.file import LISTED, Ending, File, Listing, Row, flattened, list_file
+from exchange.hub.officer_files.lists import PAGE, members_of, shape_in, told
+from exchange.hub.officer_files.noted import Counted, Source, noted
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
 from exchange.wire import officer
@@ -31,35 +25,49 @@ LISTS: Final = ("openable", "openable_if_copied", "sealed_blocks", "doubtful", "
 
 
 async def breach_file(hub: Hub, asker: Officer, wanted: Wanted, ending: Ending) -> File:
-    """Return all that is affected; each page of it is noted in the log before it goes out.
+    """Return all that is affected; that it is taken stands in the log before.
 
     Raises:
         NotPermitted: the asker reads no records.
         Unavailable: the vault is away, and with it the trace.
     """
-
-    def ask(after: str | None) -> Awaitable[Answered[object, object]]:
-        return scope_breach(hub, asker, wanted, after=after, limit=PAGE)
-
-    first, pages = await begun(answered(officer.BreachAnswer, ask))
-    said = {name: value for name, value in first.items() if name not in LISTED}
-    facts = {name: value for name, value in first["answer"].items() if name not in LISTS}
+    agency, now = agency_of(asker), hub.clock()
+    totals = await count(hub, agency, wanted, now)
+    if totals.rows:
+        await note_look(hub, asker, wanted)
+    source = breach_source(hub, agency, wanted, now)
+    pages = await noted(hub, asker, source, Counted(rows=totals.rows))
+    first = await framed(hub, agency, wanted, now, totals)
+    said = told(officer.BreachAnswer, first)
+    facts = {name: value for name, value in said["answer"].items() if name not in LISTS}
+    frame = {name: value for name, value in said.items() if name not in LISTED}
     listing = Listing(
-        head={**said, "facts": facts, "next": None},
+        head={**frame, "facts": facts, "next": None},
         columns=("list", *dict.fromkeys(_columns())),
-        pages=_rows(pages),
+        pages=_rows(first, pages),
         flat=lambda row: (flattened(row),),
     )
     return list_file(listing, ending)
 
 
+def breach_source(hub: Hub, agency: str, wanted: Wanted, now: datetime) -> Source[Affected]:
+    """Return all that is affected, as often as somebody wants to go through it."""
+    return Source(lambda: pages_of(hub, agency, wanted, now, PAGE))
+
+
 async def _rows(
-    pages: AsyncGenerator[dict[str, Any], None],
+    frame: Answered[Wanted, Breach], pages: AsyncGenerator[Sequence[Affected], None]
 ) -> AsyncGenerator[Sequence[Row], None]:
     async with aclosing(pages):
         async for page in pages:
-            answer = page["answer"]
-            yield [{"list": name, **row} for name in LISTS for row in answer[name]]
+            answer = frame.answer.with_rows(page, frame.asked.since)
+            yield [*_listed(told(officer.BreachAnswer, replace(frame, answer=answer))["answer"])]
+
+
+def _listed(answer: Mapping[str, Any]) -> Iterator[Row]:
+    for name in LISTS:
+        for row in answer[name]:
+            yield {"list": name, **row}
 
 
 def _columns() -> Iterator[str]:

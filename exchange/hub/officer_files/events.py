@@ -7,9 +7,10 @@ from typing import Final
 from exchange.audit.event import MEMBERS, seconds
 from exchange.canonical import Json
 from exchange.hub.export_events import export_events
-from exchange.hub.list_events import Events, Listed, Wanted
-from exchange.hub.officer_files.file import Ending, File, Listing, Row, begun, list_file
+from exchange.hub.list_events import Listed, Wanted, note_look
+from exchange.hub.officer_files.file import Ending, File, Listing, Row, list_file
 from exchange.hub.officer_files.head import head_of
+from exchange.hub.officer_files.noted import Source, count, noted
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
 
@@ -25,7 +26,7 @@ COLUMNS: Final = (
 async def events_file(
     hub: Hub, asker: Officer, wanted: Wanted, asked: Mapping[str, Json], ending: Ending
 ) -> File:
-    """Return the events of a list, the newest first; see `exchange.hub.export_events`.
+    """Return the events of a list, the newest first; noted in the log as one file.
 
     Args:
         hub: the parts.
@@ -39,15 +40,26 @@ async def events_file(
         Unavailable: the vault is away, and with it the trace.
     """
     head = head_of(hub, "events", asker.agency, asked)
-    _, pages = await begun(export_events(hub, asker, wanted))
+    source = events_source(hub, asker, wanted)
+    # Counted first: the notes of this file are behind what is in it.
+    counted = await count(source)
+    await note_look(hub, asker, wanted)
+    pages = await noted(hub, asker, source, counted)
     listing = Listing(head=head, columns=COLUMNS, pages=_described(pages), flat=lambda row: (row,))
     return list_file(listing, ending)
 
 
-async def _described(pages: AsyncGenerator[Events, None]) -> AsyncGenerator[Sequence[Row], None]:
+def events_source(hub: Hub, asker: Officer, wanted: Wanted) -> Source[Listed]:
+    """Return the events of a list, as often as somebody wants to go through them."""
+    return Source(lambda: export_events(hub, asker, wanted), lambda one: one.index)
+
+
+async def _described(
+    pages: AsyncGenerator[Sequence[Listed], None],
+) -> AsyncGenerator[Sequence[Row], None]:
     async with aclosing(pages):
         async for page in pages:
-            yield [described(one) for one in page.events]
+            yield [described(one) for one in page]
 
 
 def described(one: Listed) -> dict[str, Json]:

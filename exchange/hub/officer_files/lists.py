@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
-from typing import Any, Final, get_args
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeAlias, get_args
 
 from pydantic import BaseModel
 
@@ -14,70 +15,92 @@ from exchange.hub.officer_files.file import (
     File,
     Listing,
     Row,
-    begun,
     flattened,
     list_file,
 )
-from exchange.hub.officers import trace
+from exchange.hub.officer_files.noted import Source, count, noted
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
 from exchange.wire import officer, officer_terms
 
 PAGE: Final = 500
-"""Rows held in memory at once, and noted together."""
+"""Rows held in memory at once."""
+
+Asking: TypeAlias = Callable[[str | None], Awaitable[Answered[Any, tuple[Any, ...]]]]
+"""Returns the page behind a cursor, and notes nothing in the log."""
 
 
-async def disclosures_file(
-    hub: Hub, asker: Officer, wanted: disclosures.Wanted, ending: Ending
-) -> File:
-    """Return who disclosed what to whom; in the table a line for each recipient.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A list that is taken away as a whole."""
+
+    ask: Asking = field(repr=False)
+    shape: type[officer.Frame]
+    """Of the answer by program."""
+    flat: Callable[[Row], Iterator[Row]] = field(repr=False)
+    """What the lines of a row are in a table."""
+    index_of: Callable[[Any], int] | None = field(default=None, repr=False)
+    """Returns which entry of the log a row is; None where rows are no entries."""
+
+    @property
+    def source(self) -> Source[Any]:
+        """The rows, as often as somebody wants to go through them."""
+        return Source(lambda: _every(self.ask), self.index_of)
+
+
+def disclosures_of(hub: Hub, asker: Officer, wanted: disclosures.Wanted) -> Question:
+    """Return who disclosed what to whom; in the table a line for each recipient."""
+
+    def ask(after: str | None) -> Awaitable[Answered[Any, tuple[Any, ...]]]:
+        return disclosures.find_disclosures(hub, asker, wanted, after=after, limit=PAGE)
+
+    return Question(
+        ask=ask,
+        shape=officer.DisclosuresAnswer,
+        flat=_per("to"),
+        index_of=lambda one: int(one.log.disclosure),
+    )
+
+
+def erasures_of(hub: Hub, asker: Officer, wanted: erasures.Wanted) -> Question:
+    """Return what is to be erased, and what was answered."""
+
+    def ask(after: str | None) -> Awaitable[Answered[Any, tuple[Any, ...]]]:
+        return erasures.find_erasures(hub, asker, wanted, after=after, limit=PAGE)
+
+    return Question(ask=ask, shape=officer.ErasuresAnswer, flat=_whole)
+
+
+def partners_of(hub: Hub, asker: Officer) -> Question:
+    """Return partners and their keys, in the table a line for each key.
+
+    Looking at keys leaves no trace. Taking them away does, as everything an officer takes.
+    """
+
+    def ask(after: str | None) -> Awaitable[Answered[Any, tuple[Any, ...]]]:
+        return partners.list_partners(hub, asker, after=after, limit=PAGE)
+
+    return Question(ask=ask, shape=officer_terms.PartnersAnswer, flat=_per("keys"))
+
+
+async def question_file(hub: Hub, asker: Officer, question: Question, ending: Ending) -> File:
+    """Return all of a list as a file; that it is taken stands in the log before.
 
     Raises:
         NotPermitted: the asker reads no records.
         Unavailable: the vault is away, and with it the trace.
     """
-
-    def ask(after: str | None) -> Awaitable[Answered[object, object]]:
-        return disclosures.list_disclosures(hub, asker, wanted, after=after, limit=PAGE)
-
-    return list_file(await _listing(officer.DisclosuresAnswer, ask, _per("to")), ending)
-
-
-async def erasures_file(hub: Hub, asker: Officer, wanted: erasures.Wanted, ending: Ending) -> File:
-    """Return what is to be erased, and what was answered; see `disclosures_file`."""
-
-    def ask(after: str | None) -> Awaitable[Answered[object, object]]:
-        return erasures.list_erasures(hub, asker, wanted, after=after, limit=PAGE)
-
-    return list_file(await _listing(officer.ErasuresAnswer, ask, _whole), ending)
-
-
-async def partners_file(hub: Hub, asker: Officer, ending: Ending) -> File:
-    """Return partners and their keys, in the table a line for each key; see `disclosures_file`.
-
-    Looking at keys leaves no trace. Taking them away does, as everything an officer takes.
-    """
-
-    async def ask(after: str | None) -> Answered[object, object]:
-        found = await partners.list_partners(hub, asker, after=after, limit=PAGE)
-        size = 0 if found.checkpoint is None else found.checkpoint.size
-        if found.answer:
-            await trace.record_export(hub, asker, first=0, until=size, count=len(found.answer))
-        return found
-
-    return list_file(await _listing(officer_terms.PartnersAnswer, ask, _per("keys")), ending)
-
-
-async def _listing(
-    shape: type[officer.Frame],
-    ask: Callable[[str | None], Awaitable[Answered[object, object]]],
-    flat: Callable[[Row], Iterator[Row]],
-) -> Listing:
-    first, pages = await begun(answered(shape, ask))
-    head = {name: value for name, value in first.items() if name not in LISTED}
-    return Listing(
-        head={**head, "next": None}, columns=(*columns(shape),), pages=_rows(pages), flat=flat
+    first = await question.ask(None)
+    source = question.source
+    pages = await noted(hub, asker, source, await count(source))
+    said = told(question.shape, replace(first, answer=()))
+    listing = Listing(
+        head={name: value for name, value in said.items() if name not in LISTED} | {"next": None},
+        columns=(*columns(question.shape),),
+        pages=_rows(question.shape, first, pages),
+        flat=question.flat,
     )
+    return list_file(listing, ending)
 
 
 def columns(shape: type[officer.Frame]) -> Iterator[str]:
@@ -105,25 +128,29 @@ def shape_in(annotation: object) -> type[BaseModel] | None:
     return next((one for one in found if one is not None), None)
 
 
-async def answered(
-    shape: type[officer.Frame], ask: Callable[[str | None], Awaitable[Answered[object, object]]]
-) -> AsyncGenerator[dict[str, Any], None]:
-    """Yield the answers by program, page by page."""
+def told(shape: type[officer.Frame], found: Answered[Any, Any]) -> dict[str, Any]:
+    """Return an answer as programs have it."""
+    return shape.model_validate(found, from_attributes=True).model_dump(mode="json")
+
+
+async def _every(ask: Asking) -> AsyncGenerator[Sequence[Any], None]:
     after: str | None = None
     while True:
         found = await ask(after)
-        yield shape.model_validate(found, from_attributes=True).model_dump(mode="json")
+        yield found.answer
         after = found.next
         if after is None:
             return
 
 
 async def _rows(
-    pages: AsyncGenerator[dict[str, Any], None],
+    shape: type[officer.Frame],
+    frame: Answered[Any, tuple[Any, ...]],
+    pages: AsyncGenerator[Sequence[Any], None],
 ) -> AsyncGenerator[Sequence[Row], None]:
     async with aclosing(pages):
         async for page in pages:
-            yield page["answer"]
+            yield told(shape, replace(frame, answer=tuple(page)))["answer"]
 
 
 def _whole(row: Row) -> Iterator[Row]:

@@ -1,0 +1,104 @@
+"""One note in the log for a whole file: what it will hold is counted, noted, and then handed out.
+
+Rows are gone through twice, page by page: so that the note can say how many were taken before the
+first of them goes out, and memory stays small. What comes meanwhile is not in the file; a row
+that opens meanwhile is noted before it goes out.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from exchange.hub.answers.frame import newest_head
+from exchange.hub.officers import trace
+from exchange.hub.officers.accounts import Officer
+from exchange.hub.parts import Hub
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Source(Generic[Row]):
+    """What a file is made of."""
+
+    pages: Callable[[], AsyncGenerator[Sequence[Row], None]] = field(repr=False)
+    """Return its rows from the beginning; notes nothing in the log."""
+    index_of: Callable[[Row], int] | None = None
+    """Return which entry of the log a row is; None where rows are no entries."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """How much a file will hold."""
+
+    rows: int
+    whole: bool = True
+    """False: there are at least so many, nobody has counted further."""
+    first: int = 0
+    """The first entry of the log that its rows are."""
+    behind: int = 0
+    """The one behind the last."""
+
+
+async def count(source: Source[Row], *, pages: int | None = None) -> Counted:
+    """Return how many rows a source has now, counting at most so many pages of it."""
+    rows, looked = 0, 0
+    indexes: set[int] = set()
+    async with aclosing(source.pages()) as found:
+        async for page in found:
+            if looked == pages:
+                return _counted(rows, indexes, whole=False)
+            looked, rows = looked + 1, rows + len(page)
+            if source.index_of is not None and page:
+                here = [source.index_of(row) for row in page]
+                indexes = {min(indexes | {*here}), max(indexes | {*here})}
+    return _counted(rows, indexes, whole=True)
+
+
+async def noted(
+    hub: Hub, asker: Officer, source: Source[Row], counted: Counted
+) -> AsyncGenerator[Sequence[Row], None]:
+    """Note that all of a source is taken away, and return its pages; nothing notes nothing.
+
+    Args:
+        hub: the parts.
+        asker: who takes it, for her agency.
+        source: what she takes.
+        counted: all of it.
+
+    Raises:
+        NotPermitted: an auditor or operator.
+        Unavailable: the vault is away; nothing may go out.
+    """
+    if counted.rows:
+        await _note(hub, asker, source, counted, counted.rows)
+    return _within(hub, asker, source, counted)
+
+
+async def _within(
+    hub: Hub, asker: Officer, source: Source[Row], counted: Counted
+) -> AsyncGenerator[Sequence[Row], None]:
+    left, index_of = counted.rows, source.index_of
+    async with aclosing(source.pages()) as pages:
+        async for page in pages:
+            rows = [row for row in page if index_of is None or index_of(row) < counted.behind]
+            if len(rows) > left:
+                await _note(hub, asker, source, counted, len(rows) - left)
+                left = len(rows)
+            left -= len(rows)
+            yield rows
+
+
+async def _note(hub: Hub, asker: Officer, source: Source[Row], counted: Counted, rows: int) -> None:
+    first, behind = counted.first, counted.behind
+    if source.index_of is None:
+        head = newest_head(hub)
+        first, behind = 0, 0 if head is None else head.size
+    await trace.record_export(hub, asker, first=first, until=behind, count=rows)
+
+
+def _counted(rows: int, indexes: set[int], *, whole: bool) -> Counted:
+    if not indexes:
+        return Counted(rows=rows, whole=whole)
+    return Counted(rows=rows, whole=whole, first=min(indexes), behind=max(indexes) + 1)
