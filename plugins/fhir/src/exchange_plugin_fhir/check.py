@@ -15,7 +15,10 @@ from exchange_plugin_fhir.configure import Version
 
 
 def model(version: Version) -> type[FHIRAbstractModel]:
-    """Return the model of Bundle in a release; imported here, for only one is ever needed."""
+    """Return the model of Bundle in a release.
+
+    Imported here: only one is ever needed, and none until there is a document.
+    """
     if version == "R5":
         from fhir.resources.bundle import Bundle as BundleR5  # noqa: PLC0415
 

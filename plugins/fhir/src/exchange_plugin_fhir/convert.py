@@ -23,7 +23,6 @@ from exchange.hookspecs import (
 from exchange_plugin_fhir.bundle import Attached, build
 from exchange_plugin_fhir.check import check, model
 from exchange_plugin_fhir.configure import Configured, configured
-from exchange_plugin_fhir.export import FhirExport
 from exchange_plugin_fhir.kinds import kind_of, kinds
 
 BUNDLE = "bundle.json"
@@ -39,7 +38,6 @@ class FhirBundle:
     def __init__(self, chosen: Configured) -> None:
         """Take the settings of the plugin."""
         self._chosen = chosen
-        self._model = model(chosen.version)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -55,7 +53,7 @@ class FhirBundle:
         """Write the bundle, and beside it the files that are too large for it."""
         attached = list(_attached(package.files, target, inline=self._chosen.inline))
         bundle = build(package, attached, version=self._chosen.version)
-        check(bundle, self._model)
+        check(bundle, model(self._chosen.version))
         content = json.dumps(bundle, ensure_ascii=False, allow_nan=False)
         (target / BUNDLE).write_text(content, encoding="utf-8")
         return [IntakeFile(BUNDLE), *(IntakeFile(one.name) for one in attached if one.name)]
@@ -107,4 +105,7 @@ def register_outgoing_formats(settings: Settings) -> Sequence[OutgoingFormat]:
     Raises:
         Misconfigured: a setting is wrong.
     """
+    # Imported here: an intake worker reads no bundles.
+    from exchange_plugin_fhir.export import FhirExport  # noqa: PLC0415 - said above
+
     return [FhirExport(configured(settings))]

@@ -47,7 +47,6 @@ class FhirExport:
     def __init__(self, chosen: Configured) -> None:
         """Take the settings of the plugin."""
         self._chosen = chosen
-        self._model = model(chosen.version)
 
     @property
     def key(self) -> str:
@@ -68,7 +67,7 @@ class FhirExport:
         """Write each document of the bundle."""
         export = _bundle_among(exported)
         bundle = strict.bundle_of(strict.read(export.path), extensions=self._chosen.extensions)
-        check(bundle, self._model)
+        check(bundle, model(self._chosen.version))
         beside = {file.name: Source(file.path) for file in exported if file is not export}
         papers = self._papers(bundle, beside | inside(bundle))
         return OutgoingPackage(
