@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from exchange import canonical
-from exchange.agency import container, job_values, spool
+from exchange.agency import container, declared, job_values, spool
 from exchange.agency.examine import Examined
 from exchange.agency.handed import Delivery
 from exchange.agency.hired import hired
@@ -31,6 +31,7 @@ from exchange.errors import Misconfigured
 from exchange.hookspecs import (
     EVERY_CHARACTER,
     Capabilities,
+    Declaration,
     DeliveredFolder,
     DocumentPackage,
 )
@@ -62,6 +63,8 @@ class Reception:
     """What is read into documents whose senders state none."""
     missing: tuple[str, ...]
     """Walls this machine's kernel does not offer, such as `landlock`."""
+    declared: Mapping[str, Declaration | None]
+    """What each plugin of the settings says of itself, of whatever kind; None: nothing told."""
     signer: Signer | None = None
     """Who signs containers, where a format asks for one."""
 
@@ -93,12 +96,14 @@ async def open_reception(gateway: Gateway) -> AsyncIterator[Reception]:
     settings = gateway.settings
     desks: dict[str, Desk] = {}
     missing: set[str] = set()
+    said: dict[str, Declaration | None] = {}
     async with AsyncExitStack() as workers:
         for plugin, profiles in _readers(settings).items():
             adapter = hired(settings, gateway.home, plugin, Kind.INTAKE)
             intake = await workers.enter_async_context(Intake(adapter, gateway.home.workers))
             started = await intake.start()
             missing.update(started.missing)
+            said[plugin] = started.declared
             for profile in profiles or started.formats:
                 if profile not in started.formats:
                     raise Misconfigured(f"plugin {plugin}: no intake format reads {profile}")
@@ -111,6 +116,7 @@ async def open_reception(gateway: Gateway) -> AsyncIterator[Reception]:
             desks=desks,
             profile=settings.intake.profile,
             missing=tuple(sorted(missing)),
+            declared=await declared.ask_others(gateway.home, settings, said),
             signer=_signer(settings.container, gateway.home, desks.values()),
         )
 

@@ -12,8 +12,7 @@ from exchange.agency.private_file import read_private
 from exchange.agency.settings import GatewaySettings
 from exchange.errors import Misconfigured
 from exchange.hookspecs import Settings
-from exchange.registry import Named, named, version_of
-from exchange.wire import shapes
+from exchange.registry import Named, named
 
 
 def hirings(settings: GatewaySettings) -> Iterator[tuple[Kind, str]]:
@@ -26,30 +25,6 @@ def hirings(settings: GatewaySettings) -> Iterator[tuple[Kind, str]]:
         yield Kind.OUTGOING, plugin
     for plugin in settings.evidence.plugins:
         yield Kind.EVIDENCE, plugin
-
-
-def published(settings: GatewaySettings) -> tuple[shapes.PluginTold, ...]:
-    """Return the plugins that the settings name, for the record of processing (Art. 30 GDPR).
-
-    None of their code runs for it. What a plugin says of itself its agency reads by
-    `exchange plugin list`.
-    """
-    kinds: dict[str, set[Kind]] = {}
-    for kind, plugin in hirings(settings):
-        kinds.setdefault(plugin, set()).add(kind)
-    found = []
-    for plugin, does in sorted(kinds.items()):
-        table = cast("Settings", settings.plugins.get(plugin, {}))
-        distribution = named(plugin, table).distribution
-        found.append(
-            shapes.PluginTold(
-                name=plugin,
-                distribution=distribution,
-                version=version_of(distribution),
-                provides=tuple(sorted(kind.value for kind in does)),
-            )
-        )
-    return tuple(found)
 
 
 def hired(settings: GatewaySettings, home: Home, plugin: str, kind: Kind) -> Adapter:

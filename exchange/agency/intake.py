@@ -14,7 +14,7 @@ from exchange.agency import job_values, rooms
 from exchange.agency.leash import Adapter, Leash, Limits, Reason
 from exchange.agency.staff import Errand, Staff
 from exchange.errors import Malformed, Misconfigured, Quarantined
-from exchange.hookspecs import Capabilities, DocumentPackage, IntakeFile
+from exchange.hookspecs import Capabilities, Declaration, DocumentPackage, IntakeFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class Started:
     """By profile."""
     missing: tuple[str, ...]
     """Walls this machine's kernel does not offer, such as `landlock`; to be told at start-up."""
+    declared: Declaration | None
+    """What the plugin says of itself; None: nothing that can be told."""
 
 
 def _names(result: Mapping[str, Any]) -> tuple[str, ...]:
@@ -67,7 +69,7 @@ class Intake:
         }
         if len(formats) != len(leash.offers):
             raise Misconfigured(f"plugin {self._plugin}: its formats cannot be understood")
-        return Started(formats, leash.missing)
+        return Started(formats, leash.missing, leash.declared)
 
     async def convert(self, package: DocumentPackage, target: Path) -> Sequence[IntakeFile]:
         """Convert `package` and put the files, durably, into `target`.

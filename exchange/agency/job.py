@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from exchange import canonical
 from exchange.canonical import Json
 from exchange.errors import Malformed, Unavailable, Undeliverable
-from exchange.hookspecs import Capabilities
+from exchange.hookspecs import CONTRACT, Capabilities, Declaration
 from exchange.values import dataclass, field
 
 REQUEST_LIMIT = 8 << 20
@@ -25,6 +25,8 @@ _WORDS = 500
 """Characters of a refusal that are shown to the administrator."""
 _MEMBERS = 10_000
 """Largest number of entries in a list or table from a worker."""
+_DECLARED = 16 * 1024
+"""Bytes of what a plugin declares; one that says more is run, and what it says not told."""
 _FOLDER_IN, _FOLDER_OUT = "in", "out"
 
 
@@ -79,6 +81,16 @@ class Start:
     memory: int
     """Bytes of address space."""
     descriptors: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What a worker says when its plugin is loaded."""
+
+    offers: Mapping[str, Offer]
+    """What its adapters say of themselves, by key."""
+    declared: Declaration | None
+    """What the plugin says of itself; None: nothing that can be told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,9 +161,27 @@ def read_walls(line: bytes) -> tuple[str, ...]:
     return texts(members(line, {"missing"})["missing"])
 
 
-def ready_line(offers: Mapping[str, Offer]) -> bytes:
-    """Return what the worker says when the plugin is loaded: its adapters, by key."""
-    return _line({"offers": {key: _offer(offer) for key, offer in offers.items()}})
+def ready_line(ready: Ready) -> bytes:
+    """Return what the worker says when the plugin is loaded."""
+    offers = {key: _offer(offer) for key, offer in ready.offers.items()}
+    return _line({"declares": _declares(ready.declared), "offers": offers})
+
+
+def _declares(declared: Declaration | None) -> Json:
+    if declared is None:
+        return None
+    try:
+        found: dict[str, Json] = {
+            "endpoints": list(declared.endpoints),
+            "licence": declared.licence,
+            "retention": declared.retention,
+            "sees_plaintext": declared.sees_plaintext,
+            "stores": declared.stores,
+        }
+        _read_declared(found)
+        return found if len(canonical.encode(found)) <= _DECLARED else None
+    except (Malformed, TypeError):  # foreign code has filled it in: anything but text, perhaps
+        return None
 
 
 def _offer(offer: Offer) -> Json:
@@ -174,21 +204,41 @@ def refused_line(words: str) -> bytes:
     return _line({"refused": words[:_WORDS]})
 
 
-def read_ready(line: bytes, kind: Kind) -> Mapping[str, Offer] | str:
-    """Return what the adapters of a worker offer, by key, or the words of a refusal in ASCII.
+def read_ready(line: bytes, kind: Kind) -> Ready | str:
+    """Return what a worker says of its plugin, or the words of a refusal in ASCII.
 
     Raises:
         Malformed: neither of the two.
-        Misconfigured: capabilities that name nothing.
+        Misconfigured: capabilities that name nothing, or a declaration without a licence.
     """
     found = canonical.loads(line, limit=ANSWER_LIMIT)
     if isinstance(found, dict) and found.keys() == {"refused"}:
         words = text(found["refused"])[:_WORDS]
         return "".join(sign if " " <= sign <= "~" else "?" for sign in words)
-    offers = members(line, {"offers"})["offers"]
+    found = only(found, {"declares", "offers"})
+    offers = found["offers"]
     if not isinstance(offers, dict) or len(offers) > _MEMBERS:
         raise Malformed("the worker's adapters are not understandable")
-    return {key: _read_offer(offer, kind) for key, offer in offers.items()}
+    return Ready(
+        {key: _read_offer(offer, kind) for key, offer in offers.items()},
+        _read_declared(found["declares"]),
+    )
+
+
+def _read_declared(found: object) -> Declaration | None:
+    if found is None:
+        return None
+    stated = only(found, {"endpoints", "licence", "retention", "sees_plaintext", "stores"})
+    if type(stated["sees_plaintext"]) is not bool:
+        raise Malformed("what the worker's plugin declares is not understandable")
+    return Declaration(
+        contract=CONTRACT,  # no other is loaded
+        licence=text(stated["licence"]),
+        sees_plaintext=stated["sees_plaintext"],
+        endpoints=texts(stated["endpoints"]),
+        stores=text(stated["stores"]),
+        retention=text(stated["retention"]),
+    )
 
 
 def _read_offer(found: object, kind: Kind) -> Offer:

@@ -24,6 +24,7 @@ from exchange.agency.job import Kind, Offer, Outcome
 from exchange.agency.lend import Address, Lender
 from exchange.canonical import Json
 from exchange.errors import Malformed, Misconfigured, Quarantined, TooLarge, Unavailable
+from exchange.hookspecs import Declaration
 
 ANSWERS: Final[Mapping[Kind, frozenset[Outcome]]] = MappingProxyType(
     {
@@ -127,6 +128,8 @@ class Leash:
         """Calls so far."""
         self.offers: Mapping[str, Offer] = {}
         """What the adapters of the plugin say of themselves, by key."""
+        self.declared: Declaration | None = None
+        """What the plugin says of itself; None: nothing that can be told."""
         self.missing: tuple[str, ...] = ()
         """Walls this machine's kernel does not offer, such as `landlock`."""
         self._process = process
@@ -203,9 +206,9 @@ class Leash:
             raise Misconfigured(f"plugin {adapter.plugin}: its worker did not start") from None
         if isinstance(found, str):
             raise Misconfigured(found)
-        if not found:
+        if not found.offers:
             raise Misconfigured(f"plugin {adapter.plugin}: provides nothing for {adapter.kind}")
-        self.offers = found
+        self.offers, self.declared = found.offers, found.declared
 
     @property
     def alive(self) -> bool:

@@ -16,6 +16,7 @@ from exchange.agency import (
     arrivals,
     asked,
     cosign,
+    declared,
     deliver,
     erase,
     follow,
@@ -30,7 +31,6 @@ from exchange.agency import (
 )
 from exchange.agency.forget import forget
 from exchange.agency.hand_over import Reception
-from exchange.agency.hired import published
 from exchange.agency.parts import Gateway
 from exchange.agency.publish import publish
 from exchange.agency.receive import Outcome, receive, resume
@@ -73,7 +73,7 @@ async def fetch(gateway: Gateway, reception: Reception) -> Round:
     """
     done = Round()
     takes = hand_over.published(reception)
-    runs = published(gateway.settings)
+    runs = declared.published(gateway.settings, reception.declared)
     await publish(gateway, takes.model_copy(update={"plugins": runs}))
     await _resume(gateway, reception, done)
     await _look_through(gateway, reception, done)

@@ -57,13 +57,15 @@ def main() -> None:
     channel.say(job.walls_line(missing))  # before any foreign code can speak
     task = TASKS[start.kind]
     try:
-        adapters = task.adapters(registry.load(AGENCY_GROUP, [plugin]), start.secrets)
+        loaded = registry.load(AGENCY_GROUP, [plugin])
+        adapters = task.adapters(loaded, start.secrets)
     except Misconfigured as cause:
         channel.say(job.refused_line(str(cause)))
         return
     gc.freeze()  # what the plugin has loaded stays: nothing of it is looked at again
     gc.enable()  # the start went without: see `leash.PROGRAM`
-    channel.say(job.ready_line({key: task.offer(adapter) for key, adapter in adapters.items()}))
+    offers = {key: task.offer(adapter) for key, adapter in adapters.items()}
+    channel.say(job.ready_line(job.Ready(offers, loaded.declarations[plugin.name])))
     room = tasks.room_of(start.room, channel.connections)
     while line := channel.read():
         channel.say(_answer(task, adapters, job.read_request(line), room))

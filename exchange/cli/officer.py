@@ -371,7 +371,14 @@ def _of_processor(at: Place, *, json: bool) -> None:
 
 
 def _plugin(one: "officer_terms.PluginSeen") -> str:
-    return f"plugin      {one.name} {one.version} ({one.agency or 'hub'})"
+    told = [f"plugin      {one.name} {one.version} ({one.agency or 'hub'})"]
+    if one.endpoints is not None:
+        told += [
+            one.licence or "",
+            f"speaks with {', '.join(one.endpoints) or 'no system'}",
+            f"keeps {f'{one.stores} ({one.retention})' if one.stores else 'nothing'}",
+        ]
+    return "; ".join(told)
 
 
 def _run(

@@ -3,6 +3,7 @@
 from sqlalchemy import Connection
 
 from exchange import canonical
+from exchange.errors import TooLarge
 from exchange.hub.parts import Hub
 from exchange.hub.storage import agencies
 
@@ -11,8 +12,15 @@ LARGEST = 64 * 1024
 
 
 async def publish_capabilities(hub: Hub, agency: str, capabilities: canonical.Json) -> None:
-    """Store what `agency` can receive, in place of what it said before."""
-    await hub.db.write(_publish, agency, canonical.encode(capabilities))
+    """Store what `agency` can receive, in place of what it said before.
+
+    Raises:
+        TooLarge: nobody could read it again: with what it leaves out it has become too long.
+    """
+    encoded = canonical.encode(capabilities)
+    if len(encoded) > LARGEST:
+        raise TooLarge("what an agency publishes of itself is too long")
+    await hub.db.write(_publish, agency, encoded)
 
 
 def _publish(conn: Connection, agency: str, capabilities: bytes) -> None:

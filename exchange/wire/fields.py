@@ -4,7 +4,10 @@ import re
 from datetime import UTC, date, datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainSerializer
+
+from exchange.errors import Malformed
+from exchange.members import words
 
 _COMPACT = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
 
@@ -30,6 +33,14 @@ def _compact(given: object) -> object:
     return datetime.fromisoformat(given)
 
 
+def _shown(text: str) -> str:
+    """Return a text that may be shown to people: without signs that make it look like another."""
+    try:
+        return words(text, size=len(text)) if text else text
+    except Malformed as wrong:
+        raise ValueError(str(wrong)) from None
+
+
 UUID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
 AGENCY_PATTERN = "^[a-z0-9][a-z0-9-]{1,62}$"
 DIGEST_PATTERN = "^[A-Za-z0-9_-]{43}$"
@@ -44,6 +55,8 @@ Code = Annotated[str, Field(pattern=CODE_PATTERN, max_length=112)]
 """Purpose, category or secrecy class: ours, or `owner-agency/code`."""
 Lang = Annotated[str, Field(pattern="^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$", max_length=35)]
 """Language tag (BCP 47), such as `de-simple`."""
+Shown = Annotated[str, AfterValidator(_shown)]
+"""A text of one line, NFC, without control and formatting characters; may be empty."""
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Cursor = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
 """Opaque; from an earlier answer."""

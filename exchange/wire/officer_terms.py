@@ -131,10 +131,10 @@ class PluginSeen(Told):
     provides: tuple[str, ...]
     """Kinds of work at an agency, such as `intake`."""
     sees_plaintext: bool
-    """Every plugin of an agency counts as one that does; none that does starts at the hub."""
+    """Every plugin of an agency works on documents, whatever it says; none of the hub does."""
     runs_in: Literal["hub-process", "separate-process"]
     endpoints: tuple[str, ...] | None
-    """Kinds of systems it speaks with. Null, as in what follows: only its agency can say."""
+    """Kinds of systems it speaks with. Null, as in what follows: its gateway does not tell."""
     stores: str | None
     """Empty: nothing."""
     retention: str | None

@@ -18,6 +18,7 @@ from exchange.wire.fields import (
     Moment,
     ReceiptPath,
     Sha256,
+    Shown,
     Statement,
 )
 
@@ -67,18 +68,36 @@ class Token(Shape):
     expires_in: int
 
 
+def _untold(value: object) -> bool:
+    return value is None
+
+
+class PluginDeclared(Shape):
+    """What a plugin says of itself; never an address: kinds of systems, in words."""
+
+    licence: Annotated[Shown, Field(min_length=1, max_length=128)]
+    """SPDX expression."""
+    sees_plaintext: bool
+    endpoints: Annotated[
+        tuple[Annotated[Shown, Field(min_length=1, max_length=128)], ...], Field(max_length=16)
+    ]
+    """Kinds of systems it speaks with, such as `mail server of the agency`."""
+    stores: Annotated[Shown, Field(max_length=500)]
+    """What it keeps beyond one document; empty: nothing."""
+    retention: Annotated[Shown, Field(max_length=200)]
+    """How long; empty where it keeps nothing."""
+
+
 class PluginTold(Shape):
     """A plugin that a gateway runs, for the record of processing of its agreements."""
 
-    name: Annotated[str, Field(min_length=1, max_length=64)]
-    distribution: Annotated[str, Field(min_length=1, max_length=128)]
-    version: Annotated[str, Field(max_length=64)]
+    name: Annotated[Shown, Field(min_length=1, max_length=64)]
+    distribution: Annotated[Shown, Field(min_length=1, max_length=128)]
+    version: Annotated[Shown, Field(max_length=64)]
     """As installed; empty where it is not."""
     provides: tuple[Literal["intake", "delivery", "outgoing", "evidence"], ...]
-
-
-def _untold(value: object) -> bool:
-    return value is None
+    declared: PluginDeclared | None = Field(default=None, exclude_if=_untold)
+    """Absent: a gateway that does not tell, or cannot: a plugin that does not start."""
 
 
 class Capabilities(Shape):

@@ -30,7 +30,6 @@ from exchange.wire import officer_routes, routes
 from exchange.wire.routes import Operation
 from tests import needs
 from tests.attacks.parties import COLLECTOR, PARTY, Parties
-from tests.officer import logged_in
 from tests.simulator import OUTSIDER, RECIPIENT, SENDER, Given, Letter, statements
 
 DAYS = "?from=2026-01-01&until=2027-01-01"
@@ -490,39 +489,6 @@ async def test_the_record_of_processing_is_made_from_the_agreement(parties: Part
         assert (await parties.call(agency, officer_routes.ART30, id=name)).status == 404
 
 
-async def test_plugins_of_gateways_stand_in_the_record_and_not_in_the_directory(
-    parties: Parties,
-) -> None:
-    runs = {
-        "name": "xdomea",
-        "distribution": "exchange-plugin-xdomea",
-        "version": "0.1.0",
-        "provides": ["intake"],
-    }
-    for agency, plugins in ((SENDER, [runs]), (RECIPIENT, [])):
-        body = {"max_size": 1000, "plugins": plugins}
-        put = await parties.call(agency, routes.PUT_CAPABILITIES, id=agency, json=body)
-        assert put.status == 200, put.body
-
-    record = (await told(parties, COLLECTOR, officer_routes.ART30, id=parties.agreement_id))[
-        "answer"
-    ]
-
-    (seen,) = record["plugins"]
-    assert (seen["name"], seen["version"], seen["agency"]) == ("xdomea", "0.1.0", SENDER)
-    assert (seen["side"], seen["sees_plaintext"], seen["licence"]) == ("agency", True, None)
-    findings = [one for one in record["findings"] if not one.startswith("not-attested:")]
-    assert f"declarations-at-agency:{SENDER}" in findings
-    assert not any(one.endswith(RECIPIENT) for one in findings), "it has said that it runs none"
-    assert f"plugins-not-told:{PARTY}" in findings
-    for caller, told_to in ((SENDER, [runs]), (RECIPIENT, None), (OUTSIDER, None)):
-        entry = await parties.call(caller, routes.AGENCY, id=SENDER)
-        assert entry.json["capabilities"].get("plugins") == told_to
-        listed = (await parties.call(caller, routes.AGENCIES)).json["agencies"]
-        (mine,) = [one for one in listed if one["id"] == SENDER]
-        assert mine["capabilities"].get("plugins") == told_to
-
-
 async def test_the_record_of_the_processor_is_about_the_agency_that_asks(parties: Parties) -> None:
     found = await told(parties, SENDER, officer_routes.PROCESSOR)
     answer = found["answer"]
@@ -565,22 +531,3 @@ async def test_who_reads_no_records_is_answered_nothing(parties: Parties) -> Non
     ):
         with pytest.raises(NotPermitted):
             await asked
-
-
-async def test_plugins_stand_on_the_page_of_the_record_in_words(parties: Parties) -> None:
-    runs = {"name": "xdomea", "distribution": "exchange-plugin-xdomea", "version": "0.1.0"}
-    told_by = {"max_size": 1000, "plugins": [{**runs, "provides": ["intake", "outgoing"]}]}
-    put = await parties.call(SENDER, routes.PUT_CAPABILITIES, id=SENDER, json=told_by)
-    assert put.status == 200, put.body
-    desk, _ = await logged_in(parties, agency=COLLECTOR)
-
-    record = await desk.get(f"/officer/agreements/{parties.agreement_id}?lang=en")
-    processor = await desk.get("/officer/agreements/processor?lang=en")
-
-    page = record.body.decode()
-    assert record.status == 200
-    assert "xdomea 0.1.0" in page
-    assert "convert what arrives, read what goes out" in page
-    assert f"{SENDER}: what its plugins store" in page
-    assert "women-b" not in processor.body.decode()
-    assert "The hub runs no plugin." in processor.body.decode()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from exchange import canonical
 from exchange.audit.policy import NONE
@@ -41,10 +41,10 @@ class PluginSeen:
     provides: tuple[str, ...]
     """Kinds of work; of the hub's none: they tell of channels and vetoes by what they declare."""
     sees_plaintext: bool
-    """Every plugin of an agency counts as one that does; none that does starts at the hub."""
+    """Every plugin of an agency works on documents, whatever it says; none of the hub does."""
     runs_in: Literal["hub-process", "separate-process"]
     endpoints: tuple[str, ...] | None
-    """Kinds of systems it speaks with. None, as in what follows: only its agency can say."""
+    """Kinds of systems it speaks with. None, as in what follows: its gateway does not tell."""
     stores: str | None
     """Empty: nothing."""
     retention: str | None
@@ -86,9 +86,10 @@ def of_gateways(published: Mapping[str, bytes | None]) -> tuple[tuple[PluginSeen
         published: what each party has published of itself, by its id.
 
     Returns:
-        The plugins, and findings: `plugins-not-told:` with the id of an agency whose gateway says
-        nothing, `declarations-at-agency:` with that of one which runs some. What they store and
-        with whom they speak stands in their code, which runs at the agency alone.
+        The plugins, and findings, each with the id of an agency: `plugins-not-told`, its gateway
+        says nothing of plugins; `declarations-at-agency`, it does not say of each with whom it
+        speaks and what it keeps; `plaintext-denied`, one says that it sees no documents, which
+        every kind of plugin of an agency is given.
     """
     seen: list[PluginSeen] = []
     findings = []
@@ -96,26 +97,31 @@ def of_gateways(published: Mapping[str, bytes | None]) -> tuple[tuple[PluginSeen
         told = None if stored is None else canonical.loads(stored, limit=LARGEST).get("plugins")
         if told is None:
             findings.append(f"plugins-not-told:{agency}")
-        elif told:
+            continue
+        declared = [one.get("declared") for one in told]
+        if None in declared:
             findings.append(f"declarations-at-agency:{agency}")
-        seen += [_of_gateway(agency, one) for one in told or ()]
+        if any(one is not None and not one["sees_plaintext"] for one in declared):
+            findings.append(f"plaintext-denied:{agency}")
+        seen += [_of_gateway(agency, one) for one in told]
     return tuple(seen), findings
 
 
-def _of_gateway(agency: str, told: Mapping[str, canonical.Json]) -> PluginSeen:
-    provides = told["provides"]
+def _of_gateway(agency: str, told: Mapping[str, Any]) -> PluginSeen:
+    """Return a plugin as `exchange.wire.shapes.PluginTold` was stored."""
+    declared: Mapping[str, Any] = told.get("declared") or {}
     return PluginSeen(
-        name=str(told["name"]),
-        version=str(told["version"]),
+        name=told["name"],
+        version=told["version"],
         side="agency",
         agency=agency,
-        provides=tuple(map(str, provides)) if isinstance(provides, list) else (),
+        provides=tuple(told["provides"]),
         sees_plaintext=True,
         runs_in="separate-process",
-        endpoints=None,
-        stores=None,
-        retention=None,
-        licence=None,
+        endpoints=tuple(declared["endpoints"]) if declared else None,
+        stores=declared.get("stores"),
+        retention=declared.get("retention"),
+        licence=declared.get("licence"),
     )
 
 

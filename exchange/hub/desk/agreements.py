@@ -172,10 +172,17 @@ def _plugins(say: Words, plugins: tuple[PluginSeen, ...]) -> list[list[str]]:
 
 def _declared(say: Words, one: PluginSeen) -> tuple[str, str, str]:
     """Return with whom a plugin speaks, what it keeps, and its licence."""
-    if one.endpoints is None or one.stores is None:
+    if one.endpoints is None:
         return (say("art30.at_agency"),) * 3
-    kept = f"{one.stores} ({one.retention})" if one.stores else say("art30.none")
-    return ", ".join(one.endpoints) or say("art30.none"), kept, one.licence or ""
+    speaks = ", ".join(_system(say, kind) for kind in one.endpoints) or say("art30.no_system")
+    kept = f"{one.stores} ({one.retention})" if one.stores else say("art30.nothing")
+    return speaks, kept, one.licence or ""
+
+
+def _system(say: Words, kind: str) -> str:
+    """Return a kind of system in words; one that only the plugin's author knows as declared."""
+    key = f"art30.system.{kind}"
+    return say(key) if say.knows(key) else kind
 
 
 def _findings(say: Words, findings: tuple[str, ...]) -> list[str]:

@@ -1,13 +1,14 @@
 """exchange.agency.job: lines of the gateway come back whole, lines of a worker are hostile."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from exchange.agency import job
-from exchange.agency.job import Kind, Outcome, Reads
+from exchange.agency.job import Kind, Outcome, Reads, Ready
 from exchange.errors import ExchangeError, Malformed, Unavailable, Undeliverable
-from exchange.hookspecs import Capabilities
+from exchange.hookspecs import CONTRACT, Capabilities, Declaration
 
 CAPABILITIES = Capabilities(
     profiles=frozenset({"files/1"}),
@@ -16,6 +17,14 @@ CAPABILITIES = Capabilities(
     name_alphabet="abc",
     proofs=True,
     container="asic-e",
+)
+DECLARED = Declaration(
+    contract=CONTRACT,
+    licence="EUPL-1.2",
+    sees_plaintext=True,
+    endpoints=("case tool of the agency",),
+    stores="its receipts",
+    retention="a year",
 )
 READS = Reads(media_types=frozenset({"text/xml"}), max_size=7)
 
@@ -52,7 +61,36 @@ def test_a_request_comes_back_whole() -> None:
 )
 def test_the_walls_and_what_adapters_offer_come_back_whole(kind: Kind, offer: job.Offer) -> None:
     assert job.read_walls(job.walls_line(("landlock",))) == ("landlock",)
-    assert job.read_ready(job.ready_line({"key": offer}), kind) == {"key": offer}
+    ready = Ready({"key": offer}, DECLARED)
+    assert job.read_ready(job.ready_line(ready), kind) == ready
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"licence": 5},
+        {"sees_plaintext": "yes"},
+        {"endpoints": None},
+        {"endpoints": (5,)},
+        {"stores": "\ud800"},
+        {"stores": "x" * (1 << 21)},
+        {"retention": {1: 2}},
+    ],
+    ids=str,
+)
+def test_a_plugin_whose_declaration_cannot_be_told_runs_all_the_same(said: Any) -> None:
+    declared = Declaration(
+        **{
+            "contract": CONTRACT,
+            "licence": "EUPL-1.2",
+            "sees_plaintext": True,
+            "stores": "its receipts",
+            "retention": "a year",
+            **said,
+        }
+    )
+    line = job.ready_line(Ready({"key": None}, declared))
+    assert job.read_ready(line, Kind.DELIVERY) == Ready({"key": None}, None)
 
 
 def test_the_words_of_a_refusal_are_short_and_printable() -> None:
@@ -142,6 +180,19 @@ NO_OFFERS = [
     "5",
     "null",
 ]
+DECLARES = (
+    '{"endpoints":["a"],"licence":"MIT","retention":"a day","sees_plaintext":true,"stores":"a"}'
+)
+NO_DECLARATIONS = [
+    DECLARES.replace("true", "1"),
+    DECLARES.replace('["a"]', '"a"'),
+    DECLARES.replace('["a"]', "[5]"),
+    DECLARES.replace('"MIT"', "5"),
+    DECLARES.replace('"MIT"', '""'),
+    DECLARES.replace('"a day"', '""'),
+    DECLARES.replace('"licence":"MIT",', ""),
+    "5",
+]
 
 
 @pytest.mark.parametrize(
@@ -150,9 +201,11 @@ NO_OFFERS = [
         "nonsense",
         "5",
         '{"refused":5}',
-        '{"offers":[]}',
-        '{"offers":{' + ",".join(f'"{n}":null' for n in range(10_001)) + "}}",
-        *(f'{{"offers":{{"a":{offer}}}}}' for offer in NO_OFFERS),
+        '{"offers":{}}',
+        '{"declares":null,"offers":[]}',
+        '{"declares":null,"offers":{' + ",".join(f'"{n}":null' for n in range(10_001)) + "}}",
+        *(f'{{"declares":null,"offers":{{"a":{offer}}}}}' for offer in NO_OFFERS),
+        *(f'{{"declares":{declared},"offers":{{}}}}' for declared in NO_DECLARATIONS),
     ],
 )
 def test_a_line_that_offers_nothing_is_refused(line: str) -> None:
@@ -160,5 +213,9 @@ def test_a_line_that_offers_nothing_is_refused(line: str) -> None:
         job.read_ready(line.encode(), Kind.INTAKE)
 
 
-def test_the_offer_that_was_broken_in_these_ways_is_one() -> None:
-    assert "a" in job.read_ready(f'{{"offers":{{"a":{OFFER}}}}}'.encode(), Kind.INTAKE)
+def test_what_was_broken_in_these_ways_is_understood_whole() -> None:
+    line = f'{{"declares":{DECLARES},"offers":{{"a":{OFFER}}}}}'
+    ready = job.read_ready(line.encode(), Kind.INTAKE)
+    assert isinstance(ready, Ready)
+    assert "a" in ready.offers
+    assert ready.declared is not None
