@@ -6,11 +6,13 @@ transaction, and goes when a receipt with a quorum is kept.
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import ColumnElement, Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, select, update
 
 from exchange.agency import tables
 from exchange.agency.built import added_once
+from exchange.prepared import Prepared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +45,8 @@ def await_receipt(conn: Connection, awaited: Awaited) -> None:
 
 def is_awaited(conn: Connection, owed: Awaited) -> Awaited | None:
     """Return what is owed already about the same; None if nothing is."""
-    row = conn.execute(select(tables.awaited).where(*_same(owed))).mappings().one_or_none()
-    return None if row is None else Awaited(**row)
+    row = _known().one(conn, {"of": owed.kind, "about": owed.digest, "ours": owed.own})
+    return None if row is None else Awaited(**row._asdict())
 
 
 def list_awaited(conn: Connection) -> list[Awaited]:
@@ -72,3 +74,14 @@ def settle(conn: Connection, owed: Awaited) -> None:
 def _same(owed: Awaited) -> tuple[ColumnElement[bool], ...]:
     columns = tables.awaited.c
     return columns.kind == owed.kind, columns.digest == owed.digest, columns.own == owed.own
+
+
+@cache
+def _known() -> Prepared:
+    columns = tables.awaited.c
+    which = (
+        columns.kind == bindparam("of"),
+        columns.digest == bindparam("about"),
+        columns.own == bindparam("ours"),
+    )
+    return Prepared(select(tables.awaited).where(*which))

@@ -5,15 +5,17 @@ are about (`arrivals.Evidence`) and are forgotten with them.
 """
 
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from exchange.agency import tables
 from exchange.agency.awaited import Awaited
 from exchange.agency.built import added_once, put
 from exchange.agency.log_points import ACKNOWLEDGED, COLLECTED, RECORDED, STORED
+from exchange.prepared import Prepared
 
 RECEIPT: Final = "receipt"
 """Of the storing of a disclosure, and of the recording of a consent."""
@@ -34,10 +36,8 @@ KEPT_AS: Final[Mapping[str, str]] = MappingProxyType(
 
 def find_evidence(conn: Connection, digest: str, kind: str) -> bytes | None:
     """Return one piece of evidence about a manifest or a consent."""
-    kept = tables.evidence.c
-    query = select(kept.data).where(kept.digest == digest, kept.kind == kind)
-    found: bytes | None = conn.execute(query).scalar_one_or_none()
-    return found
+    row = _found().one(conn, {"of": digest, "kind": kind})
+    return None if row is None else row.data
 
 
 def add_evidence(conn: Connection, digest: str, kind: str, data: bytes) -> None:
@@ -75,3 +75,10 @@ def list_withdrawn(conn: Connection) -> frozenset[str]:
     """Return the consents of whose withdrawal a receipt is kept, by their digests."""
     kept = tables.evidence.c
     return frozenset(conn.execute(select(kept.digest).where(kept.kind == WITHDRAWAL)).scalars())
+
+
+@cache
+def _found() -> Prepared:
+    kept = tables.evidence.c
+    which = kept.digest == bindparam("of"), kept.kind == bindparam("kind")
+    return Prepared(select(kept.data).where(*which))
