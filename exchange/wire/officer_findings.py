@@ -76,9 +76,9 @@ class Count(Told):
 
     finding: Finding
     count: int
-    """In the last 30 days, as far as one look reaches; of `consents-ending` in the next ones."""
+    """In the last 30 days; of `consents-ending` in the next ones."""
     more: bool
-    """Whether there are older entries that were not looked at."""
+    """Whether there may be more: of each kind the newest 10,000 entries are looked at."""
 
 
 class Overview(Told):

@@ -10,7 +10,7 @@ import pytest
 
 from exchange import canonical
 from exchange.errors import Malformed, NotPermitted
-from exchange.hub.answers import findings
+from exchange.hub.answers import findings, overview
 from exchange.hub.answers.findings import FINDINGS, Finding, Found, Wanted
 from exchange.hub.follow_log import catch_up
 from exchange.hub.officers import trace
@@ -60,8 +60,11 @@ async def told(parties: Parties, agency: str, finding: Finding) -> tuple[Found, 
 
 async def counted(parties: Parties, agency: str) -> dict[Finding, int]:
     """Return how many findings an agency's officer is told of, those that there are."""
-    found = await findings.count_findings(parties.hub, officer_of(agency))
+    found = await overview.count(parties.hub, officer_of(agency))
     assert not any(one.more for one in found)
+    # What it may not read entry by entry is not counted for it either.
+    listed = {one: len(await told(parties, agency, one)) for one in FINDINGS}
+    assert {one.finding: one.count for one in found} == listed
     return {one.finding: one.count for one in found if one.count}
 
 
@@ -236,8 +239,39 @@ async def test_pages_follow_each_other_and_a_short_one_says_where_to_go_on(
     assert await pages("warnings", 50) == [newest[:2], newest[2:4], newest[4:]]
     # The newest look is her own: the page looks at two entries and shows one.
     assert await pages("looks", 50) == [newest[1:2], newest[2:4], newest[4:]]
-    counts = await findings.count_findings(parties.hub, asker)
-    assert [(one.count, one.more) for one in counts if one.finding == "looks"] == [(1, True)]
+    counts = await overview.count(parties.hub, asker)
+    assert {one.finding: (one.count, one.more) for one in counts if one.count} == {
+        "warnings": (5, False),
+        "looks": (4, False),
+    }
+
+
+async def test_a_count_says_when_there_may_be_more_than_it_looked_at(
+    parties: Parties, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soon = write_time(parties.now + timedelta(days=20))
+    given = [await parties.consent(uses="recurring", valid_until=soon) for _ in range(3)]
+    asker = officer_of(COLLECTOR)
+    for one in given:
+        await trace.record_read(parties.hub, officer_of(COLLECTOR), one.digest)
+    await collected(parties, given[0])
+    for _ in range(3):
+        await ask(parties, consent=given[0].digest)
+    await followed(parties)
+
+    async def counted_with(most: int) -> dict[Finding, tuple[int, bool]]:
+        monkeypatch.setattr(overview, "COUNTED", most)
+        found = [*await overview.count(parties.hub, asker)]
+        found += [
+            one
+            for one in await overview.count(parties.hub, officer_of(SENDER))
+            if one.finding == "consents-ending"
+        ]
+        return {one.finding: (one.count, one.more) for one in found if one.count}
+
+    every: tuple[Finding, ...] = ("warnings", "looks", "consents-ending")
+    assert await counted_with(3) == dict.fromkeys(every, (3, False))
+    assert await counted_with(2) == dict.fromkeys(every, (2, True))
 
 
 async def test_days_are_german_days_and_half_open(parties: Parties) -> None:
@@ -266,7 +300,7 @@ async def test_a_list_leaves_a_trace_a_count_and_an_empty_list_none(parties: Par
     await parties.consent()
     await followed(parties)
 
-    await findings.count_findings(parties.hub, officer_of(COLLECTOR))
+    await overview.count(parties.hub, officer_of(COLLECTOR))
     await told(parties, COLLECTOR, "looks")
     assert await parties.log("officer-export") == []
     (one,) = await told(parties, COLLECTOR, "warnings")
@@ -281,9 +315,9 @@ async def test_an_auditor_and_an_operator_are_told_nothing(parties: Parties) -> 
     for role in ("auditor", "operator"):
         asker = Officer(str(uuid4()), role, None)
         with pytest.raises(NotPermitted):
-            await findings.count_findings(parties.hub, asker)
+            await overview.count(parties.hub, asker)
         with pytest.raises(NotPermitted):
-            await findings.show_overview(parties.hub, asker)
+            await overview.show_overview(parties.hub, asker)
         for finding in FINDINGS:
             with pytest.raises(NotPermitted):
                 await findings.list_findings(

@@ -18,7 +18,7 @@ import pytest
 from exchange.figures.measure import Dimension
 from exchange.figures.period import month_of
 from exchange.hub import sweep
-from exchange.hub.answers.findings import count_findings
+from exchange.hub.answers import overview
 from exchange.hub.cursor import write_cursor
 from exchange.hub.follow_log import catch_up
 from exchange.hub.list_events import Wanted, list_events
@@ -235,7 +235,7 @@ async def test_findings_and_reminders_are_looked_up_by_their_indexes(tmp_path: P
         await catch_up(sim.hub)
         async with sim.still():
             with statements(sim.home) as counted:
-                found = {one.finding: one.count for one in await count_findings(sim.hub, OFFICER)}
+                found = {one.finding: one.count for one in await overview.count(sim.hub, OFFICER)}
 
     assert found["warnings"] == found["looks"] == found["kept-on-own-basis"] == 1
     assert found["recorded-late"] == 1

@@ -1,8 +1,8 @@
-"""What an officer should look into: found among what the log says to her agency, counted or listed.
+"""What an officer should look into: found among what the log says to her agency, and listed.
 
 Each finding is judged as it is read: `may_open` says whether the agency may open the entry, and
-what of it. What it may not know is not counted either. A page looks at so many entries and no
-more, the newest first; then it says where to go on.
+what of it. What it may not know is not counted either (`exchange.hub.answers.overview`). A page
+looks at so many entries and no more, the newest first; then it says where to go on.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,12 +16,11 @@ from sqlalchemy import Connection
 from exchange.canonical import loads
 from exchange.days import begin_of, day_of, end_of, working_day_after
 from exchange.errors import Malformed
-from exchange.hub.answers.frame import Answered, NoQuestion, agency_of, newest_head
+from exchange.hub.answers.frame import Answered, agency_of, newest_head
 from exchange.hub.cursor import read_cursor, write_cursor
 from exchange.hub.may_open import NOBODY, may_open
-from exchange.hub.officers import attention, trace
+from exchange.hub.officers import trace
 from exchange.hub.officers.accounts import Officer
-from exchange.hub.officers.attention import LogHealth, Standing
 from exchange.hub.parts import Hub
 from exchange.hub.storage import answers_findings, openings, reading
 from exchange.hub.storage.openings import Role
@@ -32,7 +31,7 @@ from exchange.statement import LARGEST
 LATELY: Final = timedelta(days=30)
 """How far back findings reach where nobody asks for another time; and how far ahead an end is."""
 LOOKED: Final = 200
-"""Entries of one kind that a page, or a count, looks at."""
+"""Entries of one kind that a page looks at."""
 WINDOW: Final = 100
 """Entries that are judged at once."""
 OWN_BASIS: Final = "own-legal-basis"
@@ -91,57 +90,6 @@ class Found:
     """Rules that warned, or why something was refused, for who may know."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Count:
-    """How many there are of one finding."""
-
-    finding: Finding
-    count: int
-    more: bool
-    """Whether there are older entries that were not looked at."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overview:
-    """What an officer's first page says."""
-
-    log: LogHealth
-    standing: Standing
-    findings: tuple[Count, ...]
-    """Each of them, also where nothing was found."""
-
-
-async def show_overview(hub: Hub, asker: Officer) -> Answered[NoQuestion, Overview]:
-    """Return how the log is doing, how the agency stands, and how many findings there are.
-
-    Counts name nothing: they leave no trace.
-
-    Raises:
-        NotPermitted: the asker reads no records.
-    """
-    agency, now = agency_of(asker), hub.clock()
-    log, standing = attention.log_health(hub), await attention.standing_of(hub, agency)
-    return Answered(
-        question="overview",
-        agency=agency,
-        asked=NoQuestion(),
-        answered_at=now,
-        checkpoint=newest_head(hub),
-        answer=Overview(log=log, standing=standing, findings=await count_findings(hub, asker)),
-    )
-
-
-async def count_findings(hub: Hub, asker: Officer) -> tuple[Count, ...]:
-    """Return how many there are of each finding, as far as one look reaches; see `Overview`."""
-    agency_of(asker)
-    counted = []
-    for finding in FINDINGS:
-        wanted = _completed(Wanted(finding=finding), hub.clock())
-        found, behind = await hub.db.read(_found, hub, asker, wanted, None, LOOKED)
-        counted.append(Count(finding=finding, count=len(found), more=behind is not None))
-    return tuple(counted)
-
-
 async def list_findings(
     hub: Hub, asker: Officer, wanted: Wanted, *, after: str | None, limit: int
 ) -> Answered[Wanted, tuple[Found, ...]]:
@@ -182,6 +130,21 @@ async def list_findings(
     )
 
 
+def narrowed(wanted: Wanted, now: datetime) -> Narrowed:
+    """Return among which entries a finding is looked for; of `ENDING` there are none."""
+    asked = _completed(wanted, now)
+    return Narrowed(
+        kind=_RULES[wanted.finding].kind,
+        since=None if asked.since is None else begin_of(asked.since),
+        until=None if asked.until is None else begin_of(asked.until),
+    )
+
+
+def is_late(recorded: datetime, *, told: datetime) -> bool:
+    """Tell whether a withdrawal was recorded later than on the working day after it was told."""
+    return recorded >= end_of(working_day_after(day_of(told)))
+
+
 def _completed(wanted: Wanted, now: datetime) -> Wanted:
     """Return the question with the days that it is about."""
     if wanted.finding == ENDING:
@@ -202,7 +165,8 @@ def _found(
     """Return a page and the cursor behind it."""
     if wanted.finding == ENDING:
         return _ending(conn, hub, asker, after, limit)
-    return _walked(conn, asker, wanted, read_cursor(after), limit)
+    within = narrowed(wanted, hub.clock())
+    return _walked(conn, asker, wanted.finding, within, behind=read_cursor(after), limit=limit)
 
 
 # Consents that end while somebody asks for documents
@@ -234,19 +198,20 @@ def _ending(
 
 
 def _walked(
-    conn: Connection, asker: Officer, wanted: Wanted, behind: Place | None, limit: int
+    conn: Connection,
+    asker: Officer,
+    finding: Finding,
+    within: Narrowed,
+    *,
+    behind: Place | None,
+    limit: int,
 ) -> tuple[tuple[Found, ...], str | None]:
     """Walk down the agency's entries of one kind and keep what is a finding."""
     agency = agency_of(asker)
-    rule = _RULES[wanted.finding]
-    narrowed = Narrowed(
-        kind=rule.kind,
-        since=None if wanted.since is None else begin_of(wanted.since),
-        until=None if wanted.until is None else begin_of(wanted.until),
-    )
+    rule = _RULES[finding]
     kept: list[tuple[Place, Found]] = []
     for _ in range(LOOKED // WINDOW):
-        entries = reading.listed(conn, agency, narrowed=narrowed, behind=behind, limit=WINDOW)
+        entries = reading.listed(conn, agency, narrowed=within, behind=behind, limit=WINDOW)
         kept += _judged(conn, asker, rule, entries)
         ended = len(entries) < WINDOW
         if len(kept) > limit or (len(kept) == limit and not ended):
@@ -326,7 +291,7 @@ def _recorded_late(
     conn: Connection, _: Officer, entries: Sequence[Entry]
 ) -> Iterator[tuple[Entry, Found]]:
     for entry, row, received in _withdrawn(conn, entries):
-        if row.recorded_at >= end_of(working_day_after(day_of(received))):
+        if is_late(row.recorded_at, told=received):
             yield entry, replace(_told(entry), received_at=received)
 
 

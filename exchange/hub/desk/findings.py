@@ -13,12 +13,12 @@ from exchange.hub.answers.findings import (
     ENDING,
     FINDINGS,
     LATELY,
-    Count,
     Finding,
     Found,
     Wanted,
     list_findings,
 )
+from exchange.hub.answers.overview import Count
 from exchange.hub.desk.consents import CONSENTS
 from exchange.hub.desk.shell import Place, Visit
 from exchange.pages.words import Words

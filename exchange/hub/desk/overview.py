@@ -8,7 +8,7 @@ from aiohttp import web
 
 from exchange.days import day_of
 from exchange.forms.account import Fact, Said
-from exchange.hub.answers.findings import count_findings
+from exchange.hub.answers import overview
 from exchange.hub.desk import findings
 from exchange.hub.desk.shell import EVERYBODY, HOME, Place, Visit
 from exchange.hub.officers import attention
@@ -25,7 +25,7 @@ async def show(visit: Visit) -> web.Response:
         urgent += _of_erasures(visit, standing)
         urgent += [_line(text) for text in _of_key(say, standing, now)]
         urgent += _of_agreements(visit, standing)
-        counted = await count_findings(visit.hub, visit.asker)
+        counted = await overview.count(visit.hub, visit.asker)
         urgent += [findings.line(say, one) for one in counted if one.count]
     return visit.page(
         "overview.html",

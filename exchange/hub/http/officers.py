@@ -16,6 +16,7 @@ from exchange.hub.answers import (
     erasures,
     events,
     findings,
+    overview,
     partners,
 )
 from exchange.hub.answers.affected import Wanted
@@ -55,7 +56,7 @@ def asker(call: Call) -> Officer:
 async def get_overview(call: Call) -> officer_findings.OverviewAnswer:
     """Return what the officer's first page says."""
     return told(
-        officer_findings.OverviewAnswer, await findings.show_overview(call.hub, asker(call))
+        officer_findings.OverviewAnswer, await overview.show_overview(call.hub, asker(call))
     )
 
 

@@ -6,8 +6,9 @@ Nothing here asks who may see it: that is decided of each entry and each disclos
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, and_, column, exists, or_, select, values
+from sqlalchemy import Connection, Select, and_, column, exists, or_, select, values
 
 from exchange.database import Moment
 from exchange.hub.storage.consents import may_read
@@ -174,29 +175,9 @@ def ending(
         after: id of the last request of the page before.
         limit: most rows.
     """
-    mine = or_(
-        requests.c.agency == agency,
-        and_(requests.c.asked == agency, requests.c.answered_at.is_(None)),
-    )
     query = (
-        select(
-            requests.c.id,
-            requests.c.asked,
-            requests.c.agency,
-            requests.c.deadline,
-            consents.c.id.label("consent"),
-            consents.c.valid_until,
-        )
-        .join_from(requests, consents, consents.c.digest == requests.c.consent)
-        .where(
-            mine,
-            requests.c.deadline > now,
-            requests.c.id > (after or ""),
-            consents.c.ended_at.is_(None),
-            consents.c.valid_until > now,
-            consents.c.valid_until <= before,
-            may_read(agency),
-        )
+        open_endings(agency, now=now, before=before)
+        .where(requests.c.id > (after or ""))
         .order_by(requests.c.id)
         .limit(limit)
     )
@@ -210,4 +191,31 @@ def ending(
             valid_until=row.valid_until,
         )
         for row in conn.execute(query)
+    )
+
+
+def open_endings(agency: str, *, now: datetime, before: datetime) -> Select[*tuple[Any, ...]]:
+    """Select what `ending` returns, all of it and in no order."""
+    mine = or_(
+        requests.c.agency == agency,
+        and_(requests.c.asked == agency, requests.c.answered_at.is_(None)),
+    )
+    return (
+        select(
+            requests.c.id,
+            requests.c.asked,
+            requests.c.agency,
+            requests.c.deadline,
+            consents.c.id.label("consent"),
+            consents.c.valid_until,
+        )
+        .join_from(requests, consents, consents.c.digest == requests.c.consent)
+        .where(
+            mine,
+            requests.c.deadline > now,
+            consents.c.ended_at.is_(None),
+            consents.c.valid_until > now,
+            consents.c.valid_until <= before,
+            may_read(agency),
+        )
     )

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
+    Subquery,
     delete,
     literal,
     select,
@@ -154,15 +155,7 @@ def listed(
         limit: most entries.
         ahead: a place; those right before it in the list, instead of those behind another.
     """
-    wanted: list[ColumnElement[bool]] = [log_reader.c.agency == agency]
-    if narrowed.kind is not None:
-        wanted.append(log_reader.c.kind == narrowed.kind)
-    if narrowed.without is not None:
-        wanted.append(log_reader.c.kind != narrowed.without)
-    if narrowed.since is not None:
-        wanted.append(log_reader.c.at >= narrowed.since)
-    if narrowed.until is not None:
-        wanted.append(log_reader.c.at < narrowed.until)
+    wanted = _wanted(agency, narrowed)
     if behind is not None:
         wanted.append(_place() < _value(behind))
     if ahead is not None:
@@ -183,6 +176,12 @@ def listed(
         .order_by(mine.c.at.desc(), mine.c.idx.desc())
     )
     return _entries(conn, query)
+
+
+def newest(agency: str, narrowed: Narrowed, *, limit: int) -> Subquery:
+    """Return the places (`at`, `idx`) of the newest entries in an agency's list, to join with."""
+    query = select(log_reader.c.at, log_reader.c.idx).where(*_wanted(agency, narrowed))
+    return query.order_by(log_reader.c.at.desc(), log_reader.c.idx.desc()).limit(limit).subquery()
 
 
 def of_chain(
@@ -210,6 +209,19 @@ def of_chain(
     if behind is not None:
         query = query.where(log_entry.c.idx < behind.index)
     return _entries(conn, query.order_by(log_event.c.n.desc()).limit(limit))
+
+
+def _wanted(agency: str, narrowed: Narrowed) -> list[ColumnElement[bool]]:
+    wanted: list[ColumnElement[bool]] = [log_reader.c.agency == agency]
+    if narrowed.kind is not None:
+        wanted.append(log_reader.c.kind == narrowed.kind)
+    if narrowed.without is not None:
+        wanted.append(log_reader.c.kind != narrowed.without)
+    if narrowed.since is not None:
+        wanted.append(log_reader.c.at >= narrowed.since)
+    if narrowed.until is not None:
+        wanted.append(log_reader.c.at < narrowed.until)
+    return wanted
 
 
 def _place() -> Tuple:

@@ -1,0 +1,139 @@
+"""What an officer's first page says: how the log is doing, how her agency stands, what was found.
+
+Findings of the last days are counted, not read: a count costs a look into indexes for each entry
+of its kind. It is exact up to `COUNTED` entries; then it says that there may be more.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+from sqlalchemy import Connection, Subquery
+
+from exchange.hub.answers.findings import (
+    ENDING,
+    FINDINGS,
+    LATELY,
+    OWN_BASIS,
+    Finding,
+    Wanted,
+    is_late,
+    narrowed,
+)
+from exchange.hub.answers.frame import Answered, NoQuestion, agency_of, newest_head
+from exchange.hub.officers import attention
+from exchange.hub.officers.accounts import Officer
+from exchange.hub.officers.attention import LogHealth, Standing
+from exchange.hub.parts import Hub
+from exchange.hub.storage import answers_findings, count_findings, reading
+from exchange.hub.stored import received_at
+
+COUNTED: Final = 10_000
+"""Entries of one kind within `LATELY` that a count looks at."""
+SPANS: Final = 500
+"""Withdrawals whose disclosures are looked for by one statement."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """How many there are of one finding."""
+
+    finding: Finding
+    count: int
+    more: bool
+    """Whether there may be more, among older entries that were not looked at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """What an officer's first page says."""
+
+    log: LogHealth
+    standing: Standing
+    findings: tuple[Count, ...]
+    """Each of them, also where nothing was found."""
+
+
+async def show_overview(hub: Hub, asker: Officer) -> Answered[NoQuestion, Overview]:
+    """Return how the log is doing, how the agency stands, and how many findings there are.
+
+    Counts name nothing: they leave no trace.
+
+    Raises:
+        NotPermitted: the asker reads no records.
+    """
+    agency, now = agency_of(asker), hub.clock()
+    log, standing = attention.log_health(hub), await attention.standing_of(hub, agency)
+    return Answered(
+        question="overview",
+        agency=agency,
+        asked=NoQuestion(),
+        answered_at=now,
+        checkpoint=newest_head(hub),
+        answer=Overview(log=log, standing=standing, findings=await count(hub, asker)),
+    )
+
+
+async def count(hub: Hub, asker: Officer) -> tuple[Count, ...]:
+    """Return how many there are of each finding; see `Overview`.
+
+    Raises:
+        NotPermitted: the asker reads no records.
+    """
+    agency_of(asker)
+    now = hub.clock()
+    # Each in a unit of its own, so that none is long.
+    return tuple([await hub.db.read(_counted, finding, asker, now) for finding in FINDINGS])
+
+
+def _counted(conn: Connection, finding: Finding, asker: Officer, now: datetime) -> Count:
+    if finding == ENDING:
+        found = count_findings.ending(
+            conn, agency_of(asker), now=now, before=now + LATELY, limit=COUNTED + 1
+        )
+        return Count(finding=finding, count=min(found, COUNTED), more=found > COUNTED)
+    within = narrowed(Wanted(finding=finding), now)
+    looked = reading.newest(agency_of(asker), within, limit=COUNTED + 1)
+    more = count_findings.entries(conn, looked) > COUNTED
+    mine = reading.newest(agency_of(asker), within, limit=COUNTED)
+    return Count(finding=finding, count=_COUNTS[finding](conn, mine, asker), more=more)
+
+
+_Counting: TypeAlias = Callable[[Connection, Subquery, Officer], int]
+
+
+def _sent_after(conn: Connection, mine: Subquery, asker: Officer) -> int:
+    spans = [
+        (consent, told, recorded)
+        for consent, told, recorded in _told(conn, mine)
+        if told < recorded
+    ]
+    parts = (spans[first : first + SPANS] for first in range(0, len(spans), SPANS))
+    agency = agency_of(asker)
+    return sum(len(answers_findings.stored_between(conn, agency, part)) for part in parts)
+
+
+def _recorded_late(conn: Connection, mine: Subquery, _: Officer) -> int:
+    return sum(is_late(recorded, told=told) for _, told, recorded in _told(conn, mine))
+
+
+def _told(conn: Connection, mine: Subquery) -> Iterator[tuple[str, datetime, datetime]]:
+    """Yield consents whose withdrawal reached an agency first: when, and when it was recorded."""
+    for one in count_findings.withdrawals(conn, mine):
+        told = received_at(one.statement)
+        if told is not None:
+            yield one.consent, told, one.recorded_at
+
+
+_COUNTS: Final[Mapping[str, _Counting]] = MappingProxyType(
+    {
+        "sent-after-withdrawal": _sent_after,
+        "recorded-late": _recorded_late,
+        "kept-on-own-basis": lambda conn, mine, _: count_findings.kept(conn, mine, OWN_BASIS),
+        "refused": lambda conn, mine, _: count_findings.entries(conn, mine),
+        "warnings": lambda conn, mine, asker: count_findings.warnings(conn, mine, agency_of(asker)),
+        "looks": lambda conn, mine, asker: count_findings.looks(conn, mine, asker.id),
+    }
+)
