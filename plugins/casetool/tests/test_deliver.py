@@ -14,7 +14,7 @@ import pytest
 import trustme
 from exchange_plugin_casetool.configure import read
 from exchange_plugin_casetool.deliver import register_deliveries
-from exchange_plugin_casetool.messages import signature
+from exchange_plugin_casetool.sent import signature
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from exchange.canonical import Json

@@ -9,7 +9,7 @@ from exchange.errors import Misconfigured, Unavailable, Undeliverable
 from exchange.hookspecs import Connections, DeliveredFolder
 from exchange_plugin_casetool import request
 from exchange_plugin_casetool.configure import CaseTool
-from exchange_plugin_casetool.messages import Message, about_event, about_file, signature
+from exchange_plugin_casetool.sent import Sent, about_event, about_file, signature
 
 ADDRESS: Final = "casetool"
 """Name of the case tool in `addresses`."""
@@ -30,10 +30,10 @@ async def hand_over(delivered: DeliveredFolder, tool: CaseTool, connections: Con
     await _send(about_event(tool, delivered), tool, connections)
 
 
-async def _send(message: Message, tool: CaseTool, connections: Connections) -> None:
+async def _send(sent: Sent, tool: CaseTool, connections: Connections) -> None:
     now = int(time.time())
-    fields = {**message.fields, **signature(tool.keys, message.id, now, message.signed)}
-    head = request.head_of(message.method, message.path, tool.server, fields)
+    fields = {**sent.fields, **signature(tool.keys, sent.id, now, sent.signed)}
+    head = request.head_of(sent.method, sent.path, tool.server, fields)
     connection = await connections.connect(ADDRESS)
     if tool.tls is None and not _is_this_machine(connection):
         connection.close()
@@ -41,7 +41,7 @@ async def _send(message: Message, tool: CaseTool, connections: Connections) -> N
     status = await request.send(
         connection,
         head,
-        message.body,
+        sent.body,
         tls=tool.tls,
         server=tool.server,
         timeout_s=tool.timeout_s,

@@ -1,4 +1,4 @@
-"""What is sent to a case tool: a message for each file, one for the event, and their signatures."""
+"""What is sent to a case tool: a request for each file, one for the event, and their signatures."""
 
 import base64
 import hashlib
@@ -18,7 +18,7 @@ _PIECE: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Sent:
     """One request, yet without its signature."""
 
     method: str
@@ -33,7 +33,7 @@ class Message:
 
 def about_file(
     tool: CaseTool, delivered: DeliveredFolder, file: DeliveredFile, number: int
-) -> Message:
+) -> Sent:
     """Return the request for one file. Signed is its description, which binds it by its digest."""
     described = json.dumps(
         {
@@ -44,7 +44,7 @@ def about_file(
         }
     )
     digest = base64.b64encode(bytes.fromhex(file.sha256)).decode("ascii")
-    return Message(
+    return Sent(
         method="PUT",
         path=f"{tool.path}/{delivered.disclosure_id}/{number}",
         id=f"{delivered.disclosure_id}.{number}",
@@ -59,7 +59,7 @@ def about_file(
     )
 
 
-def about_event(tool: CaseTool, delivered: DeliveredFolder) -> Message:
+def about_event(tool: CaseTool, delivered: DeliveredFolder) -> Sent:
     """Return the request for the event that lists all files: what the case tool acts on."""
     text = json.dumps(
         {
@@ -78,7 +78,7 @@ def about_event(tool: CaseTool, delivered: DeliveredFolder) -> Message:
             },
         }
     )
-    return Message(
+    return Sent(
         method="POST",
         path=tool.path,
         id=delivered.disclosure_id,
