@@ -110,6 +110,19 @@ def person_key(ed25519: bytes) -> bytes:
     return ed25519
 
 
+def auditor_kid(ed25519: bytes) -> str:
+    """Return the `kid` of an auditor's key, with which her own tool asks for tokens.
+
+    Raises:
+        Malformed: not 32 bytes, or weak: it comes from outside, as a person's does.
+    """
+    if len(ed25519) != ED25519_SIZE:
+        raise Malformed("an auditor's key has another size")
+    if is_weak(ed25519):
+        raise Malformed("an auditor's key is weak")
+    return b64u(labelled("xch-auditor-key-v1", ed25519))
+
+
 def is_weak(ed25519: bytes) -> bool:
     """Tell whether 32 bytes are y >= p or a point of small order: no key to trust signatures of."""
     masked = ed25519[:31] + bytes([ed25519[31] & 0x7F])

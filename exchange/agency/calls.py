@@ -62,7 +62,7 @@ _CARRIES_STATEMENTS: Final = frozenset(
         *("give_notice", "consents", "consent", "inbox", "disclosure", "erasures"),
         *("confirm_erasure", "collect", "log_openings", "officer_disclosures", "officer_erasures"),
         *("officer_breach", "officer_consent", "officer_agreements", "officer_partners"),
-        *("officer_art30", "officer_processor", "officer_events"),
+        *("officer_art30", "officer_processor", "officer_events", "audit_agreements"),
     }
 )
 
@@ -80,6 +80,8 @@ class Credentials:
     """Called with the issuer and the moment; a compact JWT for one use (RFC 7523)."""
     issuer: str
     """The hub's issuer identifier, the only audience of the assertion."""
+    refused: str = "the hub does not know this agency, or has suspended it"
+    """What it means when the hub takes no assertion."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +109,7 @@ class Calls:
         """Take the parts.
 
         Args:
-            session: made by `exchange.agency.client.open_session`; closed by its maker.
+            session: made by `exchange.agency.client`; closed by its maker.
             origin: scheme, host and port of the hub, without a trailing slash.
             credentials: proves who calls.
             clock: aware moment of now.
@@ -384,7 +386,7 @@ class Calls:
             ) as response:
                 self._check_head(response)
                 if response.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED}:
-                    raise Unauthenticated("the hub does not know this agency, or has suspended it")
+                    raise Unauthenticated(self._credentials.refused)
                 if response.status != HTTPStatus.OK:
                     raise await _refusal(response)
                 token = await self._answer(response, routes.TOKEN, Token)

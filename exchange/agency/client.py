@@ -13,6 +13,7 @@ from typing import Literal
 import aiohttp
 
 from exchange.agency import content
+from exchange.agency.auditor_calls import AuditorCalls
 from exchange.agency.calls import Calls, Credentials, Patience
 from exchange.agency.content import Progress, unseen
 from exchange.agency.log_calls import LogCalls
@@ -453,8 +454,29 @@ async def connect(
         proxy: an HTTP proxy to go through; the environment is not consulted.
         patience: how long and how often a call is tried.
     """
+    async with _session(certificates, proxy) as session:
+        calls = Calls(session, origin, credentials, clock=clock, patience=patience or Patience())
+        yield HubClient(calls)
+
+
+@asynccontextmanager
+async def connect_auditor(
+    origin: str,
+    credentials: Credentials,
+    *,
+    clock: Callable[[], datetime],
+    certificates: Path | None = None,
+    proxy: str | None = None,
+) -> AsyncIterator[AuditorCalls]:
+    """Yield an auditor's questions to the hub at `origin`; see `connect`."""
+    async with _session(certificates, proxy) as session:
+        yield AuditorCalls(Calls(session, origin, credentials, clock=clock, patience=Patience()))
+
+
+def _session(certificates: Path | None, proxy: str | None) -> aiohttp.ClientSession:
+    """Return a session without cookies, decoding, or anything from the environment."""
     connector = aiohttp.TCPConnector(ssl=trusting(certificates), limit=8, keepalive_timeout=60)
-    async with aiohttp.ClientSession(
+    return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
@@ -462,9 +484,7 @@ async def connect(
         proxy=proxy,
         skip_auto_headers=("User-Agent", "Accept-Encoding"),
         read_bufsize=content.PIECE,
-    ) as session:
-        calls = Calls(session, origin, credentials, clock=clock, patience=patience or Patience())
-        yield HubClient(calls)
+    )
 
 
 def _page(after: str | None, limit: int) -> dict[str, str | int]:

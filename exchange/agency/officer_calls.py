@@ -6,7 +6,7 @@ Each needs a token of its own kind, which opens nothing else; `Calls` asks for i
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, date, datetime
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal, Protocol, TypeAlias, TypeVar
 
 from exchange.agency.calls import Calls
 from exchange.errors import HubMisbehaves
@@ -26,7 +26,16 @@ MOST = 200
 Taken: TypeAlias = AbstractAsyncContextManager[AsyncIterator[bytes]]
 """A file while it arrives, piece by piece."""
 
-Page = TypeVar("Page", bound=officer.Frame)
+
+class Paged(Protocol):
+    """A page of an answer."""
+
+    @property
+    def next(self) -> str | None:
+        """Cursor to go on; None where nothing is left."""
+
+
+Page = TypeVar("Page", bound=Paged)
 
 
 class OfficerCalls:
@@ -55,14 +64,14 @@ class OfficerCalls:
             officer_routes.FINDINGS,
             officer_findings.FindingsAnswer,
             path={"finding": finding},
-            query={**given, **_page(after)},
+            query={**given, **page_query(after)},
         )
 
     async def officer_disclosures(
         self, since: date, until: date, *, after: str | None = None
     ) -> officer.DisclosuresAnswer:
         """Return a page of what was disclosed from a day on and before another."""
-        query = {"from": since.isoformat(), "until": until.isoformat(), **_page(after)}
+        query = {"from": since.isoformat(), "until": until.isoformat(), **page_query(after)}
         return await self._calls.call(
             officer_routes.DISCLOSURES, officer.DisclosuresAnswer, query=query
         )
@@ -74,7 +83,7 @@ class OfficerCalls:
         after: str | None = None,
     ) -> officer.ErasuresAnswer:
         """Return a page of erasures in a state."""
-        query = {"state": state, **_page(after)}
+        query = {"state": state, **page_query(after)}
         return await self._calls.call(officer_routes.ERASURES, officer.ErasuresAnswer, query=query)
 
     async def officer_remind(self, erasure: str) -> officer.Reminded:
@@ -101,7 +110,7 @@ class OfficerCalls:
             noticed_at: when it became known; None is now.
             after: `next` of the page before.
         """
-        query = {"kind": kind, "from": _compact(since), **_page(after)}
+        query = {"kind": kind, "from": _compact(since), **page_query(after)}
         if key:
             query["key"] = key
         if until is not None:
@@ -124,13 +133,13 @@ class OfficerCalls:
     ) -> officer_terms.AgreementsAnswer:
         """Return a page of the agency's agreements."""
         return await self._calls.call(
-            officer_routes.AGREEMENTS, officer_terms.AgreementsAnswer, query=_page(after)
+            officer_routes.AGREEMENTS, officer_terms.AgreementsAnswer, query=page_query(after)
         )
 
     async def officer_partners(self, *, after: str | None = None) -> officer_terms.PartnersAnswer:
         """Return a page of partners with their keys."""
         return await self._calls.call(
-            officer_routes.PARTNERS, officer_terms.PartnersAnswer, query=_page(after)
+            officer_routes.PARTNERS, officer_terms.PartnersAnswer, query=page_query(after)
         )
 
     async def officer_art30(self, agreement: str) -> officer_terms.Art30Answer:
@@ -156,7 +165,7 @@ class OfficerCalls:
             mode="json", by_alias=True, exclude_none=True, exclude={"after", "limit"}
         )
         return await self._calls.call(
-            officer_routes.EVENTS, officer.EventsAnswer, query={**given, **_page(after)}
+            officer_routes.EVENTS, officer.EventsAnswer, query={**given, **page_query(after)}
         )
 
     async def officer_figures(
@@ -255,7 +264,8 @@ async def every(ask: Callable[[str | None], Awaitable[Page]]) -> AsyncIterator[P
         after = page.next
 
 
-def _page(after: str | None) -> dict[str, str | int]:
+def page_query(after: str | None) -> dict[str, str | int]:
+    """Return the parameters of a page behind a cursor; of the first one without."""
     return {"limit": MOST} if after is None else {"limit": MOST, "after": after}
 
 

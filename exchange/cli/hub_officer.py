@@ -9,7 +9,11 @@ from cyclopts import App, Parameter
 from exchange import canonical
 from exchange.cli.hub_ask import ask
 from exchange.cli.hub_home import Home
-from exchange.errors import Misconfigured
+from exchange.errors import Malformed, Misconfigured
+from exchange.keyring.public_key import read_public_key
+
+LARGEST_PEM = 16 * 1024
+"""Bytes of a file with a public key; one has about 110."""
 
 
 def officer_app() -> App:
@@ -21,8 +25,9 @@ def officer_app() -> App:
         "set, an account may be one of its logins; otherwise hand out a one-time link for each "
         "login. Works while the hub runs and while it does not.",
     )
-    for command, name in ((add, "add"), (show_all, "list"), (remove, "remove"), (link, "link")):
-        app.command(command, name=name)
+    for command in (add, remove, link, set_key, remove_key):
+        app.command(command)
+    app.command(show_all, name="list")
     return app
 
 
@@ -72,13 +77,14 @@ def show_all(
         return
     for one in found:
         how = "removed" if one["removed"] else "by link" if one["issuer"] is None else "by login"
-        print(f"{one['id']}  {one['role']:8}  {one['agency'] or '-'}  {how}")
+        key = "" if one["key"] is None else f", key {one['key']['kid']}"
+        print(f"{one['id']}  {one['role']:8}  {one['agency'] or '-'}  {how}{key}")
 
 
 def remove(
     account: Annotated[str, Parameter(help="Id of the account.")], *, home: Home = Path("hub")
 ) -> None:
-    """End an account: its sessions and links end at once, everywhere."""
+    """End an account: its sessions, its links and the tokens of its key end at once, everywhere."""
     _ask(home, {"what": "remove", "id": account})
     print("removed; nobody is logged in with it any more")
 
@@ -94,6 +100,36 @@ def link(
     made = _ask(home, {"what": "link", "id": account})
     print(made["url"])
     print(f"holds until {made['until']} and only once", file=sys.stderr)
+
+
+def set_key(
+    account: Annotated[str, Parameter(help="Id of an auditor's account.")],
+    file: Annotated[
+        Path, Parameter(help="Its public key, as `exchange auditor new-key` writes it: PEM.")
+    ],
+    *,
+    home: Home = Path("hub"),
+) -> None:
+    """Let an auditor's own tool ask with a key, in the place of the one before; print its name.
+
+    Compare the name with the auditor's over another way than the file came: whoever has the
+    private half reads what the auditor reads.
+    """
+    try:
+        key = read_public_key(file.read_bytes()[:LARGEST_PEM])
+    except FileNotFoundError:
+        raise Misconfigured(f"there is no file {file}") from None
+    except Malformed as refused:
+        raise Misconfigured(f"{file.name}: {refused}") from None
+    print(_ask(home, {"what": "set-key", "id": account, "key": canonical.b64u(key)})["kid"])
+
+
+def remove_key(
+    account: Annotated[str, Parameter(help="Id of the account.")], *, home: Home = Path("hub")
+) -> None:
+    """Take the key of an auditor's account away: its tokens open nothing any more, everywhere."""
+    _ask(home, {"what": "remove-key", "id": account})
+    print("removed; no tool asks with it any more")
 
 
 def _ask(home: Path, asked: dict[str, canonical.Json]) -> Any:

@@ -76,6 +76,7 @@ def _commands() -> dict[str, tuple[Callable[[], App], str]]:
         "consent": (_consent, "Record, sign, show and withdraw a person's consent."),
         "requests": (_requests, "Ask a partner for documents, and see what partners ask for."),
         "officer": (_officer, "Ask the hub what a privacy officer asks, for tools of her own."),
+        "auditor": (_auditor, "Ask the hub what an auditor asks, for tools of her own."),
         "plugin": (_plugin, "Begin a plugin, see which are installed, and try one."),
         "log": (_log, "Check the transparency log, and take proof along."),
         "report": (_report, "Figures of an agreement, without persons: as PDF, CSV or JSON."),
@@ -123,6 +124,12 @@ def _officer() -> App:
     from exchange.cli.officer import officer_app
 
     return officer_app()
+
+
+def _auditor() -> App:
+    from exchange.cli.auditor import auditor_app
+
+    return auditor_app()
 
 
 def _plugin() -> App:

@@ -6,7 +6,7 @@ Asks the hub as the agency whose gateway it is. Works beside a running gateway.
 import asyncio
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from cyclopts import App, Parameter
 
@@ -15,10 +15,12 @@ from exchange.cli.place import HERE, Place, beside
 from exchange.durable import write_bytes_durably
 from exchange.errors import Conflict, Misconfigured
 from exchange.figures.period import read_period
+from exchange.wire.audit import FiguresAudited
 from exchange.wire.figures import FiguresAnswer
 
 Format = Literal["pdf", "csv", "json"]
 Language = Literal["de", "en"]
+Told: TypeAlias = FiguresAnswer | FiguresAudited
 
 
 def report_app() -> App:
@@ -64,6 +66,23 @@ def report(  # noqa: PLR0913 - each is an option of its own
     language
         Of the PDF.
     """
+    check(period, as_, out)
+
+    async def work() -> None:
+        async with beside(at) as desk:
+            answer = await desk.client.officer.officer_figures(agreement, period, by=by)
+        write(answer, as_, language, out)
+
+    asyncio.run(work())
+
+
+def check(period: str, as_: Format, out: Path | None) -> None:
+    """Refuse what cannot be written, before anything is asked.
+
+    Raises:
+        Malformed: no year, quarter or month.
+        Misconfigured: a PDF without a file to go to, or a machine that makes none.
+    """
     read_period(period)
     if as_ == "pdf":
         from exchange.forms import document
@@ -72,25 +91,27 @@ def report(  # noqa: PLR0913 - each is an option of its own
         if out is None:
             raise Misconfigured("--out is missing: a PDF goes to a file")
 
-    async def work() -> None:
-        async with beside(at) as desk:
-            answer = await desk.client.officer.officer_figures(agreement, period, by=by)
-            made = await asyncio.to_thread(_file, answer, as_, language)
-        if out is None:
-            sys.stdout.write(made.decode("utf-8"))
-            return
-        try:
-            write_bytes_durably(out, made)
-        except FileExistsError:
-            raise Conflict(f"{out.name} exists; it is not overwritten") from None
-        print(f"report      {out}")
-        if answer.answer.frozen_at is None:
-            print(f"note        no figures yet: they are frozen on {answer.answer.due:%Y-%m-%d}")
 
-    asyncio.run(work())
+def write(answer: Told, as_: Format, language: Language, out: Path | None) -> None:
+    """Write or print figures that were answered.
+
+    Raises:
+        Conflict: the file exists.
+    """
+    made = _file(answer, as_, language)
+    if out is None:
+        sys.stdout.write(made.decode("utf-8"))
+        return
+    try:
+        write_bytes_durably(out, made)
+    except FileExistsError:
+        raise Conflict(f"{out.name} exists; it is not overwritten") from None
+    print(f"report      {out}")
+    if answer.answer.frozen_at is None:
+        print(f"note        no figures yet: they are frozen on {answer.answer.due:%Y-%m-%d}")
 
 
-def _file(answer: FiguresAnswer, wanted: Format, language: Language) -> bytes:
+def _file(answer: Told, wanted: Format, language: Language) -> bytes:
     if wanted == "json":
         return canonical.encode(answer.model_dump(mode="json")) + b"\n"
     if wanted == "csv":

@@ -78,7 +78,7 @@ class Directory:
         for identity in identities:
             before = self._known.get(identity.card.kid)
             keys = before.keys if before is not None else verifying_keys(identity.card)
-            client = before.client if before is not None else _client_key(identity.card)
+            client = before.client if before is not None else client_key(identity.card.ed25519)
             until = None if identity.until is None else seconds(identity.until)
             known[keys.kid] = _Known(keys, client, until, identity.active)
         self.version = version
@@ -133,5 +133,6 @@ class Directory:
         return self._known
 
 
-def _client_key(card: IdentityCard) -> jwk.OKPKey:
-    return jwk.OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": b64u(card.ed25519)})
+def client_key(ed25519: bytes) -> jwk.OKPKey:
+    """Return a raw public key as the one that client assertions are verified with."""
+    return jwk.OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": b64u(ed25519)})

@@ -11,13 +11,18 @@ from exchange.keyring.decryption import DocumentKey
 from exchange.keyring.demo import demo_seed
 from exchange.keyring.directory import LONGEST_LIFE_S, OVERLAP_S, KeyStatement
 from exchange.keyring.recipient import DocumentRecipient
-from exchange.keyring.signing import SEED_SIZE, IdentityKey
+from exchange.keyring.signing import SEED_SIZE, AuditorKey, IdentityKey
 from exchange.statement import Kind, seconds, sign
 
 
 def new_identity(agency: str) -> IdentityKey:
     """Make a new identity key from the operating system's randomness."""
     return IdentityKey(agency, os.urandom(SEED_SIZE), os.urandom(SEED_SIZE))
+
+
+def new_auditor_key() -> AuditorKey:
+    """Make a new auditor's key from the operating system's randomness."""
+    return AuditorKey(os.urandom(SEED_SIZE))
 
 
 def new_document_key() -> DocumentKey:

@@ -1,4 +1,4 @@
-"""Private signing keys: an agency's pair, and a person's key.
+"""Private signing keys: an agency's pair, an auditor's key, and a person's key.
 
 Takes unlocked seeds and never opens a file. Exists in the gateway's process only; no seed is ever
 in a representation, an error or a log line.
@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from exchange import canonical, jws
 from exchange.errors import Malformed
-from exchange.keyid import IdentityCard, person_kid
+from exchange.keyid import IdentityCard, auditor_kid, person_kid
 from exchange.statement import Role
 
 SEED_SIZE = 32
@@ -64,27 +64,12 @@ class IdentityKey:
     def client_assertion(self, *, issuer: str, now: int, jti: str) -> str:
         """Return a JWT for the hub's token endpoint (RFC 7523, `private_key_jwt`).
 
-        Made here and not by a JWT library, so that the private key stays in this object.
-
         Args:
             issuer: the hub's issuer identifier, its only audience.
             now: seconds since 1970.
             jti: 16 to 128 random characters, never used before.
         """
-        protected = jws.protected(jws.ED25519, self._kid, ASSERTION_TYP)
-        claims = canonical.encode(
-            {
-                "iss": self.agency,
-                "sub": self.agency,
-                "aud": issuer,
-                "iat": now,
-                "exp": now + ASSERTION_LIFE_S,
-                "jti": jti,
-            }
-        )
-        signed = jws.signing_input(protected, canonical.b64u(claims))
-        signature = canonical.b64u(self._ed25519.sign(signed))
-        return f"{signed.decode('ascii')}.{signature}"
+        return _assertion(self._ed25519, self._kid, self.agency, issuer=issuer, now=now, jti=jti)
 
     def secret_pem(self, algorithm: str) -> bytes:
         """Return one half as unencrypted PKCS#8 PEM in seed form, for a key file and nothing else.
@@ -96,6 +81,42 @@ class IdentityKey:
 
     def __repr__(self) -> str:
         return f"IdentityKey({self.agency}, {self._kid})"
+
+
+class AuditorKey:
+    """The key of an auditor's own tool: Ed25519 alone. It asks for tokens and no more."""
+
+    def __init__(self, seed: bytes) -> None:
+        """Expand the key from its seed of 32 bytes, or raise Malformed."""
+        if len(seed) != SEED_SIZE:
+            raise Malformed("the seed of an auditor's key has another size")
+        self._key = Ed25519PrivateKey.from_private_bytes(seed)
+        self.public = self._key.public_key().public_bytes_raw()
+        """32 bytes, raw."""
+        self._kid = auditor_kid(self.public)
+
+    @property
+    def kid(self) -> str:
+        """Name of the key, 43 characters."""
+        return self._kid
+
+    def client_assertion(self, account: str, *, issuer: str, now: int, jti: str) -> str:
+        """Return a JWT for the hub's token endpoint; see `IdentityKey.client_assertion`.
+
+        Args:
+            account: id of the auditor's account.
+            issuer: the hub's issuer identifier, its only audience.
+            now: seconds since 1970.
+            jti: 16 to 128 random characters, never used before.
+        """
+        return _assertion(self._key, self._kid, account, issuer=issuer, now=now, jti=jti)
+
+    def secret_pem(self) -> bytes:
+        """Return the key as unencrypted PKCS#8 PEM, for a key file and nothing else."""
+        return self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+    def __repr__(self) -> str:
+        return f"AuditorKey({self._kid})"
 
 
 class PersonKey:
@@ -126,3 +147,22 @@ class PersonKey:
 
     def __repr__(self) -> str:
         return f"PersonKey({self._kid})"
+
+
+def _assertion(
+    key: Ed25519PrivateKey, kid: str, client: str, *, issuer: str, now: int, jti: str
+) -> str:
+    """Return a signed client assertion; made here, so that no library gets the private key."""
+    protected = jws.protected(jws.ED25519, kid, ASSERTION_TYP)
+    claims = canonical.encode(
+        {
+            "iss": client,
+            "sub": client,
+            "aud": issuer,
+            "iat": now,
+            "exp": now + ASSERTION_LIFE_S,
+            "jti": jti,
+        }
+    )
+    signed = jws.signing_input(protected, canonical.b64u(claims))
+    return f"{signed.decode('ascii')}.{canonical.b64u(key.sign(signed))}"

@@ -3,7 +3,7 @@
 A route that is not listed here does not exist.
 """
 
-from exchange.wire import log_routes, officer_files, officer_routes, routes
+from exchange.wire import audit_routes, log_routes, officer_files, officer_routes, routes
 from exchange.wire.routes import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -61,6 +61,11 @@ OPERATIONS: tuple[Operation, ...] = (
     officer_files.PARTNERS_FILE,
     officer_files.BREACH_FILE,
     officer_files.CONSENT_FILE,
+    audit_routes.AGREEMENTS,
+    audit_routes.FIGURES,
+    audit_routes.LOG,
+    audit_routes.ENTRY,
+    audit_routes.GROWTH,
     log_routes.LOG_CHECKPOINT,
     log_routes.LOG_CANDIDATE,
     log_routes.LOG_POLICY,

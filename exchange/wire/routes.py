@@ -33,6 +33,8 @@ LARGE_STATEMENT_LIMIT = 512 * 1024
 """Bytes of a JSON body around an agreement or a consent of at most 256 KiB."""
 OFFICER = "officer"
 """Scope of a token for the questions of privacy officers, and for nothing else."""
+AUDITOR = "auditor"
+"""Scope of a token of an auditor's account, which has no other."""
 MANIFEST_LIMIT = 32 * 1024
 """Bytes of the line before the sealed document; for one recipient it has 5.8 kB."""
 
@@ -76,7 +78,8 @@ TOKEN = Operation(
     summary="Get a short-lived access token with a signed client assertion (private_key_jwt).",
     returns=shapes.Token,
     streams={
-        FORM: "grant_type, client_assertion_type, client_assertion (RFC 7523); scope (officer)"
+        FORM: "grant_type, client_assertion_type, client_assertion (RFC 7523); "
+        "scope (officer, auditor)"
     },
     problems=(400, 401, 408, 413, 415, 429, 503),
     authenticated=False,

@@ -80,7 +80,7 @@ def test_nothing_else_answers_without_a_token(hub: Served) -> None:
     for operation in OPERATIONS:
         path = operation.path.replace("{id}", identity).replace("{bundle}", "000")
         path = path.replace("{digest}", "A" * 43).replace("{period}", "2026-03")
-        path = path.replace("{finding}", "looks")
+        path = path.replace("{finding}", "looks").replace("{index}", "0")
         if operation.authenticated:
             hub.refused(hub.head(f"{operation.method} {path} HTTP/1.1"), 401)
         else:

@@ -35,7 +35,13 @@ OPEN = {
 }
 """Routes without a bearer token: the first authenticates by assertion, the last by the signature
 inside; the others tell the same to everybody."""
-NAMES = {"bundle": "000", "digest": "A" * 43, "period": "2026-03", "finding": "looks"}
+NAMES = {
+    "bundle": "000",
+    "digest": "A" * 43,
+    "period": "2026-03",
+    "finding": "looks",
+    "index": "0",
+}
 """What stands in paths that name no id."""
 DOCS = {"/openapi.json", "/docs"}
 PAGES = {path for _, path, _ in site.PAGES} | {"/p"}

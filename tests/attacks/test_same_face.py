@@ -17,9 +17,9 @@ from exchange.canonical import unb64u
 from exchange.hub.answers.findings import FINDINGS
 from exchange.hub.follow_log import catch_up
 from exchange.hub.http.uploads import CREATE, OFFSET
-from exchange.wire import log_routes, officer_files, officer_routes, routes
+from exchange.wire import audit_routes, log_routes, officer_files, officer_routes, routes
 from exchange.wire.operations import OPERATIONS
-from exchange.wire.routes import Operation
+from exchange.wire.routes import AUDITOR, Operation
 from tests.asking import post, request
 from tests.attacks.parties import COLLECTOR, PARTY, TUS, Parties
 from tests.simulator import OUTSIDER, RECIPIENT, SENDER, Answer
@@ -37,7 +37,8 @@ OF_AN_AGREEMENT = {
     *(routes.GET_AGREEMENT, routes.SIGN_AGREEMENT, routes.GIVE_NOTICE),
     *(officer_routes.ART30, officer_routes.FIGURES),
 }
-HIDING = tuple(one for one in (*BY_ID, OFFSET) if one not in OF_AN_AGENCY)
+HIDING = tuple(one for one in (*BY_ID, OFFSET) if one not in OF_AN_AGENCY and one.scope != AUDITOR)
+"""An auditor's routes open to no agency at all: tests/attacks/test_auditor.py."""
 STRANGERS = {
     "declined": (RECIPIENT, SENDER, PARTY, OUTSIDER),
     "invited": (RECIPIENT, SENDER, PARTY, OUTSIDER),
@@ -276,6 +277,10 @@ WITHOUT_ID: dict[Operation, tuple[Ask, ...]] = {
     officer_routes.AGREEMENTS: (as_officer(officer_routes.AGREEMENTS),),
     officer_routes.PARTNERS: (as_officer(officer_routes.PARTNERS),),
     officer_routes.PROCESSOR: (as_officer(officer_routes.PROCESSOR),),
+    audit_routes.AGREEMENTS: (plain(audit_routes.AGREEMENTS),),
+    audit_routes.LOG: (plain(audit_routes.LOG),),
+    audit_routes.ENTRY: (plain(audit_routes.ENTRY),),
+    audit_routes.GROWTH: (plain(audit_routes.GROWTH),),
     # The log grows in public: what its growth tells is told by the number of leaves, below.
     log_routes.LOG_CHECKPOINT: (),
     log_routes.LOG_CANDIDATE: (),

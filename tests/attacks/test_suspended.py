@@ -51,7 +51,7 @@ def test_a_suspended_agency_is_refused_on_every_route(own: Served) -> None:
             name = SENDER if "agencies" in operation.path else identity
             path = operation.path.replace("{id}", name).replace("{bundle}", "000")
             path = path.replace("{digest}", "A" * 43).replace("{period}", "2026-03")
-            path = path.replace("{finding}", "looks")
+            path = path.replace("{finding}", "looks").replace("{index}", "0")
             first = f"{operation.method} {path} HTTP/1.1"
             own.refused(own.head(first, own.token()), 401)
 

@@ -1,7 +1,7 @@
-"""A31: three officers of three agencies ask everything; each sees her own relations alone.
+"""A31: three officers of three agencies, and an auditor, ask everything; each sees her own alone.
 
 Differential: of two hubs with the same relations of hers, one has other agencies' relations
-besides; she is told the same by both, but for names drawn at random.
+besides; she is told the same by both, but for names drawn at random. An auditor has none.
 """
 
 from collections.abc import AsyncIterator
@@ -12,8 +12,9 @@ import pytest
 
 from exchange.hub.answers.findings import FINDINGS
 from exchange.hub.follow_log import catch_up
-from exchange.wire import officer_files, officer_routes
+from exchange.wire import audit_routes, officer_files, officer_routes
 from tests.attacks.parties import COLLECTOR, PARTY, Parties
+from tests.auditor import Auditor, auditor, published
 from tests.simulator import GENEROUS, OUTSIDER, RECIPIENT, SENDER
 
 pytestmark = pytest.mark.authz
@@ -117,3 +118,40 @@ async def test_the_collector_sees_no_disclosure_and_the_recipient_no_other_recip
     assert world.letter.id not in str(collector)
     assert world.letter.digest not in str(collector)
     assert [to["agency"] for to in recipient["disclosures"][0]["to"]] == [RECIPIENT]
+
+
+async def told_to(tool: Auditor) -> dict[str, Any]:
+    """Return what an auditor is told, but for how long the log is by now."""
+    await published(tool.sim)
+    found = await tool.every()
+    assert {name: one.status for name, one in found.items()} == dict.fromkeys(found, 200)
+    answers = {name: answer.json["answer"] for name, answer in found.items()}
+    still = {name: answers[name] for name in ("audit_agreements", "audit_figures")}
+    first = {name: answers["audit_entry"][name] for name in ("index", "leaf", "leaf_hash")}
+    health = {**answers["audit_log"]["health"], "size": None, "pending": None}
+    return {**still, "first": first, "health": health}
+
+
+async def test_an_auditor_is_told_of_no_relation_whatever_happens(parties: Parties) -> None:
+    tool = await auditor(parties)
+    before = await told_to(tool)
+
+    worlds = [
+        await parties.world(state)
+        for state in ("recorded", "acknowledged", "withdrawn, waiting", "withdrawn, collected")
+    ]
+
+    assert await told_to(tool) == before
+    newest = parties.hub.heads.newest
+    assert newest is not None
+    token = await tool.token()
+    said = [answer.body for answer in (await tool.every(token)).values()]
+    for index in range(newest.size):
+        answer = await tool.asks(audit_routes.ENTRY, token=token, index=str(index))
+        assert answer.status == 200
+        said.append(answer.body)
+    text = b"".join(said).decode()
+    for world in worlds:
+        named = (world.consent.id, world.consent.digest, world.letter.id, world.letter.digest)
+        for name in (*named, world.erasure, world.receipt):
+            assert name not in text

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from exchange.hub.http.agencies import directory_routes
 from exchange.hub.http.agreements import agreement_routes
+from exchange.hub.http.audit import audit_routes_bound
 from exchange.hub.http.call import FRONT, Front
 from exchange.hub.http.consents import consent_routes
 from exchange.hub.http.disclosures import disclosure_routes
@@ -75,6 +76,7 @@ def application(front: Front) -> web.Application:
         officer_routes_bound(),
         file_routes(),
         figure_routes(),
+        audit_routes_bound(),
     ):
         _add(app, bound.bound)
     # The routes that name no agency: each has an authenticator of its own, or tells nothing.

@@ -30,7 +30,7 @@ class Routes(binding.Routes[Call]):
 
         async def handler(request: web.Request) -> web.StreamResponse:
             here = request.app[FRONT]
-            agency = authenticated(request, here, scope=operation.scope)
+            agency = await authenticated(request, here, scope=operation.scope)
             request[CALLER] = agency
             if patient:
                 await in_turn(here.limits.patient, agency)

@@ -1,23 +1,28 @@
-"""Who calls: the bearer token, and whether that agency may still call."""
+"""Who calls: the bearer token, and whether that agency or auditor may still call."""
 
 import ipaddress
 from collections.abc import Callable
+from datetime import datetime
 
 from aiohttp import web
 
 from exchange.errors import NotPermitted, Unauthenticated
 from exchange.hub.http.call import Front
+from exchange.hub.http.tokens import Bearer
+from exchange.hub.officers import keys
+from exchange.hub.parts import Hub
 from exchange.hub.settings import Http
 from exchange.statement import seconds
+from exchange.wire.routes import AUDITOR
 
 SCHEME = "Bearer "
 
 
-def authenticated(request: web.Request, front: Front, *, scope: str = "") -> str:
-    """Return the id of the agency that calls.
+async def authenticated(request: web.Request, front: Front, *, scope: str = "") -> str:
+    """Return the id of the agency that calls, or of the account where the scope is an auditor's.
 
-    Every failure is the same 401. The token says who authenticated a moment ago; suspension
-    and a changed identity count from the moment they were committed.
+    Every failure is the same 401. The token says who authenticated a moment ago; suspension,
+    a changed identity, and a removed account or key count from the moment they were committed.
 
     Args:
         request: of which only the header is read.
@@ -25,7 +30,8 @@ def authenticated(request: web.Request, front: Front, *, scope: str = "") -> str
         scope: what the token must have been asked for: this, no more and no less.
 
     Raises:
-        Unauthenticated: no token, not our token, expired, or its agency may not call any more.
+        Unauthenticated: no token, not our token, expired, or whoever it was made for may not call
+            any more.
         NotPermitted: the token was asked for something else.
     """
     given = request.headers.get("Authorization", "")
@@ -33,11 +39,17 @@ def authenticated(request: web.Request, front: Front, *, scope: str = "") -> str
         raise Unauthenticated
     now = front.hub.clock()
     bearer = front.tokens.read(given.removeprefix(SCHEME), now=seconds(now))
-    if not front.hub.directory.accepts(bearer.agency, bearer.kid, now=now):
+    if not await _may_call(front.hub, bearer, now):
         raise Unauthenticated
     if bearer.scope != scope:
         raise NotPermitted
-    return bearer.agency
+    return bearer.client
+
+
+async def _may_call(hub: Hub, bearer: Bearer, now: datetime) -> bool:
+    if bearer.scope == AUDITOR:
+        return await keys.counts(hub, bearer.client, bearer.kid)
+    return hub.directory.accepts(bearer.client, bearer.kid, now=now)
 
 
 def addresses(settings: Http) -> Callable[[web.Request], str]:

@@ -127,22 +127,22 @@ class OpenLog:
 
     async def checkpoint(self, request: web.Request) -> web.Response:
         """Return the published head."""
-        self._count(request)
+        await self._count(request)
         return _fresh(request, await self._files.checkpoint())
 
     async def candidate(self, request: web.Request) -> web.Response:
         """Return the head that witnesses cosign now."""
-        self._count(request)
+        await self._count(request)
         return _fresh(request, await self._files.candidate())
 
     async def policy(self, request: web.Request) -> web.Response:
         """Return the policy file."""
-        self._count(request)
+        await self._count(request)
         return _fresh(request, self._front.hub.signer.policy_text)
 
     async def policy_pq(self, request: web.Request) -> web.Response:
         """Return the policy file with the post-quantum key, where there is one."""
-        self._count(request)
+        await self._count(request)
         text = self._front.hub.signer.policy_pq_text
         if text is None:
             raise NotFound
@@ -150,14 +150,14 @@ class OpenLog:
 
     async def document(self, request: web.Request) -> web.Response:
         """Return a public document by its SHA-256."""
-        self._count(request)
+        await self._count(request)
         named = request.match_info["sha256"]
         found = await self._files.document(_digest(named))
         return _file(found, {**ANYWHERE, "Cache-Control": f"public, {FOR_EVER}"})
 
     async def tile(self, request: web.Request) -> web.Response:
         """Return hashes of the tree; more of the newest with a token."""
-        known = self._count(request)
+        known = await self._count(request)
         name = _name(request.match_info["tile"])
         if not isinstance(name, Tile):
             raise NotFound
@@ -169,8 +169,8 @@ class OpenLog:
     async def entries(self, request: web.Request) -> web.Response:
         """Return entries: to agencies, or to everybody where the hub is set so."""
         if not self._front.open_entries and hdrs.AUTHORIZATION not in request.headers:
-            authenticated(request, self._front)  # the constant 401
-        known = self._count(request)
+            await authenticated(request, self._front)  # the constant 401
+        known = await self._count(request)
         name = _name(f"entries/{request.match_info['bundle']}")
         if not isinstance(name, Bundle):
             raise NotFound
@@ -179,10 +179,10 @@ class OpenLog:
         headers = {"Cache-Control": f"{'public' if shared else 'private'}, {FOR_EVER}"}
         return _file(found, {**ANYWHERE, **headers} if self._front.open_entries else headers)
 
-    def _count(self, request: web.Request) -> bool:
+    async def _count(self, request: web.Request) -> bool:
         """Count a request by agency or address; True for an agency. No file has parameters."""
         if hdrs.AUTHORIZATION in request.headers:
-            caller = authenticated(request, self._front)
+            caller = await authenticated(request, self._front)
             request[CALLER] = caller
         else:
             caller = ""

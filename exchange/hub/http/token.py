@@ -1,7 +1,8 @@
 """POST /oauth2/token: client credentials with `private_key_jwt` (RFC 7523, RFC 6749).
 
-The assertion is signed by the Ed25519 half of the identity key, the same key that signs
-statements: what keeps the two apart is `typ`. Every failure is one answer.
+The assertion of an agency is signed by the Ed25519 half of the identity key, the same key that
+signs statements: what keeps the two apart is `typ`. That of an auditor is signed by the key which
+the operator has given her account. Every failure is one answer.
 """
 
 from collections.abc import Mapping
@@ -10,22 +11,24 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
-from joserfc import jwt
+from joserfc import jwk, jwt
 from joserfc.errors import JoseError
+from sqlalchemy import Connection
 
 from exchange.canonical import encode, loads, unb64u
 from exchange.errors import Malformed, Unauthenticated
-from exchange.hub.directory import Directory
+from exchange.hub.directory import client_key
 from exchange.hub.http.call import FRONT
 from exchange.hub.http.caller import neighbourhood
 from exchange.hub.http.limits import within
 from exchange.hub.http.tokens import Bearer
-from exchange.hub.storage import tokens
+from exchange.hub.parts import Hub
+from exchange.hub.storage import officer_keys, tokens
 from exchange.serving import bodies, front
 from exchange.serving.middleware import CALLER
 from exchange.statement import seconds
 from exchange.wire import problems
-from exchange.wire.routes import JSON, OFFICER
+from exchange.wire.routes import AUDITOR, JSON, OFFICER
 from exchange.wire.shapes import Token
 
 GRANT = "client_credentials"
@@ -37,9 +40,12 @@ LARGEST_ASSERTION = 4096
 """Characters; ours have about 600."""
 LIFE_S = 60
 """Longest life of an assertion, and the clock difference that is tolerated, in seconds."""
+KID_SIZE = 32
+"""Bytes in the name of a key."""
 _FIELDS = frozenset(
     {"grant_type", "client_assertion_type", "client_assertion", "client_id", "scope"}
 )
+_SCOPES = frozenset({"", OFFICER, AUDITOR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +71,14 @@ async def post_token(request: web.Request) -> web.Response:
         return _refused(refused, "unsupported_grant_type" if grant else "invalid_request")
     now = here.hub.clock()
     try:
-        claimed = claims(
-            fields, issuer=here.hub.origin, now=seconds(now), directory=here.hub.directory
-        )
-        within(here.limits.tokens, claimed.bearer.agency)
-        fresh = await here.hub.db.write(
-            tokens.first_use,
-            claimed.bearer.agency,
-            claimed.jti,
-            until=datetime.fromtimestamp(claimed.expires + LIFE_S, UTC),
-        )
-        if not fresh:
+        claimed = await claims(fields, here.hub, now=seconds(now))
+        within(here.limits.tokens, claimed.bearer.client)
+        if not await here.hub.db.write(_first_use, claimed, now):
             raise Unauthenticated  # noqa: TRY301 - one answer for every failure
     except Unauthenticated as refused:
         return _refused(refused, "invalid_client")
-    request[CALLER] = claimed.bearer.agency
+    if claimed.bearer.scope != AUDITOR:  # the hub's log names agencies, and no account
+        request[CALLER] = claimed.bearer.client
     token = here.tokens.make(claimed.bearer, now=seconds(now))
     shape = Token(
         access_token=token,
@@ -108,7 +107,7 @@ def check_form(fields: Mapping[str, str]) -> None:
     """
     if fields.get("grant_type") != GRANT:
         raise UnsupportedGrant("grant_type must be client_credentials")
-    if not fields.keys() <= _FIELDS or fields.get("scope", "") not in {"", OFFICER}:
+    if not fields.keys() <= _FIELDS or fields.get("scope", "") not in _SCOPES:
         raise Malformed("the form has a field this grant does not use")
     if fields.get("client_assertion_type") != ASSERTION_TYPE:
         raise Malformed("client_assertion_type must name a JWT bearer assertion")
@@ -116,25 +115,24 @@ def check_form(fields: Mapping[str, str]) -> None:
         raise Malformed("client_assertion is missing or too long")
 
 
-def claims(fields: Mapping[str, str], *, issuer: str, now: int, directory: Directory) -> Claimed:
+async def claims(fields: Mapping[str, str], hub: Hub, *, now: int) -> Claimed:
     """Return who signed the assertion, in the order of docs/formats.md, client assertion.
 
     Args:
         fields: a form that `check_form` has passed.
-        issuer: this hub's identifier; the only audience accepted.
+        hub: the parts; its identifier is the only audience accepted.
         now: seconds since 1970.
-        directory: the registered identities.
 
     Raises:
         Unauthenticated: whatever is wrong.
     """
-    assertion = fields["client_assertion"]
+    assertion, scope = fields["client_assertion"], fields.get("scope", "")
     try:
         header, stated = parts(assertion)
         if header.keys() != {"alg", "kid", "typ"} or header["typ"] != TYPE:
             raise Unauthenticated
         # Not trusted: it only names the key that the signature has to fit.
-        agency, key = directory.client(header["kid"], now=now)
+        client, key = await _known(hub, header["kid"], scope, now=now)
         jwt.decode(assertion, key, algorithms=["Ed25519"])
     except (JoseError, Malformed, ValueError, TypeError, KeyError, RecursionError):
         raise Unauthenticated from None
@@ -147,14 +145,41 @@ def claims(fields: Mapping[str, str], *, issuer: str, now: int, directory: Direc
         and now - LIFE_S < expires
         and type(stated.get("nbf", issued)) is int
         and stated.get("nbf", issued) <= now + LIFE_S
-        and stated.get("iss") == stated.get("sub") == agency == fields.get("client_id", agency)
-        and stated.get("aud") == issuer
+        and stated.get("iss") == stated.get("sub") == client == fields.get("client_id", client)
+        and stated.get("aud") == hub.origin
         and isinstance(jti, str)
         and 16 <= len(jti) <= 128  # noqa: PLR2004 - at least 96 random bits, at most a row
     ):
         raise Unauthenticated
-    bearer = Bearer(agency, header["kid"], fields.get("scope", ""))
-    return Claimed(bearer, jti, expires)
+    return Claimed(Bearer(client, header["kid"], scope), jti, expires)
+
+
+async def _known(hub: Hub, kid: object, scope: str, *, now: int) -> tuple[str, jwk.OKPKey]:
+    """Return whose key this is, and the key; the scope says among whose keys it is looked for.
+
+    Raises:
+        KeyError: none of theirs.
+        Malformed: it cannot be the name of a key.
+    """
+    if scope != AUDITOR:
+        return hub.directory.client(kid, now=now)
+    if not isinstance(kid, str):
+        raise KeyError
+    unb64u(kid, size=KID_SIZE)
+    found = await hub.db.read(officer_keys.find, kid)
+    if found is None:
+        raise KeyError
+    return found.officer, client_key(found.ed25519)
+
+
+def _first_use(conn: Connection, claimed: Claimed, now: datetime) -> bool:
+    """Use up an assertion; False when it was used before."""
+    bearer, until = claimed.bearer, datetime.fromtimestamp(claimed.expires + LIFE_S, UTC)
+    if not tokens.first_use(conn, bearer.client, claimed.jti, until=until):
+        return False
+    if bearer.scope == AUDITOR:
+        officer_keys.use(conn, bearer.kid, at=now)
+    return True
 
 
 def parts(assertion: str) -> tuple[dict[str, Any], dict[str, Any]]:

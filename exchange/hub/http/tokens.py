@@ -1,7 +1,7 @@
 """Access tokens: short-lived, made and read by this hub alone (RFC 9068).
 
-A token says who authenticated and with which identity; whether that agency may still call is
-read anew at every request. The hub is the only issuer and the only reader, therefore one
+A token says who authenticated and with which key; whether that agency or auditor may still call
+is looked at anew at every request. The hub is the only issuer and the only reader, therefore one
 symmetric key is enough; it lies in the data directory, mode 0600.
 """
 
@@ -27,12 +27,13 @@ KEPT = 4096
 class Bearer:
     """Who a valid token was made for."""
 
-    agency: str
+    client: str
+    """Id of an agency; of an auditor's account where the scope is hers."""
     kid: str
-    """Identity that authenticated; the token dies with it."""
+    """Identity, or auditor's key, that authenticated; the token dies with it."""
     scope: str = ""
-    """What it was asked for: `exchange.wire.routes.OFFICER`, or nothing, which is everything
-    else."""
+    """What it was asked for: `exchange.wire.routes.OFFICER` or `AUDITOR`, or nothing, which is
+    everything else."""
 
 
 class AccessTokens:
@@ -50,8 +51,8 @@ class AccessTokens:
         claims = {
             "iss": self._issuer,
             "aud": self._issuer,
-            "sub": bearer.agency,
-            "client_id": bearer.agency,
+            "sub": bearer.client,
+            "client_id": bearer.client,
             "kid": bearer.kid,
             "iat": now,
             "exp": now + self.life_s,
@@ -83,16 +84,16 @@ class AccessTokens:
         except (JoseError, ValueError, TypeError):
             raise Unauthenticated from None
         claims = read.claims
-        agency, kid, expires = claims.get("sub"), claims.get("kid"), claims.get("exp")
+        client, kid, expires = claims.get("sub"), claims.get("kid"), claims.get("exp")
         scope = claims.get("scope", "")
         if (
             read.header.get("typ") != TYPE
             or claims.get("iss") != self._issuer
             or claims.get("aud") != self._issuer
-            or not isinstance(agency, str)
+            or not isinstance(client, str)
             or not isinstance(kid, str)
             or type(expires) is not int
             or not isinstance(scope, str)
         ):
             raise Unauthenticated
-        return Bearer(agency, kid, scope), expires
+        return Bearer(client, kid, scope), expires

@@ -19,6 +19,7 @@ from sqlalchemy import (
 
 from exchange.errors import Conflict
 from exchange.hub.storage.officer_tables import (
+    officer_keys,
     officer_links,
     officer_sessions,
     officer_visits,
@@ -138,11 +139,12 @@ def by_login(conn: Connection, issuer: str, subject: str) -> Account | None:
 
 
 def remove(conn: Connection, id: str, *, at: datetime) -> None:  # noqa: A002
-    """End an account, and with it every session and link; its login may get another account."""
+    """End an account, and with it every session, link and key; its login may get another one."""
     gone = {"removed_at": at, "issuer": None, "subject": None}
     conn.execute(update(officers).where(officers.c.id == id).values(gone))
     conn.execute(delete(officer_sessions).where(officer_sessions.c.officer == id))
     conn.execute(delete(officer_links).where(officer_links.c.officer == id))
+    conn.execute(delete(officer_keys).where(officer_keys.c.officer == id))
     note(conn, id, "removed", at=at)
 
 
