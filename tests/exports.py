@@ -30,10 +30,10 @@ from exchange.keyring.demo import demo_identity
 from exchange.keyring.signing import IdentityKey
 from exchange.members import write_time
 from exchange.statement import Kind, sign
-from exchange.verifier.export import Belongings, export
+from exchange.verifier.export import Belongings, Export, Openings
 from exchange.verifier.files import FolderFiles
 from exchange.verifier.opened import Opened
-from exchange.verifier.pack import packing
+from exchange.verifier.pack import pack
 from exchange.verifier.source import Source
 from exchange.vocabulary import Secrecy
 from tests.logs import ORIGIN, WITNESS_KEY, Log, policy, random_leaves, vkey
@@ -249,11 +249,14 @@ class Story:
         given: dict[str, Any] = {
             "policy": POLICY,
             "statements": self.statements,
-            "tombstones": [self.tombstone],
+            "tombstone": self._tombstone,
             "cards": [identity(one).card for one in (SENDER, RECIPIENT)],
             **members,
         }
         return Belongings(agency=agency, **given)
+
+    async def _tombstone(self, name: str) -> bytes | None:
+        return self.tombstone if digest(self.tombstone) == name else None
 
     def export(
         self, out: Path, *, without: Sequence[int] = (), agency: str = SENDER, **members: Any
@@ -265,16 +268,15 @@ class Story:
         head = judge(read_policy(POLICY), log.note())
         kept = [one for one in self.opened if one.index not in without]
 
-        async def opened() -> AsyncIterator[Opened]:
+        async def opened() -> AsyncIterator[Openings]:
             for one in kept:
-                yield one
+                yield Openings([one])
 
         async def run() -> None:
             source = Source(FolderFiles(folder))
-            with packing(out) as pack:
-                mine = self.belongings(agency, **members)
-                count = await export(source, head, opened(), mine, pack, lambda _done, _all: None)
-            assert count == len(kept)
+            made = Export(source, head, self.belongings(agency, **members))
+            await pack(out, made.members(opened(), lambda _done, _all: None))
+            assert made.opened == len(kept)
 
         asyncio.run(run())
         return out

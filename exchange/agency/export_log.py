@@ -4,8 +4,9 @@ Works beside a running gateway: of its state it only reads. What the hub deliver
 agency's own policy, and the whole log is audited while it is copied.
 """
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, select
@@ -24,10 +25,10 @@ from exchange.errors import HubMisbehaves, Misconfigured, NotFound, Unavailable
 from exchange.keyid import IdentityCard, identity_card
 from exchange.sqlite_file import reader_engine
 from exchange.verifier.entries import Progress
-from exchange.verifier.export import Belongings, export
+from exchange.verifier.export import Belongings, Export, Openings
 from exchange.verifier.opened import Opened
-from exchange.verifier.pack import packing
-from exchange.wire import shapes
+from exchange.verifier.pack import pack
+from exchange.wire import log, shapes
 
 LARGEST_CARD = 4 * 1024
 """Bytes of a stored identity card; it has 2.7 kB."""
@@ -92,15 +93,14 @@ async def export_log(desk: Desk, out: Path, progress: Progress) -> Exported:
         policy=trusted.raw,
         older=store.older,
         statements=store.statements,
-        known=await known_at_hub(desk.client, store.waiting),
-        tombstones=[data async for data in _tombstones(desk.client)],
+        tombstone=partial(_tombstone, desk.client),
         cards=[*store.cards, *_cards(directory)],
         status=store.status,
     )
-    opened = _openings(desk.client)
-    with packing(out) as pack:
-        count = await export(desk.client.log, head, opened, belongings, pack, progress)
-    return Exported(head.checkpoint.size, count)
+    known = await known_at_hub(desk.client, store.waiting)
+    export = Export(desk.client.log, head, belongings)
+    await pack(out, export.members(_openings(desk.client, known), progress))
+    return Exported(head.checkpoint.size, export.opened)
 
 
 async def known_at_hub(client: HubClient, waiting: Iterable[str]) -> dict[str, bytes]:
@@ -115,19 +115,22 @@ async def known_at_hub(client: HubClient, waiting: Iterable[str]) -> dict[str, b
     return {digest(data): data for data in found}
 
 
-async def _openings(client: HubClient) -> AsyncIterator[Opened]:
+async def _openings(client: HubClient, known: Mapping[str, bytes]) -> AsyncIterator[Openings]:
     """Yield what this agency may open; the export holds each against its leaf when checked."""
     after: int | None = None
     while True:
         page = await client.log.openings(after=after)
-        for one in page.entries:
-            detail = None if one.detail is None else read_base64(one.detail)
-            yield Opened(one.index, read_opening(read_base64(one.opening)), detail)
+        yield Openings([_opened(one) for one in page.entries], known)
         if page.next is None:
             return
         if after is not None and page.next <= after:
             raise HubMisbehaves("the hub's pages do not end")
         after = page.next
+
+
+def _opened(one: log.Opened) -> Opened:
+    detail = None if one.detail is None else read_base64(one.detail)
+    return Opened(one.index, read_opening(read_base64(one.opening)), detail)
 
 
 async def _delivered(client: HubClient, waiting: Iterable[str]) -> AsyncIterator[str]:
@@ -161,12 +164,14 @@ def _added(agreement: shapes.Agreement) -> tuple[str, ...]:
     return (*signatures, *(notice.statement for notice in agreement.notices))
 
 
-async def _tombstones(client: HubClient) -> AsyncIterator[bytes]:
-    async for name in client.log.every_tombstone():
+async def _tombstone(client: HubClient, name: str) -> bytes | None:
+    try:
         data = await client.log.tombstone(name)
-        if digest(data) != name:
-            raise HubMisbehaves("the hub delivered another list of what was erased")
-        yield data
+    except NotFound:
+        return None
+    if digest(data) != name:
+        raise HubMisbehaves("the hub delivered another list of what was erased")
+    return data
 
 
 def _cards(directory: list[shapes.Agency]) -> Iterator[IdentityCard]:

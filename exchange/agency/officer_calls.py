@@ -230,6 +230,10 @@ class OfficerCalls:
         """Yield one consent as ISO/IEC TS 27560 orders it; NotFound when it is hidden."""
         return self._taken(officer_files.CONSENT_FILE, {}, path={"id": consent})
 
+    def officer_log_file(self) -> Taken:
+        """Yield the whole log with what the agency may open of it, a tar that is verified here."""
+        return self._taken(officer_files.LOG_FILE, {})
+
     @asynccontextmanager
     async def _taken(
         self,

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from exchange.cli.hub_home import Home, alone_in, settings_in
 from exchange.cli.log_verify import read_token
+from exchange.cli.progress import bars, late
 from exchange.errors import ExchangeError, LogInvalid, Misconfigured
 
 if TYPE_CHECKING:
@@ -79,16 +80,17 @@ async def _import(
         opened(settings, clock=now, on_failure=lambda: None) as found,
         open_source(target, token) as source,
     ):
-        return await import_log(found.hub, source, shown)
+        with bars() as bar:
+            return await import_log(found.hub, source, shown, late(bar("entries")))
 
 
 async def _openings(export: str) -> "list[Opened]":
-    from exchange.verifier.files import lines
-    from exchange.verifier.opened import LARGEST_LINE, NAME, read_opened
+    from exchange.verifier.opened import read_opened
     from exchange.verifier.source import open_source
+    from exchange.verifier.volumes import lines_of
 
     async with open_source(export) as source:
         try:
-            return [read_opened(one) async for one in lines(source.files, NAME, limit=LARGEST_LINE)]
+            return [read_opened(line) async for _, _, line in lines_of(source.files)]
         except ExchangeError as error:
             raise Misconfigured(f"{export}: its openings cannot be read: {error}") from None

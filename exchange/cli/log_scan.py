@@ -48,7 +48,7 @@ def scan(  # noqa: PLR0913  # each is an option of its own
         File with the log key as it is printed, K... in nine groups; never on the command line.
     shown
         What she was shown: receipts (*.tlog-proof), a folder of them, or the openings.jsonl of an
-        agency's export. Without it her entries are only listed.
+        agency's unpacked export. Without it her entries are only listed.
     token
         File with an access token, where entries are not open to everybody.
     lang
@@ -70,7 +70,7 @@ async def _scan(
     from exchange.verifier.source import open_source
 
     key = _key(key_file)
-    scan_ = Scan(key, _shown(key, shown) if shown else None)
+    scan_ = Scan(key, await _shown(key, shown) if shown else None)
     policy = None if trust == NOBODY else trust.read()
     secret = None if token is None else read_token(token)
     async with AsyncExitStack() as stack:
@@ -92,17 +92,30 @@ def _key(file: Path) -> bytes:
     return found.secret
 
 
-def _shown(key: bytes, paths: tuple[Path, ...]) -> "list[Opening]":
+async def _shown(key: bytes, paths: tuple[Path, ...]) -> "list[Opening]":
     """Return the openings in receipts, folders of them, and lists."""
     found = list["Opening"]()
     for path in paths:
         files = sorted(path.glob("*.tlog-proof")) if path.is_dir() else [path]
         for file in files:
-            found += _openings(key, file)
+            found += await _openings(key, file)
     return found
 
 
-def _openings(key: bytes, file: Path) -> "list[Opening]":
+async def _openings(key: bytes, file: Path) -> "list[Opening]":
+    from exchange.verifier.files import FolderFiles
+    from exchange.verifier.opened import NAME, read_opened
+    from exchange.verifier.scan import told_of
+    from exchange.verifier.volumes import lines_of
+
+    if file.name != NAME:
+        return _alone(key, file)
+    # Of a large export it is the first volume.
+    volumes = lines_of(FolderFiles(file.parent))
+    return told_of(key, [read_opened(line).opening async for _, _, line in volumes])
+
+
+def _alone(key: bytes, file: Path) -> "list[Opening]":
     from exchange.audit.opening import read_opening
     from exchange.audit.proof import read_receipt
     from exchange.verifier.opened import read_opened

@@ -38,7 +38,7 @@ def file_app() -> App:
         "is, it is never whole in memory, here or at the hub.",
         help_format="plaintext",
     )
-    for command in (disclosures, erasures, events, partners, breach):
+    for command in (disclosures, erasures, events, partners, breach, log):
         app.command(command)
     return app
 
@@ -147,6 +147,25 @@ def breach(
         What to write.
     """
     _take(at, out, lambda calls: calls.officer_breach_file(kind, key, moment_of(since), as_=as_))
+
+
+def log(
+    *,
+    out: Annotated[
+        Path,
+        Parameter(name=("--out", "-o"), help="File to write, a tar; it must not exist."),
+    ],
+    at: Place = HERE,
+) -> None:
+    """Take away the whole log with what the agency may open of it, to be verified offline.
+
+    As confidential as the records. What only a gateway has, older heads and notes on its own
+    disclosures, is in the export of `exchange log export` alone.
+
+    Example: exchange officer file log -o log-2026.tar
+    """
+    _take(at, out, lambda calls: calls.officer_log_file())
+    print(f"next        exchange log verify {out} --policy FILE")
 
 
 def _take(at: Place, out: Path | None, take: Take) -> None:

@@ -24,9 +24,8 @@ from exchange.hub.storage.engine import FILE
 from exchange.hub.storage.log_tables import log_checkpoint
 from exchange.sqlite_file import reader_engine
 from exchange.verifier.entries import Progress
-from exchange.verifier.export import Belongings, export
-from exchange.verifier.opened import Opened
-from exchange.verifier.pack import packing
+from exchange.verifier.export import Belongings, Export, Openings
+from exchange.verifier.pack import pack
 
 AUDITOR = "hub"
 """Whose coverage it is: what is public, and nobody's records."""
@@ -87,8 +86,7 @@ async def export_log(settings: HubSettings, out: Path, progress: Progress) -> in
         head = judge(signer.policy, rows.read(lambda c: checkpoints.served_note(c, published.size)))
         older = rows.read(_older)
         belongings = Belongings(agency=AUDITOR, policy=signer.policy_text, older=older)
-        with packing(out) as pack:
-            await export(rows, head, _nothing(), belongings, pack, progress)
+        await pack(out, Export(rows, head, belongings).members(_nothing(), progress))
     return published.size
 
 
@@ -98,9 +96,9 @@ def _older(conn: Connection) -> dict[int, bytes]:
     return {size: checkpoints.served_note(conn, size) for size in sizes.all()}
 
 
-async def _nothing() -> AsyncIterator[Opened]:
-    for one in list[Opened]():
-        yield one
+async def _nothing() -> AsyncIterator[Openings]:
+    for some in tuple[Openings, ...]():
+        yield some
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from exchange.audit.cosignature import time_of
 from exchange.audit.event import agreement_ended
 from exchange.audit.leaf import (
     LABEL_SIZE,
+    LEAF_SIZE,
     committed_detail,
     document_label,
     document_leaf,
@@ -58,6 +59,7 @@ from exchange.hub.storage.forgotten import Begun, Known
 from exchange.hub.storage.log import Chain
 from exchange.keyid import agency_id
 from exchange.members import read_time
+from exchange.verifier.entries import Progress
 from exchange.verifier.opened import Opened
 from exchange.verifier.source import LARGEST_DOCUMENT, Source
 
@@ -101,7 +103,9 @@ class _Found:
     """Agency and statement of what is about keys, by index."""
 
 
-async def import_log(hub: Hub, source: Source, shown: Sequence[Opened]) -> Imported:
+async def import_log(
+    hub: Hub, source: Source, shown: Sequence[Opened], progress: Progress
+) -> Imported:
     """Append what is missing here of the log that `source` is a copy of.
 
     The hub does not serve. Either all of it happens or nothing.
@@ -110,6 +114,7 @@ async def import_log(hub: Hub, source: Source, shown: Sequence[Opened]) -> Impor
         hub: the parts.
         source: a mirror, an export or the log at another address.
         shown: openings that agencies have exported; those of other entries are passed over.
+        progress: told as the missing entries are read.
 
     Raises:
         LogInvalid: the copy is not of this log, damaged, or of another tree than is here.
@@ -123,7 +128,7 @@ async def import_log(hub: Hub, source: Source, shown: Sequence[Opened]) -> Impor
     await _check_newest(hub, head)
     await _fill_deferred(hub)
     before = await hub.db.read(tree.tree)
-    leaves = await _missing(source, before.size, head.checkpoint.size)
+    leaves = await _missing(source, before.size, head.checkpoint.size, progress)
     _check_root(before, leaves, head)
     found = _Found()
     await _read_documents(hub, source, before.size, leaves, found)
@@ -154,12 +159,13 @@ async def _fill_deferred(hub: Hub) -> None:
             await hub.db.write(log.fill_deferred, await hub.vault.chain(chain))
 
 
-async def _missing(source: Source, first: int, size: int) -> list[bytes]:
+async def _missing(source: Source, first: int, size: int, progress: Progress) -> list[bytes]:
     """Return the leaves from index `first` up to `size` as the copy has them."""
     leaves: list[bytes] = []
     for n in range(first // TILE_WIDTH, -(-size // TILE_WIDTH)):
         width = min(TILE_WIDTH, size - n * TILE_WIDTH)
         leaves += read_bundle(await source.bundle(Bundle(n, width)), width)
+        progress((n * TILE_WIDTH + width - first) * LEAF_SIZE, (size - first) * LEAF_SIZE)
     return leaves[first % TILE_WIDTH :] if first < size else []
 
 

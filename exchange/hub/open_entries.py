@@ -147,6 +147,14 @@ async def list_openings(hub: Hub, caller: str, *, after: int | None, limit: int)
     return OpenedPage(tuple(entries), first - 1)
 
 
+async def openable(hub: Hub, caller: str, first: int, behind: int) -> Sequence[int]:
+    """Return the indexes from `first` on, before `behind`, of what `caller` may open now.
+
+    Opens nothing, and does not ask the vault.
+    """
+    return await hub.db.read(_openable, caller, first, behind)
+
+
 @dataclass(frozen=True, slots=True)
 class _Allowed:
     """An entry that the caller may open, before the vault was asked."""
@@ -159,13 +167,21 @@ class _Allowed:
 
 def _allowed(conn: Connection, caller: str, first: int) -> tuple[int, Sequence[_Allowed]]:
     size = openings.signed_size(conn)
-    found = openings.window(conn, first, min(first + WINDOW, size))
+    return size, _between(conn, caller, first, min(first + WINDOW, size))
+
+
+def _openable(conn: Connection, caller: str, first: int, behind: int) -> list[int]:
+    return [one.index for one in _between(conn, caller, first, behind)]
+
+
+def _between(conn: Connection, caller: str, first: int, behind: int) -> list[_Allowed]:
+    found = openings.window(conn, first, behind)
     standing = openings.standing(conn, caller, found.values())
     judged = [
         _Allowed(index, one, one.chain or "", may_open(caller, one, standing))
         for index, one in found.items()
     ]
-    return size, [one for one in judged if one.access.opening]
+    return [one for one in judged if one.access.opening]
 
 
 async def _opened(hub: Hub, found: Sequence[_Allowed]) -> list[OpenedEntry]:

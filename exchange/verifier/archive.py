@@ -9,16 +9,20 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeAlias
 
-from exchange.envelope.tarblocks import END_SIZE, fill, header
+from exchange.envelope.tarblocks import END_SIZE, fill, member
 from exchange.errors import Malformed, NotFound
 from exchange.verifier.files import PIECE
 
+Member: TypeAlias = tuple[str, bytes]
+"""A file of an archive: its name, and all of it."""
 BLOCK: Final = 512
 """Bytes of a block: a header is one, contents are padded to whole ones."""
 MOST_FILES: Final = 4_000_000
 """Files in one archive: tiles and entries of half a billion events."""
+END: Final = bytes(END_SIZE)
+"""What ends a tar."""
 
 _NAME = re.compile(
     r"(\./)?[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?", re.ASCII
@@ -130,28 +134,6 @@ def _octal(field: bytes) -> int:
     return int(field.rstrip(b" \0"), 8)
 
 
-class Packing:
-    """A tar being written, file by file, each byte of it determined by names and contents."""
-
-    def __init__(self, target: BinaryIO) -> None:
-        """Take an open file, which the caller closes and syncs."""
-        self._target = target
-
-    def add(self, name: str, content: bytes) -> None:
-        """Add one whole file."""
-        self._target.write(header(name, len(content), 0) + content + fill(len(content)))
-
-    def add_from(self, name: str, source: BinaryIO, size: int) -> None:
-        """Add one file of `size` bytes, copied in pieces."""
-        self._target.write(header(name, size, 0))
-        rest = size
-        while chunk := source.read(min(PIECE, rest)):
-            self._target.write(chunk)
-            rest -= len(chunk)
-        if rest:
-            raise Malformed("a file became shorter while it was packed")
-        self._target.write(fill(size))
-
-    def end(self) -> None:
-        """Write what ends a tar."""
-        self._target.write(bytes(END_SIZE))
+def packed(name: str, content: bytes) -> bytes:
+    """Return one file as it stands in a tar: every byte is determined by name and content."""
+    return member(name, content, 0)

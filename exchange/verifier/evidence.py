@@ -28,9 +28,10 @@ from exchange.errors import LogInvalid, Malformed, NotFound
 from exchange.keyid import IdentityCard, identity_card
 from exchange.members import read_time
 from exchange.statement import ANY_TIME, LARGEST_RECORD, Kind, Verified, verify
-from exchange.verifier.files import lines, read
-from exchange.verifier.opened import LARGEST_LINE, NAME, Opened, read_opened
+from exchange.verifier.files import read
+from exchange.verifier.opened import Opened, read_opened
 from exchange.verifier.source import Source
+from exchange.verifier.volumes import lines_of
 
 LARGEST_CARD = 16 * 1024
 """Bytes of an identity card; ours have 2.8 kB."""
@@ -74,7 +75,7 @@ class Evidence:
             Malformed: a line has another form.
         """
         found = list[Logged]()
-        async for line in lines(self._source.files, NAME, limit=LARGEST_LINE):
+        async for _, _, line in lines_of(self._source.files):
             opened = read_opened(line)
             if opened.opening.version == EVENT:
                 found.append(Logged(opened.index, event_of(opened.opening), opened))

@@ -1,4 +1,4 @@
-"""`index.html` of an export: what it opens, as a table for people, German beside English.
+"""Pages of an export: what it opens, as a table for people, German beside English.
 
 No script, nothing fetched. A convenience and no proof: the proof is in the other files.
 """
@@ -6,7 +6,7 @@ No script, nothing fetched. A convenience and no proof: the proof is in the othe
 from collections.abc import Mapping
 from html import escape
 from types import MappingProxyType
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from exchange.audit.checkpoint import Checkpoint
 
@@ -49,54 +49,68 @@ Einträgen. Diese Seite ist eine Lesehilfe; beweiskräftig sind die übrigen Dat
 (<code>README.txt</code>).</p>
 <p lang="en">What <strong>{agency}</strong> may open in the log <code>{origin}</code>, at {size} \
 entries. This page helps to read; the proof is in the other files (<code>README.txt</code>).</p>
-<table>
+{ways}<table>
 <thead><tr><th scope="col">Nr. <span lang="en">Index</span><th scope="col">Zeit (UTC)
 <th scope="col">Ereignis <span lang="en">Event</span><th scope="col">durch <span lang="en">by</span>
 <th scope="col">an <span lang="en">to</span><th scope="col">Angaben <span lang="en">Details</span>
 </tr></thead>
 <tbody>
 """
-_END = "</tbody>\n</table>\n</html>\n"
+_END = "</tbody>\n</table>\n{ways}</html>\n"
+_WAY = '<a href="{to}">{german} <span lang="en">{english}</span></a>'
 
 
-class Index:
-    """The page while it is written, row by row."""
+def name_of(number: int) -> str:
+    """Return the name of a page: the first lies beside the files of the log."""
+    return "index.html" if number == 1 else f"index/{number:06}.html"
 
-    def __init__(self, target: BinaryIO, agency: str, tree: Checkpoint) -> None:
-        """Write the beginning.
 
-        Args:
-            target: an open file.
-            agency: whose export it is.
-            tree: head of the log.
-        """
-        self._target = target
-        title = f"Protokollauszug {agency} · Export of the log"
-        words = {"title": title, "agency": agency, "origin": tree.origin, "size": tree.size}
-        self._write(_BEGIN.format(**{name: escape(str(text)) for name, text in words.items()}))
+def page_of(agency: str, tree: Checkpoint, number: int, rows: bytes, *, more: bool) -> bytes:
+    """Return one page.
 
-    def add(self, index: int, event: Mapping[str, Any]) -> None:
-        """Write the row of one entry.
+    Args:
+        agency: whose export it is.
+        tree: head of the log.
+        number: of the page, from 1.
+        rows: of the table, each made by `row_of`.
+        more: whether another page follows.
+    """
+    title = f"Protokollauszug {agency} · Export of the log"
+    words = {"title": title, "agency": agency, "origin": tree.origin, "size": tree.size}
+    told = {name: escape(str(text)) for name, text in words.items()}
+    ways = _ways(number, more=more)
+    begin, end = _BEGIN.format(**told, ways=ways), _END.format(ways=ways)
+    return begin.encode() + rows + end.encode()
 
-        Args:
-            index: of the entry.
-            event: its members; empty for a public document.
-        """
-        german, english = KINDS[event["kind"]] if event else PUBLIC
-        to = event.get("to", ())
-        details = [str(event[name]) for name in SHOWN if name in event]
-        cells = [
-            escape(event.get("at", "")),
-            f'{escape(german)}<br><span lang="en">{escape(english)}</span>',
-            escape(event.get("by", "")),
-            escape(to if isinstance(to, str) else ", ".join(to)),
-            escape(", ".join(details)),
-        ]
-        self._write(f'<tr><th scope="row">{index}<td>' + "<td>".join(cells) + "</tr>\n")
 
-    def end(self) -> None:
-        """Write the end."""
-        self._write(_END)
+def row_of(index: int, event: Mapping[str, Any]) -> bytes:
+    """Return the row of one entry.
 
-    def _write(self, text: str) -> None:
-        self._target.write(text.encode("utf-8"))
+    Args:
+        index: of the entry.
+        event: its members; empty for a public document.
+    """
+    german, english = KINDS[event["kind"]] if event else PUBLIC
+    to = event.get("to", ())
+    details = [str(event[name]) for name in SHOWN if name in event]
+    cells = [
+        escape(event.get("at", "")),
+        f'{escape(german)}<br><span lang="en">{escape(english)}</span>',
+        escape(event.get("by", "")),
+        escape(to if isinstance(to, str) else ", ".join(to)),
+        escape(", ".join(details)),
+    ]
+    return f'<tr><th scope="row">{index}<td>{"<td>".join(cells)}</tr>\n'.encode()
+
+
+def _ways(number: int, *, more: bool) -> str:
+    """Return the links to the pages before and behind; nothing where one page is all."""
+    above = "" if number == 1 else "../"
+    ways = []
+    if number > 1:
+        to = above + name_of(number - 1)
+        ways.append(_WAY.format(to=to, german="Frühere Einträge", english="Earlier entries"))
+    if more:
+        to = above + name_of(number + 1)
+        ways.append(_WAY.format(to=to, german="Spätere Einträge", english="Later entries"))
+    return f"<p>{' · '.join(ways)}</p>\n" if ways else ""

@@ -15,10 +15,11 @@ from exchange.audit.tombstone import LARGEST_TOMBSTONE, read_tombstone
 from exchange.canonical import b64u, digest
 from exchange.errors import Malformed, NotFound, TooLarge
 from exchange.statement import LARGEST_RECORD
-from exchange.verifier.files import lines, read
-from exchange.verifier.opened import LARGEST_LINE, NAME, Opened, read_opened
+from exchange.verifier.files import read
+from exchange.verifier.opened import Opened, read_opened
 from exchange.verifier.report import Check, broken, good, numbered, unchecked
 from exchange.verifier.source import Source
+from exchange.verifier.volumes import lines_of
 
 SHOWN: Final = 5
 """Indexes named in one line."""
@@ -120,11 +121,9 @@ class Openings:
 
     async def _read(self) -> AsyncGenerator[Opened, None]:
         try:
-            async with aclosing(lines(self._source.files, NAME, limit=LARGEST_LINE)) as found:
-                number = 0
-                async for line in found:
-                    number += 1
-                    yield _opened(line, number)
+            async with aclosing(lines_of(self._source.files)) as found:
+                async for file, number, line in found:
+                    yield _opened(file, number, line)
         except NotFound:
             return
 
@@ -225,11 +224,11 @@ class Openings:
         return good(6, "coverage", f"coverage.json of {stated.agency} says the same")
 
 
-def _opened(line: bytes, number: int) -> Opened:
+def _opened(file: str, number: int, line: bytes) -> Opened:
     try:
         return read_opened(line)
     except (Malformed, TooLarge) as error:
-        raise Malformed(f"line {number} of {NAME}: {error}") from None
+        raise Malformed(f"line {number} of {file}: {error}") from None
 
 
 def _indexes(spans: Sequence[Span]) -> list[int]:

@@ -1,59 +1,53 @@
-"""Writing an export: a folder or a tar that is there as a whole or not at all."""
+"""Writing an export: a folder or a tar that is there as a whole or not at all.
 
-import hashlib
+The files come one after the other and are gone from memory as soon as they are written; what
+remains of each is its line in `SHA256SUMS`.
+"""
+
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final
 
+from exchange.canonical import sha256_hex
 from exchange.durable import move_durably, partial_name, sync_directory
 from exchange.errors import Conflict
-from exchange.verifier.archive import Packing
-from exchange.verifier.files import PIECE
+from exchange.verifier.archive import END, Member, packed
 
 SUMS: Final = "SHA256SUMS"
 """Last file of an export: digests of all others, as `sha256sum -c` reads them."""
 TAR: Final = ".tar"
+PIECE: Final = 64 * 1024
+"""Bytes of a tar that leave at once."""
 
 
-class Pack(Protocol):
-    """An export being written."""
-
-    def add(self, name: str, content: bytes) -> None:
-        """Add one small file."""
-        ...
-
-    def add_from(self, name: str, source: BinaryIO) -> None:
-        """Add the content of an open file, from its beginning on."""
-        ...
-
-
-@contextmanager
-def packing(out: Path) -> Iterator[Pack]:
-    """Yield an export to fill; it gets its name when everything in it is durable.
+async def pack(out: Path, members: AsyncGenerator[Member, None]) -> None:
+    """Write an export; it gets its name when everything in it is durable.
 
     Args:
         out: a folder, or a file ending in `.tar`; it must not exist.
+        members: its files, each once. They are closed, whatever happens.
 
     Raises:
         Conflict: it exists.
         OSError: disk full, input or output error.
+        whatever the making of the files raises; then nothing is written.
     """
+    write = _to_tar if out.suffix == TAR else _to_folder
+    async with aclosing(members):
+        with _whole_or_not(out) as partial:
+            await write(partial, members)
+
+
+@contextmanager
+def _whole_or_not(out: Path) -> Iterator[Path]:
     if out.exists():
         raise Conflict(f"{out} exists already")
     partial = partial_name(out)
     try:
-        if out.suffix == TAR:
-            with _made(partial) as target:
-                with packing_into(target) as tar:
-                    yield tar
-                _sync(target)
-        else:
-            folder = _Folder(partial)
-            yield folder
-            folder.end()
+        yield partial
         # A crash before this leaves a hidden remainder that nobody reads; after it, the export.
         move_durably(partial, out)
     except BaseException:
@@ -61,88 +55,70 @@ def packing(out: Path) -> Iterator[Pack]:
         raise
 
 
-@contextmanager
-def packing_into(target: BinaryIO) -> Iterator[Pack]:
-    """Yield an export to fill, as a tar in an open file; the caller says how durable it is."""
-    pack = _Tar(target)
-    yield pack
-    pack.end()
+async def tar_of(members: AsyncGenerator[Member, None]) -> AsyncGenerator[bytes, None]:
+    """Yield an export as a tar, piece by piece; it ends only if all of it was made.
+
+    Args:
+        members: its files, each once. They are closed, whatever happens.
+    """
+    waiting = bytearray()
+    async with aclosing(_summed(members)) as files:
+        async for name, content in files:
+            waiting += packed(name, content)
+            while len(waiting) >= PIECE:
+                yield bytes(waiting[:PIECE])
+                del waiting[:PIECE]
+    yield bytes(waiting) + END
 
 
-class _Summed:
-    """Digests of what was added."""
-
-    def __init__(self) -> None:
-        self._sums = dict[str, str]()
-
-    def _note(self, name: str, digest: str) -> None:
-        if name in self._sums:
-            raise AssertionError("an export has each file once")
-        self._sums[name] = digest
-
-    def _sheet(self) -> bytes:
-        return "".join(f"{sum_}  {name}\n" for name, sum_ in sorted(self._sums.items())).encode()
+async def _summed(members: AsyncGenerator[Member, None]) -> AsyncGenerator[Member, None]:
+    sums = bytearray()
+    async with aclosing(members):
+        async for name, content in members:
+            sums += f"{sha256_hex(content)}  {name}\n".encode()
+            yield name, content
+    yield SUMS, bytes(sums)
 
 
-class _Folder(_Summed):
+async def _to_tar(out: Path, members: AsyncGenerator[Member, None]) -> None:
+    with _made(out) as target:
+        async with aclosing(tar_of(members)) as pieces:
+            async for piece in pieces:
+                target.write(piece)
+        _sync(target)
+
+
+async def _to_folder(out: Path, members: AsyncGenerator[Member, None]) -> None:
+    folder = _Folder(out)
+    async with aclosing(_summed(members)) as files:
+        async for name, content in files:
+            folder.add(name, content)
+    folder.end()
+
+
+class _Folder:
     """An export as a folder."""
 
     def __init__(self, root: Path) -> None:
-        super().__init__()
         self._root = root
         self._folders = {root}
         root.mkdir(mode=0o700)
 
     def add(self, name: str, content: bytes) -> None:
-        self._note(name, hashlib.sha256(content).hexdigest())
-        with self._made(name) as target:
+        path = self._root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._folders.update(self._root / above for above in Path(name).parents)
+        with _made(path) as target:
             target.write(content)
             _sync(target)
 
-    def add_from(self, name: str, source: BinaryIO) -> None:
-        self._note(name, _digest(source))
-        with self._made(name) as target:
-            shutil.copyfileobj(source, target, PIECE)
-            _sync(target)
-
     def end(self) -> None:
-        self.add(SUMS, self._sheet())
         for folder in self._folders:
             sync_directory(folder)
 
-    def _made(self, name: str) -> BinaryIO:
-        path = self._root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        folder = path.parent
-        while folder not in self._folders:  # the root is among them
-            self._folders.add(folder)
-            folder = folder.parent
-        return _made(path)
-
-
-class _Tar(_Summed):
-    """An export as a tar."""
-
-    def __init__(self, target: BinaryIO) -> None:
-        super().__init__()
-        self._tar = Packing(target)
-
-    def add(self, name: str, content: bytes) -> None:
-        self._note(name, hashlib.sha256(content).hexdigest())
-        self._tar.add(name, content)
-
-    def add_from(self, name: str, source: BinaryIO) -> None:
-        size = source.seek(0, os.SEEK_END)
-        self._note(name, _digest(source))
-        self._tar.add_from(name, source, size)
-
-    def end(self) -> None:
-        self._tar.add(SUMS, self._sheet())
-        self._tar.end()
-
 
 def _made(path: Path) -> BinaryIO:
-    """Make a file that only its owner may read."""
+    """Make a file that only its owner may read; one of this name is an error."""
     return os.fdopen(
         os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb"
     )
@@ -151,16 +127,6 @@ def _made(path: Path) -> BinaryIO:
 def _sync(target: BinaryIO) -> None:
     target.flush()
     os.fsync(target.fileno())
-
-
-def _digest(source: BinaryIO) -> str:
-    """Return the digest of an open file, and leave it at its beginning."""
-    source.seek(0)
-    hashed = hashlib.sha256()
-    while chunk := source.read(PIECE):
-        hashed.update(chunk)
-    source.seek(0)
-    return hashed.hexdigest()
 
 
 def _remove(partial: Path) -> None:

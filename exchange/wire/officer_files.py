@@ -12,6 +12,7 @@ from exchange.wire.shapes import IdPath, Text
 CSV = "text/csv"
 JSON = "application/json"
 JSON_LD = "application/ld+json"
+TAR = "application/x-tar"
 Format = Literal["csv", "json"]
 
 
@@ -92,6 +93,14 @@ BREACH_FILE = _list(
     "breach",
     BreachFileQuery,
     "All that a lost key, account or code has exposed as a file, however much it is.",
+)
+LOG_FILE = Operation(
+    name="officer_log_file",
+    method="GET",
+    path="/v1/officer/files/log",
+    summary="The whole log with what the agency may open of it, to be verified offline.",
+    answers=TAR,
+    scope=OFFICER,
 )
 CONSENT_FILE = Operation(
     name="officer_consent_file",

@@ -61,6 +61,7 @@ OPERATIONS: tuple[Operation, ...] = (
     officer_files.PARTNERS_FILE,
     officer_files.BREACH_FILE,
     officer_files.CONSENT_FILE,
+    officer_files.LOG_FILE,
     audit_routes.AGREEMENTS,
     audit_routes.FIGURES,
     audit_routes.LOG,

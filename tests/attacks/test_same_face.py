@@ -4,6 +4,8 @@ Generated over `wire.OPERATIONS`: an operation that is added is tested, or fails
 """
 
 import base64
+import io
+import tarfile
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -14,9 +16,11 @@ import pytest
 from exchange import canonical
 from exchange.audit.opening import event_of, read_opening
 from exchange.canonical import unb64u
+from exchange.hub import publish
 from exchange.hub.answers.findings import FINDINGS
 from exchange.hub.follow_log import catch_up
 from exchange.hub.http.uploads import CREATE, OFFSET
+from exchange.verifier.openings import statements_of
 from exchange.wire import audit_routes, log_routes, officer_files, officer_routes, routes
 from exchange.wire.operations import OPERATIONS
 from exchange.wire.routes import AUDITOR, Operation
@@ -211,6 +215,28 @@ async def events_file_of_others(parties: Parties, caller: str, _digest: str) -> 
     return await _events_of_others(parties, caller, officer_files.EVENTS_FILE, "?format=json")
 
 
+async def log_file_of_others(parties: Parties, caller: str, _digest: str) -> Answer:
+    """Return what the file with the log opens to a caller and it has not done itself: as above.
+
+    How long the log is stands in the file too, and is no secret.
+    """
+    await parties.settled()
+    parties.later(seconds=parties.settings.log.witness_interval_s)
+    await publish.publish(parties.hub, parties.settings.log)
+    found = await parties.call(caller, officer_files.LOG_FILE)
+    with tarfile.open(fileobj=io.BytesIO(found.body)) as tar:
+        opened = tar.extractfile("openings.jsonl")
+        assert opened is not None
+        lines = [canonical.loads(line, limit=10**5) for line in opened]
+        kept = {one for one in tar.getnames() if one.startswith(("statements/", "identities/"))}
+    openings = [read_opening(base64.b64decode(line["opening"])) for line in lines]
+    events = {one.body: event_of(one) for one in openings}
+    others = [body for body, event in events.items() if event["by"] != caller]
+    own = {f"statements/{name}" for one in events.values() for name in statements_of(one)}
+    own -= {f"statements/{name}" for body in others for name in statements_of(events[body])}
+    return Answer(found.status, {}, b"\n".join([*others, *map(str.encode, sorted(kept - own))]))
+
+
 async def _events_of_others(
     parties: Parties, caller: str, operation: Operation, query: str
 ) -> Answer:
@@ -273,6 +299,7 @@ WITHOUT_ID: dict[Operation, tuple[Ask, ...]] = {
         as_officer(officer_files.BREACH_FILE, f"?kind=document&key={{key}}{SINCE}&format=json"),
     ),
     officer_files.EVENTS_FILE: (events_file_of_others,),
+    officer_files.LOG_FILE: (log_file_of_others,),
     officer_files.PARTNERS_FILE: (as_officer(officer_files.PARTNERS_FILE, "?format=json"),),
     officer_routes.AGREEMENTS: (as_officer(officer_routes.AGREEMENTS),),
     officer_routes.PARTNERS: (as_officer(officer_routes.PARTNERS),),

@@ -68,6 +68,24 @@ def test_an_officer_is_answered_in_words_and_as_json(network: Network, agreed: s
     )
 
 
+def test_the_whole_log_is_taken_away_and_verified(network: Network, agreed: str) -> None:
+    recorded(network, agreed, "log-consent.toml")
+    taking = ("officer", "file", "log", "-o", "log.tar")
+    ends = time.monotonic() + PATIENCE_S
+    done = network.exchange(*taking, home=B)
+    while done.code:  # no head is published yet
+        assert time.monotonic() < ends, done.complaint
+        time.sleep(0.2)
+        done = network.exchange(*taking, home=B)
+
+    assert done.fact("taken") == "log.tar"
+    assert done.fact("next") == "exchange log verify log.tar --policy FILE"
+    policy = str(network.root / B / "log-policy")
+    said = network.must("log", "verify", "log.tar", "--policy", policy).shown
+    assert f"coverage.json of {B} says the same" in said
+    assert "not overwritten" in network.refused(*taking, home=B)
+
+
 def test_a_lost_key_is_answered_with_its_deadline(network: Network, agreed: str) -> None:
     recorded(network, agreed, "breach-consent.toml")
     kid = network.must("keys", "show", home=B).fact("identity")

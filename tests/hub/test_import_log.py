@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from exchange.audit.leaf import label
+from exchange.audit.leaf import LEAF_SIZE, label
 from exchange.audit.opening import event_opening, leaf_of
 from exchange.errors import LogInvalid, Misconfigured, NotFound
 from exchange.hub import app, high_water
@@ -27,8 +27,18 @@ from tests.simulator import RECIPIENT, SENDER, Simulator
 async def imported(again: Simulator, mirror: Path, shown: list[Opened] | None = None) -> Imported:
     """Import into a hub that does not serve."""
     opened = app.opened(again.settings, clock=lambda: again.now, on_failure=lambda: None)
+    told = list[tuple[int, int]]()
     async with opened as found:
-        return await import_log(found.hub, Source(FolderFiles(mirror)), shown or [])
+        source = Source(FolderFiles(mirror))
+        done = await import_log(found.hub, source, shown or [], lambda *read: told.append(read))
+    if done.entries:
+        assert told[-1] == (done.entries * LEAF_SIZE,) * 2
+        assert told == sorted(told)
+    return done
+
+
+def unseen(_done: int, _all: int) -> None:
+    """Tell nobody."""
 
 
 async def labels(sim: Simulator) -> list[bytes]:
@@ -293,7 +303,7 @@ async def test_the_vault_of_another_time_is_refused(
         async with opened as found:
             await found.hub.vault.forget([rows[0].chain])
             with pytest.raises(Misconfigured, match="bring back the vault"):
-                await import_log(found.hub, Source(FolderFiles(mirror)), [])
+                await import_log(found.hub, Source(FolderFiles(mirror)), [], unseen)
 
 
 @on_file

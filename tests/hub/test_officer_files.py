@@ -1,6 +1,5 @@
 """Answers as files, from the pages and by program: what they hold, and what they leave behind."""
 
-import asyncio
 import csv
 import io
 import sys
@@ -15,15 +14,11 @@ from pypdf import PdfReader
 from exchange import canonical
 from exchange.audit.opening import event_of, read_opening
 from exchange.audit.proof import read_receipt
-from exchange.cli.main import main
 from exchange.consent.export import schema
-from exchange.errors import Unavailable
-from exchange.hub import publish
 from exchange.hub.desk.consents import verified
 from exchange.hub.follow_log import catch_up
-from exchange.hub.officer_files import breach, bundle, lists
+from exchange.hub.officer_files import breach, lists
 from exchange.hub.officers.sessions import FRESH
-from exchange.verifier.archive import read_archive
 from exchange.wire import officer_files
 from exchange.wire.routes import Operation
 from tests.attacks.parties import COLLECTOR, Parties
@@ -373,79 +368,3 @@ def printed(made: bytes) -> str:
     """Return what stands on the pages of a PDF, without the places where a word may break."""
     text = " ".join(page.extract_text() for page in PdfReader(io.BytesIO(made)).pages)
     return text.replace("\u200b", "").replace("\n", " ")
-
-
-# The log itself
-
-
-async def published(sim: Simulator) -> None:
-    """Let the newest head be named and published."""
-    await sim.settled()
-    sim.later(seconds=sim.settings.log.witness_interval_s)
-    await publish.publish(sim.hub, sim.settings.log)
-
-
-@pytest.mark.parametrize("agency", [SENDER, RECIPIENT, OUTSIDER])
-async def test_the_log_is_taken_away_and_verified_offline(
-    sim: Simulator, tmp_path: Path, agency: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    await arranged(sim)
-    await published(sim)
-    desk, officer = await logged_in(sim, agency=agency)
-
-    found = await taken(desk, "/officer/log.tar")
-
-    assert found.headers["Content-Length"] == str(len(found.body))
-    tar = tmp_path / "log.tar"
-    tar.write_bytes(found.body)
-    policy = tmp_path / "policy"
-    policy.write_bytes(sim.hub.signer.policy_text)
-    code = await asyncio.to_thread(main, ["log", "verify", str(tar), "--policy", str(policy)])
-    assert code == 0, capsys.readouterr().out
-    files = read_archive(tar)
-    opened = b"".join([chunk async for chunk in files.chunks("openings.jsonl")])
-    traces = await sim.log("officer-export")
-    if agency == OUTSIDER:
-        assert (opened, traces) == (b"", [])
-        return
-    assert {one["officer"] for one in traces} == {officer.id}
-    assert sum(one["count"] for one in traces) == len(opened.splitlines())
-    statements = files.names("statements")
-    assert {sim.agreement, *await digests(sim, agency)} <= {*statements}
-
-
-async def digests(sim: Simulator, agency: str) -> list[str]:
-    """Return the manifests that an agency has sent, or collected."""
-    query = (
-        "SELECT d.digest FROM disclosures d JOIN disclosure_recipients r ON r.disclosure = d.id "
-        "WHERE d.sender = :agency OR r.agency = :agency"
-    )
-    return [row.digest for row in await sim.rows(query, agency=agency)]
-
-
-async def test_the_log_in_a_file_is_for_officers_after_a_fresh_proof(sim: Simulator) -> None:
-    await arranged(sim)
-    for role in ("auditor", "operator"):
-        desk, _ = await logged_in(sim, role)
-        absent = await desk.get("/officer/nothing")
-        assert (await desk.get("/officer/log.tar")).body == absent.body
-    desk, _ = await logged_in(sim, agency=SENDER)
-    assert b"holds the whole log" in (await desk.get("/officer/log")).body
-    before = await sim.log("officer-export")
-    sim.now += FRESH
-    assert (await desk.get("/officer/log.tar")).headers["Location"] == "/officer/proof"
-    assert await sim.log("officer-export") == before
-
-
-async def test_without_the_vault_no_log_goes_out(
-    sim: Simulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await arranged(sim)
-    await published(sim)
-    desk, _ = await logged_in(sim, agency=SENDER)
-
-    async def away(*_: Any, **__: Any) -> None:
-        raise Unavailable("the vault has not answered")
-
-    monkeypatch.setattr(bundle, "record_export", away)
-    assert (await desk.get("/officer/log.tar")).status == 503

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,10 +17,11 @@ from exchange.audit.policy import judge, read_policy
 from exchange.canonical import digest, loads
 from exchange.cli.main import main
 from exchange.errors import Conflict, LogInvalid
-from exchange.verifier.export import export
+from exchange.verifier.archive import Member
+from exchange.verifier.export import Export, Openings
 from exchange.verifier.files import FolderFiles
 from exchange.verifier.opened import Opened, read_opened, write_opened
-from exchange.verifier.pack import packing
+from exchange.verifier.pack import pack
 from exchange.verifier.receipts import Held, check_receipt
 from exchange.verifier.report import Outcome
 from exchange.verifier.source import Source
@@ -120,22 +121,21 @@ def test_nobody_else_on_the_machine_can_read_it(exported: Path) -> None:
     assert all(one.stat().st_mode & 0o077 == 0 for one in exported.rglob("*") if one.is_file())
 
 
-def test_it_never_takes_the_place_of_something_and_leaves_nothing_half(
-    story: Story, tmp_path: Path
+async def test_it_never_takes_the_place_of_something_and_leaves_nothing_half(
+    tmp_path: Path,
 ) -> None:
     out = tmp_path / "export"
     out.mkdir()
-    with pytest.raises(Conflict), packing(out):
-        pass
 
-    def interrupted(target: Path) -> None:
-        with packing(target) as pack:
-            pack.add("checkpoint", b"x")
-            raise KeyboardInterrupt
+    async def interrupted() -> AsyncGenerator[Member, None]:
+        yield "checkpoint", b"x"
+        raise asyncio.CancelledError
 
+    with pytest.raises(Conflict):
+        await pack(out, interrupted())
     for name in ("half", "half.tar"):
-        with pytest.raises(KeyboardInterrupt):
-            interrupted(tmp_path / name)
+        with pytest.raises(asyncio.CancelledError):
+            await pack(tmp_path / name, interrupted())
     assert [one.name for one in tmp_path.iterdir()] == ["export"]
 
 
@@ -155,14 +155,14 @@ def test_a_broken_log_is_not_exported(story: Story, tmp_path: Path) -> None:
 async def copy_of(folder: Path, story: Story, out: Path) -> None:
     """Export a log that lies in a folder."""
 
-    async def nothing() -> AsyncIterator[Opened]:
-        for one in list[Opened]():
-            yield one
+    async def nothing() -> AsyncIterator[Openings]:
+        for some in tuple[Openings, ...]():
+            yield some
 
     head = judge(read_policy(POLICY), story.log.note())
     source = Source(FolderFiles(folder))
-    with packing(out) as pack:
-        await export(source, head, nothing(), story.belongings(), pack, lambda _done, _all: None)
+    export = Export(source, head, story.belongings())
+    await pack(out, export.members(nothing(), lambda _done, _all: None))
 
 
 def test_the_page_for_people_names_every_event_in_german_and_english(exported: Path) -> None:

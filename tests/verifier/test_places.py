@@ -1,6 +1,5 @@
 """Where logs are read from: folders, tars and the web, each refused when it is something else."""
 
-import io
 import os
 import subprocess
 import sys
@@ -19,23 +18,17 @@ from exchange.cli.main import main
 from exchange.envelope.tarblocks import header
 from exchange.errors import LogInvalid, Malformed, NotFound, TooLarge, Unavailable
 from exchange.verifier import archive
-from exchange.verifier.archive import BLOCK, Packing, read_archive
+from exchange.verifier.archive import END, packed, read_archive
 from exchange.verifier.files import FolderFiles, lines, read
 from exchange.verifier.source import Source, open_source
 from tests.logs import LOG_KEY, WITNESS_KEY, Log, Verify, policy, put, random_leaves, vkey
 
-END = bytes(2 * BLOCK)
 LOG = Log(random_leaves(700), witnesses=(WITNESS_KEY,))
 
 
 def tar(**files: bytes) -> bytes:
     """Return a tar as an export writes it."""
-    into = io.BytesIO()
-    packing = Packing(into)
-    for name, content in files.items():
-        packing.add(name, content)
-    packing.end()
-    return into.getvalue()
+    return b"".join(packed(name, content) for name, content in files.items()) + END
 
 
 def of(block: bytes, at: int, new: bytes) -> bytes:

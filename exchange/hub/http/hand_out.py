@@ -19,7 +19,6 @@ async def hand_out(request: web.Request, file: File) -> web.StreamResponse:
             "Content-Disposition": f'attachment; filename="{file.name}"',
         }
     )
-    answer.content_length = file.size
     patience = request.app[FRONT].settings.stall_s
     async with aclosing(file.chunks) as chunks:
         # Before the head goes out: what fails here is a refusal still.

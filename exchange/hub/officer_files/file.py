@@ -34,8 +34,6 @@ class File:
     """Value of `Content-Type`."""
     chunks: AsyncGenerator[bytes, None] = field(repr=False)
     """Its content. Whoever takes it closes it."""
-    size: int | None = None
-    """Bytes, where that is known before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
