@@ -9,11 +9,11 @@ from typing import Final
 
 from exchange.canonical import encode
 from exchange.forms.account import Fact, Shown
-from exchange.forms.document import numbers, typeset
+from exchange.forms.document import forget, numbers, typeset
 from exchange.forms.report import Grid
 
-PRINTED: Final = 500
-"""Rows of one table on paper; the files hold all of them."""
+PRINTED: Final = 400
+"""Rows of one table on paper: setting them takes some 60 MiB of memory, and more take more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,4 +51,7 @@ def answer_pdf(paper: AnswerPaper, *, today: date) -> bytes:
         Malformed: the text has letters that the font of the PDF lacks; the page shows them.
     """
     given = {**asdict(paper), "today": numbers(today)}
-    return typeset(("pieces", "answer"), {"given": encode(given).decode("utf-8")})
+    try:
+        return typeset(("pieces", "answer"), {"given": encode(given).decode("utf-8")})
+    finally:
+        forget()

@@ -10,10 +10,13 @@ from exchange.days import begin_of, day_of, end_of
 from exchange.errors import Malformed
 from exchange.forms.account import Fact, Said
 from exchange.hub.answers.affected import Doubtful, Kind, Openable, Shown, Wanted
-from exchange.hub.answers.breach import STEPS, Breach, scope_breach
+from exchange.hub.answers.breach import STEPS, Breach, count, scope_breach
+from exchange.hub.answers.frame import agency_of
 from exchange.hub.desk.codes import Codes
 from exchange.hub.desk.consents import CONSENTS
 from exchange.hub.desk.shell import Place, Visit
+from exchange.hub.desk.sizes import sized
+from exchange.hub.officer_files.noted import Counted
 from exchange.pages.words import Words
 
 BREACH: Final = "/officer/breach"
@@ -44,21 +47,29 @@ async def show(visit: Visit) -> web.StreamResponse:
         kinds=kinds,
         answer=answer,
         next=found.next,
+        size=sized(visit, await _counted(visit, wanted, answer)),
         begun=after is not None,
         explained=visit.say(f"breach.explained_{wanted.kind}"),
-        **in_words(visit, answer),
+        **in_words(visit.say, answer),
     )
 
 
-def in_words(visit: Visit, answer: Breach) -> dict[str, Any]:
+async def _counted(visit: Visit, wanted: Wanted, answer: Breach) -> Counted:
+    """Return how many rows there are; behind the first page they are counted again."""
+    agency, now = agency_of(visit.asker), visit.hub.clock()
+    totals = answer.totals or await count(visit.hub, agency, wanted, now)
+    return Counted(rows=totals.rows)
+
+
+def in_words(say: Words, answer: Breach) -> dict[str, Any]:
     """Return what a page and a paper say of an answer, by the names of the template."""
     return {
-        "facts": _facts(visit.say, answer),
-        "openable": _disclosures(visit, answer.openable),
-        "copied": _disclosures(visit, answer.openable_if_copied),
+        "facts": _facts(say, answer),
+        "openable": _disclosures(say, answer.openable),
+        "copied": _disclosures(say, answer.openable_if_copied),
         "blocks": [[_consent(one.consent)] for one in answer.sealed_blocks],
-        "doubtful": [_doubt(visit.say, one) for one in answer.doubtful],
-        "shown": [_shown(visit.say, one) for one in answer.shown],
+        "doubtful": [_doubt(say, one) for one in answer.doubtful],
+        "shown": [_shown(say, one) for one in answer.shown],
     }
 
 
@@ -115,8 +126,8 @@ def _facts(say: Words, answer: Breach) -> list[Fact]:
     return [Fact(say(f"breach.{key}"), tuple(map(Said, texts))) for key, texts in facts if texts]
 
 
-def _disclosures(visit: Visit, found: tuple[Openable, ...]) -> list[list[Any]]:
-    say, codes = visit.say, Codes(visit.lang)
+def _disclosures(say: Words, found: tuple[Openable, ...]) -> list[list[Any]]:
+    codes = Codes(say.lang)
     return [
         [
             say.moment(one.stored_at),

@@ -9,7 +9,7 @@ from exchange.forms.report import Grid
 from exchange.hub.answers.consent import ConsentSeen
 from exchange.hub.answers.frame import Answered
 from exchange.hub.desk.consents import ONE, asked_for, in_words
-from exchange.hub.desk.printed import attached, printed, said_of, tabled
+from exchange.hub.desk.printed import attached, printed, reader_of, said_of, tabled
 from exchange.hub.desk.shell import Place, Visit
 from exchange.hub.http.hand_out import hand_out
 from exchange.hub.officer_files.consent import ENDING, consent_file
@@ -27,7 +27,7 @@ async def take_paper(visit: Visit) -> web.Response:
     """Hand out what the page says as PDF: also whether it held at the moment it asks about."""
     found = await asked_for(visit)
     paper = paper_of(visit, found)
-    made = await printed(visit, lambda day: answer_pdf(paper, today=day))
+    made = await printed(reader_of(visit), lambda day: answer_pdf(paper, today=day))
     indexes = [one.index for one in found.answer.events if one.index is not None]
     first, until = (min(indexes), max(indexes) + 1) if indexes else (0, 0)
     await trace.record_export(
@@ -54,7 +54,7 @@ def paper_of(visit: Visit, found: Answered[Any, ConsentSeen]) -> AnswerPaper:
             hints=(told["verdict"],),
             facts=tuple(told["allowed"]),
         ),
-        tabled(visit, say("consent.events"), events, count=len(told["rows"])),
+        tabled(say, say("consent.events"), events, count=len(told["rows"])),
         Section(
             heading=say("consent.text"),
             hints=(f"{say('consent.text_hint')} {told['notice'].sha256}",),
@@ -64,7 +64,7 @@ def paper_of(visit: Visit, found: Answered[Any, ConsentSeen]) -> AnswerPaper:
     return AnswerPaper(
         lang=visit.lang,
         heading=f"{say('consent.heading')} {one.id}",
-        said=said_of(visit, found),
+        said=said_of(say, found),
         sections=tuple(section for section in sections if section is not None),
         page=say("files.page"),
     )

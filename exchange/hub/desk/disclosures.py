@@ -1,5 +1,6 @@
 """Who disclosed what to whom between two days, under which consent."""
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -11,9 +12,17 @@ from exchange.hub.answers.disclosures import Disclosed, Wanted, list_disclosures
 from exchange.hub.desk.codes import Codes
 from exchange.hub.desk.consents import CONSENTS
 from exchange.hub.desk.shell import Place, Visit
+from exchange.hub.desk.sizes import size_of
+from exchange.hub.officer_files import lists
+from exchange.pages.words import Words
 
 DISCLOSURES: Final = "/officer/disclosures"
 PAGE: Final = 50
+HEADS: Final = (
+    *("events.at", "disclosed.from", "disclosed.to", "events.category", "events.purpose"),
+    *("disclosed.secrecy", "events.consent", "events.entry"),
+)
+"""Keys of what stands over the columns."""
 USUAL: Final = timedelta(days=30)
 """What is shown where nobody names days."""
 NEXT: Final = timedelta(days=1)
@@ -23,10 +32,10 @@ NEXT: Final = timedelta(days=1)
 async def show(visit: Visit) -> web.StreamResponse:
     """Show a page of disclosures."""
     wanted = asked_for(visit)
-    found = await list_disclosures(
-        visit.hub, visit.asker, wanted, after=visit.fields.get("after") or None, limit=PAGE
-    )
-    codes = Codes(visit.lang)
+    after = visit.fields.get("after") or None
+    found = await list_disclosures(visit.hub, visit.asker, wanted, after=after, limit=PAGE)
+    source = lists.disclosures_of(visit.hub, visit.asker, wanted).source
+    whole = after is None and found.next is None
     return visit.page(
         "disclosures.html",
         given={
@@ -34,8 +43,10 @@ async def show(visit: Visit) -> web.StreamResponse:
             "until": (wanted.until - NEXT).isoformat(),
         },
         base=DISCLOSURES,
-        rows=[_row(visit, codes, one) for one in found.answer],
+        heads=[visit.say(head) for head in HEADS],
+        rows=in_words(visit.say, found.answer),
         next=found.next,
+        size=await size_of(visit, source, len(found.answer), whole=whole, page=lists.PAGE),
     )
 
 
@@ -51,6 +62,12 @@ def asked_for(visit: Visit) -> Wanted:
     return Wanted(first, last + NEXT)
 
 
+def in_words(say: Words, found: Iterable[Disclosed]) -> list[list[Any]]:
+    """Return what a page and a paper say of disclosures, under `HEADS`."""
+    codes = Codes(say.lang)
+    return [_row(say, codes, one) for one in found]
+
+
 PLACES: Final = (Place(path=DISCLOSURES, page=show, part="disclosures"),)
 
 
@@ -64,8 +81,7 @@ def _day(text: str | None) -> date | None:
     return found
 
 
-def _row(visit: Visit, codes: Codes, one: Disclosed) -> list[Any]:
-    say = visit.say
+def _row(say: Words, codes: Codes, one: Disclosed) -> list[Any]:
     to = (f"{to.agency}: {say(f'disclosed.{to.state}')}" for to in one.to)
     return [
         say.moment(one.stored_at),

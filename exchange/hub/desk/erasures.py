@@ -3,6 +3,7 @@
 Of what others owe it an officer may have them reminded, once a day.
 """
 
+from collections.abc import Iterable
 from typing import Any, Final, get_args
 
 from aiohttp import web
@@ -11,12 +12,19 @@ from exchange.errors import Malformed
 from exchange.hub.answers.erasures import ErasureSeen, Wanted, list_erasures
 from exchange.hub.desk.consents import CONSENTS
 from exchange.hub.desk.shell import Place, Visit
+from exchange.hub.desk.sizes import size_of
+from exchange.hub.officer_files import lists
 from exchange.hub.remind_erasure import Outcome, remind_erasure
 from exchange.hub.storage.answers_erasures import State
 from exchange.pages.words import Words
 
 ERASURES: Final = "/officer/erasures"
 PAGE: Final = 50
+HEADS: Final = (
+    *("erasure.recipient", "erasure.reason", "erasure.asked_at", "erasure.due"),
+    *("erasure.standing", "erasure.reminded", "erasure.consent"),
+)
+"""Keys of what stands over the columns; one more where somebody can be reminded now."""
 STATES: Final[tuple[State, ...]] = get_args(State)
 _ID: Final = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
@@ -24,17 +32,22 @@ _ID: Final = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12
 async def show(visit: Visit) -> web.StreamResponse:
     """Show a page of erasures in one state."""
     state = state_of(visit)
-    found = await list_erasures(
-        visit.hub, visit.asker, Wanted(state), after=visit.fields.get("after"), limit=PAGE
-    )
+    wanted, after = Wanted(state), visit.fields.get("after")
+    found = await list_erasures(visit.hub, visit.asker, wanted, after=after, limit=PAGE)
+    source = lists.erasures_of(visit.hub, visit.asker, wanted).source
+    whole = after is None and found.next is None
     reminding = any(one.remindable for one in found.answer)
     return visit.page(
         "erasures.html",
         state=state,
         states=[(known, visit.say(f"erasure.{known}")) for known in STATES],
-        heads=[visit.say(key) for key in _heads(reminding=reminding)],
-        rows=[_row(visit, one, reminding=reminding) for one in found.answer],
+        heads=[visit.say(key) for key in (*HEADS, *(["reminder.action"] if reminding else []))],
+        rows=[
+            [*row, _reminding(visit.say, one)] if reminding else row
+            for row, one in zip(in_words(visit.say, found.answer), found.answer, strict=True)
+        ],
         next=found.next,
+        size=await size_of(visit, source, len(found.answer), whole=whole, page=lists.PAGE),
         outcome=_outcome(visit),
     )
 
@@ -58,6 +71,11 @@ def state_of(visit: Visit) -> State:
     return state
 
 
+def in_words(say: Words, found: Iterable[ErasureSeen]) -> list[list[Any]]:
+    """Return what a page and a paper say of erasures, under `HEADS`."""
+    return [_row(say, one) for one in found]
+
+
 PLACES: Final = (
     Place(path=ERASURES, page=show, part="erasures"),
     Place(path=f"{ERASURES}/{{id:{_ID}}}/reminder", page=remind, method="POST"),
@@ -70,23 +88,14 @@ def _outcome(visit: Visit) -> str:
     return visit.say(f"reminder.{given}") if given in get_args(Outcome) else ""
 
 
-def _heads(*, reminding: bool) -> list[str]:
-    """Return the keys of the heads; where nobody can be reminded now there is no column for it."""
-    standing = ("recipient", "reason", "asked_at", "due", "standing", "reminded")
-    action = ["reminder.action"] if reminding else []
-    return [*(f"erasure.{key}" for key in standing), *action, "erasure.consent"]
-
-
-def _row(visit: Visit, one: ErasureSeen, *, reminding: bool) -> list[Any]:
-    say = visit.say
+def _row(say: Words, one: ErasureSeen) -> list[Any]:
     return [
         one.recipient,
         say(f"erasure.because_{one.reason}"),
         say.moment(one.asked_at),
         say.moment(one.due),
-        _standing(visit, one),
+        _standing(say, one),
         _reminded(say, one),
-        *([_reminding(visit, one)] if reminding else []),
         {"path": f"{CONSENTS}/{one.consent}", "text": one.consent[:8]},
     ]
 
@@ -98,15 +107,14 @@ def _reminded(say: Words, one: ErasureSeen) -> list[str]:
     return told
 
 
-def _reminding(visit: Visit, one: ErasureSeen) -> Any:
+def _reminding(say: Words, one: ErasureSeen) -> Any:
     if not one.remindable:
         return ""
     path = f"{ERASURES}/{one.erasure}/reminder"
-    return {"post": path, "text": visit.say("reminder.button", agency=one.recipient)}
+    return {"post": path, "text": say("reminder.button", agency=one.recipient)}
 
 
-def _standing(visit: Visit, one: ErasureSeen) -> str:
-    say = visit.say
+def _standing(say: Words, one: ErasureSeen) -> str:
     if one.confirmation is None:
         return say("erasure.is_overdue" if one.overdue else "erasure.is_open")
     if one.confirmation == "erased" or one.kept_until is None:

@@ -10,7 +10,7 @@ from exchange.forms.report_csv import figures_csv
 from exchange.forms.report_pdf import report_pdf
 from exchange.hub.desk.figures import FIGURES, found_for, worded
 from exchange.hub.desk.figures_help import MEASURED
-from exchange.hub.desk.printed import attached, printed
+from exchange.hub.desk.printed import attached, printed, reader_of
 from exchange.hub.desk.shell import Place, Visit
 from exchange.hub.http.figures import asked_of, told
 from exchange.hub.officer_files.head import head_of
@@ -29,7 +29,9 @@ async def take(visit: Visit) -> web.Response:
         answer = told(found).model_dump(mode="json")
         return attached(encode({**head, "answer": answer}), name, "application/json")
     report = worded(visit, found)
-    return attached(await printed(visit, lambda day: report_pdf(report, today=day)), name)
+    return attached(
+        await printed(reader_of(visit), lambda day: report_pdf(report, today=day)), name
+    )
 
 
 PLACES = (Place(path=f"{FIGURES}.{{ending:pdf|csv|json}}", page=take, roles=MEASURED, fresh=True),)

@@ -11,14 +11,16 @@ from exchange.canonical import Json, is_uuid4
 from exchange.days import begin_of, end_of
 from exchange.errors import Malformed
 from exchange.forms.account import Fact, Said
+from exchange.hub import export_events
 from exchange.hub.answers.own_codes import vocabularies
 from exchange.hub.desk.codes import Codes
 from exchange.hub.desk.consents import CONSENTS
 from exchange.hub.desk.shell import Place, Visit
+from exchange.hub.desk.sizes import size_of
 from exchange.hub.http.hand_out import hand_out
 from exchange.hub.list_events import Listed, Wanted, list_events
 from exchange.hub.officer_files.bundle import bundle_file
-from exchange.hub.officer_files.events import events_file
+from exchange.hub.officer_files.events import events_file, events_source
 from exchange.hub.officer_files.file import Ending
 from exchange.hub.storage.disclosures import State
 from exchange.pages.words import Words
@@ -43,6 +45,8 @@ async def show(visit: Visit) -> web.StreamResponse:
     )
     codes = Codes(visit.lang, await vocabularies(visit.hub, visit.asker))
     given = {name: fields[name] for name in FILTERS if fields.get(name)}
+    source, shown = events_source(visit.hub, visit.asker, wanted), len(found.events)
+    whole = after is None and before is None and found.next is None
     looked = None if found.looked_until is None else visit.say.moment(found.looked_until)
     return visit.page(
         "log.html",
@@ -52,6 +56,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         rows=[_row(visit, one, codes) for one in found.events],
         size=0 if visit.hub.heads.newest is None else visit.hub.heads.newest.size,
         next=found.next,
+        length=await size_of(visit, source, shown, whole=whole, page=export_events.PAGE),
         looked=looked,
         kinds=_named(visit.say, "event", KINDS),
         states=_named(visit.say, "state", STATES),

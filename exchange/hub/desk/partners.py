@@ -6,6 +6,8 @@ from aiohttp import web
 
 from exchange.hub.answers.partners import KeySeen, list_partners
 from exchange.hub.desk.shell import Place, Visit
+from exchange.hub.desk.sizes import size_of
+from exchange.hub.officer_files import lists
 
 PARTNERS: Final = "/officer/partners"
 PAGE: Final = 20
@@ -13,7 +15,10 @@ PAGE: Final = 20
 
 async def show(visit: Visit) -> web.StreamResponse:
     """Show a page of partners."""
-    found = await list_partners(visit.hub, visit.asker, after=visit.fields.get("after"), limit=PAGE)
+    after = visit.fields.get("after")
+    found = await list_partners(visit.hub, visit.asker, after=after, limit=PAGE)
+    source = lists.partners_of(visit.hub, visit.asker).source
+    whole = after is None and found.next is None
     return visit.page(
         "partners.html",
         partners=[
@@ -26,6 +31,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         ],
         base=PARTNERS,
         next=found.next,
+        size=await size_of(visit, source, len(found.answer), whole=whole, page=lists.PAGE),
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
@@ -14,23 +15,44 @@ from exchange.forms.answer import PRINTED, Section
 from exchange.forms.report import Grid
 from exchange.hub.answers.frame import Answered
 from exchange.hub.desk.shell import Visit
+from exchange.hub.officer_files.part import Part
+from exchange.hub.officers.accounts import Officer
+from exchange.hub.parts import Hub
+from exchange.pages.words import Words
 
 PDF: Final = "application/pdf"
 
 
-async def printed(visit: Visit, make: Callable[[date], bytes]) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Who takes a paper, on a page or by program."""
+
+    hub: Hub
+    asker: Officer
+    say: Words
+    """Of the language it is made in."""
+    press: asyncio.Semaphore
+    """One paper is set at a time."""
+
+
+def reader_of(visit: Visit) -> Reader:
+    """Return who visits."""
+    return Reader(hub=visit.hub, asker=visit.asker, say=visit.say, press=visit.shell.press)
+
+
+async def printed(reader: Reader, make: Callable[[date], bytes]) -> bytes:
     """Return a PDF.
 
     Args:
-        visit: of whoever takes it.
+        reader: whoever takes it.
         make: returns it, with the day on which it is made.
 
     Raises:
         web.HTTPNotAcceptable: this hub makes none, or its font lacks a letter: the page says
             what to do instead.
     """
-    today = day_of(visit.hub.clock())
-    async with visit.shell.press:
+    today = day_of(reader.hub.clock())
+    async with reader.press:
         try:
             return await asyncio.to_thread(make, today)
         except (Misconfigured, Malformed):
@@ -46,9 +68,9 @@ def attached(content: bytes, name: str, media: str = PDF) -> web.Response:
     )
 
 
-def said_of(visit: Visit, found: Answered[object, object]) -> tuple[Fact, ...]:
+def said_of(say: Words, found: Answered[object, object]) -> tuple[Fact, ...]:
     """Return in words what a paper contains: whose it is, when it was asked, over which head."""
-    say, head = visit.say, found.checkpoint
+    head = found.checkpoint
     facts = [
         Fact(say("files.agency"), (Said(found.agency),)),
         Fact(say("files.answered_at"), (Said(say.moment(found.answered_at)),)),
@@ -59,11 +81,23 @@ def said_of(visit: Visit, found: Answered[object, object]) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
-def tabled(visit: Visit, heading: str, grid: Grid, *, count: int | None = None) -> Section | None:
+def which_part(say: Words, part: Part) -> str:
+    """Return in words which rows a part has."""
+    return say(
+        "files.part_is",
+        number=part.number,
+        of=part.of,
+        first=part.first,
+        last=part.last,
+        rows=part.rows,
+    )
+
+
+def tabled(say: Words, heading: str, grid: Grid, *, count: int | None = None) -> Section | None:
     """Return a table under its heading, or None without a row; long ones are cut, and say so.
 
     Args:
-        visit: whose words.
+        say: the words.
         heading: of the section.
         grid: the table, its rows at most `PRINTED`.
         count: of all rows, where there are more than these.
@@ -72,5 +106,5 @@ def tabled(visit: Visit, heading: str, grid: Grid, *, count: int | None = None) 
         return None
     rows = grid.rows[:PRINTED]
     most = len(grid.rows) if count is None else count
-    hints = (visit.say("files.cut", shown=len(rows), count=most),) if most > len(rows) else ()
+    hints = (say("files.cut", shown=len(rows), count=most),) if most > len(rows) else ()
     return Section(heading=heading, hints=hints, grids=(Grid(grid.caption, grid.heads, rows),))

@@ -7,7 +7,7 @@ that opens meanwhile is noted before it goes out.
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from exchange.hub.answers.frame import newest_head
@@ -71,9 +71,19 @@ async def noted(
         NotPermitted: an auditor or operator.
         Unavailable: the vault is away; nothing may go out.
     """
-    if counted.rows:
-        await _note(hub, asker, source, counted, counted.rows)
+    await _note(hub, asker, source, counted)
     return _within(hub, asker, source, counted)
+
+
+async def note_rows(hub: Hub, asker: Officer, source: Source[Row], rows: Sequence[Row]) -> None:
+    """Note that some rows of a source are taken away; none of them notes nothing.
+
+    Raises:
+        NotPermitted: an auditor or operator.
+        Unavailable: the vault is away; nothing may go out.
+    """
+    indexes = [] if source.index_of is None else map(source.index_of, rows)
+    await _note(hub, asker, source, _counted(len(rows), {*indexes}, whole=True))
 
 
 async def _within(
@@ -84,18 +94,20 @@ async def _within(
         async for page in pages:
             rows = [row for row in page if index_of is None or index_of(row) < counted.behind]
             if len(rows) > left:
-                await _note(hub, asker, source, counted, len(rows) - left)
+                await _note(hub, asker, source, replace(counted, rows=len(rows) - left))
                 left = len(rows)
             left -= len(rows)
             yield rows
 
 
-async def _note(hub: Hub, asker: Officer, source: Source[Row], counted: Counted, rows: int) -> None:
+async def _note(hub: Hub, asker: Officer, source: Source[Row], counted: Counted) -> None:
+    if not counted.rows:
+        return
     first, behind = counted.first, counted.behind
     if source.index_of is None:
         head = newest_head(hub)
         first, behind = 0, 0 if head is None else head.size
-    await trace.record_export(hub, asker, first=first, until=behind, count=rows)
+    await trace.record_export(hub, asker, first=first, until=behind, count=counted.rows)
 
 
 def _counted(rows: int, indexes: set[int], *, whole: bool) -> Counted:

@@ -1,6 +1,8 @@
 """exchange.forms.answer."""
 
 import io
+import subprocess
+import sys
 from datetime import date
 
 import pytest
@@ -54,6 +56,40 @@ def test_the_same_answer_on_the_same_day_has_the_same_bytes() -> None:
 @pytest.mark.parametrize("cell", ["#panic()", "*bold*", "$x$", "@label", "\\u{41}", '"]#'])
 def test_what_stands_in_an_answer_is_never_source_text(cell: str) -> None:
     assert cell in text(answer_pdf(paper(cell), today=DAY))
+
+
+PRESS = """
+from datetime import date
+from exchange.forms.answer import PRINTED, AnswerPaper, Section, answer_pdf
+from exchange.forms.report import Grid
+
+def resident(name):
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) // 1024
+
+def paper(rows):
+    heads = ("Zeit", "Von", "An", "Art", "Zweck", "Geheimnis", "Einwilligung", "Eintrag")
+    own = {"Zeit", "Einwilligung", "Eintrag"}
+    cells = tuple(
+        tuple(f"{head} {row if head in own else 0} in einigen Worten" for head in heads)
+        for row in range(rows)
+    )
+    sections = (Section(heading="Liste", grids=(Grid("Liste", heads, cells),)),)
+    return AnswerPaper(lang="de", heading="Liste", said=(), sections=sections, page="Seite")
+
+answer_pdf(paper(1), today=date(2026, 4, 2))
+before = resident("VmRSS:")
+for _ in range(4):
+    answer_pdf(paper(PRINTED), today=date(2026, 4, 2))
+print(resident("VmHWM:") - before)
+"""
+"""Prints by how many MiB a process grows to set long papers, one after the other."""
+
+
+def test_long_papers_take_bounded_memory_and_give_it_back() -> None:
+    done = subprocess.run([sys.executable, "-c", PRESS], capture_output=True, text=True, check=True)
+    # Kept from paper to paper they would take three times as much.
+    assert int(done.stdout) < 80
 
 
 def test_letters_that_no_font_has_are_refused() -> None:
