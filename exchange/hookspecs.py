@@ -5,7 +5,6 @@ by key. Nothing here knows the rest of the exchange, so a change inside cannot b
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 import pluggy
@@ -38,7 +37,10 @@ from exchange.hookvalues import (
 )
 
 if TYPE_CHECKING:
-    import socket  # no worker but that of a delivery has any use for it
+    # No worker but that of a delivery has any use for sockets, none for paths before its first
+    # document.
+    import socket
+    from pathlib import Path
 
 __all__ = [  # what plugins may import, and the only module they import it from
     "AGENCY_GROUP",
@@ -100,7 +102,7 @@ class IntakeFormat(Protocol):
         """What this format takes; constant."""
         ...
 
-    async def convert(self, package: DocumentPackage, target: Path) -> Sequence[IntakeFile]:
+    async def convert(self, package: DocumentPackage, target: "Path") -> Sequence[IntakeFile]:
         """Write the files the back office imports into `target`.
 
         Runs in a process without keys, network and other documents, with limits on time,
@@ -182,7 +184,7 @@ class OutgoingFormat(Protocol):
         """Bytes of all exported files together; constant."""
         ...
 
-    async def read(self, exported: Sequence[ExportedFile], target: Path) -> OutgoingPackage:
+    async def read(self, exported: Sequence[ExportedFile], target: "Path") -> OutgoingPackage:
         """Write the files to be sent into `target` and say what the export says of them.
 
         Runs where and as intake formats run: without keys, network and other documents.

@@ -5,14 +5,16 @@ documents are never in a value: they stay on disk, at a path.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from exchange.canonical import Json
 from exchange.errors import Misconfigured
 from exchange.values import dataclass
+
+if TYPE_CHECKING:  # a worker is ready before there is a moment or a path: see docs/performance.md
+    from datetime import datetime
+    from pathlib import Path
 
 CONTRACT: Final = 1
 """Version of this contract. It grows when a plugin written for an earlier one could break; a plugin
@@ -105,7 +107,7 @@ class DocumentFile:
     """Bytes; 0 is a size too."""
     sha256: str
     """64 lowercase hex digits, verified by the gateway."""
-    path: Path
+    path: "Path"
     """Where the content lies; read only, gone when the conversion ends."""
     third_party: bool = False
     """Whether it also tells of other persons, inseparably: nobody may use that (§ 67d SGB X)."""
@@ -135,11 +137,11 @@ class ConsentTerms:
     """`written`, `electronic` or `oral-minuted`."""
     collected_by: str
     """Id of the agency that took the consent down."""
-    collected_at: datetime
+    collected_at: "datetime"
     """When it did."""
-    valid_from: datetime
+    valid_from: "datetime"
     """First moment at which it is valid."""
-    valid_until: datetime
+    valid_until: "datetime"
     """First moment at which it is no longer valid."""
     sha256: str
     """Digest of the signed record, 64 lowercase hex digits."""
@@ -175,9 +177,9 @@ class DocumentPackage:
     """Kind of document."""
     secrecy: Label
     """Class: `personal`, `social`, `professional` or `entrusted`."""
-    sent_at: datetime
+    sent_at: "datetime"
     """When the sender signed, aware."""
-    collected_at: datetime
+    collected_at: "datetime"
     """When the recipient was given the key, aware."""
     files: tuple[DocumentFile, ...]
     """From 1 to 1,000, at most 1 GiB together, in the order of the contents list."""
@@ -213,7 +215,7 @@ class DeliveredFile:
     """Bytes."""
     sha256: str
     """64 lowercase hex digits."""
-    path: Path
+    path: "Path"
     """Where it lies; read only, gone when the delivery ends."""
 
 
@@ -235,7 +237,7 @@ class DeliveredFolder:
     """Kind of document."""
     secrecy: Label
     """Class: `personal`, `social`, `professional` or `entrusted`."""
-    collected_at: datetime
+    collected_at: "datetime"
     """When this agency was given the key, aware."""
     files: tuple[DeliveredFile, ...]
     """At least one, in the order of import."""
@@ -251,7 +253,7 @@ class ExportedFile:
     """Guessed by its name; the adapter checks for itself."""
     size: int
     """Bytes."""
-    path: Path
+    path: "Path"
     """Where the content lies; read only, gone when the reading ends."""
 
 
@@ -298,7 +300,7 @@ class EvidenceFound:
 
     verdict: Verdict
     """What it comes to."""
-    signed_at: datetime | None = None
+    signed_at: "datetime | None" = None
     """When it says that it was signed, aware; None where it says nothing."""
 
 

@@ -8,8 +8,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -35,6 +34,9 @@ from exchange.hookspecs import (
 )
 from exchange.values import dataclass, field
 
+if TYPE_CHECKING:
+    from pathlib import Path  # for people's settings: a worker gets none
+
 HOOKS: Mapping[str, type] = {AGENCY_GROUP: AgencyHooks, HUB_GROUP: HubHooks}
 """Which hooks a plugin of each entry-point group may implement."""
 
@@ -55,9 +57,9 @@ class Named:
     """The plugin's own table."""
     addresses: Mapping[str, str] = field(default_factory=dict)
     """Where its deliveries may connect to: `host:port` by name."""
-    secrets: Mapping[str, Path] = field(default_factory=dict)
+    secrets: Mapping[str, "Path"] = field(default_factory=dict)
     """Files with the secrets of its deliveries, by name."""
-    reads: Mapping[str, Path] = field(default_factory=dict)
+    reads: Mapping[str, "Path"] = field(default_factory=dict)
     """Files and folders its workers may read, such as official schemas, by name."""
     reference: str = ""
     """What its entry point refers to, once that is `located`; empty: it is looked up each time."""
@@ -99,6 +101,8 @@ def named(name: str, table: Settings) -> Named:
     Raises:
         Misconfigured: `distribution` is not a text, or another one not a table of texts.
     """
+    from pathlib import Path  # noqa: PLC0415 - see above
+
     distribution = table.get("distribution", "")
     if not isinstance(distribution, str):
         raise Misconfigured(f"plugin {name}: `distribution` is the name of a distribution")
@@ -197,7 +201,7 @@ def load(group: str, plugins: Sequence[Named]) -> Loaded:
     return Loaded(registered, tuple(plugins), declarations)
 
 
-def code_of(group: str, plugin: Named) -> tuple[Path, ...]:
+def code_of(group: str, plugin: Named) -> tuple[str, ...]:
     """Return the folders, or the file, of a plugin's own code, without importing any of it.
 
     Raises:
@@ -210,8 +214,8 @@ def code_of(group: str, plugin: Named) -> tuple[Path, ...]:
     if found is None:
         return ()
     if found.submodule_search_locations is not None:
-        return tuple(map(Path, found.submodule_search_locations))
-    return (Path(found.origin),) if found.origin else ()
+        return tuple(found.submodule_search_locations)
+    return (found.origin,) if found.origin else ()
 
 
 def hooks_of(loaded: Loaded, name: str) -> frozenset[str]:

@@ -8,14 +8,16 @@ asked of each kind of adapter, and answered by it, stands in `job_values`.
 import builtins
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from exchange import canonical
 from exchange.canonical import Json
 from exchange.errors import Malformed, Unavailable, Undeliverable
 from exchange.hookspecs import CONTRACT, Capabilities, Declaration
 from exchange.values import dataclass, field
+
+if TYPE_CHECKING:
+    from pathlib import Path  # the gateway's: a worker is ready before it needs one
 
 REQUEST_LIMIT = 8 << 20
 """Bytes of a line to the worker: 1,000 names of 255 bytes, escaped, with digests and proofs."""
@@ -27,7 +29,8 @@ _MEMBERS = 10_000
 """Largest number of entries in a list or table from a worker."""
 _DECLARED = 16 * 1024
 """Bytes of what a plugin declares; one that says more is run, and what it says not told."""
-_FOLDER_IN, _FOLDER_OUT = "in", "out"
+FOLDER_IN, FOLDER_OUT = "in", "out"
+"""Names of the folders in a room; see `folder_in` and `folder_out`."""
 
 
 class Kind(StrEnum):
@@ -72,11 +75,11 @@ class Start:
     plugin: str
     distribution: str
     settings: Mapping[str, Json] = field(repr=False)
-    reads: Sequence[Path] = ()
+    reads: Sequence[str] = ()
     """Files and folders it may read beside its documents."""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Of a delivery."""
-    room: Path
+    room: str
     """Folder of this worker alone."""
     memory: int
     """Bytes of address space."""
@@ -116,14 +119,14 @@ class Answer:
     """Name of a built-in exception, if the adapter failed with one."""
 
 
-def folder_in(room: Path) -> Path:
+def folder_in(room: "Path") -> "Path":
     """Return where the files of the one document lie, read-only for the worker."""
-    return room / _FOLDER_IN
+    return room / FOLDER_IN
 
 
-def folder_out(room: Path) -> Path:
+def folder_out(room: "Path") -> "Path":
     """Return where the worker writes, its working directory."""
-    return room / _FOLDER_OUT
+    return room / FOLDER_OUT
 
 
 def start_line(start: Start) -> bytes:
@@ -134,9 +137,9 @@ def start_line(start: Start) -> bytes:
             "plugin": start.plugin,
             "distribution": start.distribution,
             "settings": start.settings,
-            "reads": [str(path) for path in start.reads],
+            "reads": list(start.reads),
             "secrets": start.secrets,
-            "room": str(start.room),
+            "room": start.room,
             "memory": start.memory,
             "descriptors": start.descriptors,
         }
@@ -147,8 +150,8 @@ def read_start(line: bytes) -> Start:
     """Return the first line as the gateway wrote it."""
     found = canonical.loads(line, limit=REQUEST_LIMIT)
     found["kind"] = Kind(found["kind"])
-    found["reads"] = tuple(map(Path, found["reads"]))
-    return Start(**{**found, "room": Path(found["room"])})
+    found["reads"] = tuple(found["reads"])
+    return Start(**found)
 
 
 def walls_line(missing: Sequence[str]) -> bytes:

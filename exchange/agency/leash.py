@@ -191,9 +191,9 @@ class Leash:
             plugin=adapter.plugin,
             distribution=adapter.distribution,
             settings=adapter.settings,
-            reads=adapter.reads,
+            reads=[str(path) for path in adapter.reads],
             secrets=adapter.secrets,
-            room=self.room,
+            room=str(self.room),
             memory=self._limits.memory,
             descriptors=self._limits.descriptors,
         )

@@ -8,10 +8,10 @@ Imports nothing of the exchange.
 import ctypes
 import os
 import resource
+import stat
 import struct
 import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 # Numbers of <linux/prctl.h>, <signal.h>, <linux/sched.h>, <linux/landlock.h>,
 # <linux/seccomp.h>; importing the standard library's signals costs a worker 0.7 ms.
@@ -104,7 +104,7 @@ def limit(*, memory: int, descriptors: int) -> None:
         resource.setrlimit(kind, (most, most))
 
 
-def enclose(*, read: Iterable[Path], write: Iterable[Path]) -> tuple[str, ...]:
+def enclose(*, read: Iterable[str], write: Iterable[str]) -> tuple[str, ...]:
     """Put up every wall the kernel offers and return the names of those it does not.
 
     Args:
@@ -140,7 +140,7 @@ def _leave_network(libc: ctypes.CDLL) -> bool:
     )
 
 
-def _restrict_files(libc: ctypes.CDLL, read: Iterable[Path], write: Iterable[Path]) -> bool:
+def _restrict_files(libc: ctypes.CDLL, read: Iterable[str], write: Iterable[str]) -> bool:
     version = libc.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), 1)
     files, network, scoped = _handled(version)
     attributes = struct.pack("=QQQ", files, network, scoped)
@@ -148,9 +148,9 @@ def _restrict_files(libc: ctypes.CDLL, read: Iterable[Path], write: Iterable[Pat
     if ruleset < 0:
         return False
     try:
-        for path in (*_interpreter(), *map(Path, (*SYSTEM, *SYSTEM_FILES)), *read):
+        for path in (*_interpreter(), *SYSTEM, *SYSTEM_FILES, *read):
             _allow(libc, ruleset, path, _READ & files)
-        _allow(libc, ruleset, Path("/dev/null"), (_READ | _WRITE_FILE) & files)
+        _allow(libc, ruleset, "/dev/null", (_READ | _WRITE_FILE) & files)
         for path in write:
             _allow(libc, ruleset, path, _CHANGE & files)
         return bool(libc.syscall(_LANDLOCK_RESTRICT, ruleset, 0) == 0)
@@ -169,18 +169,18 @@ def _handled(version: int) -> tuple[int, int, int]:
     return files, network, scoped
 
 
-def _interpreter() -> tuple[Path, ...]:
+def _interpreter() -> tuple[str, ...]:
     """Return the folders of the interpreter and of what is installed in it."""
-    return tuple({Path(sys.prefix), Path(sys.base_prefix), Path(sys.exec_prefix)})
+    return tuple({sys.prefix, sys.base_prefix, sys.exec_prefix})
 
 
-def _allow(libc: ctypes.CDLL, ruleset: int, path: Path, rights: int) -> None:
+def _allow(libc: ctypes.CDLL, ruleset: int, path: str, rights: int) -> None:
     try:
         opened = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
         return  # not on this system: nothing to allow
     try:
-        if not path.is_dir():
+        if not stat.S_ISDIR(os.fstat(opened).st_mode):
             rights &= _OF_FILES
         rule = struct.pack("=Qi", rights, opened)
         libc.syscall(_LANDLOCK_ADD, ruleset, 1, rule, 0)

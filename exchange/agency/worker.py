@@ -11,15 +11,13 @@ thing that ends it beside the end of its requests.
 import gc
 import os
 import sys
-from collections.abc import Callable, Coroutine, Mapping
-from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import exchange
 from exchange import registry
-from exchange.agency import job, tasks, walls
-from exchange.agency.tasks import TASKS, Room, Task
-from exchange.errors import Malformed, Misconfigured
+from exchange.agency import job, walls
+from exchange.agency.tasks import TASKS
+from exchange.errors import Misconfigured
 from exchange.hookspecs import AGENCY_GROUP, Connections
 
 
@@ -49,10 +47,10 @@ def main() -> None:
     )
     plugin = registry.located(AGENCY_GROUP, named)
     walls.limit(memory=start.memory, descriptors=start.descriptors)
-    code = (Path(exchange.__path__[0]), *registry.code_of(AGENCY_GROUP, plugin))
+    code = (exchange.__path__[0], *registry.code_of(AGENCY_GROUP, plugin))
     missing = walls.enclose(
-        read=(*code, *start.reads, job.folder_in(start.room)),
-        write=(job.folder_out(start.room),),
+        read=(*code, *start.reads, f"{start.room}/{job.FOLDER_IN}"),
+        write=(f"{start.room}/{job.FOLDER_OUT}",),
     )
     channel.say(job.walls_line(missing))  # before any foreign code can speak
     task = TASKS[start.kind]
@@ -66,9 +64,13 @@ def main() -> None:
     gc.enable()  # the start went without: see `leash.PROGRAM`
     offers = {key: task.offer(adapter) for key, adapter in adapters.items()}
     channel.say(job.ready_line(job.Ready(offers, loaded.declarations[plugin.name])))
-    room = tasks.room_of(start.room, channel.connections)
+    # Imported here: a worker is ready before it needs what only documents need.
+    from exchange.agency.work import room_of, worked  # noqa: PLC0415 - said above
+
+    room = room_of(start.room, channel.connections)
     while line := channel.read():
-        channel.say(_answer(task, adapters, job.read_request(line), room))
+        request = job.read_request(line)
+        channel.say(worked(start.kind, adapters[request.adapter], request, room))
 
 
 def _open_channel(lent: list[str]) -> _Channel:
@@ -94,42 +96,3 @@ def _borrowed(descriptor: int) -> Connections:
     from exchange.agency.borrowed import Borrowed  # noqa: PLC0415 - sockets, for deliveries alone
 
     return Borrowed(descriptor)
-
-
-def _answer(task: Task, adapters: Mapping[str, Any], request: job.Request, room: Room) -> bytes:
-    adapter = adapters[request.adapter]
-    try:
-        result = _finished(lambda: task.call(adapter, request.asked, room))
-    except Exception as cause:  # noqa: BLE001 - foreign code may raise anything
-        return job.failed_line(request.token, cause)
-    try:
-        return job.done_line(request.token, task.result(result))
-    except Malformed:  # what it returned is none, or cannot be said
-        return job.failed_line(request.token, None)
-
-
-def _finished(call: Callable[[], Coroutine[object, None, object]]) -> object:
-    """Return what a call of an adapter returns.
-
-    A plugin that never imports asyncio waits for nothing and needs no loop; importing one takes
-    longer than starting the interpreter.
-    """
-    if "asyncio" not in sys.modules:
-        try:
-            return _stepped(call())
-        except RuntimeError:
-            if "asyncio" not in sys.modules:
-                raise
-            # Imported while it ran: it begins again, this time on a loop.
-    import asyncio  # noqa: PLC0415 - only where a plugin needs it: see above
-
-    # A loop of its own for every call: what a plugin leaves running ends with it.
-    return asyncio.run(call())
-
-
-def _stepped(work: Coroutine[object, None, object]) -> object:
-    while True:
-        try:
-            work.send(None)
-        except StopIteration as end:
-            return end.value

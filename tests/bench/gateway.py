@@ -90,7 +90,7 @@ def _cold(report: Report) -> list[Figure]:
 
 def _compile() -> None:
     """Compile the sources as an installer does: workers never write what they have compiled."""
-    code = [Path(exchange.__path__[0])]
+    code = [exchange.__path__[0]]
     for name in ("folder", *(plugin for plugin, _ in PLUGINS)):
         code += registry.code_of(AGENCY_GROUP, registry.Named(name=name))
     for folder in code:
@@ -122,7 +122,7 @@ def _first_line(plugin: str, kind: Kind, room: Path) -> bytes:
         distribution=f"exchange-plugin-{plugin}",
         settings=SETTINGS.get(plugin, {}),
         secrets=SECRETS.get(plugin, {}),
-        room=room,
+        room=str(room),
         memory=limits.memory,
         descriptors=limits.descriptors,
     )

@@ -54,14 +54,20 @@ def reference() -> str:
 
 
 def tree_of(module: ModuleType) -> ast.Module:
-    """Return the syntax tree of a module."""
-    return ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
+    """Return the syntax tree of a module, its types as readers know them: without quotes."""
+    tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        for place in ("annotation", "returns"):
+            kind = getattr(node, place, None)
+            if isinstance(kind, ast.Constant) and isinstance(kind.value, str):
+                setattr(node, place, ast.parse(kind.value, mode="eval").body)
+    return tree
 
 
 def signature(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     """Return name, arguments and result as a reader of the contract writes them."""
     kept = ast.arguments(**{**vars(function.args), "args": function.args.args[1:]})
-    result = ast.unparse(function.returns or ast.Name("None")).strip("'")
+    result = ast.unparse(function.returns or ast.Name("None"))
     return f"{function.name}({ast.unparse(kept)}) -> {result}"
 
 

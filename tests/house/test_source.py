@@ -21,7 +21,7 @@ SPOKEN_BY_OTHERS = {
 """Names in signatures that are aiohttp's, or the standard library's."""
 BROAD_EXCEPTS = {
     "exchange/agency/serve.py": "one agency's defect is told and ends that agency alone",
-    "exchange/agency/worker.py": "the boundary to an adapter",
+    "exchange/agency/work.py": "the boundary to an adapter",
     "exchange/cli/main.py": "the outermost line of a command",
     "exchange/hub/gate.py": "a veto that fails is a no",
     "exchange/serving/middleware.py": "the outermost middleware",

@@ -534,9 +534,9 @@ def test_settings_stay_out_of_the_representation_of_a_plugin() -> None:
 
 def test_the_code_of_a_plugin_is_found_without_importing_it(add: Add, tmp_path: Path) -> None:
     plugin = add("pigeon", "raise SystemExit('imported')")
-    assert registry.code_of(HUB_GROUP, plugin) == (tmp_path / "module_pigeon.py",)
+    assert registry.code_of(HUB_GROUP, plugin) == (str(tmp_path / "module_pigeon.py"),)
     folder = registry.code_of(AGENCY_GROUP, Named(name="folder"))
-    assert [path.name for path in folder] == ["exchange_plugin_folder"]
+    assert [Path(path).name for path in folder] == ["exchange_plugin_folder"]
 
 
 def test_code_that_is_not_there_is_none(add: Add, tmp_path: Path) -> None:

@@ -192,7 +192,7 @@ def test_threads_that_need_a_class_at_the_same_time_all_get_it() -> None:
     assert made == [made[0]] * 4
 
 
-def test_every_value_of_the_contract_is_made_later_and_a_worker_loads_no_openssl() -> None:
+def test_every_value_of_the_contract_is_made_later_and_a_worker_loads_little() -> None:
     kinds = {
         name for name, kind in vars(hookvalues).items() if hasattr(kind, "__dataclass_fields__")
     }
@@ -202,7 +202,7 @@ def test_every_value_of_the_contract_is_made_later_and_a_worker_loads_no_openssl
         "print(*[name for name, kind in vars(hookvalues).items() "
         "if isinstance(vars(kind).get('__init__') if isinstance(kind, type) else 0, "
         "values._Later)]); print(*[name for name in ('_hashlib', 'asyncio', "
-        "'importlib.metadata', 'importlib.util') if name in sys.modules])"
+        "'datetime', 'importlib.metadata', 'importlib.util', 'pathlib') if name in sys.modules])"
     )
     made = subprocess.run(
         [sys.executable, "-S", "-c", f"import sys; sys.path[:] = {sys.path!r}; {program}"],

@@ -1,6 +1,5 @@
 """exchange.agency.job: lines of the gateway come back whole, lines of a worker are hostile."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,9 +34,9 @@ def test_the_first_line_comes_back_whole() -> None:
         plugin="casetool",
         distribution="",
         settings={"password": "swordfish"},
-        reads=(Path("/schemas"),),
+        reads=("/schemas",),
         secrets={"token": "swordfish"},
-        room=Path("/room"),
+        room="/room",
         memory=1,
         descriptors=2,
     )
