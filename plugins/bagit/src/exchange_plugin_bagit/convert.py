@@ -1,7 +1,7 @@
 """Converts a document package into one bag."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from exchange.errors import Misconfigured
 from exchange.hookspecs import (
@@ -18,6 +18,9 @@ from exchange.hookspecs import (
 )
 from exchange_plugin_bagit import kinds
 
+if TYPE_CHECKING:
+    from pathlib import Path  # a worker is ready before it has one
+
 
 class Bag:
     """Reads ``files/1``. Source: RFC 8493, The BagIt File Packaging Format (V1.0)."""
@@ -33,7 +36,7 @@ class Bag:
             proofs=True,
         )
 
-    async def convert(self, package: DocumentPackage, target: Path) -> Sequence[IntakeFile]:
+    async def convert(self, package: DocumentPackage, target: "Path") -> Sequence[IntakeFile]:
         """Write one bag, serialized as one zip file (RFC 8493, section 4)."""
         for file in package.files:
             kinds.check(file)
