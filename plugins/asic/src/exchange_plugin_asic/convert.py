@@ -1,7 +1,7 @@
 """Takes what becomes one signed container, and registers both ways of this plugin."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from exchange.hookspecs import (
     CONTRACT,
@@ -17,6 +17,9 @@ from exchange.hookspecs import (
     hookimpl,
 )
 from exchange_plugin_asic import configure, kinds
+
+if TYPE_CHECKING:
+    from pathlib import Path  # a worker is ready before it has one
 
 
 class Container:
@@ -34,7 +37,7 @@ class Container:
             container="asic-e",
         )
 
-    async def convert(self, package: DocumentPackage, target: Path) -> Sequence[IntakeFile]:
+    async def convert(self, package: DocumentPackage, target: "Path") -> Sequence[IntakeFile]:
         """Write the members: the documents unchanged, what was said of them, and what proves it."""
         for file in package.files:
             kinds.check(file)

@@ -3,8 +3,8 @@
 The sender's media type is a claim: name and first bytes must say the same.
 """
 
+import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 from exchange.errors import Malformed
@@ -44,9 +44,13 @@ def check(file: DocumentFile) -> None:
     if file.media_type not in KINDS:
         raise Malformed("a file has a media type that this office does not take")
     endings, starts = KINDS[file.media_type]
-    if Path(file.name).suffix.lower() not in endings:
+    if _ending(file.name) not in endings:
         raise Malformed("the ending of a file's name does not fit its media type")
     with file.path.open("rb") as content:
         head = content.read(_HEAD)
     if not (head.startswith(starts) if starts else b"\x00" not in head):
         raise Malformed("the content of a file does not fit its media type")
+
+
+def _ending(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122 - a name, not a path
