@@ -1,8 +1,7 @@
 """Converts a document package into one mail, and registers both ways of this plugin."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from exchange.errors import Malformed
 from exchange.hookspecs import (
@@ -21,7 +20,9 @@ from exchange.hookspecs import (
 )
 from exchange_plugin_mailbox import configure, kinds
 from exchange_plugin_mailbox.configure import Envelope
-from exchange_plugin_mailbox.names import letter_name
+
+if TYPE_CHECKING:
+    from pathlib import Path  # a worker is ready before it has one
 
 _MOST_FILES: Final = 1000
 """Files of a document (docs/formats.md, limits), and so parts of a mail."""
@@ -43,16 +44,16 @@ class Letter:
             name_alphabet=ASCII_NAMES,
         )
 
-    async def convert(self, package: DocumentPackage, target: Path) -> Sequence[IntakeFile]:
+    async def convert(self, package: DocumentPackage, target: "Path") -> Sequence[IntakeFile]:
         """Write one message, named as mailboxes name theirs and by nothing a stranger wrote."""
         if len(package.files) > _MOST_FILES:
             raise Malformed("more files than a document may have")
         for file in package.files:
             kinds.check(file)
         # Imported here: a worker is ready before it needs to know how mails are written.
-        from exchange_plugin_mailbox import letter  # noqa: PLC0415 - said above
+        from exchange_plugin_mailbox import letter, names  # noqa: PLC0415 - said above
 
-        name = letter_name(package.disclosure_id, package.collected_at)
+        name = names.letter_name(package.disclosure_id, package.collected_at)
         with (target / name).open("xb") as mail:
             mail.writelines(letter.of_package(package, self._envelope))
         return [IntakeFile(name)]
