@@ -1,7 +1,6 @@
 """The settings of the plugin, read once and checked."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from exchange.errors import Misconfigured
@@ -15,8 +14,9 @@ _KNOWN: Final = {"categories", "office", "reads"}
 class Configured(NamedTuple):
     """What `[plugins.xdomea]` says."""
 
-    schemas: Path | None
-    """Folder with the operator's copy of the official schemas; the intake format needs it."""
+    schemas: str
+    """Folder with the operator's copy of the official schemas, which the intake format needs; or
+    empty."""
     office: str
     """Name of the receiving office in the messages written; may be empty."""
     categories: Mapping[str, str]
@@ -38,8 +38,8 @@ def configured(settings: Settings) -> Configured:
     reads = _texts(settings, "reads")
     if reads.keys() - {"schemas"}:
         raise Misconfigured("`reads` names `schemas` and nothing else")
-    schemas = Path(reads["schemas"]) if "schemas" in reads else None
-    if schemas is not None and not schemas.is_absolute():
+    schemas = reads.get("schemas", "")
+    if "schemas" in reads and not schemas.startswith("/"):
         raise Misconfigured("`schemas` is an absolute path")
     return Configured(schemas=schemas, office=office, categories=_texts(settings, "categories"))
 

@@ -28,12 +28,14 @@ def register_intake_formats(settings: Settings) -> Sequence[IntakeFormat]:
         Misconfigured: a setting is wrong, or the schemas are not there.
     """
     chosen = configured(settings)
-    if chosen.schemas is None:
+    if not chosen.schemas:
         raise Misconfigured("`reads.schemas` names no folder with the schemas of xdomea 3.0.0")
     # Imported here: a worker for exports is ready before it needs XML, and writes no archives.
+    from pathlib import Path  # noqa: PLC0415 - said above
+
     from exchange_plugin_xdomea import foreign, intake  # noqa: PLC0415 - said above
 
-    return [intake.XdomeaHandOver(foreign.load_schema(chosen.schemas), office=chosen.office)]
+    return [intake.XdomeaHandOver(foreign.load_schema(Path(chosen.schemas)), office=chosen.office)]
 
 
 @hookimpl

@@ -4,11 +4,14 @@ A media type and an ending are claims: the first bytes must say the same. The co
 the code list `dateiformat` 1.0; what has none there is `100`, something else, with its own name.
 """
 
+import os
 from collections.abc import Mapping
-from pathlib import Path, PurePath
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from exchange.errors import Malformed
+
+if TYPE_CHECKING:
+    from pathlib import Path  # a worker is ready before it has one
 
 OTHER = "100"
 """Code of a file format that the code list does not know."""
@@ -50,10 +53,10 @@ def kinds() -> tuple[Kind, ...]:
 
 def ending_of(name: str) -> str:
     """Return the ending of `name` in lower case, with its dot; empty when there is none."""
-    return PurePath(name).suffix.lower()
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122 - a name, not a path
 
 
-def kind_of(name: str, path: Path) -> Kind:
+def kind_of(name: str, path: "Path") -> Kind:
     """Return the kind of the file at `path`, by the ending of `name` and its first bytes.
 
     Raises:

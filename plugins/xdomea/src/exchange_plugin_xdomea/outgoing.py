@@ -1,11 +1,14 @@
 """The outgoing format: what it reads, and how much of it."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from exchange.hookspecs import ExportedFile, OutgoingPackage
 from exchange_plugin_xdomea.configure import LARGEST
 from exchange_plugin_xdomea.kinds import kinds
+
+if TYPE_CHECKING:
+    from pathlib import Path  # a worker is ready before it has one
 
 
 class XdomeaExport:
@@ -34,7 +37,7 @@ class XdomeaExport:
         """1 GiB."""
         return LARGEST
 
-    async def read(self, exported: Sequence[ExportedFile], target: Path) -> OutgoingPackage:
+    async def read(self, exported: Sequence[ExportedFile], target: "Path") -> OutgoingPackage:
         """Write the newest version of each document of the message."""
         # Imported here: a worker is ready before it needs to know how XML and archives are read.
         from exchange_plugin_xdomea.export import export  # noqa: PLC0415 - said above
