@@ -1,28 +1,24 @@
 """Converts a document package into one folder that a person opens by double click."""
 
-import itertools
-import os
-from collections.abc import Sequence, Set
-from pathlib import Path
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from exchange.errors import Malformed, Misconfigured
+from exchange.errors import Misconfigured
 from exchange.hookspecs import (
     EVERY_CHARACTER,
     FILES,
     Capabilities,
     Declaration,
-    DocumentFile,
     DocumentPackage,
     IntakeFile,
     IntakeFormat,
     Settings,
     hookimpl,
 )
-from exchange_plugin_folder import index, kinds
-from exchange_plugin_folder.sidecar import SIDECAR, sidecar
+from exchange_plugin_folder import kinds
 
-_PIECE = 1 << 20
-"""Bytes copied by one call of the kernel."""
+if TYPE_CHECKING:
+    from pathlib import Path  # a worker is ready before it has one
 
 
 class ReadableFolder:
@@ -38,49 +34,14 @@ class ReadableFolder:
             name_alphabet=EVERY_CHARACTER,
         )
 
-    async def convert(self, package: DocumentPackage, target: Path) -> Sequence[IntakeFile]:
+    async def convert(self, package: DocumentPackage, target: "Path") -> Sequence[IntakeFile]:
         """Copy the files under their names and write the index beside them, index first."""
         for file in package.files:
             kinds.check(file)
-        files = _named(package.files)
-        for name, file in files:
-            _copy(file, target / name)
-        written = {
-            index.PAGE: index.page(package, files),
-            index.TABLE: index.table(package, files),
-            SIDECAR: sidecar(package, files),
-        }
-        for name, content in written.items():
-            (target / name).write_bytes(content)
-        return [IntakeFile(name) for name in (*written, *(name for name, _ in files))]
+        # Imported here: a worker is ready before it needs to know how an index is written.
+        from exchange_plugin_folder.fill import fill  # noqa: PLC0415 - said above
 
-
-def _copy(file: DocumentFile, place: Path) -> None:
-    """Copy, never link: the office may change its copy, and ours goes."""
-    with file.path.open("rb") as source, place.open("xb") as copy:
-        while os.sendfile(copy.fileno(), source.fileno(), None, _PIECE):
-            pass
-    if place.stat().st_size != file.size:
-        raise Malformed("a file has another size than its contents list says")
-
-
-def _named(files: Sequence[DocumentFile]) -> list[tuple[str, DocumentFile]]:
-    """Return each file with its name in the folder: its own, unless the index needs that one."""
-    ours = {index.PAGE, index.TABLE, SIDECAR}
-    taken = ours | {file.name.casefold() for file in files}
-    named = []
-    for file in files:
-        name = _free(file.name, taken) if file.name.casefold() in ours else file.name
-        taken.add(name.casefold())
-        named.append((name, file))
-    return named
-
-
-def _free(name: str, taken: Set[str]) -> str:
-    """Return `name` with the first number from 2 on that makes it free."""
-    stem, ending = Path(name).stem, Path(name).suffix
-    numbered = (f"{stem} ({number}){ending}" for number in itertools.count(2))
-    return next(name for name in numbered if name.casefold() not in taken)
+        return [IntakeFile(name) for name in fill(package, target)]
 
 
 @hookimpl
