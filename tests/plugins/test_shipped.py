@@ -5,6 +5,8 @@ Whatever a library needs at its first use (data files, certificates, time zones)
 
 import asyncio
 import ssl
+import subprocess
+import sys
 import zipfile
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -32,6 +34,9 @@ from tests import certificates
 
 PDF = ("application/pdf", b"%PDF-1.7\n%%EOF\n")
 MAIL = {"sender": "austausch@ngo.example", "recipient": "post@ngo.example"}
+LATE = {"asyncio", "dataclasses", "datetime", "hashlib", "lxml", "pathlib", "shutil"}
+LATE |= {"socket", "ssl", "urllib", "zipfile"}
+"""What only documents need: a worker is ready without (docs/performance.md)."""
 KEY = "whsec_S2VpbiBHZWhlaW1uaXMsIG51ciBlaW4gVGVzdCEh"
 
 
@@ -203,3 +208,34 @@ def _evidence(path: Path) -> ExportedFile:
         size=path.stat().st_size,
         path=path,
     )
+
+
+@pytest.mark.parametrize(
+    ("plugin", "kind", "settings"),
+    [
+        ("asic", Kind.INTAKE, {}),
+        ("bagit", Kind.INTAKE, {}),
+        (
+            "casetool",
+            Kind.DELIVERY,
+            {"server": "tool.ngo.example", "path": "/exchange", "security": "none"},
+        ),
+        ("folder", Kind.INTAKE, {}),
+        ("mailbox", Kind.INTAKE, MAIL),
+        ("xdomea", Kind.OUTGOING, {}),
+    ],
+)
+def test_a_worker_is_ready_before_it_loads_what_only_documents_need(
+    plugin: str, kind: Kind, settings: dict[str, str]
+) -> None:
+    program = (
+        f"import sys; sys.path[:] = {sys.path!r}; import exchange.agency.worker; "
+        "from exchange import registry; from exchange.agency.tasks import TASKS; "
+        f"named = registry.Named(name={plugin!r}, settings={settings!r}); "
+        "loaded = registry.load('exchange.agency', [named]); "
+        f"assert TASKS[{kind.value!r}].adapters(loaded, {{'key': {KEY!r}}}); print(*sys.modules)"
+    )
+    ready = subprocess.run(
+        [sys.executable, "-S", "-c", program], check=True, capture_output=True, text=True
+    )
+    assert not LATE & set(ready.stdout.split())
