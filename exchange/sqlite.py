@@ -11,7 +11,6 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -24,6 +23,7 @@ from exchange.database import DRIVER, Unit, fail, tell, unavailable
 from exchange.errors import Misconfigured, OutcomeUnknown, Unavailable
 from exchange.prepared import SqliteDriver
 from exchange.sqlite_file import READERS, erase_from_wal, lock_file, reader_engine, writer_engine
+from exchange.threads import Threads
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -137,7 +137,7 @@ class SqliteDatabase:
         path.chmod(0o600)
         self._near = _standing(self._reader)
         self._far = [_standing(self._reader) for _ in range(READERS)]
-        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-read")
+        self._readers = Threads(READERS, name="sqlite-read")
         self._thread = threading.Thread(target=self._run, name="sqlite-write", daemon=True)
         self._thread.start()
 
@@ -174,7 +174,7 @@ class SqliteDatabase:
                 self._far.append(connection)
 
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, snapshot)
+            return await self._readers.ask(snapshot)
         except (SQLAlchemyError, sqlite3.Error) as error:
             raise unavailable(error) from error
 
@@ -202,7 +202,7 @@ class SqliteDatabase:
             self._closing = True
         self._wake.put(None)
         await asyncio.to_thread(self._thread.join)
-        self._pool.shutdown()
+        self._readers.close()
         for connection in (self._near, *self._far):
             connection.close()
         self._reader.dispose()

@@ -95,6 +95,8 @@ def _run(
 ) -> None:
     from exchange.cli.events import configure
     from exchange.hub.serve import serve as run
+    from exchange.threads import Loop
 
     configure(sys.stderr)
-    asyncio.run(run(settings, ready=ready, worker=worker, accepted=accepted))
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(run(settings, ready=ready, worker=worker, accepted=accepted))

@@ -30,6 +30,7 @@ BROAD_EXCEPTS = {
     "exchange/keyring/selftest.py": "whatever a broken library raises, nothing starts",
     "exchange/registry.py": "the boundary to a plugin",
     "exchange/sqlite.py": "the writer answers whoever waits",
+    "exchange/threads.py": "a thread answers whoever waits",
 }
 """Where `except Exception` may end an error, and why; what raises it again may stand anywhere."""
 STORES_OR_RELEASES = {
