@@ -17,6 +17,8 @@ EVENT = 1
 """Version of leaves that stand for an event."""
 DOCUMENT = 2
 """Version of leaves that stand for a public document."""
+UNOPENED = 0
+"""Stands before a leaf where a proof shows that and no opening."""
 SALT_SIZE = 32
 """Bytes of a salt. HMAC pads shorter ones with zeros: a shorter one is a second spelling."""
 LARGEST_OPENING = 128 * 1024
@@ -97,3 +99,21 @@ def read_opening(raw: bytes) -> Opening:
     label, rest = raw[1 : 1 + leaf.LABEL_SIZE], raw[1 + leaf.LABEL_SIZE :]
     at = SALT_SIZE if raw[0] == EVENT else 0
     return Opening(raw[0], label, rest[:at], rest[at:])
+
+
+def write_unopened(entry: bytes) -> bytes:
+    """Return what stands in the place of an opening for whoever may not have one: the leaf."""
+    return bytes([UNOPENED]) + entry
+
+
+def read_unopened(raw: bytes) -> bytes | None:
+    """Return the leaf that stands in the place of an opening; None if an opening does.
+
+    Raises:
+        Malformed: what is said to be a leaf is none.
+    """
+    if not raw.startswith(bytes([UNOPENED])):
+        return None
+    if len(raw) != 1 + leaf.LEAF_SIZE or raw[1] not in (EVENT, DOCUMENT):
+        raise Malformed("an unopened entry has 49 bytes of version 1 or 2")
+    return raw[1:]

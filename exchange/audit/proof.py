@@ -2,10 +2,11 @@
 
 Pure. A receipt holds the opening of a leaf, the leaf's index, the path to the root and the
 signed checkpoint. The format does not authenticate the opening; it proves itself, because the
-leaf is rebuilt from it and only that leaf leads to the signed root.
+leaf is rebuilt from it and only that leaf leads to the signed root. For whoever may not have the
+opening the leaf itself stands in its place: that is no receipt to anybody who asks what an entry
+says.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from exchange.audit import opening as openings
@@ -27,7 +28,8 @@ class Receipt:
     """A proof as it is written down, nothing of it verified."""
 
     opening: bytes = field(repr=False)
-    """As `exchange.audit.opening.write_opening` writes it."""
+    """As `exchange.audit.opening.write_opening` writes it; or `write_unopened`, for whoever may not
+    have one."""
     index: int
     path: tuple[bytes, ...]
     """Hashes from the leaf's sibling to the child of the root."""
@@ -42,15 +44,21 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class Proven:
-    """An entry that stands in a log. Only `prove` makes one."""
+class Placed:
+    """An entry that stands in a log, whatever it says. Only `place` and `prove` make one."""
 
     index: int
     leaf: bytes = field(repr=False)
     """49 bytes."""
-    opening: Opening = field(repr=False)
     head: Head
     """The checkpoint under which it is proven, and who cosigned that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proven(Placed):
+    """An entry that stands in a log, and what it says. Only `prove` makes one."""
+
+    opening: Opening = field(repr=False)
 
 
 def write_receipt(receipt: Receipt) -> bytes:
@@ -71,21 +79,6 @@ def write_receipt(receipt: Receipt) -> bytes:
     if len(raw) > LARGEST_RECEIPT:
         raise Malformed("a receipt is too large")
     return raw
-
-
-def write_bare_proof(index: int, path: Sequence[bytes], note: bytes) -> bytes:
-    """Return the proof of an entry for somebody who has its bytes and may not have its opening.
-
-    The same file without the line `extra`, which the format leaves out where it has nothing to
-    say: whoever checks it hashes the entry herself. It is no receipt of ours.
-
-    Args:
-        index: of the entry.
-        path: hashes from the leaf's sibling to the child of the root.
-        note: the signed checkpoint, verbatim.
-    """
-    lines = [_FIRST, f"index {index}", *map(write_base64, path), "", ""]
-    return "\n".join(lines).encode("ascii") + note
 
 
 def read_receipt(raw: bytes) -> Receipt:
@@ -125,10 +118,30 @@ def prove(receipt: Receipt, policy: Policy) -> Proven:
     """
     opening = openings.read_opening(receipt.opening)
     head = judge(policy, receipt.note)
-    leaf = openings.leaf_of(opening)
+    entry = openings.leaf_of(opening)
+    _check_place(receipt, entry, head)
+    return Proven(receipt.index, entry, head, opening)
+
+
+def place(receipt: Receipt, policy: Policy) -> Placed:
+    """Return what a receipt proves under `policy`, opened or not.
+
+    One with an opening is a `Proven`; one without shows the leaf and nothing of what it says.
+
+    Raises:
+        LogInvalid, Malformed: as `prove`.
+    """
+    entry = openings.read_unopened(receipt.opening)
+    if entry is None:
+        return prove(receipt, policy)
+    head = judge(policy, receipt.note)
+    _check_place(receipt, entry, head)
+    return Placed(receipt.index, entry, head)
+
+
+def _check_place(receipt: Receipt, entry: bytes, head: Head) -> None:
     tree = head.checkpoint
-    verify_inclusion(leaf_hash(leaf), receipt.index, tree.size, receipt.path, tree.root)
-    return Proven(receipt.index, leaf, opening, head)
+    verify_inclusion(leaf_hash(entry), receipt.index, tree.size, receipt.path, tree.root)
 
 
 def _after(word: str, line: str) -> str:

@@ -9,7 +9,7 @@ from exchange.audit.checkpoint import Checkpoint
 from exchange.audit.merkle import TILE_WIDTH
 from exchange.audit.opening import EVENT, event_of
 from exchange.audit.policy import Policy
-from exchange.audit.proof import Proven, prove, read_receipt
+from exchange.audit.proof import Placed, Proven, place, read_receipt
 from exchange.audit.tiles import bundles_of, read_bundle
 from exchange.canonical import digest, loads, unb64u
 from exchange.envelope.contents import read_contents
@@ -43,31 +43,37 @@ class Sent:
     file: Path
 
 
-def check_receipt(held: Held, policy: Policy) -> tuple[Proven | None, Check]:
+def check_receipt(held: Held, policy: Policy) -> tuple[Placed | None, Check]:
     """Step 7, by itself: a receipt needs no log and no network.
 
     Returns:
-        What it proves, unless it does not; and the check.
+        What it proves, unless it does not; and the check. A `Proven` where it has an opening.
     """
     try:
-        proven = prove(read_receipt(held.raw), policy)
+        proven = place(read_receipt(held.raw), policy)
     except (LogInvalid, Malformed) as error:
         return None, broken(7, "receipt", f"{held.name} proves nothing: {error}")
     if not proven.head.quorum:
         said = f"{held.name}: too few witnesses have signed its head"
         return proven, broken(7, "receipt", said, (proven.index, proven.index))
+    return proven, good(7, "receipt", f"{held.name}: entry {proven.index}{_said(proven)}")
+
+
+def _said(proven: Placed) -> str:
+    """Return what an entry says, as far as that is shown."""
+    if not isinstance(proven, Proven):
+        return " is in the log; what it says is not shown"
     opening = proven.opening
-    what = event_of(opening)["kind"] if opening.version == EVENT else "public document"
-    return proven, good(7, "receipt", f"{held.name}: entry {proven.index}, {what}")
+    return f", {event_of(opening)['kind'] if opening.version == EVENT else 'public document'}"
 
 
-def head_of(held: Held, proven: Proven) -> Kept:
+def head_of(held: Held, proven: Placed) -> Kept:
     """Return the signed head inside a receipt: the log must continue that one as well."""
     return Kept(f"the head in {held.name}", proven.head.note)
 
 
 async def check_logged(
-    source: Source, head: Checkpoint, held: Held, proven: Proven
+    source: Source, head: Checkpoint, held: Held, proven: Placed
 ) -> Check | None:
     """Say if the log shows another entry than the receipt of it; None if it shows the same.
 
@@ -88,7 +94,7 @@ async def check_logged(
     return None
 
 
-def check_sent(proven: Proven, sent: Sent) -> Check:
+def check_sent(proven: Placed, sent: Sent) -> Check:
     """Show that a file was in the disclosure of a receipt (docs/formats.md, commitment).
 
     The receipt binds the manifest, the manifest the list of contents, the list the file.
@@ -100,7 +106,9 @@ def check_sent(proven: Proven, sent: Sent) -> Check:
     return good(7, "file", f"this file, {size:,} bytes, is number {position} of what was disclosed")
 
 
-def _find(proven: Proven, sent: Sent) -> tuple[int, int]:
+def _find(proven: Placed, sent: Sent) -> tuple[int, int]:
+    if not isinstance(proven, Proven):
+        raise Malformed("this proof does not show what its entry says: take the receipt")
     event = event_of(proven.opening)
     if event["kind"] != "disclosure-stored" or event["manifest"] != digest(sent.manifest):
         raise Malformed("the receipt is of another manifest")

@@ -19,7 +19,7 @@ from typing import Final
 from exchange.audit.checkpoint import Checkpoint
 from exchange.audit.note import LARGEST_NOTE
 from exchange.audit.policy import Head, Policy, judge
-from exchange.audit.proof import Proven
+from exchange.audit.proof import Placed, Proven
 from exchange.errors import LogInvalid, Malformed, NotFound, TooLarge, Unauthenticated, Unavailable
 from exchange.verifier.compare import check_against
 from exchange.verifier.documents import Documents
@@ -69,7 +69,7 @@ async def verify(source: Source | None, wanted: Wanted, progress: Progress) -> A
     proven = [(held, *check_receipt(held, wanted.policy)) for held in wanted.receipts]
     held = [(one, found) for one, found, _ in proven if found is not None]
     statuses = Statuses(wanted.policy, wanted.statuses)
-    statuses.learn(withdrawals_in(found for _, found in held))
+    statuses.learn(withdrawals_in(found for _, found in held if isinstance(found, Proven)))
     if source is not None:
         head, checks = await _head(source, wanted)
         for check in checks:
@@ -83,7 +83,7 @@ async def verify(source: Source | None, wanted: Wanted, progress: Progress) -> A
         yield check
 
 
-def _disclosed(held: list[tuple[Held, Proven]], sent: Sent | None) -> list[Check]:
+def _disclosed(held: list[tuple[Held, Placed]], sent: Sent | None) -> list[Check]:
     return [] if sent is None else [check_sent(found, sent) for _, found in held]
 
 
@@ -101,7 +101,7 @@ async def _log(
     source: Source,
     head: Head,
     wanted: Wanted,
-    held: list[tuple[Held, Proven]],
+    held: list[tuple[Held, Placed]],
     statuses: Statuses,
     progress: Progress,
 ) -> AsyncIterator[Check]:

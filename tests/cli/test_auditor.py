@@ -58,6 +58,10 @@ def test_an_auditor_is_answered_in_words_as_json_and_as_files(
     assert log.fact("root") in (network.root / "head.note").read_text()
     entry = network.must("auditor", "entry", "0", "-o", "entry-0.tlog-proof", *seat)
     assert entry.fact("entry").startswith("0 of ")
+    checked = network.must(
+        *("log", "verify", "--policy", "log-policy", "--receipt", "entry-0.tlog-proof")
+    ).shown
+    assert "entry 0 is in the log; what it says is not shown" in checked
     grown = network.must("auditor", "growth", "1", "-o", "growth.txt", *seat)
     assert grown.fact("from").startswith("1, root ")
     for name in ("entry-0.tlog-proof", "growth.txt"):

@@ -10,6 +10,7 @@ from exchange.audit.checkpoint import read_checkpoint
 from exchange.audit.merkle import leaf_hash, verify_consistency, verify_inclusion
 from exchange.audit.note import read_note
 from exchange.audit.policy import NONE, judge
+from exchange.audit.proof import Proven, place, read_receipt
 from exchange.audit.submission import read_submission
 from exchange.errors import ExchangeError, LogInvalid, NotFound, NotPermitted, Unavailable
 from exchange.hub.answers.agreements import list_audited
@@ -50,7 +51,9 @@ async def test_an_entry_is_proven_without_a_word_of_it(sim: Simulator) -> None:
         verify_inclusion(leaf_hash(found.leaf), index, head.size, found.path, head.root)
         assert len(found.leaf) == 49
         file = found.file()
-        assert file.startswith(b"c2sp.org/tlog-proof@v1\nindex %d\n" % index)
+        placed = place(read_receipt(file), sim.hub.signer.policy)
+        assert (placed.index, placed.leaf) == (index, found.leaf)
+        assert not isinstance(placed, Proven)
         assert file.endswith(found.note)
         assert given.digest.encode() not in file
     with pytest.raises(NotFound):

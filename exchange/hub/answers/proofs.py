@@ -18,8 +18,9 @@ from exchange.audit.merkle import (
     verify_inclusion,
 )
 from exchange.audit.note import read_note
+from exchange.audit.opening import write_unopened
 from exchange.audit.policy import NONE, Head, judge
-from exchange.audit.proof import write_bare_proof
+from exchange.audit.proof import Receipt, write_receipt
 from exchange.audit.submission import Submission, write_submission
 from exchange.errors import NotFound, NotPermitted, Unavailable
 from exchange.hub.officers.accounts import Officer
@@ -41,8 +42,8 @@ class EntryProof:
     """The head with every line there is."""
 
     def file(self) -> bytes:
-        """Return it as C2SP tlog-proof, without an opening."""
-        return write_bare_proof(self.index, self.path, self.note)
+        """Return it as C2SP tlog-proof, without an opening: with the entry itself."""
+        return write_receipt(Receipt(write_unopened(self.leaf), self.index, self.path, self.note))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

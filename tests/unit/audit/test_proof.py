@@ -6,14 +6,21 @@ import pytest
 
 from exchange.audit import merkle
 from exchange.audit.note import MOST_LINES, Line, Note, read_note, verifying, write_note
-from exchange.audit.opening import document_opening, event_opening, leaf_of, write_opening
+from exchange.audit.opening import (
+    document_opening,
+    event_opening,
+    leaf_of,
+    write_opening,
+    write_unopened,
+)
 from exchange.audit.policy import Log, Policy, Witness
 from exchange.audit.proof import (
     LARGEST_RECEIPT,
+    Proven,
     Receipt,
+    place,
     prove,
     read_receipt,
-    write_bare_proof,
     write_receipt,
 )
 from exchange.audit.spelling import write_base64
@@ -177,11 +184,27 @@ def test_sixteen_more_lines_disturb_no_receipt() -> None:
     assert prove(read_receipt(write_receipt(receipt)), POLICY).head.quorum
 
 
-def test_a_proof_without_opening_is_the_receipt_without_its_line() -> None:
-    bare = write_bare_proof(1, LOG.path(1), LOG.note())
+def unopened(entry: bytes) -> Receipt:
+    """Return the receipt with something else in the place of its opening."""
+    return read_receipt(write_receipt(replace(RECEIPT, opening=write_unopened(entry))))
 
-    lines = RAW.split(b"\n")
-    assert lines[1].startswith(b"extra ")
-    assert bare == b"\n".join([lines[0], *lines[2:]])
-    with pytest.raises(Malformed):
-        read_receipt(bare)
+
+def test_a_proof_without_opening_proves_the_place_and_nothing_of_what_is_said() -> None:
+    proven = prove(RECEIPT, POLICY)
+    found = place(unopened(proven.leaf), POLICY)
+
+    assert (found.index, found.leaf, found.head) == (proven.index, proven.leaf, proven.head)
+    assert not isinstance(found, Proven)
+    assert place(RECEIPT, POLICY) == proven
+    with pytest.raises(Malformed):  # whoever asks what an entry says has no receipt
+        prove(unopened(proven.leaf), POLICY)
+
+
+def test_a_proof_without_opening_is_of_its_own_entry_alone() -> None:
+    entry = prove(RECEIPT, POLICY).leaf
+    for other in (entry[:-1] + bytes([entry[-1] ^ 1]), bytes([3 - entry[0]]) + entry[1:]):
+        with pytest.raises(LogInvalid):
+            place(unopened(other), POLICY)
+    for none in (b"", entry[:-1], entry + b"\0", b"\7" + entry[1:]):
+        with pytest.raises(Malformed):
+            place(unopened(none), POLICY)
