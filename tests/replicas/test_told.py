@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -11,11 +12,13 @@ from exchange.hub import listen
 from exchange.hub.admit import admit, suspend
 from exchange.hub.directory import TRUSTED_S, Directory
 from exchange.hub.line import LIMIT, Hint, Line, read_hint
+from exchange.hub.officers import accounts, keys
 from exchange.hub.storage import watching
 from exchange.hub.storage.reaches import Reach
 from exchange.keyring.ceremony import new_document_key, new_identity, succeed
-from exchange.wire import routes
+from exchange.wire import audit_routes, routes
 from tests.attacks.parties import COLLECTOR
+from tests.auditor import auditor
 from tests.replicas.pair import Pair, until, until_found
 from tests.simulator import RECIPIENT, SENDER, Office, Simulator, sealed_to
 
@@ -209,3 +212,28 @@ def test_a_replica_knows_its_own_words() -> None:
     (hint,) = mine.take()
     assert hint == Hint(said_by=mine.name, ends=True)
     assert mine.name != other.name
+
+
+async def test_an_auditor_s_key_that_is_taken_away_at_one_opens_nothing_at_the_other(
+    two: Pair,
+) -> None:
+    tool = await auditor(two)
+    beside = replace(tool, sim=two.beside)
+    token = await tool.token()
+    assert (await beside.asks(audit_routes.LOG, token=token)).status == 200
+
+    await keys.remove(two.hub, tool.officer.id)
+
+    # At once: nothing is told to the other replica, and nothing has to be.
+    assert (await beside.asks(audit_routes.LOG, token=token)).status == 401
+    assert (await beside.asks_for_token(tool.assertion())).status == 401
+    await keys.put(two.beside.hub, tool.officer.id, tool.key.public)
+    await accounts.remove(two.beside.hub, tool.officer.id)
+    assert (await tool.asks_for_token()).status == 401
+
+
+async def test_an_auditor_s_assertion_is_used_once_at_all_replicas(two: Pair) -> None:
+    tool = await auditor(two)
+    text = tool.assertion()
+    assert (await tool.asks_for_token(text)).status == 200
+    assert (await replace(tool, sim=two.beside).asks_for_token(text)).status == 401
