@@ -152,6 +152,23 @@ def test_a_broken_log_is_not_exported(story: Story, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("what", ["missing", "document"])
+async def test_a_log_without_its_public_documents_is_not_exported(
+    what: str, story: Story, tmp_path: Path
+) -> None:
+    folder = story.log.write(tmp_path / "log", documents=story.documents)
+    name = document_name(next(iter(story.documents)))
+    if what == "missing":
+        (folder / name).unlink()
+    else:
+        put(folder, name, b"{}")
+
+    with pytest.raises(LogInvalid) as refused:
+        await copy_of(folder, story, tmp_path / "out")
+    assert refused.value.what == what
+    assert not (tmp_path / "out").exists()
+
+
 async def copy_of(folder: Path, story: Story, out: Path) -> None:
     """Export a log that lies in a folder."""
 
