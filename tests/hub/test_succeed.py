@@ -1,12 +1,13 @@
 """exchange.hub.succeed: a log that lost entries ends; its successor says so and holds the rest."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from exchange import canonical
 from exchange.errors import Misconfigured
-from exchange.hub import app, high_water
+from exchange.hub import app, follow_log, high_water
 from exchange.hub.heads import EVIDENCE
 from exchange.hub.settings import HubSettings
 from exchange.hub.signer import OPENED
@@ -97,6 +98,35 @@ def policies(before: list[bytes], after: list[bytes]) -> set[bytes]:
     assert len(gone) == 1
     assert gone[0][0] == 2
     return set(gone)
+
+
+async def misplaced(again: Simulator) -> list[Any]:
+    """Return rows of officers' lists whose entry is another one in the log that is followed now."""
+    await follow_log.catch_up(again.hub)
+    rows = await again.rows(
+        "SELECT r.idx, r.kind, e.kind AS found FROM log_reader r "
+        "LEFT JOIN log_entry l ON l.idx = r.idx LEFT JOIN log_event e ON e.rid = l.rid"
+    )
+    assert rows != []
+    return [row for row in rows if row.kind != row.found]
+
+
+@pytest.mark.parametrize("stored_in", ["sqlite"], indirect=True)
+async def test_officers_lists_follow_the_successor_from_its_beginning(
+    sim: Simulator, empty: Place, tmp_path: Path
+) -> None:
+    await sim.sent(await sim.consent())
+    await backed_up(sim, tmp_path / "backup")
+    name = f"{sim.hub.signer.origin}/e2"
+    with empty() as place:
+        again = await brought_back(sim, tmp_path / "backup", tmp_path / "two", place, payloads=True)
+        async with again.running():
+            assert await misplaced(again) == []
+        await succeeded(again, name)
+        again.settings = renamed(again.settings, name)
+        async with again.running():
+            await again.settled()
+            assert await misplaced(again) == []
 
 
 async def test_a_log_gets_another_name_or_is_not_closed(sim: Simulator) -> None:

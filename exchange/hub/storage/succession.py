@@ -24,9 +24,8 @@ from exchange.hub.storage.log_tables import (
     log_tile,
     log_tree,
 )
-from exchange.hub.storage.tables import (
-    consents,
-)
+from exchange.hub.storage.officer_tables import log_reader, log_reader_size
+from exchange.hub.storage.tables import consents
 
 SKIPPED = 512
 """Numbers that each chain leaves out: events that were lost may have had them."""
@@ -88,9 +87,12 @@ def _entries(conn: Connection) -> Iterator[list[dict[str, Any]]]:
 
 
 def _empty(conn: Connection) -> None:
-    """Empty the tables of the tree; entries go in this unit of work only."""
+    """Empty the tables of the tree and of the lists; entries go in this unit of work only."""
     conn.exec_driver_sql(UNFASTENED[conn.dialect.name])
     for table in (log_entry, log_tile, log_checkpoint, log_cosignature, log_evidence, log_erased):
+        conn.execute(delete(table))
+    # In the new log the entries have other indexes: it is followed from its beginning.
+    for table in (log_reader, log_reader_size):
         conn.execute(delete(table))
     for statement in EXTRA[conn.dialect.name]:
         if statement.startswith(STAYS):
