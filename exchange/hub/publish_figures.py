@@ -14,27 +14,39 @@ from typing import Final
 import structlog
 from sqlalchemy import Connection
 
-from exchange.errors import ExchangeError
+from exchange.errors import ExchangeError, Unavailable
 from exchange.figures.measure import Place, direction, places
 from exchange.figures.period import Period, month_of, newest_due, next_month, read_period
 from exchange.figures.suppress import publish
 from exchange.figures.table import Table
 from exchange.figures.tally import Happened, Tally, tally
 from exchange.hub.count_month import of_consents, of_disclosures, of_requests
+from exchange.hub.follow_log import catch_up
 from exchange.hub.parts import Hub
 from exchange.hub.relay import pause
-from exchange.hub.storage import agreements, figures
-from exchange.hub.storage.figures import Mark, Unfrozen
+from exchange.hub.storage import agreements, figures, reading
+from exchange.hub.storage.figures import Page, Unfrozen
+from exchange.hub.storage.reading import Place as InLog
 
 BATCH: Final = 100
 """Consents that are looked at together, and agreements: a unit of work stays short."""
+ENTRIES: Final = 1000
+"""Entries of the log that are looked through together."""
 ROUND_S: Final = 3600.0
 """Seconds between two looks for months that are due."""
 
 
 async def publish_figures(hub: Hub) -> None:
-    """Freeze every month that is due, of every agreement."""
+    """Freeze every month that is due, of every agreement.
+
+    Raises:
+        Unavailable: something of those months is not in the log yet, or was not followed: what
+            happened would be counted in part, and never again.
+    """
     last, after = newest_due(hub.clock()), ""
+    await catch_up(hub)
+    if await hub.db.read(reading.lags, last.end):
+        raise Unavailable
     while page := await hub.db.read(figures.unfrozen, last, after=after, limit=BATCH):
         for found in page:
             await _catch_up(hub, found, last)
@@ -58,13 +70,17 @@ async def _catch_up(hub: Hub, found: Unfrozen, last: Period) -> None:
     if found.newest is not None:
         at = next_month(read_period(found.newest))
     while at <= last:
-        while await hub.db.write_behind(
-            figures.forget_numbers, found.digest, before=at.year, limit=BATCH
-        ):
-            continue
+        if at.first == 1:  # once a year: it looks at every consent that is kept
+            await _forget_numbers(hub, found.digest, at.year)
         if not await _freeze(hub, found.digest, at):
             return  # another replica has, or the agreement is gone
         at = next_month(at)
+
+
+async def _forget_numbers(hub: Hub, agreement: str, year: int) -> None:
+    """Delete the numbers that consents had in the years before."""
+    while await hub.db.write_behind(figures.forget_numbers, agreement, before=year, limit=BATCH):
+        continue
 
 
 async def _freeze(hub: Hub, agreement: str, month: Period) -> bool:
@@ -81,13 +97,26 @@ async def _freeze(hub: Hub, agreement: str, month: Period) -> bool:
 
 async def _happened(hub: Hub, agreement: str, month: Period) -> list[Happened]:
     happened: list[Happened] = []
-    after: Mark | None = None
-    while page := await hub.db.read(figures.consents_under, agreement, after=after, limit=BATCH):
-        happened += await _under(hub, {mark.digest for mark in page}, month)
-        after = page[-1]
+    found = sorted(await _concerned(hub, agreement, month))
+    for first in range(0, len(found), BATCH):
+        happened += await _under(hub, found[first : first + BATCH], month)
     asked = await hub.db.read(figures.counted_requests, agreement, month)
     named = {request.consent for request in asked if request.consent is not None}
     return [*happened, *of_requests(asked, await _numbers(hub, named, month), month)]
+
+
+async def _concerned(hub: Hub, agreement: str, month: Period) -> frozenset[str]:
+    """Return the consents to which something happened in a month, by the log of the parties."""
+    found = frozenset[str]()
+    for party in await hub.db.read(figures.parties, agreement):
+        behind: InLog | None = None
+        while True:
+            page = Page(party=party, month=month, behind=behind, limit=ENTRIES)
+            more, behind = await hub.db.read(figures.concerned, agreement, page)
+            found |= more
+            if behind is None:
+                break
+    return found
 
 
 async def _under(hub: Hub, digests: Collection[str], month: Period) -> list[Happened]:

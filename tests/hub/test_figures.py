@@ -1,21 +1,27 @@
 """Figures of an agreement: counted from what happened, frozen, and shown to its parties only."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import Connection, delete
 
-from exchange.errors import NotFound, NotPermitted
-from exchange.figures.measure import Dimension
+from exchange.errors import NotFound, NotPermitted, Unavailable
+from exchange.figures.measure import Count, Dimension
 from exchange.figures.period import month_of, read_period
+from exchange.hub import publish_figures
 from exchange.hub.count_month import of_requests
+from exchange.hub.follow_log import catch_up
 from exchange.hub.officers.accounts import Officer
-from exchange.hub.publish_figures import publish_figures
 from exchange.hub.read_figures import list_measured, read_figures
-from exchange.hub.storage import figures
+from exchange.hub.storage import figures, reading
+from exchange.hub.storage.figures import Page
+from exchange.hub.storage.officer_tables import log_reader, log_reader_size
 from exchange.wire import officer_routes
 from tests.hub.erasable import OVER, swept
+from tests.hub.publishing import published
 from tests.simulator import OUTSIDER, RECIPIENT, SENDER, Given, Simulator
 
 MARCH = "2026-03"
@@ -44,7 +50,7 @@ async def total(sim: Simulator, period: str = MARCH) -> Any:
 async def frozen(sim: Simulator, period: str = MARCH) -> None:
     """Let it be the day on which the figures of a period are due, and publish them."""
     sim.now = max(sim.now, read_period(period).due)
-    await publish_figures(sim.hub)
+    await published(sim)
 
 
 async def stored(sim: Simulator, count: int, **terms: Any) -> list[Given]:
@@ -60,13 +66,13 @@ async def test_a_month_is_frozen_fourteen_days_after_its_end(sim: Simulator) -> 
     await stored(sim, 5)
     due = read_period(MARCH).due
     sim.now = datetime(2026, 4, 14, 21, 59, 59, tzinfo=UTC)
-    await publish_figures(sim.hub)
+    await published(sim)
     waiting = await shown(sim)
     assert (waiting["frozen_at"], waiting["rows"]) == (None, [])
     assert waiting["due"] == "2026-04-14T22:00:00.000000Z"
 
     sim.now = due
-    await publish_figures(sim.hub)
+    await published(sim)
 
     told = await shown(sim)
     assert told["frozen_at"] == waiting["due"]
@@ -105,6 +111,72 @@ async def test_each_thing_is_counted_in_the_month_in_which_it_happened(sim: Simu
     assert (april["collected"], april["accepted"], april["consents_withdrawn"]) == (5, 5, 5)
     assert april["minutes_to_collect"] == {"median": 30, "p90": None}
     assert april["minutes_to_acknowledge"] == {"median": 0, "p90": None}
+
+
+async def test_what_the_log_does_not_hold_yet_is_waited_for(sim: Simulator) -> None:
+    await stored(sim, 4)
+    async with sim.still():
+        await stored(sim, 1)
+        sim.now = read_period(MARCH).due
+        with pytest.raises(Unavailable):
+            await publish_figures.publish_figures(sim.hub)
+        assert (await shown(sim))["frozen_at"] is None
+
+    await sim.settled()
+    before = read_period(MARCH).end
+    async with sim.still():
+        await sim.hub.db.write(_forget_lists)
+        assert await sim.hub.db.read(reading.lags, before)
+        await catch_up(sim.hub)
+        assert not await sim.hub.db.read(reading.lags, before)
+    await published(sim)
+    assert (await total(sim))["stored"] == 5
+
+
+async def test_a_month_is_counted_by_what_happened_in_it(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sim.now = datetime(2026, 3, 29, tzinfo=UTC)
+    quiet, sent, collected, ended = [await sim.consent(uses="recurring") for _ in range(4)]
+    for one in (sent, collected, ended):
+        await sim.sent(one)
+    letter = await sim.sent(collected, exp=int(sim.now.timestamp()) + 10 * 86_400)
+    sim.now = read_period("2026-04").begin + timedelta(days=3)
+    assert (await sim.collect(letter)).status == 200
+    assert (await sim.withdraw(ended)).status == 200
+    await sim.settled()
+    await catch_up(sim.hub)
+
+    async def found(month: str, limit: int) -> frozenset[str]:
+        digests = frozenset[str]()
+        for party in await sim.hub.db.read(figures.parties, sim.agreement):
+            page = Page(party=party, month=read_period(month), behind=None, limit=limit)
+            while True:
+                more, behind = await sim.hub.db.read(figures.concerned, sim.agreement, page)
+                digests |= more
+                if behind is None:
+                    break
+                page = replace(page, behind=behind)
+        return digests
+
+    for limit in (2, 1000):
+        assert await found(MARCH, limit) == {one.digest for one in (quiet, sent, collected, ended)}
+        assert await found("2026-04", limit) == {collected.digest, ended.digest}
+        assert await found("2026-05", limit) == frozenset()
+    elsewhere = Page(party=SENDER, month=read_period(MARCH), behind=None, limit=1000)
+    other = await sim.hub.db.read(figures.concerned, "A" * 43, elsewhere)
+    assert other == (frozenset(), None)
+    monkeypatch.setattr(publish_figures, "ENTRIES", 2)
+    monkeypatch.setattr(publish_figures, "BATCH", 2)
+    await frozen(sim)
+    (tally,) = await sim.hub.db.read(figures.tallies_of, sim.agreement, 2026)
+    (place,) = tally.counts[Count.STORED]
+    assert sorted(tally.counts[Count.STORED][place].values()) == [1, 1, 2]
+
+
+def _forget_lists(conn: Connection) -> None:
+    for table in (log_reader, log_reader_size):
+        conn.execute(delete(table))
 
 
 async def test_what_expires_and_what_a_withdrawal_ends_is_counted_apart(sim: Simulator) -> None:
@@ -154,9 +226,9 @@ async def test_what_is_published_stays_as_it_is(sim: Simulator) -> None:
     before = await sim.rows("SELECT agreement, period, dimension, body FROM figures")
     for one in given:
         assert (await sim.withdraw(one)).status == 200
-    await publish_figures(sim.hub)
+    await published(sim)
     sim.later(days=40)
-    await publish_figures(sim.hub)
+    await published(sim)
     after = await sim.rows("SELECT agreement, period, dimension, body FROM figures")
     assert set(before) < set(after)
 
@@ -190,7 +262,7 @@ async def test_with_the_year_go_the_counts_it_was_made_of(sim: Simulator) -> Non
     assert (await total(sim, "2026"))["stored"] == 6
     assert await sim.count("tallies") == 0
     sim.now = read_period("2027-01").due
-    await publish_figures(sim.hub)
+    await published(sim)
     assert await sim.count("counted") == 0
     assert await sim.count("tallies") == 1
     assert await sim.count("figures") == (10 + 4 + 1 + 1) * len(Dimension)

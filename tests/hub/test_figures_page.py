@@ -8,7 +8,7 @@ from exchange import canonical
 from exchange.hub.desk.figures import CHART, CHART_POLICY, FIGURES
 from exchange.hub.desk.figures_help import EXPLAINED, HELP, column
 from exchange.hub.officers.sessions import FRESH
-from exchange.hub.publish_figures import publish_figures
+from tests.hub.publishing import published
 from tests.officer import logged_in
 from tests.simulator import OUTSIDER, RECIPIENT, SENDER, Simulator
 
@@ -20,7 +20,7 @@ async def counted(sim: Simulator) -> None:
         for one in [await sim.consent(uses="recurring") for _ in range(5)]:
             await sim.sent(one)
     sim.now = datetime(2026, 7, 20, tzinfo=UTC)
-    await publish_figures(sim.hub)
+    await published(sim)
 
 
 def chosen(sim: Simulator, period: str, by: str = "total") -> str:
@@ -47,7 +47,7 @@ async def test_without_a_choice_the_newest_month_of_the_first_agreement_is_shown
     sim: Simulator,
 ) -> None:
     sim.now = datetime(2026, 4, 20, tzinfo=UTC)
-    await publish_figures(sim.hub)
+    await published(sim)
     desk, _ = await logged_in(sim)
     assert ", 2026-03, all together" in (await desk.get(FIGURES)).body.decode()
 

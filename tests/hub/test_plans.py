@@ -203,6 +203,10 @@ async def test_figures_are_counted_and_read_by_indexes(tmp_path: Path) -> None:
             if step.startswith("SCAN ") and step.split()[1] in grows
         ]
         assert through == []
+    # What happened in a month is found by its time, not by walking through what is kept.
+    searched = {step for step, _ in _plans(file, counted) if step.startswith("SEARCH ")}
+    assert "SEARCH log_reader USING PRIMARY KEY (agency=? AND at>? AND at<?)" in searched
+    assert not [step for step in searched if "INDEX ix_consents_agreement" in step]
     # A page of figures is one agreement and one row for each table on it, whatever was counted.
     assert not any(table in statement for statement in read for table in ("disclosures", "log_"))
 

@@ -2,24 +2,31 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from secrets import randbits
 from typing import Final
 
 from sqlalchemy import (
+    BigInteger,
     Connection,
+    and_,
     delete,
     exists,
     insert,
+    literal,
     or_,
     select,
+    tuple_,
 )
 
+from exchange.database import Moment
 from exchange.figures.measure import Dimension
 from exchange.figures.period import MONTHS, Period
 from exchange.figures.table import Table, read_table, write_table
 from exchange.figures.tally import Tally, read_tally, write_tally
-from exchange.hub.storage.officer_tables import counted, figures, tallies
+from exchange.hub.storage.log_tables import log_entry, log_event
+from exchange.hub.storage.officer_tables import counted, figures, log_reader, tallies
+from exchange.hub.storage.reading import Place
 from exchange.hub.storage.tables import (
     agreement_parties,
     agreements,
@@ -31,6 +38,17 @@ from exchange.hub.storage.tables import (
 
 NUMBER_BITS: Final = 52
 """Of a random number that stands for a consent: JSON keeps it, and two are never the same."""
+COUNTED_KINDS: Final = (
+    "consent-recorded",
+    "consent-withdrawn",
+    "disclosure-stored",
+    "disclosure-collected",
+    "disclosure-acknowledged",
+    "disclosure-ended",
+)
+"""Of the events of what is counted under a consent."""
+ROUGHLY: Final = timedelta(days=1)
+"""By how much events may lie beside a month: the rows that are counted say what is in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +61,17 @@ class Unfrozen:
     """The last period whose figures are frozen, of those that are months; None: there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Where a page of consents ends."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Where to look for what happened."""
 
-    valid_until: datetime
-    digest: str
+    party: str
+    """Agency in whose part of the log."""
+    month: Period
+    behind: Place | None
+    """The last place of the page before."""
+    limit: int
+    """Most entries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,20 +153,54 @@ def _newest(conn: Connection, agreement: str) -> str | None:
     return conn.execute(query).scalar()
 
 
-def consents_under(
-    conn: Connection, agreement: str, *, after: Mark | None, limit: int
-) -> tuple[Mark, ...]:
-    """Return consents under an agreement, by an index, from behind `after`."""
-    query = select(consents.c.valid_until, consents.c.digest).where(
-        consents.c.agreement == agreement
+def parties(conn: Connection, agreement: str) -> tuple[str, ...]:
+    """Return the agencies of an agreement, by its digest, in their order."""
+    query = select(agreement_parties.c.agency).where(agreement_parties.c.agreement == agreement)
+    return tuple(conn.execute(query.order_by(agreement_parties.c.agency)).scalars())
+
+
+def concerned(conn: Connection, agreement: str, page: Page) -> tuple[frozenset[str], Place | None]:
+    """Look through a page of what the log holds of one party in a month.
+
+    Everything that is counted of a consent or a disclosure is an event, and concerns a party: who
+    records a consent, collects it, sends or receives is one (`exchange.hub.concerned`). So a month
+    costs what happened in it, however many consents are kept.
+
+    Returns:
+        Digests of the consents under the agreement to which something happened, and behind which
+        place to go on; None at the end.
+    """
+    here = tuple_(log_reader.c.at, log_reader.c.idx)
+    wanted = [
+        log_reader.c.agency == page.party,
+        log_reader.c.at >= page.month.begin - ROUGHLY,
+        log_reader.c.at < page.month.end + ROUGHLY,
+        log_reader.c.kind.in_(COUNTED_KINDS),
+    ]
+    if page.behind is not None:
+        at, index = literal(page.behind.at, Moment), literal(page.behind.index, BigInteger)
+        wanted.append(here > tuple_(at, index))
+    # Limited before it is joined, as every list of an agency is.
+    mine = (
+        select(log_reader.c.at, log_reader.c.idx)
+        .where(*wanted)
+        .order_by(log_reader.c.at, log_reader.c.idx)
+        .limit(page.limit)
+        .subquery()
     )
-    if after is not None:
-        query = query.where(
-            consents.c.valid_until >= after.valid_until,
-            or_(consents.c.valid_until > after.valid_until, consents.c.digest > after.digest),
+    query = (
+        select(mine.c.at, mine.c.idx, consents.c.digest)
+        .outerjoin_from(mine, log_entry, log_entry.c.idx == mine.c.idx)
+        .outerjoin(log_event, log_event.c.rid == log_entry.c.rid)
+        .outerjoin(
+            consents,
+            and_(consents.c.chain == log_event.c.chain, consents.c.agreement == agreement),
         )
-    ordered = query.order_by(consents.c.valid_until, consents.c.digest).limit(limit)
-    return tuple(Mark(row.valid_until, row.digest) for row in conn.execute(ordered))
+        .order_by(mine.c.at, mine.c.idx)
+    )
+    rows = conn.execute(query).all()
+    found = frozenset(row.digest for row in rows if row.digest is not None)
+    return found, Place(rows[-1].at, rows[-1].idx) if len(rows) == page.limit else None
 
 
 def counted_consents(

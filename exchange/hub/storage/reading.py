@@ -15,10 +15,14 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    ScalarSelect,
     Select,
     Subquery,
+    Table,
     delete,
+    exists,
     literal,
+    or_,
     select,
     tuple_,
     update,
@@ -27,7 +31,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.elements import Tuple
 
 from exchange.database import Moment
-from exchange.hub.storage.log_tables import log_entry, log_event
+from exchange.hub.storage.log_tables import log_entry, log_event, log_pending
 from exchange.hub.storage.officer_tables import log_reader, log_reader_size
 from exchange.hub.storage.openings import Recorded
 
@@ -92,6 +96,27 @@ _JOINED = select(*_COLUMNS).join_from(log_entry, log_event, log_entry.c.rid == l
 def followed(conn: Connection) -> int:
     """Return how many entries have their rows; 0 before the first."""
     return conn.execute(select(log_reader_size.c.size)).scalar() or 0
+
+
+def lags(conn: Connection, before: datetime) -> bool:
+    """Tell whether an event from before a moment has no rows yet, or is not even in the tree."""
+    # Asked of each for its event: joined, SQLite would begin with the events.
+    waiting = exists(select(log_pending.c.id).where(_recorded_at(log_pending) < before))
+    behind = exists(
+        select(log_entry.c.idx).where(
+            log_entry.c.idx >= followed(conn), _recorded_at(log_entry) < before
+        )
+    )
+    return bool(conn.execute(select(or_(waiting, behind))).scalar())
+
+
+def _recorded_at(table: Table) -> ScalarSelect[Any]:
+    return (
+        select(log_event.c.at)
+        .where(log_event.c.rid == table.c.rid)
+        .correlate(table)
+        .scalar_subquery()
+    )
 
 
 def window(conn: Connection, first: int, end: int) -> tuple[Entry, ...]:
