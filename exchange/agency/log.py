@@ -7,6 +7,7 @@ held against the hub, never against the sender of a document.
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import lru_cache, partial
 from typing import Final
 
 import structlog
@@ -38,6 +39,8 @@ UNWITNESSED: Final = "log-not-witnessed"
 
 SKEW: Final = timedelta(minutes=5)
 """How far clocks may differ before a cosignature lies ahead of now."""
+MOST_KNOWN: Final = 32
+"""Receipts and status notes that are recognised when they come again; each has a few kB."""
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +75,10 @@ class Log:
         self._clock = clock
         self._halt = halt
         self._handed_in = b""
+        # What the same bytes prove under the same keys does not change: a consent is used again
+        # and again, and its note stays the same within a second. Refusals are not remembered.
+        self._judged = lru_cache(MOST_KNOWN)(partial(judged, trusted))
+        self._said = lru_cache(MOST_KNOWN)(partial(read_status, key=trusted.status))
         self.stopped = False
         """Whether what the hub has signed convicts it since the start."""
 
@@ -98,7 +105,7 @@ class Log:
             Held: `log-receipt-invalid`.
             ClockWrong: a witness has seen it at a time that lies ahead of this machine's clock.
         """
-        found = judged(self.trusted, receipt)
+        found = self._judged(receipt)
         self._check_time(found.head)
         return found
 
@@ -121,7 +128,7 @@ class Log:
         if note is None:
             raise Held(MISSING)
         try:
-            return read_status(note, self.trusted.status)
+            return self._said(note)
         except (LogInvalid, Malformed):
             raise Held(INVALID) from None
 

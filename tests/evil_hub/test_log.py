@@ -366,6 +366,20 @@ async def test_h19_two_heads_to_two_agencies(network: Network) -> None:
         assert await send.resume(gateway) == []  # the other agency has seen one history only
 
 
+async def test_h19_another_root_where_a_head_was_proven_before(network: Network) -> None:
+    await first_received(network)
+    book = network.double.ledger
+    other = book.forked(at=0)
+    async with network.gateway(RECIPIENT) as gateway:
+        known = gateway.log.proven(book.receipt(0, 2)).head
+        for _ in range(2):  # the second time it is recognised
+            await gateway.log.agree(known)
+
+        with pytest.raises(Held, match="log-split-view"):
+            await gateway.log.agree(gateway.log.proven(other.receipt(0, 2)).head)
+    everything_has_stopped(network)
+
+
 async def test_h19_a_smaller_head_of_the_same_history_is_none(network: Network) -> None:
     await first_received(network)
     await sent(network)
@@ -536,6 +550,29 @@ async def test_a_witness_from_the_future_means_that_this_clock_is_wrong(network:
     with pytest.raises(ClockWrong):
         await received(network)
     nothing_is_delivered(network)
+
+
+async def test_a_receipt_that_comes_again_is_held_to_the_clock_again(network: Network) -> None:
+    await sent(network)
+    network.double.ledger.witnesses = ledger.WITNESSES
+    receipt = network.double.ledger.receipt(0)
+    async with network.gateway(RECIPIENT) as gateway:
+        assert gateway.log.proven(receipt) == gateway.log.proven(receipt)
+        network.sleep(minutes=-6)
+
+        with pytest.raises(ClockWrong):
+            gateway.log.proven(receipt)
+
+
+async def test_what_was_refused_is_refused_again(network: Network) -> None:
+    await sent(network)
+    false = _spoiled(network.double.ledger.receipt(0))
+    async with network.gateway(RECIPIENT) as gateway:
+        for _ in range(2):
+            with pytest.raises(Held, match="log-receipt-invalid"):
+                gateway.log.proven(false)
+            with pytest.raises(Held, match="log-receipt-invalid"):
+                gateway.log.status(false)
 
 
 async def test_a_cosignature_that_is_false_spoils_the_whole_note(network: Network) -> None:
