@@ -9,7 +9,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from functools import cache
+from typing import Final, TypeVar
 
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.sqlite import insert
@@ -26,9 +27,14 @@ from exchange.audit.merkle import (
 from exchange.audit.tiles import tile_in
 from exchange.database import Database
 from exchange.errors import Held, LogInvalid, Malformed, NotFound, SplitView
+from exchange.prepared import Prepared
 
 MOST_TILES: Final = 256
 """Tiles kept in memory, 8 kB each at most: the path to a root of a large log needs a dozen."""
+MOST_PROVEN: Final = 1024
+"""Heads kept in memory that were shown to be of the log: of the receipts of consents, mostly."""
+
+K = TypeVar("K")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,8 @@ class Heads:
         self._clock = clock
         self._turn = asyncio.Lock()
         self._tiles: OrderedDict[Position, bytes] = OrderedDict()
+        self._proven: OrderedDict[int, bytes] = OrderedDict()
+        """Roots by size of what `largest` continues: so does whatever continues that."""
         self.largest: Shown | None = None
         """The largest head ever verified here; None before the first."""
         self.seen_at: datetime | None = None
@@ -83,12 +91,15 @@ class Heads:
                 # Durable before anything is believed under it: no restart allows a step back.
                 await self._state.write(_raise_to, self._origin, shown, now)
                 self.largest, self.seen_at = shown, now
+            _keep(self._proven, shown.size, shown.root, most=MOST_PROVEN)
 
     async def _is_one_log(self, known: Shown, shown: Shown) -> bool:
         old, new = sorted((known, shown), key=lambda one: one.size)
         if old.size == new.size:
             return old.root == new.root
         if not old.size:  # the empty tree has one root, and every log begins with it
+            return True
+        if old is shown and self._proven.get(old.size) == old.root:
             return True
         if await self._is_continued(old, new):
             return True
@@ -117,11 +128,16 @@ class Heads:
                 kept = await self._calls.tile(tile)
             except NotFound:
                 raise Held("log-receipt-missing") from None
-            self._tiles[position] = kept
-            while len(self._tiles) > MOST_TILES:
-                self._tiles.popitem(last=False)
-        self._tiles.move_to_end(position)
+        _keep(self._tiles, position, kept, most=MOST_TILES)
         return kept[:wanted]
+
+
+def _keep(where: OrderedDict[K, bytes], name: K, value: bytes, *, most: int) -> None:
+    """Keep what was used last, and `most` of them."""
+    where[name] = value
+    where.move_to_end(name)
+    while len(where) > most:
+        where.popitem(last=False)
 
 
 def forget_head(conn: Connection, origin: str) -> None:
@@ -138,12 +154,18 @@ def _largest(conn: Connection, origin: str) -> tuple[Shown, datetime] | None:
 
 
 def _raise_to(conn: Connection, origin: str, shown: Shown, now: datetime) -> None:
-    values = {"size": shown.size, "root": shown.root, "note": shown.note, "seen_at": now}
-    statement = insert(tables.log_heads).values({"origin": origin, **values})
-    conn.execute(
+    row = {"size": shown.size, "root": shown.root, "note": shown.note, "seen_at": now}
+    _raised().changed(conn, {"origin": origin, **row})
+
+
+@cache
+def _raised() -> Prepared:
+    statement = insert(tables.log_heads)
+    shown = statement.excluded
+    return Prepared(
         statement.on_conflict_do_update(
             index_elements=["origin"],
-            set_=values,
-            where=tables.log_heads.c.size < statement.excluded.size,
+            set_={name: shown[name] for name in ("size", "root", "note", "seen_at")},
+            where=tables.log_heads.c.size < shown.size,
         )
     )
