@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 from cyclopts import App, Parameter
 
 from exchange.cli.place import HERE, Place, beside
-from exchange.cli.progress import Bar, bars
+from exchange.cli.progress import Bar, bars, late, waiting
 from exchange.days import moment_of
 from exchange.durable import name_durably, partial_name
 from exchange.errors import Conflict
@@ -173,15 +173,27 @@ def _take(at: Place, out: Path | None, take: Take) -> None:
         raise Conflict(f"{out.name} exists; it is not overwritten")
 
     async def work() -> None:
-        async with beside(at) as desk, take(desk.client.officer) as chunks:
-            if out is None:
-                await _printed(chunks)
-                return
-            with bars() as bar:
-                await _saved(out, chunks, bar(out.name))
-        print(f"taken       {out}")
+        # What is printed on a terminal shows by itself that something happens.
+        with bars(silent=out is None and sys.stdout.isatty()) as bar:
+            show = late(bar("so far" if out is None else out.name))
+            # The hub counts before its first byte: that something happens is shown then, too.
+            async with beside(at) as desk, waiting(show), take(desk.client.officer) as chunks:
+                if out is None:
+                    await _printed(_shown(chunks, show))
+                else:
+                    await _saved(out, _shown(chunks, show))
+        if out is not None:
+            print(f"taken       {out}")
 
     asyncio.run(work())
+
+
+async def _shown(chunks: AsyncIterator[bytes], bar: Bar) -> AsyncIterator[bytes]:
+    done = 0
+    async for chunk in chunks:
+        yield chunk
+        done += len(chunk)
+        bar(done, 0)  # how long it will be, nobody knows
 
 
 async def _printed(chunks: AsyncIterator[bytes]) -> None:
@@ -191,16 +203,14 @@ async def _printed(chunks: AsyncIterator[bytes]) -> None:
         sys.stdout.write(decode(chunk))
 
 
-async def _saved(out: Path, chunks: AsyncIterator[bytes], bar: Bar) -> None:
+async def _saved(out: Path, chunks: AsyncIterator[bytes]) -> None:
     """Write a file that is there as a whole or not at all."""
-    partial, done = partial_name(out), 0
+    partial = partial_name(out)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
         with os.fdopen(os.open(partial, flags, 0o600), "wb") as target:
             async for chunk in chunks:
                 target.write(chunk)
-                done += len(chunk)
-                bar(done, 0)  # how long it will be, nobody knows
             target.flush()
             os.fsync(target.fileno())
         name_durably(partial, out)

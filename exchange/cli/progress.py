@@ -1,9 +1,10 @@
 """Progress of long work: bars on a terminal, nothing in a pipe."""
 
+import asyncio
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final, TypeAlias
 
 Bar: TypeAlias = Callable[[int, int], None]
@@ -14,9 +15,9 @@ PATIENCE_S: Final = 2.0
 
 
 @contextmanager
-def bars() -> Iterator[Callable[[str], Bar]]:
-    """Yield a maker of bars by name, on standard error."""
-    if not sys.stderr.isatty():
+def bars(*, silent: bool = False) -> Iterator[Callable[[str], Bar]]:
+    """Yield a maker of bars by name, on standard error; silent ones where that is wanted."""
+    if silent or not sys.stderr.isatty():
         yield lambda _name: _silent
         return
     from rich.console import Console
@@ -53,6 +54,16 @@ def late(bar: Bar) -> Bar:
             bar(done, total)
 
     return show
+
+
+@asynccontextmanager
+async def waiting(bar: Bar) -> AsyncIterator[None]:
+    """Show a bar once the block takes longer than `PATIENCE_S`, although nothing is done yet."""
+    shown = asyncio.get_running_loop().call_later(PATIENCE_S, bar, 0, 0)
+    try:
+        yield
+    finally:
+        shown.cancel()
 
 
 def _silent(_done: int, _total: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mappin
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, Literal, TypeAlias, TypeVar
+from typing import Final, Literal, TypeAlias
 
 from exchange.canonical import Json, encode
 from exchange.spreadsheet import Cell, lines
@@ -20,8 +20,6 @@ MEDIA: Final[Mapping[Ending, str]] = MappingProxyType(
 )
 LISTED: Final = frozenset({"answer", "next"})
 """Members of an answer's frame that are no part of what a file says of itself."""
-
-Page = TypeVar("Page")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,27 +103,6 @@ def flattened(row: Row, before: str = "") -> dict[str, Cell]:
         else:
             found[f"{before}{name}"] = _cell(value)
     return found
-
-
-async def begun(pages: AsyncGenerator[Page, None]) -> tuple[Page, AsyncGenerator[Page, None]]:
-    """Return the first page, and all of them: what is refused is so before a byte goes out.
-
-    Raises:
-        whatever the first page raises.
-    """
-    try:
-        first = await anext(pages)
-    except BaseException:
-        await pages.aclose()
-        raise
-    return first, _again(first, pages)
-
-
-async def _again(first: Page, pages: AsyncGenerator[Page, None]) -> AsyncGenerator[Page, None]:
-    async with aclosing(pages):
-        yield first
-        async for page in pages:
-            yield page
 
 
 def _cell(value: Json) -> Cell:
