@@ -1,19 +1,27 @@
 """A large export: its openings and their table in several volumes, read as one."""
 
 import shutil
+import tracemalloc
+from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from exchange.audit.policy import judge, read_policy
 from exchange.cli.main import main
 from exchange.consent.credential import Credential, Purpose
 from exchange.verifier import volumes
+from exchange.verifier.export import Export, Openings
 from exchange.verifier.files import FolderFiles
+from exchange.verifier.pack import tar_of
+from exchange.verifier.source import Source
 from exchange.verifier.volumes import lines_of
-from tests.exports import CHAIN_KEY, Story
+from tests.exports import CHAIN_KEY, POLICY, Story
 from tests.logs import Verify, put
 
+MANY = 3000
+"""Openings of two megabytes."""
 FEW = 1000
 """Bytes with which a volume is full here: after each second or third opening."""
 
@@ -91,6 +99,30 @@ def ways(page: Path) -> set[Path]:
     to = {(page.parent / one.split('"')[0]).resolve() for one in found}
     assert all(one.is_file() for one in to)
     return to
+
+
+async def test_what_has_left_is_in_memory_no_more(
+    story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(volumes, "ENOUGH", 10_000)
+    source = Source(FolderFiles(story.log.write(tmp_path / "log", documents=story.documents)))
+    head = judge(read_policy(POLICY), story.log.note())
+
+    async def opened() -> AsyncIterator[Openings]:
+        for number in range(MANY):
+            yield Openings([story.opened[number % len(story.opened)]])
+
+    export, left = Export(source, head, story.belongings()), 0
+    tracemalloc.start()
+    try:
+        async for piece in tar_of(export.members(opened(), lambda _done, _all: None)):
+            left += len(piece)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert export.opened == MANY
+    assert left > 4 * peak
 
 
 @pytest.mark.parametrize("number", [0, 1, -1])
