@@ -6,7 +6,8 @@ from typing import Final, TypeAlias
 from urllib.parse import urlencode
 
 from exchange.hub.http.token import ASSERTION_TYPE, GRANT
-from exchange.wire import routes
+from exchange.wire import audit_routes, routes
+from tests.auditor import auditor
 from tests.hub.test_uploads import announce, offset, patch
 from tests.person import consent_with_code, page
 from tests.simulator import RECIPIENT, SENDER, Answer, Simulator
@@ -26,6 +27,8 @@ class Asked:
 
     async def arrange(self) -> "Asked":
         sim = self.sim
+        self.auditor = await auditor(sim)
+        self.auditor_token = await self.auditor.token()
         self.shared = await sim.consent(uses="recurring")
         self.ended, self.code = await consent_with_code(sim)
         self.withdrawn = await sim.consent()
@@ -49,6 +52,10 @@ class Asked:
         self.given, self.letter, self.announced = given, letter, announced
         return {
             "token": (lambda: token(sim, jti), 200),
+            "auditor": (
+                lambda: self.auditor.asks(audit_routes.LOG, token=self.auditor_token),
+                200,
+            ),
             "inbox": (lambda: sim.call(RECIPIENT, routes.INBOX), 200),
             "long poll": (lambda: sim.call(RECIPIENT, routes.INBOX, query="?wait=30"), 200),
             "agencies": (lambda: sim.call(SENDER, routes.AGENCIES), 200),
