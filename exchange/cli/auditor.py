@@ -203,6 +203,8 @@ def _quorum(*, quorum: bool) -> str:
 def entry(index: int, /, *, json: AsJson = False, out: Out = None, seat: Seat) -> None:
     """Prove that an entry stands in the log, without a word of what it says.
 
+    With --out the proof goes to a file that `exchange log verify --receipt` checks offline.
+
     Parameters
     ----------
     index
