@@ -120,6 +120,8 @@ async def test_on_paper_a_page_says_whose_it_is_and_its_table_stays_one(
         assert await page.get_by_text(said).is_visible()
         assert await page.get_by_text("Event: Consent recorded").is_visible()
         assert not await page.locator("nav").is_visible()
+        assert not await page.get_by_role("heading", name="Take away").is_visible()
+        assert not await page.locator("#whole").is_visible()
         shown = "getComputedStyle(document.querySelector('tbody tr')).display"
         assert await page.evaluate(shown) == "table-row"
 
