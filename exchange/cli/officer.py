@@ -332,6 +332,7 @@ def _of_agreement(agreement: str, at: Place, *, json: bool) -> None:
     def lines(page: "officer_terms.Art30Answer") -> list[str]:
         found = page.answer
         return [
+            f"agreement   {found.title}",
             *(f"controller  {one.name}, {one.contact}" for one in found.controllers),
             f"purposes    {', '.join(found.purposes)}",
             f"data        {', '.join(one.category for one in found.data)}",

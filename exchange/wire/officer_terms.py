@@ -152,6 +152,8 @@ class GeneratedFrom(Told):
 class Art30(Told):
     """The record of processing activities of one agreement (Art. 30(1) GDPR), generated."""
 
+    title: str
+    """Of the agreement."""
     controllers: tuple[PartySeen, ...]
     purposes: tuple[Code, ...]
     subjects: tuple[str, ...]

@@ -57,6 +57,7 @@ def test_an_officer_is_answered_in_words_and_as_json(network: Network, agreed: s
     assert network.must("officer", "erasures", home=B).shown == ""
     record = network.must("officer", "art30", agreed, home=B)
     assert record.fact("purposes") == "housing-loss"
+    assert record.fact("agreement") != ""
     processor = network.must("officer", "art30", home=B)
     assert processor.fact("processing").startswith("carry-sealed-documents")
     code = network.must("officer", "breach", "code", consent, "--since", day(-1), home=B)

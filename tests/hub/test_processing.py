@@ -15,6 +15,7 @@ from tests.attacks.parties import COLLECTOR, PARTY, Parties
 from tests.officer import logged_in
 from tests.simulator import OUTSIDER, RECIPIENT, SENDER, Answer
 
+HOME = "/officer/?lang=de"
 DECLARED = {
     "licence": "EUPL-1.2",
     "sees_plaintext": True,
@@ -180,6 +181,37 @@ async def test_plugins_stand_on_the_page_of_the_record_in_words(parties: Parties
     assert f"{SENDER}: its gateway does not say of every plugin" in page
     assert "women-b" not in processor.body.decode()
     assert "The hub runs no plugin." in processor.body.decode()
+
+
+async def test_the_record_names_its_agreement_and_its_parties_as_its_tables_do(
+    parties: Parties,
+) -> None:
+    desk, _ = await logged_in(parties, agency=SENDER)
+
+    record = (await desk.get(f"/officer/agreements/{parties.agreement_id}?lang=de")).body.decode()
+    processor = (await desk.get("/officer/agreements/processor?lang=de")).body.decode()
+    stranger, _ = await logged_in(parties, agency=OUTSIDER)
+    nothing = (await stranger.get("/officer/agreements/processor?lang=de")).body.decode()
+
+    told = await recorded(parties)
+    assert f"<bdi>{told['title']}</bdi>" in record
+    for one in told["controllers"]:
+        assert f"{one['name']} ({one['agency']}); {one['contact']}" in record
+    assert f"({SENDER}); " in processor
+    assert f"Prüfsummen der Vereinbarungen: <code>{parties.agreement}</code>" in record
+    assert "Prüfsummen der Vereinbarungen" not in nothing
+
+
+async def test_only_who_looks_at_consents_reads_that_it_leaves_a_trace(parties: Parties) -> None:
+    officer, _ = await logged_in(parties, agency=SENDER)
+    auditor, _ = await logged_in(parties, "auditor", None)
+    home = {"officer": await officer.get(HOME), "auditor": await auditor.get(HOME)}
+    pages = {role: page.body.decode() for role, page in home.items()}
+
+    trace, ends = "Jeder Blick in eine Einwilligung", "Nach 30 Minuten ohne Klick"
+    assert trace in pages["officer"]
+    assert trace not in pages["auditor"]
+    assert all(ends in page for page in pages.values())
 
 
 async def test_what_a_plugin_declares_stays_text_on_the_page(parties: Parties) -> None:

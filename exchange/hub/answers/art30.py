@@ -70,6 +70,8 @@ class Made:
 class Art30:
     """The record of one agreement (Art. 30(1) GDPR)."""
 
+    title: str
+    """Of the agreement."""
     controllers: tuple[PartySeen, ...]
     purposes: tuple[str, ...]
     subjects: tuple[str, ...]
@@ -131,6 +133,7 @@ def _record(hub: Hub, signed: _Signed) -> Art30:
     data = tuple(_kind(terms, code) for code in named)
     plugins, untold = of_gateways(signed.published)
     return Art30(
+        title=terms.title,
         controllers=tuple(party(one, standing.signed.get(one.agency)) for one in terms.parties),
         purposes=tuple(sorted(terms.purposes)),
         subjects=SUBJECTS,

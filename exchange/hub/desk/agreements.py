@@ -6,7 +6,7 @@ from aiohttp import web
 
 from exchange.days import last_day
 from exchange.forms.account import Fact, Said
-from exchange.hub.answers.agreements import AgreementSeen, FlowSeen, list_agreements
+from exchange.hub.answers.agreements import AgreementSeen, FlowSeen, PartySeen, list_agreements
 from exchange.hub.answers.art30 import Art30, Processor, record_processing
 from exchange.hub.answers.art30_hub import ProcessorRecord, record_of_processor
 from exchange.hub.answers.processing import Erasing, PluginSeen
@@ -114,12 +114,9 @@ def _flows(visit: Visit, flows: tuple[FlowSeen, ...]) -> list[list[str]]:
 
 def _record(visit: Visit, record: Art30) -> list[Fact]:
     say, codes = visit.say, Codes(visit.lang)
-    controllers = (
-        say("art30.controller", name=one.name, contact=one.contact, officer=one.officer)
-        for one in record.controllers
-    )
     return [
-        _of(say, "controllers", *controllers),
+        _of(say, "agreement", record.title),
+        _of(say, "controllers", *(_controller(say, one) for one in record.controllers)),
         _of(say, "purposes", *(codes.purpose(code) for code in record.purposes)),
         _of(say, "subjects", *(say(f"art30.{one}") for one in record.subjects)),
         _of(say, "data", *(_data(visit, codes, one.category, one.special) for one in record.data)),
@@ -134,8 +131,7 @@ def _record(visit: Visit, record: Art30) -> list[Fact]:
 def _of_processor(say: Words, record: ProcessorRecord) -> list[Fact]:
     facts = []
     if (one := record.controller) is not None:
-        text = say("art30.controller", name=one.name, contact=one.contact, officer=one.officer)
-        facts.append(_of(say, "controller_one", text))
+        facts.append(_of(say, "controller_one", _controller(say, one)))
     return [
         *facts,
         *(_of(say, "processor", *_runs(say, one)) for one in record.processors),
@@ -144,6 +140,12 @@ def _of_processor(say: Words, record: ProcessorRecord) -> list[Fact]:
         _of(say, "measures", *(say(f"art30.{one}") for one in record.measures)),
         _of(say, "erasure", *(_erasing(say, one) for one in record.erasure)),
     ]
+
+
+def _controller(say: Words, one: PartySeen) -> str:
+    """Return who is responsible, with the id that the tables and findings use."""
+    name = f"{one.name} ({one.agency})"
+    return say("art30.controller", name=name, contact=one.contact, officer=one.officer)
 
 
 def _runs(say: Words, processor: Processor) -> tuple[str, ...]:
