@@ -5,6 +5,7 @@ Each needs a token of its own kind, which opens nothing else; `Calls` asks for i
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Literal, Protocol, TypeAlias, TypeVar
 
@@ -15,6 +16,7 @@ from exchange.wire import (
     officer,
     officer_files,
     officer_findings,
+    officer_papers,
     officer_routes,
     officer_terms,
 )
@@ -36,6 +38,19 @@ class Paged(Protocol):
 
 
 Page = TypeVar("Page", bound=Paged)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Which part of a paper, and in which language."""
+
+    part: int = 1
+    lang: officer_papers.Language = "de"
+
+    @property
+    def query(self) -> dict[str, str]:
+        """Return it as parameters."""
+        return {"part": str(self.part), "lang": self.lang}
 
 
 class OfficerCalls:
@@ -225,6 +240,28 @@ class OfficerCalls:
         if key is not None:
             query["key"] = key
         return self._taken(officer_files.BREACH_FILE, query)
+
+    # On paper: one part of an answer as PDF
+
+    def officer_disclosures_paper(self, since: date, until: date, sheet: Sheet) -> Taken:
+        """Yield a part of the disclosures from a day on and before another."""
+        query = {"from": since.isoformat(), "until": until.isoformat()}
+        return self._taken(officer_papers.DISCLOSURES_PAPER, {**query, **sheet.query})
+
+    def officer_erasures_paper(
+        self, state: Literal["open", "overdue", "answered", "all"], sheet: Sheet
+    ) -> Taken:
+        """Yield a part of the erasures in a state."""
+        return self._taken(officer_papers.ERASURES_PAPER, {"state": state, **sheet.query})
+
+    def officer_breach_paper(
+        self, kind: officer.Lost, key: str | None, since: datetime, sheet: Sheet
+    ) -> Taken:
+        """Yield a part of the report about a lost key, account or code."""
+        query = {"kind": str(kind), "from": _compact(since), **sheet.query}
+        if key is not None:
+            query["key"] = key
+        return self._taken(officer_papers.BREACH_PAPER, query)
 
     def officer_consent_file(self, consent: str) -> Taken:
         """Yield one consent as ISO/IEC TS 27560 orders it; NotFound when it is hidden."""

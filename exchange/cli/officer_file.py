@@ -5,10 +5,10 @@ import os
 import sys
 from codecs import getincrementaldecoder
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
 
 from cyclopts import App, Parameter
 
@@ -16,12 +16,12 @@ from exchange.cli.place import HERE, Place, beside
 from exchange.cli.progress import Bar, bars, late, waiting
 from exchange.days import moment_of
 from exchange.durable import name_durably, partial_name
-from exchange.errors import Conflict
+from exchange.errors import Conflict, Malformed
 
 if TYPE_CHECKING:
-    from exchange.agency.officer_calls import OfficerCalls
+    from exchange.agency.officer_calls import OfficerCalls, Sheet, Taken
 
-Take: TypeAlias = "Callable[[OfficerCalls], AbstractAsyncContextManager[AsyncIterator[bytes]]]"
+Take: TypeAlias = "Callable[[OfficerCalls], Taken]"
 Format: TypeAlias = Annotated[Literal["csv", "json"], Parameter(name="--format")]
 Out: TypeAlias = Annotated[
     Path | None,
@@ -29,11 +29,32 @@ Out: TypeAlias = Annotated[
 ]
 
 
+@Parameter(name="*")  # its members are options by their own names
+@dataclass(frozen=True, slots=True)
+class Written:
+    """As what an answer is written that can also stand on paper."""
+
+    as_: Annotated[
+        Literal["csv", "json", "pdf"], Parameter(name="--format", help="What to write.")
+    ] = "csv"
+    part: Annotated[
+        int,
+        Parameter(
+            help="Of the PDF, which has several where the list is long; each says of how many."
+        ),
+    ] = 1
+    language: Annotated[Literal["de", "en"], Parameter(help="Of the PDF.")] = "de"
+
+
+TABLE: Final = Written()
+"""A table of everything."""
+
+
 def file_app() -> App:
     """Return the commands of `exchange officer file`."""
     app = App(
         name="file",
-        help="Take all of an answer away as a file, CSV or JSON.\n\n"
+        help="Take all of an answer away as a file: CSV, JSON, or on paper (PDF).\n\n"
         "Its first lines say what it contains. The log notes that it was taken. However long it "
         "is, it is never whole in memory, here or at the hub.",
         help_format="plaintext",
@@ -47,7 +68,7 @@ def disclosures(
     *,
     since: datetime,
     until: datetime,
-    as_: Format = "csv",
+    written: Written = TABLE,
     out: Out = None,
     at: Place = HERE,
 ) -> None:
@@ -59,20 +80,21 @@ def disclosures(
         First day, such as 2026-01-01.
     until
         First day that does not count, such as 2026-04-01.
-    as_
-        What to write.
     """
-    _take(
-        at,
-        out,
-        lambda calls: calls.officer_disclosures_file(since.date(), until.date(), as_=as_),
-    )
+    days = since.date(), until.date()
+
+    def take(calls: "OfficerCalls") -> "Taken":
+        if written.as_ == "pdf":
+            return calls.officer_disclosures_paper(*days, _sheet(written, out))
+        return calls.officer_disclosures_file(*days, as_=written.as_)
+
+    _take(at, out, take)
 
 
 def erasures(
     *,
     state: Literal["open", "overdue", "answered", "all"] = "open",
-    as_: Format = "csv",
+    written: Written = TABLE,
     out: Out = None,
     at: Place = HERE,
 ) -> None:
@@ -82,10 +104,14 @@ def erasures(
     ----------
     state
         Which of them.
-    as_
-        What to write.
     """
-    _take(at, out, lambda calls: calls.officer_erasures_file(state, as_=as_))
+
+    def take(calls: "OfficerCalls") -> "Taken":
+        if written.as_ == "pdf":
+            return calls.officer_erasures_paper(state, _sheet(written, out))
+        return calls.officer_erasures_file(state, as_=written.as_)
+
+    _take(at, out, take)
 
 
 def events(
@@ -129,7 +155,7 @@ def breach(
     /,
     *,
     since: datetime,
-    as_: Format = "csv",
+    written: Written = TABLE,
     out: Out = None,
     at: Place = HERE,
 ) -> None:
@@ -143,10 +169,15 @@ def breach(
         Its name, as for `exchange officer breach`; not for the log's key.
     since
         From when on it may have been in the wrong hands; without a zone in German time.
-    as_
-        What to write.
     """
-    _take(at, out, lambda calls: calls.officer_breach_file(kind, key, moment_of(since), as_=as_))
+    moment = moment_of(since)
+
+    def take(calls: "OfficerCalls") -> "Taken":
+        if written.as_ == "pdf":
+            return calls.officer_breach_paper(kind, key, moment, _sheet(written, out))
+        return calls.officer_breach_file(kind, key, moment, as_=written.as_)
+
+    _take(at, out, take)
 
 
 def log(
@@ -166,6 +197,21 @@ def log(
     """
     _take(at, out, lambda calls: calls.officer_log_file())
     print(f"next        exchange log verify {out} --policy FILE")
+
+
+def _sheet(written: Written, out: Path | None) -> "Sheet":
+    """Return which part of a paper is wanted.
+
+    Raises:
+        Malformed: a PDF is not printed on a terminal, and parts are counted from 1.
+    """
+    from exchange.agency.officer_calls import Sheet
+
+    if out is None:
+        raise Malformed("a PDF is written to a file: say which with --out")
+    if written.part < 1:
+        raise Malformed("parts are counted from 1")
+    return Sheet(written.part, written.language)
 
 
 def _take(at: Place, out: Path | None, take: Take) -> None:

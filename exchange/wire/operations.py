@@ -3,7 +3,14 @@
 A route that is not listed here does not exist.
 """
 
-from exchange.wire import audit_routes, log_routes, officer_files, officer_routes, routes
+from exchange.wire import (
+    audit_routes,
+    log_routes,
+    officer_files,
+    officer_papers,
+    officer_routes,
+    routes,
+)
 from exchange.wire.routes import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -62,6 +69,9 @@ OPERATIONS: tuple[Operation, ...] = (
     officer_files.BREACH_FILE,
     officer_files.CONSENT_FILE,
     officer_files.LOG_FILE,
+    officer_papers.DISCLOSURES_PAPER,
+    officer_papers.ERASURES_PAPER,
+    officer_papers.BREACH_PAPER,
     audit_routes.AGREEMENTS,
     audit_routes.FIGURES,
     audit_routes.LOG,

@@ -10,6 +10,7 @@ from exchange.hub.desk import disclosures, erasures, log, printed, sizes
 from exchange.hub.follow_log import catch_up
 from exchange.hub.officer_files import lists, part
 from exchange.hub.officers.sessions import FRESH
+from exchange.wire import officer_papers
 from tests.hub.erasable import grow
 from tests.hub.test_officer_files import lost, said_and_rows, taken
 from tests.hub.test_officer_files import printed as text_of
@@ -177,3 +178,39 @@ async def test_erasures_are_counted_too(sim: Simulator, monkeypatch: pytest.Monk
     assert "Length of the list now: at least 1." in page
     page = (await taken(desk, "/officer/erasures?rows=count")).body.decode()
     assert "Length of the list now: 2." in page
+
+
+async def test_a_program_takes_the_same_papers(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await sent(sim, 3)
+    days = "?from=2026-01-01&until=2027-01-01"
+    since = f"{sim.now:%Y%m%d}T000000Z"
+    key = sim.offices[RECIPIENT].key.recipient.fingerprint
+
+    second = await sim.call(
+        SENDER, officer_papers.DISCLOSURES_PAPER, query=f"{days}&part=2&lang=en"
+    )
+    lost = await sim.call(
+        RECIPIENT,
+        officer_papers.BREACH_PAPER,
+        query=f"?kind=document&key={key}&from={since}",
+    )
+    none = await sim.call(SENDER, officer_papers.ERASURES_PAPER)
+
+    assert (second.status, second.headers["Content-Type"]) == (200, "application/pdf")
+    assert "Part 2 of 2: rows 3 to 3 of 3" in text_of(second.body)
+    assert "Teil 1 von 2" in text_of(lost.body)
+    assert none.status == 200
+    notes = await sim.log("officer-export")
+    assert [(one["by"], one["officer"], one["count"]) for one in notes] == [
+        (SENDER, "gateway", 1),
+        (RECIPIENT, "gateway", 2),
+    ]
+    for wrong in ("part=0", "part=3", "part=x", "lang=fr", "format=csv"):
+        refused = await sim.call(SENDER, officer_papers.DISCLOSURES_PAPER, query=f"{days}&{wrong}")
+        assert refused.status == 400, wrong
+    monkeypatch.setitem(sys.modules, "typst", None)
+    refused = await sim.call(SENDER, officer_papers.DISCLOSURES_PAPER, query=days)
+    assert (refused.status, refused.headers["Content-Type"]) == (406, "application/problem+json")
+    assert await sim.log("officer-export") == notes

@@ -31,6 +31,7 @@ from exchange.hub.desk import (
     overview,
     partners,
 )
+from exchange.hub.desk.papers_by_program import paper_routes
 from exchange.hub.desk.provider import add_provider
 from exchange.hub.desk.refusal import as_page
 from exchange.hub.desk.shell import SHELL, Place, Visit, language, make_shell, remembered
@@ -91,6 +92,8 @@ def add_desk(app: web.Application, settings: HubSettings, ticks: Ticks) -> None:
         app.router.add_route(method, path, page)
     for place in PLACES:
         app.router.add_route(place.method, place.path, guarded(place))
+    for operation, handler in paper_routes().bound.items():
+        app.router.add_route(operation.method, operation.path, handler)
     for asset in shell.assets.values():
         app.router.add_route("GET", asset.path, asset.answer)
     app.router.add_route("GET", "/officer", _home)
