@@ -211,7 +211,7 @@ async def test_without_the_vault_no_byte_goes_out(
     async def away(*_: object) -> object:
         raise Unavailable("the vault has not answered")
 
-    monkeypatch.setattr(type(sim.hub.vault), "chains", away)
+    monkeypatch.setattr(type(sim.hub.vault), "chain", away)
     assert (await desk.get(LOG)).status == 503
     assert (await sim.call(SENDER, officer_files.LOG_FILE)).status == 503
     assert await sim.log("officer-export") == []

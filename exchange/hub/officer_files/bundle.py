@@ -97,7 +97,7 @@ async def bundle_file(hub: Hub, asker: Officer) -> File:
     log = _Log(hub, agency)
     head = await _head(hub, log)
     # While the vault is away nothing can be opened or noted: refused before a byte goes out.
-    await list_openings(hub, agency, after=None, limit=1)
+    await hub.vault.chain(await hub.db.read(_chain, agency))
     belongings = Belongings(
         agency=agency,
         policy=hub.signer.policy_text,
@@ -170,6 +170,13 @@ async def _with_statements(hub: Hub, agency: str, entries: Sequence[OpenedEntry]
     happened = [(entry.chain, event) for entry, event in zip(entries, events, strict=True)]
     named = frozenset[str]().union(*map(statements_of, events))
     return Openings(opened, await hub.db.read(_behind, agency, happened, named))
+
+
+def _chain(conn: Connection, agency: str) -> str:
+    found = agencies.find(conn, agency)
+    if found is None:
+        raise NotFound
+    return found.chain
 
 
 def _behind(
