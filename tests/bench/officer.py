@@ -1,40 +1,36 @@
-"""The officers' log at 10^6 events: what a page costs beside a small log and beside an empty page.
+"""The officers' pages at 10^6 events: what one costs beside a small log and beside an empty page.
 
-Each of two hubs holds a real consent, a document and a session; around them lie copies of their
-events, in a tree that is whole. Pages are asked for as a browser does, from processes of their own.
+Each of two hubs holds a few real events and a session; behind them lie copies of these events, in
+a tree that is whole. Pages are asked for as a browser does, from processes of their own.
 """
 
 import asyncio
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from uuid import UUID
 
 import aiohttp
-from sqlalchemy import Connection, text
 
-from exchange.hub.follow_log import catch_up
+from exchange.hub.answers.findings import FINDINGS
+from exchange.hub.desk.figures import FIGURES
+from exchange.hub.desk.findings import BASE
+from exchange.hub.desk.shell import HOME
 from exchange.hub.officers.sessions import COOKIE
-from exchange.hub.storage import tree
-from exchange.members import write_time
 from tests.bench.figures import Benchmark, Figure, Report
-from tests.bench.place import RECIPIENT, SENDER, Place
+from tests.bench.officer_log import fill, prepare
+from tests.bench.place import RECIPIENT, Place
 from tests.bench.processes import MIB, Child
-from tests.officer import logged_in
 
 FEW, MANY = 10_000, 1_000_000
 """Events in the list of one agency."""
-CHUNK = 10_000
-"""Events filled in by one unit of work."""
 WARM_UP, PER_ROUND, ROUNDS = 5, 20, 7
 QUIET_S = 2.0
 """Seconds in which a hub that has begun does nothing, before it is measured."""
 LOG = "/officer/log"
 EMPTY = f"{LOG}?since=2100-01-01"
 """The same page with nothing on it."""
-DEAREST = (
+PAGES_OF_LOG = (
     LOG,
     f"{LOG}?kind=disclosure-acknowledged",
     f"{LOG}?purpose=housing-loss",
@@ -42,6 +38,13 @@ DEAREST = (
     f"{LOG}?partner=nobody-here",
 )
 """Whole pages, and one that looks at all it may and finds nothing."""
+DEAREST = (
+    *PAGES_OF_LOG,
+    HOME,
+    FIGURES,
+    *(f"{BASE}/{finding}" for finding in FINDINGS),
+)
+"""Whichever of them is the dearest counts."""
 
 
 def _pages(report: Report) -> list[Figure]:
@@ -59,7 +62,7 @@ def _pages(report: Report) -> list[Figure]:
             name="officer_page_vs_empty",
             value=beside,
             bound=8.0,
-            unit="hub CPU of the dearest page / of an empty one, 10^6 events",
+            unit="hub CPU of the dearest page of the log / of an empty one, 10^6 events",
             sense="at most",
         ),
         Figure(
@@ -76,8 +79,8 @@ async def _measured(folder: Path, report: Report) -> tuple[float, float, float]:
     few, many = Place(folder / "few"), Place(folder / "many")
     cookies = []
     for place, count in ((few, FEW), (many, MANY)):
-        cookies.append(await _prepare(place))
-        await _fill(place, count)
+        cookies.append(await prepare(place))
+        await fill(place, count)
         report(f"{count:,} events filled in")
     with few.served() as small, many.served() as large:
         async with _browser(few, cookies[0]) as one, _browser(many, cookies[1]) as other:
@@ -88,71 +91,8 @@ async def _measured(folder: Path, report: Report) -> tuple[float, float, float]:
             report(f"the dearest page: {dearest}")
             grown = await _exported(large, other, report)
     cheap, dear = costs[dearest]
-    return dear / cheap, dear / costs[EMPTY][1], grown
-
-
-async def _prepare(place: Place) -> str:
-    """Make what is real, one event of each kind, and the session of an officer; its cookie."""
-    async with place.running():
-        await place.arrange()
-        until = write_time(place.now.replace(year=place.now.year + 1))
-        letter = await place.sent(await place.consent(valid_until=until, uses="recurring"))
-        assert (await place.collect(letter)).status == 200
-        assert (await place.acknowledge(letter)).status == 200
-        await place.settled()
-        await catch_up(place.hub)
-        desk, _ = await logged_in(place, agency=SENDER)
-    return desk.cookie
-
-
-async def _fill(place: Place, count: int) -> None:
-    """Copy the events of the document until there are so many, followed and in the tree."""
-    async with place.running(), place.still():
-        models = await place.rows(
-            "SELECT e.rid, e.chain, e.kind, e.at, e.body, l.leaf FROM log_event e "
-            "JOIN log_entry l ON l.rid = e.rid WHERE e.kind LIKE 'disclosure-%' ORDER BY l.idx"
-        )
-        for first in range(0, count, CHUNK):
-            await place.hub.db.write_behind(_copied, models, first)
-        await place.hub.db.write_behind(_followed)
-
-
-def _copied(
-    conn: Connection, models: Sequence[tuple[str, str, str, str, bytes, bytes]], first: int
-) -> None:
-    size = tree.tree(conn).size
-    events, rows, leaves = [], [], []
-    for number in range(first, first + CHUNK):
-        rid, chain, kind, at, body, leaf = models[number % len(models)]
-        name = str(UUID(int=(number << 80) | 0x4000_8000_0000_0000_0000, version=4))
-        events.append(
-            {
-                "rid": name,
-                "chain": chain,
-                "n": 1_000 + number,
-                "kind": kind,
-                "at": at,
-                "body": body.replace(rid.encode(), name.encode()),
-            }
-        )
-        rows.append({"agency": SENDER, "at": at, "idx": size + number - first, "kind": kind})
-        leaves.append((leaf, name))
-    conn.execute(
-        text(
-            "INSERT INTO log_event (rid, chain, n, kind, at, body) "
-            "VALUES (:rid, :chain, :n, :kind, :at, :body)"
-        ),
-        events,
-    )
-    conn.execute(
-        text("INSERT INTO log_reader (agency, at, idx, kind) VALUES (:agency, :at, :idx, :kind)"),
-        rows,
-    )
-    tree.extend(conn, leaves)
-
-
-def _followed(conn: Connection) -> None:
-    conn.execute(text("UPDATE log_reader_size SET size = (SELECT size FROM log_tree)"))
+    of_log = max(costs[path][1] for path in PAGES_OF_LOG)
+    return dear / cheap, of_log / costs[EMPTY][1], grown
 
 
 def _browser(place: Place, cookie: str) -> aiohttp.ClientSession:
@@ -195,7 +135,8 @@ async def _spent(hub: Child, session: aiohttp.ClientSession, path: str, count: i
         async with session.get(path) as answer:
             body = await answer.text()
             assert answer.status == 200, body
-            assert ("<tbody>" in body) is (path not in {EMPTY, DEAREST[-1]}), body
+            assert path != HOME or all(f"{BASE}/{finding}" in body for finding in FINDINGS), body
+            assert ("<tbody>" in body) is (path not in {EMPTY, PAGES_OF_LOG[-1], HOME}), body
     return (hub.cpu_s() - before) / count
 
 
