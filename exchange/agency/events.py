@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, exists, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from exchange.agency import tables
 from exchange.agency.built import added
+from exchange.prepared import Prepared
 
 KEPT: Final = timedelta(days=90)
 """How long an event can be asked for."""
@@ -107,9 +109,7 @@ def happened_once(
 
 def has_happened(conn: Connection, kind: EventKind, of: str) -> bool:
     """Return whether an event is known, of those that are not forgotten."""
-    events = tables.events.c
-    known = select(exists().where(events.of == of, events.kind == kind.value))
-    return bool(conn.execute(known).scalar_one())
+    return _known().one(conn, {"id": of, "as": kind.value}) is not None
 
 
 def list_events(conn: Connection, after: int, limit: int) -> list[Event]:
@@ -131,3 +131,10 @@ def forget_events(conn: Connection, now: datetime) -> None:
 
 def _event(row: Mapping[Any, Any]) -> Event:
     return Event(**{**row, "kind": EventKind(row["kind"])})
+
+
+@cache
+def _known() -> Prepared:
+    events = tables.events.c
+    which = events.of == bindparam("id"), events.kind == bindparam("as")
+    return Prepared(select(events.number).where(*which).limit(1))
