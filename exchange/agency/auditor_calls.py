@@ -3,14 +3,20 @@
 Each needs a token of her account, which opens nothing else; `Calls` asks for it.
 """
 
-from exchange.agency.calls import Calls
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+
+from exchange.agency.calls import Calls, Credentials, Patience
 from exchange.agency.officer_calls import page_query
+from exchange.agency.session import open_session
 from exchange.wire import audit, audit_routes, figures
 from exchange.wire.routes import AUDITOR
 
 
 class AuditorCalls:
-    """Questions over one session. Make it with `exchange.agency.client.connect_auditor`."""
+    """Questions over one session. Make it with `connect_auditor`."""
 
     def __init__(self, calls: Calls) -> None:
         """Take what makes single calls."""
@@ -51,3 +57,17 @@ class AuditorCalls:
         """Return the proof that the log has only grown; NotFound when a head is not kept."""
         query = {"old": old} if new is None else {"old": old, "new": new}
         return await self._calls.call(audit_routes.GROWTH, audit.GrowthAudited, query=query)
+
+
+@asynccontextmanager
+async def connect_auditor(
+    origin: str,
+    credentials: Credentials,
+    *,
+    clock: Callable[[], datetime],
+    certificates: Path | None = None,
+    proxy: str | None = None,
+) -> AsyncIterator[AuditorCalls]:
+    """Yield an auditor's questions to the hub at `origin`; see `exchange.agency.client.connect`."""
+    async with open_session(certificates, proxy) as session:
+        yield AuditorCalls(Calls(session, origin, credentials, clock=clock, patience=Patience()))

@@ -109,7 +109,7 @@ class Calls:
         """Take the parts.
 
         Args:
-            session: made by `exchange.agency.client`; closed by its maker.
+            session: made by `exchange.agency.session`; closed by its maker.
             origin: scheme, host and port of the hub, without a trailing slash.
             credentials: proves who calls.
             clock: aware moment of now.

@@ -10,16 +10,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-import aiohttp
-
 from exchange.agency import content
-from exchange.agency.auditor_calls import AuditorCalls
 from exchange.agency.calls import Calls, Credentials, Patience
 from exchange.agency.content import Progress, unseen
 from exchange.agency.log_calls import LogCalls
 from exchange.agency.officer_calls import OfficerCalls
+from exchange.agency.session import open_session
 from exchange.agency.vouched import Vouched, status_in
-from exchange.certificates import trusting
 from exchange.errors import HubMisbehaves
 from exchange.wire import person, routes, shapes
 
@@ -454,37 +451,9 @@ async def connect(
         proxy: an HTTP proxy to go through; the environment is not consulted.
         patience: how long and how often a call is tried.
     """
-    async with _session(certificates, proxy) as session:
+    async with open_session(certificates, proxy) as session:
         calls = Calls(session, origin, credentials, clock=clock, patience=patience or Patience())
         yield HubClient(calls)
-
-
-@asynccontextmanager
-async def connect_auditor(
-    origin: str,
-    credentials: Credentials,
-    *,
-    clock: Callable[[], datetime],
-    certificates: Path | None = None,
-    proxy: str | None = None,
-) -> AsyncIterator[AuditorCalls]:
-    """Yield an auditor's questions to the hub at `origin`; see `connect`."""
-    async with _session(certificates, proxy) as session:
-        yield AuditorCalls(Calls(session, origin, credentials, clock=clock, patience=Patience()))
-
-
-def _session(certificates: Path | None, proxy: str | None) -> aiohttp.ClientSession:
-    """Return a session without cookies, decoding, or anything from the environment."""
-    connector = aiohttp.TCPConnector(ssl=trusting(certificates), limit=8, keepalive_timeout=60)
-    return aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        trust_env=False,
-        proxy=proxy,
-        skip_auto_headers=("User-Agent", "Accept-Encoding"),
-        read_bufsize=content.PIECE,
-    )
 
 
 def _page(after: str | None, limit: int) -> dict[str, str | int]:

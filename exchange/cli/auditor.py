@@ -308,7 +308,7 @@ def _write(out: Path, text: str | None) -> None:
 @asynccontextmanager
 async def _asking(seat: Seat) -> AsyncIterator["AuditorCalls"]:
     """Open what asks the hub."""
-    from exchange.agency.client import connect_auditor
+    from exchange.agency.auditor_calls import connect_auditor
     from exchange.agency.settings import HubSection
 
     try:
