@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from pypdf import PdfReader
 
 from exchange import canonical
 from exchange.audit.opening import event_of, read_opening
@@ -21,7 +22,14 @@ from exchange.hub.answers.findings import FINDINGS
 from exchange.hub.follow_log import catch_up
 from exchange.hub.http.uploads import CREATE, OFFSET
 from exchange.verifier.openings import statements_of
-from exchange.wire import audit_routes, log_routes, officer_files, officer_routes, routes
+from exchange.wire import (
+    audit_routes,
+    log_routes,
+    officer_files,
+    officer_papers,
+    officer_routes,
+    routes,
+)
 from exchange.wire.operations import OPERATIONS
 from exchange.wire.routes import AUDITOR, Operation
 from tests.asking import post, request
@@ -165,6 +173,27 @@ def as_officer(operation: Operation, query: str = "") -> Ask:
     return ask
 
 
+def on_paper(operation: Operation, query: str) -> Ask:
+    """Ask for a paper as an officer's tool does; what stands behind the head is compared."""
+
+    async def ask(parties: Parties, caller: str, _digest: str) -> Answer:
+        await parties.settled()
+        await catch_up(parties.hub)
+        key = parties.offices[RECIPIENT].key.recipient.fingerprint
+        found = await parties.call(caller, operation, query=query.format(key=key))
+        assert found.status == 200, found.body
+        pages = [page.extract_text() for page in PdfReader(io.BytesIO(found.body)).pages]
+        text = "".join("\n".join(pages).split())
+        _, head, told = text.partition("StanddesProtokolls:")
+        # Behind the head of the log, which ends with its root in base64: 32 bytes.
+        _, equal, told = told.partition("=")
+        assert head
+        assert equal
+        return Answer(found.status, {}, told.encode())
+
+    return ask
+
+
 def first_of(operation: Operation) -> Ask:
     """Ask for the oldest entry, which is everybody's: the document that opens the log."""
 
@@ -301,6 +330,13 @@ WITHOUT_ID: dict[Operation, tuple[Ask, ...]] = {
     officer_files.EVENTS_FILE: (events_file_of_others,),
     officer_files.LOG_FILE: (log_file_of_others,),
     officer_files.PARTNERS_FILE: (as_officer(officer_files.PARTNERS_FILE, "?format=json"),),
+    officer_papers.DISCLOSURES_PAPER: (
+        on_paper(officer_papers.DISCLOSURES_PAPER, "?from=2026-01-01&until=2027-01-01"),
+    ),
+    officer_papers.ERASURES_PAPER: (on_paper(officer_papers.ERASURES_PAPER, "?state=all"),),
+    officer_papers.BREACH_PAPER: (
+        on_paper(officer_papers.BREACH_PAPER, f"?kind=document&key={{key}}{SINCE}"),
+    ),
     officer_routes.AGREEMENTS: (as_officer(officer_routes.AGREEMENTS),),
     officer_routes.PARTNERS: (as_officer(officer_routes.PARTNERS),),
     officer_routes.PROCESSOR: (as_officer(officer_routes.PROCESSOR),),
