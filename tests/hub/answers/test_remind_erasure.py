@@ -1,7 +1,6 @@
 """An officer's button: whoever owes her agency an erasure is reminded, once a day."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -22,20 +21,10 @@ ERASURES = "/officer/erasures"
 
 
 @pytest.fixture
-def stored_in(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """On SQLite, unless a test asks for both."""
-    if getattr(request, "param", "sqlite") == "sqlite":
-        return {}
-    return {"database_url": request.getfixturevalue("postgres_url")}
-
-
-@pytest.fixture
-async def parties(tmp_path: Path, stored_in: dict[str, Any]) -> AsyncIterator[Parties]:
-    simulator = Parties(tmp_path, **stored_in)
-    async with simulator.running():
-        await simulator.arrange()
-        await simulator.reach(RECIPIENT)
-        yield simulator
+async def parties(parties: Parties) -> Parties:
+    """Return the same hub; the recipient has a way for notices."""
+    await parties.reach(RECIPIENT)
+    return parties
 
 
 def officer_of(agency: str | None) -> Officer:

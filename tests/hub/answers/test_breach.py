@@ -1,6 +1,5 @@
 """GET /v1/officer/breach: pages of an answer, the log's key, and a person's code."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,22 +23,6 @@ from tests.officer import logged_in
 from tests.simulator import OUTSIDER, RECIPIENT, SENDER, Given
 
 SECTIONS = ("openable", "openable_if_copied", "sealed_blocks", "doubtful", "shown")
-
-
-@pytest.fixture
-def stored_in(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """On SQLite; what reads by statements of its own asks for both."""
-    if getattr(request, "param", "sqlite") == "sqlite":
-        return {}
-    return {"database_url": request.getfixturevalue("postgres_url")}
-
-
-@pytest.fixture
-async def parties(tmp_path: Path, stored_in: dict[str, Any]) -> AsyncIterator[Parties]:
-    simulator = Parties(tmp_path, **stored_in)
-    async with simulator.running():
-        await simulator.arrange()
-        yield simulator
 
 
 def compact(moment: datetime) -> str:

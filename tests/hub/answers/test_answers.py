@@ -1,8 +1,6 @@
 """GET /v1/officer/...: the questions of a privacy officer, answered for her agency alone."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -33,22 +31,6 @@ from tests.attacks.parties import COLLECTOR, PARTY, Parties
 from tests.simulator import OUTSIDER, RECIPIENT, SENDER, Given, Letter, statements
 
 DAYS = "?from=2026-01-01&until=2027-01-01"
-
-
-@pytest.fixture
-def stored_in(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """On SQLite; questions with statements of their own ask for both."""
-    if getattr(request, "param", "sqlite") == "sqlite":
-        return {}
-    return {"database_url": request.getfixturevalue("postgres_url")}
-
-
-@pytest.fixture
-async def parties(tmp_path: Path, stored_in: dict[str, Any]) -> AsyncIterator[Parties]:
-    simulator = Parties(tmp_path, **stored_in)
-    async with simulator.running():
-        await simulator.arrange()
-        yield simulator
 
 
 def compact(moment: datetime) -> str:

@@ -1,8 +1,6 @@
 """What an officer should look into: counted on her first page, and listed for her agency alone."""
 
-from collections.abc import AsyncIterator
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -23,22 +21,6 @@ from tests.attacks.parties import COLLECTOR, PARTY, Parties
 from tests.simulator import OUTSIDER, RECIPIENT, SENDER, Given, Letter
 
 EVERYBODY = (SENDER, RECIPIENT, COLLECTOR, PARTY, OUTSIDER)
-
-
-@pytest.fixture
-def stored_in(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """On SQLite, unless a test asks for both."""
-    if getattr(request, "param", "sqlite") == "sqlite":
-        return {}
-    return {"database_url": request.getfixturevalue("postgres_url")}
-
-
-@pytest.fixture
-async def parties(tmp_path: Path, stored_in: dict[str, Any]) -> AsyncIterator[Parties]:
-    simulator = Parties(tmp_path, **stored_in)
-    async with simulator.running():
-        await simulator.arrange()
-        yield simulator
 
 
 def officer_of(agency: str) -> Officer:
