@@ -144,8 +144,7 @@ async def _exported(hub: Child, session: aiohttp.ClientSession, report: Report) 
     """Export everything, and return by how many MiB the hub has grown at most."""
     before, begun, lines = hub.resident(), time.monotonic(), 0
     hub.forget_peak()
-    # The hub counts what it will note before the first byte.
-    whole = aiohttp.ClientTimeout(total=None, sock_read=600)
+    whole = aiohttp.ClientTimeout(total=None, sock_read=60)
     async with session.get(f"{LOG}.csv", timeout=whole) as answer:
         assert answer.status == 200, await answer.text()
         async for chunk in answer.content.iter_any():

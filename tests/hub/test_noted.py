@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from exchange.errors import NotPermitted, Unavailable
-from exchange.hub.officer_files.noted import Counted, Source, count, noted
+from exchange.hub.officer_files import noted as noted_module
+from exchange.hub.officer_files.noted import Counted, Source, ahead, count, in_stretches, noted
 from exchange.hub.officers import trace
 from exchange.hub.officers.accounts import Officer
 from tests.officer import account
@@ -103,6 +104,55 @@ async def test_a_row_that_cannot_be_noted_does_not_go_out(
         await anext(pages)
 
 
+async def test_a_list_is_noted_stretch_by_stretch_each_before_it_goes_out(
+    sim: Simulator, officer: Officer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(noted_module, "STRETCH", 3)
+    taken = source([[9, 8], [], [7, 6], [5, 4, 3], [2]])
+
+    pages = await in_stretches(sim.hub, officer, await ahead(taken))
+    told = [([*rows], len(await sim.log("officer-export"))) async for rows in pages]
+
+    assert told == [([9, 8, 7, 6], 1), ([5, 4, 3], 2), ([2], 3)]
+    found = [(one["from"], one["until"], one["count"]) for one in await sim.log("officer-export")]
+    assert found == [(6, 10, 4), (3, 6, 3), (2, 3, 1)]
+
+
+async def test_a_list_that_ends_with_a_stretch_has_no_note_of_nothing(
+    sim: Simulator, officer: Officer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(noted_module, "STRETCH", 2)
+    pages = await in_stretches(sim.hub, officer, await ahead(source([[9, 8]])))
+
+    assert [[*rows] async for rows in pages] == [[9, 8], []]
+    assert len(await sim.log("officer-export")) == 1
+
+
+async def test_an_empty_list_notes_nothing(sim: Simulator, officer: Officer) -> None:
+    pages = await in_stretches(sim.hub, officer, await ahead(source([])))
+
+    assert [[*rows] async for rows in pages] == [[]]
+    assert await sim.log("officer-export") == []
+
+
+async def test_a_stretch_that_cannot_be_noted_does_not_go_out(
+    sim: Simulator, officer: Officer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(noted_module, "STRETCH", 1)
+    first = await ahead(source([[9], [8]]))
+    pages = await in_stretches(sim.hub, officer, first)
+
+    async def away(*_: Any, **__: Any) -> None:
+        raise Unavailable("the vault has not answered")
+
+    monkeypatch.setattr(trace, "record_export", away)
+    with pytest.raises(Unavailable):
+        await in_stretches(sim.hub, officer, first)
+    assert await anext(pages) == [9]
+    with pytest.raises(Unavailable):
+        await anext(pages)
+
+
 async def test_counting_ends_after_so_many_pages(sim: Simulator) -> None:
     some = [[5, 4], [3, 2], [1]]
     assert await count(source(some), pages=2) == Counted(rows=4, whole=False, first=2, behind=6)
@@ -113,3 +163,5 @@ async def test_an_auditor_takes_nothing(sim: Simulator) -> None:
     auditor, taken = await account(sim, "auditor"), source([[1]], [[1]])
     with pytest.raises(NotPermitted):
         await noted(sim.hub, auditor, taken, await count(taken))
+    with pytest.raises(NotPermitted):
+        await in_stretches(sim.hub, auditor, await ahead(source([[1]])))

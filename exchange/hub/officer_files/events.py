@@ -10,7 +10,7 @@ from exchange.hub.export_events import export_events
 from exchange.hub.list_events import Listed, Wanted, note_look
 from exchange.hub.officer_files.file import Ending, File, Listing, Row, list_file
 from exchange.hub.officer_files.head import head_of
-from exchange.hub.officer_files.noted import Source, count, noted
+from exchange.hub.officer_files.noted import Source, ahead, in_stretches
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
 
@@ -26,7 +26,7 @@ COLUMNS: Final = (
 async def events_file(
     hub: Hub, asker: Officer, wanted: Wanted, asked: Mapping[str, Json], ending: Ending
 ) -> File:
-    """Return the events of a list, the newest first; noted in the log as one file.
+    """Return the events of a list, the newest first; noted in the log before they go out.
 
     Args:
         hub: the parts.
@@ -40,11 +40,10 @@ async def events_file(
         Unavailable: the vault is away, and with it the trace.
     """
     head = head_of(hub, "events", asker.agency, asked)
-    source = events_source(hub, asker, wanted)
-    # Counted first: the notes of this file are behind what is in it.
-    counted = await count(source)
+    # Read first: the notes of this file are behind what is in it.
+    first = await ahead(events_source(hub, asker, wanted))
     await note_look(hub, asker, wanted)
-    pages = await noted(hub, asker, source, counted)
+    pages = await in_stretches(hub, asker, first)
     listing = Listing(head=head, columns=COLUMNS, pages=_described(pages), flat=lambda row: (row,))
     return list_file(listing, ending)
 

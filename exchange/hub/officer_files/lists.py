@@ -18,7 +18,7 @@ from exchange.hub.officer_files.file import (
     flattened,
     list_file,
 )
-from exchange.hub.officer_files.noted import Source, count, noted
+from exchange.hub.officer_files.noted import Source, ahead, in_stretches
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
 from exchange.wire import officer, officer_terms
@@ -91,8 +91,7 @@ async def question_file(hub: Hub, asker: Officer, question: Question, ending: En
         Unavailable: the vault is away, and with it the trace.
     """
     first = await question.ask(None)
-    source = question.source
-    pages = await noted(hub, asker, source, await count(source))
+    pages = await in_stretches(hub, asker, await ahead(question.source))
     said = told(question.shape, replace(first, answer=()))
     listing = Listing(
         head={name: value for name, value in said.items() if name not in LISTED} | {"next": None},

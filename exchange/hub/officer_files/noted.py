@@ -1,14 +1,15 @@
-"""One note in the log for a whole file: what it will hold is counted, noted, and then handed out.
+"""What a file takes out of the log stands in the log before it goes out.
 
-Rows are gone through twice, page by page: so that the note can say how many were taken before the
-first of them goes out, and memory stays small. What comes meanwhile is not in the file; a row
-that opens meanwhile is noted before it goes out.
+A file whose rows were counted has one note (`noted`). What comes meanwhile is not in it; a row that
+opens meanwhile is noted before it goes out. A list is read one stretch ahead and has a note for
+each (`in_stretches`): to count all of it first would cost as much as to write it, and let
+whoever waits for the first byte give up.
 """
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from exchange.hub.answers.frame import newest_head
 from exchange.hub.officers import trace
@@ -16,6 +17,9 @@ from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
 
 Row = TypeVar("Row")
+
+STRETCH: Final = 5_000
+"""Rows of a list that are held in memory for one note; less than a page more can be in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,55 @@ async def noted(
     """
     await _note(hub, asker, source, counted)
     return _within(hub, asker, source, counted)
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead(Generic[Row]):
+    """A source whose first stretch was read, and not handed out yet."""
+
+    source: Source[Row]
+    first: Sequence[Row] = field(repr=False)
+    rest: AsyncGenerator[Sequence[Row], None] = field(repr=False)
+
+
+async def ahead(source: Source[Row]) -> Ahead[Row]:
+    """Read the first stretch of a source: what is noted from now on is not in it."""
+    pages = source.pages()
+    return Ahead(source, await _stretch(pages), pages)
+
+
+async def in_stretches(
+    hub: Hub, asker: Officer, taken: Ahead[Row]
+) -> AsyncGenerator[Sequence[Row], None]:
+    """Note the first stretch, and return all of the source, each stretch noted before it goes out.
+
+    Raises:
+        NotPermitted: an auditor or operator.
+        Unavailable: the vault is away; nothing may go out.
+    """
+    await note_rows(hub, asker, taken.source, taken.first)
+    return _stretches(hub, asker, taken)
+
+
+async def _stretches(
+    hub: Hub, asker: Officer, taken: Ahead[Row]
+) -> AsyncGenerator[Sequence[Row], None]:
+    async with aclosing(taken.rest) as pages:
+        rows = taken.first
+        yield rows
+        while len(rows) >= STRETCH:
+            rows = await _stretch(pages)
+            await note_rows(hub, asker, taken.source, rows)
+            yield rows
+
+
+async def _stretch(pages: AsyncGenerator[Sequence[Row], None]) -> Sequence[Row]:
+    rows: list[Row] = []
+    async for page in pages:
+        rows += page
+        if len(rows) >= STRETCH:
+            break
+    return rows
 
 
 async def note_rows(hub: Hub, asker: Officer, source: Source[Row], rows: Sequence[Row]) -> None:
