@@ -5,6 +5,7 @@ import contextvars
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -80,7 +81,7 @@ async def test_what_is_cancelled_later_goes_on() -> None:
 
 async def test_closing_finishes_what_was_asked_and_takes_nothing_more() -> None:
     threads = Threads(2, name="two")
-    asked = [threads.ask(lambda number=number: number) for number in range(100)]
+    asked = [threads.ask(partial(abs, number)) for number in range(100)]
 
     threads.close()
 
