@@ -31,6 +31,8 @@ from tests.simulator import RECIPIENT, SENDER, Answer, Simulator
 
 pytestmark = pytest.mark.authz
 
+NOBODY = "00000000-0000-4000-8000-000000000001"
+NOBODY_ELSE = "00000000-0000-4000-8000-000000000002"
 NAMES = {
     "bundle": "000",
     "digest": "A" * 43,
@@ -87,7 +89,7 @@ async def test_an_assertion_of_her_key_gets_one_token(sim: Simulator) -> None:
         ({}, {"iss": SENDER}),
         ({}, {"sub": SENDER}),
         ({}, {"iss": SENDER, "sub": SENDER}),
-        ({}, {"iss": str(uuid4()), "sub": str(uuid4())}),
+        ({}, {"iss": NOBODY, "sub": NOBODY_ELSE}),
         ({}, {"aud": "https://other.example"}),
         ({}, {"jti": "a" * 15}),
         ({}, {"jti": DROPPED}),
