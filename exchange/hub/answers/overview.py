@@ -84,39 +84,42 @@ async def count(hub: Hub, asker: Officer) -> tuple[Count, ...]:
     """
     agency_of(asker)
     now = hub.clock()
-    # Each in a unit of its own, so that none is long.
-    return tuple([await hub.db.read(_counted, finding, asker, now) for finding in FINDINGS])
+    found: dict[Finding, Count] = {}
+    for findings in _TOGETHER:  # each in a unit of its own, so that none is long
+        found |= await hub.db.read(_counted, findings, asker, now)
+    return tuple(found[finding] for finding in FINDINGS)
 
 
-def _counted(conn: Connection, finding: Finding, asker: Officer, now: datetime) -> Count:
-    if finding == ENDING:
-        found = count_findings.ending(
+def _counted(
+    conn: Connection, findings: tuple[Finding, ...], asker: Officer, now: datetime
+) -> dict[Finding, Count]:
+    if findings == (ENDING,):
+        ending = count_findings.ending(
             conn, agency_of(asker), now=now, before=now + LATELY, limit=COUNTED + 1
         )
-        return Count(finding=finding, count=min(found, COUNTED), more=found > COUNTED)
-    within = narrowed(Wanted(finding=finding), now)
+        return {ENDING: Count(finding=ENDING, count=min(ending, COUNTED), more=ending > COUNTED)}
+    within = narrowed(Wanted(finding=findings[0]), now)
     looked = reading.newest(agency_of(asker), within, limit=COUNTED + 1)
     more = count_findings.entries(conn, looked) > COUNTED
     mine = reading.newest(agency_of(asker), within, limit=COUNTED)
-    return Count(finding=finding, count=_COUNTS[finding](conn, mine, asker), more=more)
+    counts = _COUNTS[findings](conn, mine, asker)
+    return {
+        finding: Count(finding=finding, count=counted, more=more)
+        for finding, counted in zip(findings, counts, strict=True)
+    }
 
 
-_Counting: TypeAlias = Callable[[Connection, Subquery, Officer], int]
+_Counting: TypeAlias = Callable[[Connection, Subquery, Officer], tuple[int, ...]]
 
 
-def _sent_after(conn: Connection, mine: Subquery, asker: Officer) -> int:
-    spans = [
-        (consent, told, recorded)
-        for consent, told, recorded in _told(conn, mine)
-        if told < recorded
-    ]
+def _of_withdrawals(conn: Connection, mine: Subquery, asker: Officer) -> tuple[int, int]:
+    """Count what was sent after them, and which of them were recorded late."""
+    told = list(_told(conn, mine))
+    spans = [one for one in told if one[1] < one[2]]
     parts = (spans[first : first + SPANS] for first in range(0, len(spans), SPANS))
     agency = agency_of(asker)
-    return sum(len(answers_findings.stored_between(conn, agency, part)) for part in parts)
-
-
-def _recorded_late(conn: Connection, mine: Subquery, _: Officer) -> int:
-    return sum(is_late(recorded, told=told) for _, told, recorded in _told(conn, mine))
+    sent = sum(len(answers_findings.stored_between(conn, agency, part)) for part in parts)
+    return sent, sum(is_late(recorded, told=received) for _, received, recorded in told)
 
 
 def _told(conn: Connection, mine: Subquery) -> Iterator[tuple[str, datetime, datetime]]:
@@ -127,13 +130,16 @@ def _told(conn: Connection, mine: Subquery) -> Iterator[tuple[str, datetime, dat
             yield one.consent, told, one.recorded_at
 
 
-_COUNTS: Final[Mapping[str, _Counting]] = MappingProxyType(
+_COUNTS: Final[Mapping[tuple[Finding, ...], _Counting]] = MappingProxyType(
     {
-        "sent-after-withdrawal": _sent_after,
-        "recorded-late": _recorded_late,
-        "kept-on-own-basis": lambda conn, mine, _: count_findings.kept(conn, mine, OWN_BASIS),
-        "refused": lambda conn, mine, _: count_findings.entries(conn, mine),
-        "warnings": lambda conn, mine, asker: count_findings.warnings(conn, mine, agency_of(asker)),
-        "looks": lambda conn, mine, asker: count_findings.looks(conn, mine, asker.id),
+        ("sent-after-withdrawal", "recorded-late"): _of_withdrawals,
+        ("kept-on-own-basis",): lambda conn, mine, _: (count_findings.kept(conn, mine, OWN_BASIS),),
+        ("refused",): lambda conn, mine, _: (count_findings.entries(conn, mine),),
+        ("warnings",): lambda conn, mine, asker: (
+            count_findings.warnings(conn, mine, agency_of(asker)),
+        ),
+        ("looks",): lambda conn, mine, asker: (count_findings.looks(conn, mine, asker.id),),
     }
 )
+"""How those that are found among the same entries are counted, together."""
+_TOGETHER: Final = (*_COUNTS, (ENDING,))
