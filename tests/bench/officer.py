@@ -62,7 +62,7 @@ def _pages(report: Report) -> list[Figure]:
             name="officer_page_vs_empty",
             value=beside,
             bound=8.0,
-            unit="hub CPU of the dearest page of the log / of an empty one, 10^6 events",
+            unit="hub CPU of the dearest page / of an empty one, 10^6 events",
             sense="at most",
         ),
         Figure(
@@ -91,8 +91,7 @@ async def _measured(folder: Path, report: Report) -> tuple[float, float, float]:
             report(f"the dearest page: {dearest}")
             grown = await _exported(large, other, report)
     cheap, dear = costs[dearest]
-    of_log = max(costs[path][1] for path in PAGES_OF_LOG)
-    return dear / cheap, of_log / costs[EMPTY][1], grown
+    return dear / cheap, dear / costs[EMPTY][1], grown
 
 
 def _browser(place: Place, cookie: str) -> aiohttp.ClientSession:
