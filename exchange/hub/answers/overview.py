@@ -32,8 +32,6 @@ from exchange.hub.stored import received_at
 
 COUNTED: Final = 10_000
 """Entries of one kind within `LATELY` that a count looks at."""
-SPANS: Final = 500
-"""Withdrawals whose disclosures are looked for by one statement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,10 +114,8 @@ def _of_withdrawals(conn: Connection, mine: Subquery, asker: Officer) -> tuple[i
     """Count what was sent after them, and which of them were recorded late."""
     told = list(_told(conn, mine))
     spans = [one for one in told if one[1] < one[2]]
-    parts = (spans[first : first + SPANS] for first in range(0, len(spans), SPANS))
-    agency = agency_of(asker)
-    sent = sum(len(answers_findings.stored_between(conn, agency, part)) for part in parts)
-    return sent, sum(is_late(recorded, told=received) for _, received, recorded in told)
+    sent = answers_findings.stored_between(conn, agency_of(asker), spans)
+    return len(sent), sum(is_late(recorded, told=received) for _, received, recorded in told)
 
 
 def _told(conn: Connection, mine: Subquery) -> Iterator[tuple[str, datetime, datetime]]:

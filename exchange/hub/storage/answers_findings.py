@@ -6,9 +6,10 @@ Nothing here asks who may see it: that is decided of each entry and each disclos
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from itertools import islice, repeat
+from typing import Any, Final
 
-from sqlalchemy import Connection, Select, and_, column, exists, or_, select, values
+from sqlalchemy import Connection, Select, and_, bindparam, column, exists, or_, select, values
 
 from exchange.database import Moment
 from exchange.hub.storage.consents import may_read
@@ -22,6 +23,7 @@ from exchange.hub.storage.tables import (
     erasures,
     requests,
 )
+from exchange.prepared import Prepared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,37 +97,57 @@ def stored_between(
     Returns:
         Ids, sorted, by the consent.
     """
-    if not spans:
-        return {}
-    columns = column("consent", Word), column("since", Moment), column("until", Moment)
-    asked = values(*columns, name="asked").data(sorted(spans)).cte()
+    found: dict[str, tuple[str, ...]] = {}
+    waiting = iter(sorted(spans))
+    while some := list(islice(waiting, _SPANS)):
+        nothing = ("", *some[0][1:])  # no consent has this digest
+        given: dict[str, Any] = {"agency": agency}
+        for number, span in enumerate([*some, *repeat(nothing, _SPANS - len(some))]):
+            given |= dict(zip(_names(number), span, strict=True))
+        for row in _STORED.all(conn, given):
+            found[row.consent] = (*found.get(row.consent, ()), row.id)
+    return found
+
+
+_SPANS: Final = 32
+"""Spans in one statement, always: one of another length would be compiled anew each time."""
+
+
+def _names(number: int) -> tuple[str, str, str]:
+    return f"consent_{number}", f"since_{number}", f"until_{number}"
+
+
+def _stored() -> Prepared:
+    types: tuple[Any, ...] = (Word, Moment, Moment)
+    columns = [
+        column(name, of) for name, of in zip(("consent", "since", "until"), types, strict=True)
+    ]
+    rows = [
+        tuple(bindparam(name, type_=of) for name, of in zip(_names(number), types, strict=True))
+        for number in range(_SPANS)
+    ]
+    asked = values(*columns, name="asked").data(rows).cte()
+    mine = bindparam("agency", type_=Word)
     reached = exists().where(
         disclosure_recipients.c.disclosure == disclosures.c.id,
-        disclosure_recipients.c.agency == agency,
+        disclosure_recipients.c.agency == mine,
         disclosure_recipients.c.number.is_not(None),
         or_(
-            disclosures.c.state.in_(("stored", "collected", "acknowledged")),
+            *(disclosures.c.state == one for one in ("stored", "collected", "acknowledged")),
             disclosure_recipients.c.collected_at.is_not(None),
         ),
     )
-    query = (
-        select(asked.c.consent, disclosures.c.id)
-        .join_from(
-            asked,
-            disclosures,
-            and_(
-                disclosures.c.consent == asked.c.consent,
-                disclosures.c.stored_at > asked.c.since,
-                disclosures.c.stored_at < asked.c.until,
-            ),
-        )
-        .where(or_(disclosures.c.sender == agency, reached))
-        .order_by(disclosures.c.id)
+    within = and_(
+        disclosures.c.consent == asked.c.consent,
+        disclosures.c.stored_at > asked.c.since,
+        disclosures.c.stored_at < asked.c.until,
     )
-    found: dict[str, tuple[str, ...]] = {}
-    for row in conn.execute(query):
-        found[row.consent] = (*found.get(row.consent, ()), row.id)
-    return found
+    query = select(asked.c.consent, disclosures.c.id).join_from(asked, disclosures, within)
+    seen = query.where(or_(disclosures.c.sender == mine, reached))
+    return Prepared(seen.order_by(disclosures.c.id))
+
+
+_STORED: Final = _stored()
 
 
 def warnings(conn: Connection, chains: Collection[str]) -> dict[str, tuple[str, ...]]:
