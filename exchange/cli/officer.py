@@ -5,27 +5,21 @@ only the agency's own records tell. Each question leaves its trace in the log.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Literal
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
+from exchange.cli.officer_answer import AsJson, printed
 from exchange.cli.officer_file import file_app
+from exchange.cli.officer_lists import agreements, events, partners
 from exchange.cli.place import HERE, Place, beside
 from exchange.days import moment_of
 
 if TYPE_CHECKING:
     from exchange.agency.officer_calls import OfficerCalls
     from exchange.wire import officer, officer_findings, officer_terms
-
-AsJson: TypeAlias = Annotated[
-    bool,
-    Parameter(
-        name="--json", negative=(), help="Print the hub's answers as they are, one line for each."
-    ),
-]
-Page = TypeVar("Page", bound="officer.Frame")
 
 
 def officer_app() -> App:
@@ -38,6 +32,8 @@ def officer_app() -> App:
         help_format="plaintext",
     )
     for command in (overview, findings, disclosures, erasures, remind, breach, consent, art30):
+        app.command(command)
+    for command in (events, agreements, partners):
         app.command(command)
     app.command(file_app())
     return app
@@ -68,7 +64,7 @@ def overview(*, json: AsJson = False, at: Place = HERE) -> None:
             ),
         ]
 
-    _run(at, ask, lines, json=json)
+    printed(at, ask, lines, json=json)
 
 
 def findings(
@@ -122,7 +118,7 @@ def findings(
             for one in page.answer
         ]
 
-    _run(at, ask, lines, json=json)
+    printed(at, ask, lines, json=json)
 
 
 def disclosures(
@@ -149,7 +145,7 @@ def disclosures(
             for one in page.answer
         ]
 
-    _run(at, ask, lines, json=json)
+    printed(at, ask, lines, json=json)
 
 
 def erasures(
@@ -176,7 +172,7 @@ def erasures(
             for one in page.answer
         ]
 
-    _run(at, ask, lines, json=json)
+    printed(at, ask, lines, json=json)
 
 
 def remind(erasure: str, /, *, json: AsJson = False, at: Place = HERE) -> None:
@@ -253,7 +249,7 @@ def breach(  # noqa: PLR0913 - each is an option of its own
             *(f"shown       {one.kind} of {one.at:%Y-%m-%d %H:%M}" for one in found.shown),
         ]
 
-    _run(at, ask, lines, json=json)
+    printed(at, ask, lines, json=json)
 
 
 def _breach_head(found: "officer.Breach") -> list[str]:
@@ -305,7 +301,7 @@ def consent(
             *(f"{one.at:%Y-%m-%d %H:%M}  {one.kind} by {one.by}" for one in found.events),
         ]
 
-    _run(at, ask, lines, json=json)
+    printed(at, ask, lines, json=json)
 
 
 def art30(agreement: str = "", /, *, json: AsJson = False, at: Place = HERE) -> None:
@@ -344,7 +340,7 @@ def _of_agreement(agreement: str, at: Place, *, json: bool) -> None:
             *(f"missing     {one}" for one in found.findings),
         ]
 
-    _run(at, ask, lines, json=json)
+    printed(at, ask, lines, json=json)
 
 
 def _of_processor(at: Place, *, json: bool) -> None:
@@ -368,7 +364,7 @@ def _of_processor(at: Place, *, json: bool) -> None:
             *(f"missing     {one}" for one in found.findings),
         ]
 
-    _run(at, ask, lines, json=json)
+    printed(at, ask, lines, json=json)
 
 
 def _plugin(one: "officer_terms.PluginSeen") -> str:
@@ -380,23 +376,3 @@ def _plugin(one: "officer_terms.PluginSeen") -> str:
             f"keeps {f'{one.stores} ({one.retention})' if one.stores else 'nothing'}",
         ]
     return "; ".join(told)
-
-
-def _run(
-    at: Place,
-    ask: Callable[["OfficerCalls", str | None], Awaitable[Page]],
-    lines: Callable[[Page], list[str]],
-    *,
-    json: bool,
-) -> None:
-    """Ask page by page and print each, in words or as it came."""
-
-    async def work() -> None:
-        from exchange.agency.officer_calls import every
-
-        async with beside(at) as desk:
-            async for page in every(lambda after: ask(desk.client.officer, after)):
-                for line in [page.model_dump_json()] if json else lines(page):
-                    print(line)
-
-    asyncio.run(work())

@@ -69,6 +69,33 @@ def test_an_officer_is_answered_in_words_and_as_json(network: Network, agreed: s
     )
 
 
+def test_the_log_agreements_and_partners_are_listed(network: Network, agreed: str) -> None:
+    consent = recorded(network, agreed, "listed-consent.toml")
+    asked = ("officer", "events", "--kind", "consent-recorded", "--since", day(-1))
+    ends = time.monotonic() + PATIENCE_S
+    while consent not in (events := network.must(*asked, home=B).shown):
+        assert time.monotonic() < ends
+        time.sleep(0.2)
+
+    assert {line.split("  ")[1].split(" by ")[0] for line in events.splitlines()} == {
+        "consent-recorded"
+    }
+    of_one = ("officer", "events", "--consent", consent, "--until", day(1), "--json")
+    (told,) = network.must(*of_one, home=B).shown.splitlines()
+    page = canonical.loads(told.encode(), limit=10**6)
+    assert {one["consent"] for one in page["answer"]} == {consent}
+    assert "not understood: consent" in network.refused(
+        "officer", "events", "--consent", "no-id", home=B
+    )
+
+    terms = network.must("officer", "agreements", home=B).shown
+    assert terms.startswith(f"{agreed}  in-force, begins ")
+    assert A in terms
+    partners = network.must("officer", "partners", home=B).shown
+    assert f"{A}  active\n  " in partners
+    assert "document" in partners
+
+
 def test_the_whole_log_is_taken_away_and_verified(network: Network, agreed: str) -> None:
     recorded(network, agreed, "log-consent.toml")
     taking = ("officer", "file", "log", "-o", "log.tar")
