@@ -35,7 +35,7 @@ class Written:
     """As what an answer is written that can also stand on paper."""
 
     as_: Annotated[
-        Literal["csv", "json", "pdf"], Parameter(name="--format", help="What to write.")
+        Literal["pdf", "csv", "json"], Parameter(name="--format", help="What to write.")
     ] = "csv"
     part: Annotated[
         int,
