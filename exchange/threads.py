@@ -83,9 +83,13 @@ class Loop(asyncio.SelectorEventLoop):
             self._hands = Threads(min(32, (os.cpu_count() or 1) + 4), name="hop")
         return self._hands.ask(partial(func, *args))
 
-    async def shutdown_default_executor(self) -> None:
-        """See `asyncio.loop.shutdown_default_executor`; nobody else runs in this loop by then."""
-        await super().shutdown_default_executor()
+    async def shutdown_default_executor(self, *limits: float | None) -> None:
+        """See `asyncio.loop.shutdown_default_executor`; nobody else runs in this loop by then.
+
+        Args:
+            limits: from Python 3.12 on, the seconds that an executor's threads have to end.
+        """
+        await super().shutdown_default_executor(*limits)
         if self._hands is not None:
             self._hands.close()
 
@@ -93,10 +97,13 @@ class Loop(asyncio.SelectorEventLoop):
 def _work(asked: SimpleQueue[_Asked | None]) -> None:
     while (one := asked.get()) is not None:
         work, done, loop = one
-        result, failure = None, None
+        result: Any = None
+        failure: BaseException | None = None
         if not done.cancelled():
             try:
                 result = work()
+            except StopIteration:  # no future takes it, and its caller would wait for ever
+                failure = RuntimeError("work in a thread raised StopIteration")
             except BaseException as error:  # noqa: BLE001 - handed to the caller as it is
                 failure = error
         with suppress(RuntimeError):  # the loop has closed: nobody waits any more

@@ -40,6 +40,11 @@ def _interrupt() -> None:
     raise KeyboardInterrupt
 
 
+async def test_work_that_raises_what_no_future_takes_is_an_error(threads: Threads) -> None:
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        await threads.ask(lambda: next(iter(())))
+
+
 async def test_what_is_cancelled_before_it_began_is_not_done() -> None:
     one = Threads(1, name="one")
     begun, go_on = threading.Event(), threading.Event()
@@ -147,3 +152,18 @@ def test_an_executor_that_is_named_is_used() -> None:
 
     with asyncio.Runner(loop_factory=Loop) as runner:
         assert runner.run(hop()).startswith("other")
+
+
+def test_the_limit_of_newer_pythons_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    async def shut_down(_: object, *limits: float) -> None:
+        seen.append(limits)
+
+    monkeypatch.setattr(asyncio.SelectorEventLoop, "shutdown_default_executor", shut_down)
+    loop = Loop()
+    loop.run_until_complete(loop.shutdown_default_executor())
+    loop.run_until_complete(loop.shutdown_default_executor(300.0))  # from Python 3.12 on
+    loop.close()
+
+    assert seen == [(), (300.0,)]
