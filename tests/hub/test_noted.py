@@ -76,11 +76,21 @@ async def test_what_comes_meanwhile_is_left_out(sim: Simulator, officer: Officer
     assert len(await sim.log("officer-export")) == 1
 
 
+async def test_what_opens_meanwhile_outside_the_note_is_left_out(
+    sim: Simulator, officer: Officer
+) -> None:
+    taken = source([[9, 8]], [[9], [8, 7], [2]])
+    pages = await noted(sim.hub, officer, taken, await count(taken))
+
+    assert [[*page] async for page in pages] == [[9], [8], []]
+    assert [one["count"] for one in await sim.log("officer-export")] == [2]
+
+
 @pytest.mark.parametrize("index_of", [itself, None])
 async def test_what_opens_meanwhile_is_noted_before_it_goes_out(
     sim: Simulator, officer: Officer, index_of: Callable[[int], int] | None
 ) -> None:
-    taken = source([[9, 8]], [[9], [8, 7], [6]], index_of=index_of)
+    taken = source([[9, 6]], [[9], [8, 7], [6]], index_of=index_of)
     pages = await noted(sim.hub, officer, taken, await count(taken))
 
     told = [([*page], len(await sim.log("officer-export"))) async for page in pages]
@@ -92,14 +102,14 @@ async def test_what_opens_meanwhile_is_noted_before_it_goes_out(
 async def test_a_row_that_cannot_be_noted_does_not_go_out(
     sim: Simulator, officer: Officer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taken = source([[9]], [[9], [8]])
+    taken = source([[9, 7]], [[9, 7], [8]])
     pages = await noted(sim.hub, officer, taken, await count(taken))
 
     async def away(*_: Any, **__: Any) -> None:
         raise Unavailable("the vault has not answered")
 
     monkeypatch.setattr(trace, "record_export", away)
-    assert await anext(pages) == [9]
+    assert await anext(pages) == [9, 7]
     with pytest.raises(Unavailable):
         await anext(pages)
 

@@ -44,6 +44,10 @@ class Counted:
     behind: int = 0
     """The one behind the last."""
 
+    def holds(self, index: int) -> bool:
+        """Tell whether an entry lies where the note says that rows were taken."""
+        return self.first <= index < self.behind
+
 
 async def count(source: Source[Row], *, pages: int | None = None) -> Counted:
     """Return how many rows a source has now, counting at most so many pages of it."""
@@ -145,7 +149,7 @@ async def _within(
     left, index_of = counted.rows, source.index_of
     async with aclosing(source.pages()) as pages:
         async for page in pages:
-            rows = [row for row in page if index_of is None or index_of(row) < counted.behind]
+            rows = [row for row in page if index_of is None or counted.holds(index_of(row))]
             if len(rows) > left:
                 await _note(hub, asker, source, replace(counted, rows=len(rows) - left))
                 left = len(rows)
