@@ -317,7 +317,8 @@ def _seen(connection: Connection, work: Callable[[Connection], T]) -> T:
     try:
         return work(connection)
     finally:
-        driver.execute("COMMIT")
+        if driver.in_transaction:  # not where SQLite has undone it for an error of the disk
+            driver.execute("ROLLBACK")
 
 
 def _standing(engine: Engine) -> Connection:

@@ -86,7 +86,7 @@ async def sequence(hub: Hub, log: Log) -> int | None:
         Unavailable: the database is away, or another sequencer was faster.
         OSError: the head could not be kept outside the database: it is not signed.
     """
-    looked = await hub.db.look(_look, hub)
+    looked = await hub.db.read(_look, hub)
     signed = 0
     if looked.newest is not None:
         hub.heads.learn(looked.newest)
