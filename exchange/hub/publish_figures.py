@@ -70,7 +70,9 @@ async def _catch_up(hub: Hub, found: Unfrozen, last: Period) -> None:
     if found.newest is not None:
         at = next_month(read_period(found.newest))
     while at <= last:
-        if at.first == 1:  # once a year: it looks at every consent that is kept
+        # Seldom, as it looks at every consent that is kept; and more than once a year, as a replica
+        # that was late may have drawn a number again.
+        if at.first % 3 == 1:
             await _forget_numbers(hub, found.digest, at.year)
         if not await _freeze(hub, found.digest, at):
             return  # another replica has, or the agreement is gone
