@@ -206,8 +206,11 @@ async def test_her_token_opens_her_routes_and_no_other(parties: Parties) -> None
         "urn:consent-exchange:problem:not-permitted",
     )
     await accounts.remove(parties.hub, tool.officer.id)
-    ((status, _, _),) = await everywhere(parties, ask, [*OTHERS, *OURS])
+    ((status, _, _),) = await everywhere(parties, ask, OURS)
     assert status == 401
+    # Elsewhere it never opens anything: that is said before the database is asked.
+    ((status, _, _),) = await everywhere(parties, ask, OTHERS)
+    assert status == 403
 
 
 @pytest.mark.parametrize("scope", ["", OFFICER])
