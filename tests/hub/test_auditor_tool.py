@@ -197,6 +197,19 @@ async def test_an_account_that_a_hub_of_the_schema_before_removed_opens_nothing(
     assert (await tool.asks(audit_routes.LOG, token=token)).status == 401
     assert (await tool.asks_for_token()).status == 401
     assert await sim.hub.db.read(officer_keys.every) == {}
+    assert await sim.count("officer_keys") == 1
+
+    # What is left of it stands in nobody's way: not of another account with this key …
+    other = await account(sim, "auditor")
+    assert await keys.put(sim.hub, other.id, tool.key.public) == tool.key.kid
+    assert {*await sim.hub.db.read(officer_keys.every)} == {other.id}
+    # … nor of the sweeper.
+    await sim.hub.db.write(removed)
+    sim.now += VISITS_KEPT
+    sim.later(seconds=1)
+    await sweep.sweep(sim.hub, leftovers=False)
+    assert await sim.count("officer_keys") == 0
+    assert await sim.count("officers") == 0
 
 
 async def test_only_an_auditor_has_a_key_and_nobody_else_has_it(sim: Simulator) -> None:

@@ -29,10 +29,12 @@ def put(conn: Connection, new: OfficerKey) -> None:
     Raises:
         Conflict: another account has this key.
     """
-    taken = select(officer_keys.c.officer).where(officer_keys.c.kid == new.kid)
-    if conn.execute(taken).scalar_one_or_none() not in {None, new.officer}:
+    holder = find(conn, new.kid)
+    if holder is not None and holder.officer != new.officer:
         raise Conflict("another account has this key")
     remove(conn, new.officer)
+    # What is left of a removed account that a hub of the schema before knew nothing of.
+    conn.execute(delete(officer_keys).where(officer_keys.c.kid == new.kid))
     row = {
         "kid": new.kid,
         "officer": new.officer,
