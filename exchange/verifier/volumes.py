@@ -10,7 +10,7 @@ from contextlib import aclosing
 from typing import Any, Final
 
 from exchange.audit.checkpoint import Checkpoint
-from exchange.errors import NotFound
+from exchange.errors import Malformed, NotFound
 from exchange.verifier import index
 from exchange.verifier.archive import Member
 from exchange.verifier.files import Files, lines
@@ -75,6 +75,7 @@ async def lines_of(files: Files) -> AsyncGenerator[tuple[str, int, bytes], None]
     Raises:
         NotFound: there is no first volume: nothing is opened.
         TooLarge: a line has more than `LARGEST_LINE` bytes.
+        Malformed: a volume behind the first without a line.
     """
     volume = 1
     while True:
@@ -88,4 +89,6 @@ async def lines_of(files: Files) -> AsyncGenerator[tuple[str, int, bytes], None]
             if volume == 1:
                 raise
             return
+        if volume > 1 and not number:  # whoever serves such volumes may have no end of them
+            raise Malformed("a volume of openings behind the first has no line")
         volume += 1

@@ -11,6 +11,7 @@ import pytest
 from exchange.audit.policy import judge, read_policy
 from exchange.cli.main import main
 from exchange.consent.credential import Credential, Purpose
+from exchange.errors import Malformed
 from exchange.verifier import volumes
 from exchange.verifier.export import Export, Openings
 from exchange.verifier.files import FolderFiles
@@ -133,6 +134,21 @@ def test_an_export_that_lost_a_volume_is_not_good(number: int, copy: Path, verif
 
     assert ended == 1
     assert "covers other entries" in found["coverage"]["said"]
+
+
+async def test_a_volume_without_a_line_ends_the_reading(copy: Path) -> None:
+    put(copy, f"openings/{len(parts(copy)) + 1:06}.jsonl", b"")  # as a host may go on for ever
+
+    with pytest.raises(Malformed, match="no line"):
+        await read(copy)
+
+
+def test_an_export_with_a_volume_without_a_line_is_not_good(copy: Path, verify: Verify) -> None:
+    put(copy, f"openings/{len(parts(copy)) + 1:06}.jsonl", b"")
+
+    ended, _ = verify(copy)
+
+    assert ended == 1
 
 
 def test_a_line_that_is_no_opening_is_named_with_its_volume(copy: Path, verify: Verify) -> None:
