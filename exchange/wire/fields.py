@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainSerializer
 
@@ -10,6 +10,9 @@ from exchange.errors import Malformed
 from exchange.members import words
 
 _COMPACT = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
+FIRST_YEAR, LAST_YEAR = 1900, 8999
+"""Of days and moments that are asked about."""
+Reached = TypeVar("Reached", date, datetime)
 
 
 def _in_utc(moment: datetime) -> str:
@@ -23,14 +26,21 @@ def _day(given: object) -> object:
     found = date.fromisoformat(given)
     if found.isoformat() != given:
         raise ValueError("a day is written YYYY-MM-DD")
-    return found
+    return _in_reach(found)
 
 
 def _compact(given: object) -> object:
     """Return the moment in a text of digits: no query of ours has a colon or a percent sign."""
     if not isinstance(given, str) or _COMPACT.fullmatch(given) is None:
         raise ValueError("a moment in a query is written YYYYMMDDTHHMMSSZ")
-    return datetime.fromisoformat(given)
+    return _in_reach(datetime.fromisoformat(given))
+
+
+def _in_reach(day: Reached) -> Reached:
+    """Return a day or moment from which others can be counted without leaving the calendar."""
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise ValueError(f"a year lies between {FIRST_YEAR} and {LAST_YEAR}")
+    return day
 
 
 def _shown(text: str) -> str:
