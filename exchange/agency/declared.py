@@ -25,7 +25,7 @@ MOST_TOLD: Final = 24 * 1024
 """Bytes that all plugins may declare together: the hub takes 64 KiB of an agency in all."""
 UNTOLD: Final = "(address)"
 _ADDRESS: Final = re.compile(
-    r"://|\\\\|@|::|[^\W\d]\d{0,9}:\d{2}|\d\.\d{1,3}\.\d{1,3}\.\d|\w\.[^\W\d]{2}"
+    r"://|\\\\|@|::|[^\W\d][\w-]{0,62}:\d{2}|(?:[0-9A-Fa-f]{1,4}:){3}|\d\.\d{1,3}\.\d{1,3}\.\d|\w\.[^\W\d]{2}"
 )
 """In a word of a declaration: a URL, a share, a mailbox, a port, an IP address, a host's name."""
 
@@ -104,7 +104,7 @@ def _told(declared: Declaration | None) -> shapes.PluginDeclared | None:
         return None
     try:
         return shapes.PluginDeclared(
-            licence=declared.licence,
+            licence=_without_addresses(declared.licence),
             sees_plaintext=declared.sees_plaintext,
             endpoints=tuple(map(_without_addresses, declared.endpoints)),
             stores=_without_addresses(declared.stores),

@@ -173,6 +173,9 @@ def ready_line(ready: Ready) -> bytes:
 def _declares(declared: Declaration | None) -> Json:
     if declared is None:
         return None
+    endpoints: object = declared.endpoints
+    if isinstance(endpoints, str):  # each of its letters would be one
+        return None
     try:
         found: dict[str, Json] = {
             "endpoints": list(declared.endpoints),

@@ -74,10 +74,14 @@ def test_what_a_plugin_declares_is_told_in_its_words() -> None:
         "\\\\files\\cases",
         "post@office.example",
         "büro.intern:25",
+        "db-2:1433",
+        "2001:db8:0:1:2:3:4:5",
+        "[2001:db8:0:1:2:3:4:5]:443",
     ],
 )
 def test_no_address_is_told_that_a_plugin_declares(address: str) -> None:
     declared = declaration(
+        licence=f"LicenseRef {address}",
         endpoints=(address, f"archive ({address}) of the agency"),
         stores=f"copies at {address}",
         retention="a year",
@@ -88,6 +92,7 @@ def test_no_address_is_told_that_a_plugin_declares(address: str) -> None:
     assert told.declared is not None
     assert told.declared.endpoints == (UNTOLD, f"archive {UNTOLD} of the agency")
     assert told.declared.stores == f"copies at {UNTOLD}"
+    assert told.declared.licence == f"LicenseRef {UNTOLD}"
     assert address not in told.model_dump_json()
 
 

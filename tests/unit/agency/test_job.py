@@ -70,6 +70,7 @@ def test_the_walls_and_what_adapters_offer_come_back_whole(kind: Kind, offer: jo
         {"licence": 5},
         {"sees_plaintext": "yes"},
         {"endpoints": None},
+        {"endpoints": "mail server"},
         {"endpoints": (5,)},
         {"stores": "\ud800"},
         {"stores": "x" * (1 << 21)},
