@@ -1,7 +1,8 @@
 """`exchange auditor`: what an auditor asks the hub with her own tool, without any gateway.
 
 Needs the address of the hub, the id of her account and a key whose public half the operator has
-given that account. What she gets says nothing of persons and no word of an agreement's text.
+given that account. What she gets says nothing of persons, and of an
+agreement's text its title alone.
 """
 
 import asyncio

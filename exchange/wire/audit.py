@@ -1,10 +1,10 @@
-"""Shapes of the answers to auditors: no person, no consent, no word of an agreement's text."""
+"""Shapes of the answers to auditors: no person, no consent, of an agreement its title alone."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from exchange.wire.fields import AgencyId, Cursor, Digest, Id, Moment
+from exchange.wire.fields import AgencyId, Cursor, Digest, Id, Moment, Shown
 from exchange.wire.figures import FiguresAsked, FiguresTold
 from exchange.wire.log import Base64, Index
 from exchange.wire.officer import Head, Told
@@ -63,7 +63,7 @@ class FiguresAudited(AuditFrame):
 class Witness(Told):
     """A witness of the policy."""
 
-    name: str
+    name: Annotated[Shown, Field(max_length=255)]
     cosigned_at: Moment | None
     """When it has cosigned this head; null: it has not."""
 

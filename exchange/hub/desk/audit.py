@@ -1,7 +1,7 @@
 """The auditor's pages: every agreement without its text, and proofs without what they prove of.
 
-Nothing here opens an entry or a statement. What can be taken away is what anybody may compute from
-the public files of the log, so it leaves no trace and asks for no second proof of who she is.
+Nothing here opens an entry or a statement. What can be taken away are proofs about commitments,
+which say nothing, so it leaves no trace and asks for no second proof of who she is.
 """
 
 from collections.abc import Mapping
