@@ -7,6 +7,7 @@ from typing import Any
 from playwright.async_api import Browser
 
 from exchange.audit.merkle import leaf_hash
+from exchange.audit.spelling import write_base64
 from exchange.hub.answers.proofs import prove_entry
 from tests import needs
 from tests.looks import WIDE, faults
@@ -44,7 +45,10 @@ async def test_an_auditor_proves_an_entry_and_takes_the_proof_away(
             await reader.page.click("a[href$='entry-1.tlog-proof']")
         await (await coming.value).save_as(tmp_path / "proof")
     found = await prove_entry(scene.sim.hub, scene.auditor, 1)
-    assert (tmp_path / "proof").read_bytes().startswith(b"c2sp.org/tlog-proof@v1\nindex 1\n")
+    marker, extra, index, *_ = (tmp_path / "proof").read_bytes().splitlines()
+    assert (marker, index) == (b"c2sp.org/tlog-proof@v1", b"index 1")
+    # The commitment, and that it is not opened.
+    assert extra == b"extra " + write_base64(b"\x00" + found.leaf).encode()
     assert leaf_hash(found.leaf) not in (tmp_path / "proof").read_bytes()
 
 
