@@ -88,7 +88,8 @@ class Ahead(Generic[Row]):
     """A source whose first stretch was read, and not handed out yet."""
 
     source: Source[Row]
-    first: Sequence[Row] = field(repr=False)
+    first: Sequence[Sequence[Row]] = field(repr=False)
+    """Its pages."""
     rest: AsyncGenerator[Sequence[Row], None] = field(repr=False)
 
 
@@ -107,7 +108,7 @@ async def in_stretches(
         NotPermitted: an auditor or operator.
         Unavailable: the vault is away; nothing may go out.
     """
-    await note_rows(hub, asker, taken.source, taken.first)
+    await _note_stretch(hub, asker, taken.source, taken.first)
     return _stretches(hub, asker, taken)
 
 
@@ -115,21 +116,31 @@ async def _stretches(
     hub: Hub, asker: Officer, taken: Ahead[Row]
 ) -> AsyncGenerator[Sequence[Row], None]:
     async with aclosing(taken.rest) as pages:
-        rows = taken.first
-        yield rows
-        while len(rows) >= STRETCH:
-            rows = await _stretch(pages)
-            await note_rows(hub, asker, taken.source, rows)
-            yield rows
+        stretch = taken.first
+        while True:
+            for page in stretch:  # as they came: nobody is kept waiting while thousands are written
+                yield page
+            if sum(map(len, stretch)) < STRETCH:
+                return
+            stretch = await _stretch(pages)
+            await _note_stretch(hub, asker, taken.source, stretch)
 
 
-async def _stretch(pages: AsyncGenerator[Sequence[Row], None]) -> Sequence[Row]:
-    rows: list[Row] = []
+async def _stretch(pages: AsyncGenerator[Sequence[Row], None]) -> list[Sequence[Row]]:
+    found: list[Sequence[Row]] = []
+    rows = 0
     async for page in pages:
-        rows += page
-        if len(rows) >= STRETCH:
+        found.append(page)
+        rows += len(page)
+        if rows >= STRETCH:
             break
-    return rows
+    return found
+
+
+async def _note_stretch(
+    hub: Hub, asker: Officer, source: Source[Row], pages: Sequence[Sequence[Row]]
+) -> None:
+    await note_rows(hub, asker, source, [row for page in pages for row in page])
 
 
 async def note_rows(hub: Hub, asker: Officer, source: Source[Row], rows: Sequence[Row]) -> None:
