@@ -35,7 +35,7 @@ class Part:
 
 def parts_of(rows: int) -> tuple[Part, ...]:
     """Return the parts of a list with so many rows, at least one."""
-    of = max(1, -(-rows // PRINTED))
+    of = _parts(rows)
     return tuple(Part(number=number, of=of, rows=rows) for number in range(1, of + 1))
 
 
@@ -45,10 +45,14 @@ def part_of(rows: int, number: int) -> Part:
     Raises:
         Malformed: it has no such part.
     """
-    found = next((part for part in parts_of(rows) if part.number == number), None)
-    if found is None:
+    of = _parts(rows)
+    if not 1 <= number <= of:
         raise Malformed("the list has no such part")
-    return found
+    return Part(number=number, of=of, rows=rows)
+
+
+def _parts(rows: int) -> int:
+    return max(1, -(-rows // PRINTED))
 
 
 async def rows_in(source: Source[Row], part: Part) -> Sequence[Row]:
