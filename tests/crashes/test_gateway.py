@@ -47,12 +47,10 @@ async def zygote() -> AsyncIterator[Run]:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(json.dumps(command).encode() + b"\n")
-        while True:  # events of the gateway come on the same stream
-            line = await process.stdout.readline()
-            if line.startswith(b'{"code"'):
-                answer = json.loads(line)
-                return answer["code"], answer["seen"]
-            assert line, "the zygote has died"
+        line = await process.stdout.readline()
+        assert line, "the zygote has died"
+        answer = json.loads(line)
+        return answer["code"], answer["seen"]
 
     try:
         yield run

@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
+import structlog
+
 from exchange.agency import calls, deliver, deposit, poll, send, watch
 from exchange.agency.app import open_gateway
 from exchange.agency.hand_over import open_reception
@@ -166,6 +168,8 @@ def run(command: dict[str, Any]) -> tuple[int, int]:
 
 def main() -> None:
     """Answer commands, one line of JSON each, until the input ends."""
+    # An event that a child dies in the middle of would run into the answer's line.
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     for line in sys.stdin:
         code, seen = run(json.loads(line))
         print(json.dumps({"code": code, "seen": seen}), flush=True)
