@@ -25,7 +25,7 @@ MOST_TOLD: Final = 24 * 1024
 """Bytes that all plugins may declare together: the hub takes 64 KiB of an agency in all."""
 UNTOLD: Final = "(address)"
 _ADDRESS: Final = re.compile(
-    r"://|\\\\|@|::|[^\W\d][\w-]{0,62}:\d{2}|(?:[0-9A-Fa-f]{1,4}:){3}|\d\.\d{1,3}\.\d{1,3}\.\d|\w\.[^\W\d]{2}"
+    r"://|\\\\|@|::|(?<![\w-])[\d-]*+[\w-]++:\d{2}|(?:[0-9A-Fa-f]{1,4}:){3}|\d\.\d{1,3}\.\d{1,3}\.\d|\w\.[^\W\d]{2}"
 )
 """In a word of a declaration: a URL, a share, a mailbox, a port, an IP address, a host's name."""
 
