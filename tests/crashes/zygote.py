@@ -17,13 +17,13 @@ from typing import Any, cast
 
 import structlog
 
+from exchange import sqlite
 from exchange.agency import calls, deliver, deposit, poll, send, watch
 from exchange.agency.app import open_gateway
 from exchange.agency.hand_over import open_reception
 from exchange.agency.office import Office
 from exchange.agency.parts import Gateway
 from exchange.hookspecs import DeliveredFile, DeliveredFolder, Label
-from exchange.sqlite import SqliteDatabase
 from tests.agency.network import draft
 from tests.agency.tool import Tool
 
@@ -41,6 +41,13 @@ class Points:
         self.seen += 1
         if self.seen == self._last:
             os._exit(KILLED)
+
+    def before(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            self.reached()
+            return function(*args, **kwargs)
+
+        return counted
 
     def after(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def counted(*args: Any, **kwargs: Any) -> Any:
@@ -63,8 +70,8 @@ def plant(points: Points) -> None:
     """Put points behind everything that is meant to last, and behind what the hub answers."""
     for name in ("fsync", "rename", "link", "unlink", "rmdir"):
         setattr(os, name, points.after(getattr(os, name)))
-    commit = "_commit"
-    setattr(SqliteDatabase, commit, points.after(getattr(SqliteDatabase, commit)))
+    tell = "tell"  # a commit's point is behind it and before anybody goes on because of it
+    setattr(sqlite, tell, points.before(getattr(sqlite, tell)))
     for name in ("call", "once"):
         setattr(calls.Calls, name, points.after_async(getattr(calls.Calls, name)))
 
