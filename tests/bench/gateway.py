@@ -26,6 +26,7 @@ from exchange.agency.hand_over import open_reception
 from exchange.agency.home import Home
 from exchange.agency.job import Kind
 from exchange.agency.leash import PROGRAM, Limits
+from exchange.agency.parts import Gateway
 from exchange.agency.receive import Outcome
 from exchange.canonical import Json
 from exchange.cli import events
@@ -51,6 +52,8 @@ SETTINGS: Final[Mapping[str, Mapping[str, Json]]] = {
 }
 SECRETS: Final[Mapping[str, Mapping[str, str]]] = {"casetool": {"key": "whsec_" + "A" * 44}}
 FEW, MANY, ROUNDS = 10, 10_000, 7
+SENDERS: Final = 4
+"""Letters that are sent at once to fill a backlog."""
 WARM_UP, LETTERS = 20, 40
 PROGRESS, PROGRESS_S = 500, 30.0
 """Documents sent, and seconds of receiving, until it is said how far a backlog has come."""
@@ -238,10 +241,7 @@ async def backlog_in(root: Path, report: Report, many: int) -> list[Figure]:
 
         async def cost(count: int) -> tuple[float, int]:
             async with offices.open(SENDER) as women:
-                for sent in range(count):
-                    if sent and sent % PROGRESS == 0:
-                        report(f"sent {sent} of {count}")
-                    await sent_letter(women, consent)
+                await _fill(women, consent, count, report)
             return await asyncio.to_thread(_round, offices.offices[RECIPIENT].home, count, report)
 
         await cost(FEW)
@@ -264,6 +264,21 @@ async def backlog_in(root: Path, report: Report, many: int) -> list[Figure]:
             sense="at most",
         ),
     ]
+
+
+async def _fill(women: Gateway, consent: str, count: int, report: Report) -> None:
+    """Send letters, a few at a time: what a document costs to send is not measured here."""
+    numbers = iter(range(count))
+
+    async def sender() -> None:
+        for sent in numbers:
+            if sent and sent % PROGRESS == 0:
+                report(f"sent {sent} of {count}")
+            await sent_letter(women, consent)
+
+    async with asyncio.TaskGroup() as senders:
+        for _ in range(SENDERS):
+            senders.create_task(sender())
 
 
 def _round(home: Home, count: int, report: Report) -> tuple[float, int]:
