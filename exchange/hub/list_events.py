@@ -17,7 +17,7 @@ from exchange.errors import NotFound
 from exchange.hub.cursor import read_cursor, write_cursor
 from exchange.hub.may_open import Access, may_open
 from exchange.hub.officers.accounts import Officer
-from exchange.hub.officers.trace import record_export, record_read
+from exchange.hub.officers.trace import record_export, record_look, record_read
 from exchange.hub.parts import Hub
 from exchange.hub.storage import concerns, consents, openings, reading
 from exchange.hub.storage.concerns import RECORDED, WITHDRAWN, Held, Sent
@@ -172,8 +172,9 @@ def _agency(asker: Officer) -> str:
 
 
 async def _leave_trace(hub: Hub, asker: Officer, shown: Sequence[Listed]) -> None:
-    """Note what is about to be shown; nothing but such notes leaves none, else they had no end."""
+    """Note what is about to be shown; of nothing but such notes, else they had no end, the look."""
     if all(one.kind == TRACE for one in shown):
+        await record_look(hub, asker)
         return
     indexes = [one.index for one in shown]
     await record_export(hub, asker, first=min(indexes), until=max(indexes) + 1, count=len(shown))

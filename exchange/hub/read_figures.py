@@ -1,6 +1,6 @@
 """Show published figures of an agreement to those who may see them: officers of its parties.
 
-Figures are about no person, so that reading them leaves no trace in the log.
+They are about no person: an officer's look at them is noted like one at terms, an auditor's is not.
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from exchange.errors import NotFound, NotPermitted
 from exchange.figures.measure import Dimension
 from exchange.figures.period import Period
 from exchange.figures.table import Table
+from exchange.hub.officers import trace
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
 from exchange.hub.storage import agreements, figures
@@ -56,6 +57,7 @@ async def read_figures(
     """
     if asker.role == "operator":
         raise NotPermitted
+    await trace.record_look(hub, asker)
     return await hub.db.read(_figures, hub, asker, agreement, period, dimension)
 
 
@@ -69,6 +71,7 @@ async def list_measured(
     """
     if asker.role == "operator":
         raise NotPermitted
+    await trace.record_look(hub, asker)
     return await hub.db.read(_measured, hub, asker, after, limit)
 
 

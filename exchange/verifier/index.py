@@ -27,7 +27,7 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "erasure-asked": ("Löschung verlangt", "Erasure asked for"),
         "erasure-confirmed": ("Löschung bestätigt", "Erasure confirmed"),
         "officer-read": ("Einsicht der Datenschutzstelle", "Looked at by a privacy officer"),
-        "officer-export": ("Export erstellt", "Export made"),
+        "officer-export": ("Eingesehen oder mitgenommen", "Looked at or taken away"),
         "erased": ("Einträge gelöscht", "Entries erased"),
     }
 )

@@ -258,20 +258,24 @@ async def test_the_list_of_one_consent_leaves_a_trace_on_its_chain(several: Seve
     assert other.id not in {one.consent for one in shown}
 
 
-async def test_what_a_page_shows_is_noted_and_a_page_of_notes_is_not(several: Several) -> None:
+async def test_what_a_page_shows_is_noted_and_a_page_of_notes_as_one_look_an_hour(
+    several: Several,
+) -> None:
     await several.consent()
     await followed(several)
     shown = await listed(several, SENDER)
     await listed(several, SENDER, Wanted(kind="erasure-asked"))
-    (note,) = await several.log("officer-export")
+    note, look = await several.log("officer-export")
+    assert (look["by"], look["officer"], look["count"]) == (SENDER, OFFICERS[SENDER].id, 0)
     assert (note["by"], note["officer"]) == (SENDER, OFFICERS[SENDER].id)
     assert (note["from"], note["until"]) == (shown[-1].index, shown[0].index + 1)
     assert note["count"] == len(shown)
     await followed(several)
 
-    assert await kinds(several, SENDER, Wanted(kind="officer-export")) == ["officer-export"]
+    notes = Wanted(kind="officer-export")
+    assert await kinds(several, SENDER, notes) == ["officer-export", "officer-export"]
 
-    assert await several.log("officer-export") == [note]
+    assert await several.log("officer-export") == [note, look]
 
 
 @ON_SQLITE

@@ -174,6 +174,8 @@ async def test_without_the_vault_nobody_looks(
     with pytest.raises(Unavailable):
         await trace.record_read(sim.hub, asker, given.digest)
     with pytest.raises(Unavailable):
+        await trace.record_look(sim.hub, asker)
+    with pytest.raises(Unavailable):
         await trace.record_export(sim.hub, asker, first=0, until=1, count=1)
     assert await sim.log("officer-read") == await sim.log("officer-export") == []
 
@@ -187,6 +189,33 @@ async def test_what_is_taken_away_is_on_the_chain_of_the_agency(sim: Simulator) 
 
 
 # What needs attention
+
+
+async def test_a_look_at_what_is_of_no_person_is_on_the_chain_of_the_agency_once_an_hour(
+    sim: Simulator,
+) -> None:
+    asker, other = await account(sim, agency=SENDER), await account(sim, agency=SENDER)
+    for who in (asker, asker, other, await account(sim, "auditor")):
+        await trace.record_look(sim.hub, who)
+    sim.later(minutes=59)
+    await trace.record_look(sim.hub, asker)
+    looks = await sim.log("officer-export")
+    assert [(one["by"], one["officer"]) for one in looks] == [
+        (SENDER, asker.id),
+        (SENDER, other.id),
+    ]
+    assert {(one["from"], one["until"], one["count"]) for one in looks} == {(0, 0, 0)}
+
+    sim.later(minutes=1)
+    await trace.record_look(sim.hub, asker)
+    assert len(await sim.log("officer-export")) == 3
+
+
+async def test_what_was_taken_away_within_the_hour_is_no_look(sim: Simulator) -> None:
+    asker = await account(sim)
+    await trace.record_export(sim.hub, asker, first=0, until=1, count=1)
+    await trace.record_look(sim.hub, asker)
+    assert [one["count"] for one in await sim.log("officer-export")] == [1, 0]
 
 
 async def test_only_an_officer_is_told_how_an_agency_stands(sim: Simulator) -> None:

@@ -12,6 +12,7 @@ from exchange.agreement.term import Renewing, ends_at, notice_deadline
 from exchange.days import day_of
 from exchange.errors import NotFound, NotPermitted
 from exchange.hub.answers.frame import Answered, NoQuestion, agency_of, newest_head
+from exchange.hub.officers import trace
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
 from exchange.hub.storage import agreements
@@ -65,12 +66,13 @@ class AgreementSeen:
 async def list_agreements(
     hub: Hub, asker: Officer, *, after: str | None, limit: int
 ) -> Answered[NoQuestion, tuple[AgreementSeen, ...]]:
-    """Return a page of the agency's agreements. They are about no person: no trace in the log.
+    """Return a page of the agency's agreements. They are about no person.
 
     Raises:
         NotPermitted: the asker reads no records.
     """
     agency, now = agency_of(asker), hub.clock()
+    await trace.record_look(hub, asker)
     found = await hub.db.read(_page, hub, agency, after, limit, now)
     return Answered(
         question="agreements",

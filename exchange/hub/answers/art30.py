@@ -20,6 +20,7 @@ from exchange.hub.answers.processing import (
     of_gateways,
     of_hub,
 )
+from exchange.hub.officers import trace
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
 from exchange.hub.storage import agencies, agreements
@@ -105,6 +106,7 @@ async def record_processing(hub: Hub, asker: Officer, agreement: str) -> Answere
         NotFound: absent, or her agency is no party of it.
     """
     agency = agency_of(asker)
+    await trace.record_look(hub, asker)
     signed = await hub.db.read(_read, hub, agency, agreement)
     return Answered(
         question="art30",

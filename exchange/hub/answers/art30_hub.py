@@ -22,6 +22,7 @@ from exchange.hub.answers.processing import (
     measures,
     of_hub,
 )
+from exchange.hub.officers import trace
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
 from exchange.hub.storage import agreements
@@ -74,6 +75,7 @@ async def record_of_processor(hub: Hub, asker: Officer) -> Answered[NoQuestion, 
         NotPermitted: the asker reads no records.
     """
     agency = agency_of(asker)
+    await trace.record_look(hub, asker)
     found: list[Agreement] = []
     after, full = None, True
     while full:

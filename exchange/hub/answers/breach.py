@@ -123,6 +123,8 @@ async def scope_breach(
         head = newest_head(hub)
         size = 0 if head is None else head.size
         await trace.record_export(hub, asker, first=0, until=size, count=len(rows))
+    else:
+        await trace.record_look(hub, asker)
     found = await framed(hub, agency, wanted, now, totals)
     return replace(
         found,

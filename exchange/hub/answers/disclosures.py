@@ -130,6 +130,8 @@ async def list_disclosures(
         await trace.record_export(
             hub, asker, first=min(indexes), until=max(indexes) + 1, count=len(indexes)
         )
+    else:
+        await trace.record_look(hub, asker)
     return found
 
 

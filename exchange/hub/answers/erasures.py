@@ -65,6 +65,8 @@ async def list_erasures(
     if found.answer:
         size = 0 if found.checkpoint is None else found.checkpoint.size
         await trace.record_export(hub, asker, first=0, until=size, count=len(found.answer))
+    else:
+        await trace.record_look(hub, asker)
     return found
 
 

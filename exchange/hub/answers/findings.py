@@ -119,6 +119,8 @@ async def list_findings(
         size = 0 if head is None else head.size
         first, until = (min(indexes), max(indexes) + 1) if indexes else (0, size)
         await trace.record_export(hub, asker, first=first, until=until, count=len(found))
+    else:
+        await trace.record_look(hub, asker)
     return Answered(
         question="findings",
         agency=agency,

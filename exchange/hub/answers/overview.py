@@ -23,7 +23,7 @@ from exchange.hub.answers.findings import (
     narrowed,
 )
 from exchange.hub.answers.frame import Answered, NoQuestion, agency_of, newest_head
-from exchange.hub.officers import attention
+from exchange.hub.officers import attention, trace
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.officers.attention import LogHealth, Standing
 from exchange.hub.parts import Hub
@@ -57,10 +57,9 @@ class Overview:
 async def show_overview(hub: Hub, asker: Officer) -> Answered[NoQuestion, Overview]:
     """Return how the log is doing, how the agency stands, and how many findings there are.
 
-    Counts name nothing: they leave no trace.
-
     Raises:
         NotPermitted: the asker reads no records.
+        Unavailable: the vault is away, and with it the trace.
     """
     agency, now = agency_of(asker), hub.clock()
     log, standing = attention.log_health(hub), await attention.standing_of(hub, agency)
@@ -79,8 +78,10 @@ async def count(hub: Hub, asker: Officer) -> tuple[Count, ...]:
 
     Raises:
         NotPermitted: the asker reads no records.
+        Unavailable: the vault is away, and with it the trace.
     """
     agency_of(asker)
+    await trace.record_look(hub, asker)
     now = hub.clock()
     found: dict[Finding, Count] = {}
     for findings in _TOGETHER:  # each in a unit of its own, so that none is long

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from exchange.canonical import digest
 from exchange.hub.answers.frame import Answered, NoQuestion, agency_of, newest_head
+from exchange.hub.officers import trace
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
 from exchange.hub.storage import answers_partners
@@ -52,6 +53,15 @@ async def list_partners(
     Raises:
         NotPermitted: the asker reads no records.
     """
+    found = await find_partners(hub, asker, after=after, limit=limit)
+    await trace.record_look(hub, asker)
+    return found
+
+
+async def find_partners(
+    hub: Hub, asker: Officer, *, after: str | None, limit: int
+) -> Answered[NoQuestion, tuple[PartnerSeen, ...]]:
+    """Return what `list_partners` returns and note nothing: its caller does, before."""
     agency = agency_of(asker)
     found = await hub.db.read(_page, agency, after, limit)
     return Answered(

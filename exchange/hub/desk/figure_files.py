@@ -1,6 +1,6 @@
 """The figures that a page shows, taken away: PDF for a meeting, CSV, JSON.
 
-They are about no person and published already, so that the log notes nothing.
+They are about no person and published already: the log notes that she looked at them, no more.
 """
 
 from aiohttp import web

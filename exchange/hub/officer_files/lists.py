@@ -78,7 +78,7 @@ def partners_of(hub: Hub, asker: Officer) -> Question:
     """
 
     def ask(after: str | None) -> Awaitable[Answered[Any, tuple[Any, ...]]]:
-        return partners.list_partners(hub, asker, after=after, limit=PAGE)
+        return partners.find_partners(hub, asker, after=after, limit=PAGE)
 
     return Question(ask=ask, shape=officer_terms.PartnersAnswer, flat=_per("keys"))
 

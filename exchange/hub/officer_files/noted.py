@@ -67,7 +67,7 @@ async def count(source: Source[Row], *, pages: int | None = None) -> Counted:
 async def noted(
     hub: Hub, asker: Officer, source: Source[Row], counted: Counted
 ) -> AsyncGenerator[Sequence[Row], None]:
-    """Note that all of a source is taken away, and return its pages; nothing notes nothing.
+    """Note that all of a source is taken away, and return its pages.
 
     Args:
         hub: the parts.
@@ -123,6 +123,8 @@ async def _stretches(
             if sum(map(len, stretch)) < STRETCH:
                 return
             stretch = await _stretch(pages)
+            if not any(stretch):
+                return
             await _note_stretch(hub, asker, taken.source, stretch)
 
 
@@ -144,7 +146,7 @@ async def _note_stretch(
 
 
 async def note_rows(hub: Hub, asker: Officer, source: Source[Row], rows: Sequence[Row]) -> None:
-    """Note that some rows of a source are taken away; none of them notes nothing.
+    """Note that some rows of a source are taken away; of none of them, that somebody looked.
 
     Raises:
         NotPermitted: an auditor or operator.
@@ -170,6 +172,7 @@ async def _within(
 
 async def _note(hub: Hub, asker: Officer, source: Source[Row], counted: Counted) -> None:
     if not counted.rows:
+        await trace.record_look(hub, asker)
         return
     first, behind = counted.first, counted.behind
     if source.index_of is None:

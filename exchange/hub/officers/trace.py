@@ -1,6 +1,7 @@
-"""The trace that an officer's look leaves in the log: the person sees that it happened.
+"""The trace that an officer's look leaves in the log, whatever she looks at.
 
-Written before anything is shown. No vault, no trace, no look.
+At a consent, on its chain: the person sees that it happened. At all else, on her agency's. Written
+before anything is shown. No vault, no trace, no look.
 """
 
 from datetime import datetime, timedelta
@@ -19,7 +20,7 @@ from exchange.hub.storage.log_tables import log_event
 from exchange.hub.storage.tables import consents
 
 ONCE: Final = timedelta(hours=1)
-"""Looks of one officer at one consent within it leave one trace."""
+"""Looks of one officer at one consent, or at what names none, within it leave one trace."""
 NEWEST: Final = 200
 """Events of a chain that are searched for a trace; behind more of them she leaves another."""
 
@@ -41,8 +42,27 @@ async def record_read(hub: Hub, asker: Officer, consent: str) -> None:
     uuid = await hub.db.read(_consent_chain, consent)
     if uuid is None:
         raise NotFound
-    if not await hub.db.read(_left_already, uuid, read):
-        await hub.db.write(_record_read, await hub.vault.chain(uuid), read)
+    await _record_once(hub, uuid, read)
+
+
+async def record_look(hub: Hub, asker: Officer) -> None:
+    """Record on her agency's chain that an officer looks at what is of no person.
+
+    Terms, keys, figures, counts, a list with nothing on it: an `officer-export` of no entry; once
+    an hour is enough. Auditors belong to no agency: theirs leave none.
+
+    Args:
+        hub: the parts.
+        asker: who looks.
+
+    Raises:
+        Unavailable: the vault is away; nothing may be shown.
+    """
+    if asker.agency is not None:
+        look = event.officer_export(
+            at=hub.clock(), by=asker.agency, officer=asker.id, entries=(0, 0), count=0
+        )
+        await _record_once(hub, await hub.db.read(_agency_chain, asker.agency), look)
 
 
 async def record_export(hub: Hub, asker: Officer, *, first: int, until: int, count: int) -> None:
@@ -67,6 +87,11 @@ async def record_export(hub: Hub, asker: Officer, *, first: int, until: int, cou
     await hub.db.write(_record, await hub.vault.chain(uuid), taken)
 
 
+async def _record_once(hub: Hub, chain: str, trace: Event) -> None:
+    if not await hub.db.read(_left_already, chain, trace):
+        await hub.db.write(_record_new, await hub.vault.chain(chain), trace)
+
+
 def _agency(asker: Officer) -> str:
     if asker.agency is None:
         raise NotPermitted
@@ -85,7 +110,7 @@ def _agency_chain(conn: Connection, agency: str) -> str:
     return found.chain
 
 
-def _left_already(conn: Connection, chain: str, read: Event) -> bool:
+def _left_already(conn: Connection, chain: str, trace: Event) -> bool:
     newest = (
         select(log_event.c.kind, log_event.c.at, log_event.c.body)
         .where(log_event.c.chain == chain)
@@ -93,20 +118,23 @@ def _left_already(conn: Connection, chain: str, read: Event) -> bool:
         .limit(NEWEST)
     )
     return any(
-        row.kind == read.kind and _is_same(row.body, row.at, read) for row in conn.execute(newest)
+        row.kind == trace.kind and _is_same(row.body, row.at, trace) for row in conn.execute(newest)
     )
 
 
-def _is_same(body: bytes, at: datetime, read: Event) -> bool:
+def _is_same(body: bytes, at: datetime, trace: Event) -> bool:
+    if trace.at - at >= ONCE:
+        return False
     left = read_event(body)
-    same = left["officer"] == read.members["officer"] and left["by"] == read.by
-    return same and read.at - at < ONCE
+    return left["by"] == trace.by and all(
+        left[name] == trace.members[name] for name in trace.members
+    )
 
 
-def _record_read(conn: Connection, chain: Chain, read: Event) -> None:
+def _record_new(conn: Connection, chain: Chain, trace: Event) -> None:
     # Asked again where it counts: two looks at once leave one trace.
-    if not _left_already(conn, chain.uuid, read):
-        log.record(conn, chain, read)
+    if not _left_already(conn, chain.uuid, trace):
+        log.record(conn, chain, trace)
 
 
 def _record(conn: Connection, chain: Chain, taken: Event) -> None:

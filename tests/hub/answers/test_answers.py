@@ -187,15 +187,44 @@ async def test_a_page_costs_as_many_statements_however_much_is_on_it(parties: Pa
     assert await cost() == one
 
 
-async def test_each_page_leaves_a_trace_and_an_empty_one_none(parties: Parties) -> None:
+async def test_each_page_leaves_a_trace_and_an_empty_one_that_somebody_looked(
+    parties: Parties,
+) -> None:
     world = await parties.world("stored")
 
     await told(parties, SENDER, officer_routes.DISCLOSURES, DAYS)
     await told(parties, OUTSIDER, officer_routes.DISCLOSURES, DAYS)
 
-    (trace,) = await parties.log("officer-export")
+    trace, look = await parties.log("officer-export")
     assert (trace["by"], trace["officer"], trace["count"]) == (SENDER, "gateway", 1)
+    assert (look["by"], look["officer"], look["count"]) == (OUTSIDER, "gateway", 0)
     assert world.consent.digest not in str(trace)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        officer_routes.OVERVIEW,
+        officer_routes.AGREEMENTS,
+        officer_routes.PARTNERS,
+        officer_routes.ART30,
+        officer_routes.PROCESSOR,
+        officer_routes.FIGURES,
+    ],
+    ids=lambda question: question.name,
+)
+async def test_a_question_about_no_person_leaves_a_trace_of_the_look(
+    parties: Parties, question: Operation
+) -> None:
+    given = {"id": parties.agreement_id, "period": "2026"}
+    path = {name: value for name, value in given.items() if f"{{{name}}}" in question.path}
+
+    for _ in range(2):
+        answer = await parties.call(SENDER, question, **path)
+        assert answer.status == 200, answer.body
+
+    (look,) = await parties.log("officer-export")
+    assert (look["by"], look["officer"], look["count"]) == (SENDER, "gateway", 0)
 
 
 async def test_another_question_is_malformed(parties: Parties) -> None:

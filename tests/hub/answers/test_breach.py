@@ -244,7 +244,10 @@ async def test_the_code_of_a_hidden_consent_is_answered_like_that_of_none(
         assert hidden["answer"] == absent["answer"]
         assert rows([hidden["answer"]]) == []
     assert await parties.log("officer-read") == []
-    assert await parties.log("officer-export") == []
+    looks = await parties.log("officer-export")
+    assert [(one["by"], one["count"]) for one in looks] == [
+        (agency, 0) for agency in (RECIPIENT, PARTY, OUTSIDER)
+    ]
 
 
 async def test_asking_about_a_code_is_a_look_at_its_consent(parties: Parties) -> None:
