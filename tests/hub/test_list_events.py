@@ -1,5 +1,6 @@
 """An officer's list of the log: what her agency may see, the newest first, page by page."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from exchange.hub.list_events import (
     list_events,
 )
 from exchange.hub.officers.accounts import Officer
+from exchange.hub.officers.trace import record_look, record_read
 from exchange.hub.storage.reading import Place
 from tests.attacks.parties import COLLECTOR, PARTY
 from tests.hub.erasable import grow
@@ -276,6 +278,15 @@ async def test_what_a_page_shows_is_noted_and_a_page_of_notes_as_one_look_an_hou
     assert await kinds(several, SENDER, notes) == ["officer-export", "officer-export"]
 
     assert await several.log("officer-export") == [note, look]
+
+
+async def test_looks_at_once_leave_one_trace(several: Several) -> None:
+    given = await several.consent()
+    asker = OFFICERS[SENDER]
+    await asyncio.gather(*(record_look(several.hub, asker) for _ in range(8)))
+    await asyncio.gather(*(record_read(several.hub, asker, given.digest) for _ in range(8)))
+    assert [one["count"] for one in await several.log("officer-export")] == [0]
+    assert len(await several.log("officer-read")) == 1
 
 
 @ON_SQLITE

@@ -48,7 +48,7 @@ async def list_partners(
 ) -> Answered[NoQuestion, tuple[PartnerSeen, ...]]:
     """Return a page of those with whom the agency has agreements, itself included.
 
-    Keys are public documents of the log: no trace is left.
+    Keys are public documents of the log; that somebody looked is noted once an hour.
 
     Raises:
         NotPermitted: the asker reads no records.

@@ -1,6 +1,6 @@
 """The figures that a page shows, taken away: PDF for a meeting, CSV, JSON.
 
-They are about no person and published already: the log notes that she looked at them, no more.
+They are about no person and published already: what the log notes of it is an export of no entry.
 """
 
 from aiohttp import web
@@ -14,12 +14,15 @@ from exchange.hub.desk.printed import attached, printed, reader_of
 from exchange.hub.desk.shell import Place, Visit
 from exchange.hub.http.figures import asked_of, told
 from exchange.hub.officer_files.head import head_of
+from exchange.hub.officers import trace
 
 
 async def take(visit: Visit) -> web.Response:
     """Hand out the figures of an agreement for a period."""
     found = await found_for(visit)
     asked, ending = asked_of(found), visit.in_path("ending")
+    if visit.asker.agency is not None:  # an auditor has no agency on whose chain it could stand
+        await trace.record_export(visit.hub, visit.asker, first=0, until=0, count=0)
     name = f"figures-{asked.agreement}-{asked.period}-{asked.by}.{ending}"
     if ending == "csv":
         return attached(figures_csv(asked, told(found)), name, "text/csv")

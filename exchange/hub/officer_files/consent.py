@@ -64,6 +64,7 @@ async def _receipts(hub: Hub, asker: Officer, events: Sequence[EventSeen]) -> li
     """Return the receipts of events that have their place, oldest first; noted before."""
     placed = [(one.index, one.receipt) for one in events if one.index is not None]
     if not placed:
+        await trace.record_export(hub, asker, first=0, until=0, count=0)
         return []
     indexes = [index for index, _ in placed]
     await trace.record_export(

@@ -74,7 +74,7 @@ def erasures_of(hub: Hub, asker: Officer, wanted: erasures.Wanted) -> Question:
 def partners_of(hub: Hub, asker: Officer) -> Question:
     """Return partners and their keys, in the table a line for each key.
 
-    Looking at keys leaves no trace. Taking them away does, as everything an officer takes.
+    Its caller notes that they are taken away, as everything an officer takes.
     """
 
     def ask(after: str | None) -> Awaitable[Answered[Any, tuple[Any, ...]]]:

@@ -146,7 +146,7 @@ async def _note_stretch(
 
 
 async def note_rows(hub: Hub, asker: Officer, source: Source[Row], rows: Sequence[Row]) -> None:
-    """Note that some rows of a source are taken away; of none of them, that somebody looked.
+    """Note that some rows of a source are taken away; of none of them, that she took a file.
 
     Raises:
         NotPermitted: an auditor or operator.
@@ -172,7 +172,7 @@ async def _within(
 
 async def _note(hub: Hub, asker: Officer, source: Source[Row], counted: Counted) -> None:
     if not counted.rows:
-        await trace.record_look(hub, asker)
+        await trace.record_export(hub, asker, first=0, until=0, count=0)
         return
     first, behind = counted.first, counted.behind
     if source.index_of is None:

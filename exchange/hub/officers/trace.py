@@ -132,7 +132,8 @@ def _is_same(body: bytes, at: datetime, trace: Event) -> bool:
 
 
 def _record_new(conn: Connection, chain: Chain, trace: Event) -> None:
-    # Asked again where it counts: two looks at once leave one trace.
+    # Asked again where it counts, behind a lock: two looks at once leave one trace.
+    log.lock(conn, chain)
     if not _left_already(conn, chain.uuid, trace):
         log.record(conn, chain, trace)
 

@@ -148,6 +148,11 @@ def _made(chain: Chain, n: int, rid: str, event: Event) -> tuple[bytes, bytes | 
     return body, leaf.event_leaf(chain.key, n, body)
 
 
+def lock(conn: Connection, chain: Chain) -> None:
+    """Lock a chain: to what the same unit reads of it afterwards, nobody adds meanwhile."""
+    conn.execute(_LOCK, {"of": chain.uuid}).all()
+
+
 def fill_deferred(conn: Connection, chain: Chain) -> int:
     """Make the leaves of a chain that were deferred, and return how many there were.
 
@@ -156,8 +161,7 @@ def fill_deferred(conn: Connection, chain: Chain) -> int:
     """
     if chain.key is None:
         raise Unavailable("the vault has not answered")
-    # Locked before it is read: a leaf that is deferred meanwhile would be forgotten.
-    conn.execute(_LOCK, {"of": chain.uuid}).all()
+    lock(conn, chain)  # before it is read: a leaf that is deferred meanwhile would be forgotten
     rows = conn.execute(_WAITING, {"of": chain.uuid}).all()
     for row in rows:
         body = row.body

@@ -434,6 +434,7 @@ async def test_a_lost_account_has_exposed_what_it_looked_at(parties: Parties) ->
     account = str(uuid4())
     asker = Officer(account, "officer", COLLECTOR)
     await consent.show_consent(parties.hub, asker, given.id)
+    await agreements.list_agreements(parties.hub, asker, after=None, limit=50)  # of no person
     since = compact(parties.now - timedelta(hours=1))
     parties.later(minutes=1)
 
