@@ -1,6 +1,6 @@
 """The official schemas and published examples, in the folder that `XDOMEA_SCHEMAS` names.
 
-The project has no copy of them.
+The project has no copy of them; without the variable they are looked for beside it.
 """
 
 import dataclasses
@@ -12,9 +12,10 @@ import pytest
 
 from plugins.xdomea.tests.conftest import Office
 
-OFFICIAL = Path(os.environ.get("XDOMEA_SCHEMAS", "unnamed"))
+BESIDE = Path(__file__).parents[4] / "shared" / "data" / "xdomea"
+OFFICIAL = Path(os.environ.get("XDOMEA_SCHEMAS", BESIDE))
 official = pytest.mark.skipif(
-    "XDOMEA_SCHEMAS" not in os.environ,
+    not OFFICIAL.is_dir(),
     reason="no copy of the xdomea schemas: name its folder in XDOMEA_SCHEMAS",
 )
 DIGEST = "ebd6798571b4476ed77408a9e7d4dde5ed0d37e3a1c93c9426e86ef40cc0d69f"
