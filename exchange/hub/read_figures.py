@@ -54,11 +54,13 @@ async def read_figures(
     Raises:
         NotFound: no such agreement of hers.
         NotPermitted: an operator: she reads no figures.
+        Unavailable: the vault is away, and with it the trace of an officer.
     """
     if asker.role == "operator":
         raise NotPermitted
+    found = await hub.db.read(_figures, hub, asker, agreement, period, dimension)
     await trace.record_look(hub, asker)
-    return await hub.db.read(_figures, hub, asker, agreement, period, dimension)
+    return found
 
 
 async def list_measured(

@@ -160,6 +160,17 @@ async def test_another_agency_takes_away_nothing_of_these(sim: Simulator) -> Non
     assert [(one["by"], one["count"]) for one in notes] == [(OUTSIDER, 0)] * len(LISTS)
 
 
+async def test_a_consent_none_of_whose_events_has_its_place_is_noted_as_taken_away(
+    sim: Simulator,
+) -> None:
+    async with sim.still():
+        consent = await sim.consent()
+        desk, officer = await logged_in(sim, agency=SENDER)
+        await taken(desk, f"/officer/consents/{consent.id}.jsonld")
+        (note,) = await sim.log("officer-export")
+    assert (note["officer"], note["count"]) == (officer.id, 0)
+
+
 OPERATIONS: Mapping[str, tuple[Operation, str]] = {
     "disclosures": (officer_files.DISCLOSURES_FILE, "?from=2026-01-01&until=2027-01-01"),
     "erasures": (officer_files.ERASURES_FILE, "?state=all"),

@@ -262,13 +262,13 @@ async def _doubtful(
             consent = None if one is None else named.get(one.event.get("consent", ""))
             counts = one is not None and (
                 wanted.kind == "log"
-                or (wanted.kind == "account" and _took(one, wanted.key))
+                or (wanted.kind == "account" and _was_shown(one, wanted.key))
                 or (wanted.kind == "identity" and _rests_on(owner, one, consent, wanted, until))
             )
             yield Mark(place=place), _doubt(one, consent) if one is not None and counts else None
 
 
-def _took(one: Opened, account: str) -> bool:
+def _was_shown(one: Opened, account: str) -> bool:
     """Tell whether an account was shown something of a person, not only terms, keys or figures."""
     return one.event["officer"] == account and one.event.get("count") != 0
 

@@ -70,10 +70,11 @@ async def list_agreements(
 
     Raises:
         NotPermitted: the asker reads no records.
+        Unavailable: the vault is away, and with it the trace.
     """
     agency, now = agency_of(asker), hub.clock()
-    await trace.record_look(hub, asker)
     found = await hub.db.read(_page, hub, agency, after, limit, now)
+    await trace.record_look(hub, asker)
     return Answered(
         question="agreements",
         agency=agency,

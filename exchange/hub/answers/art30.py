@@ -104,10 +104,11 @@ async def record_processing(hub: Hub, asker: Officer, agreement: str) -> Answere
     Raises:
         NotPermitted: the asker reads no records.
         NotFound: absent, or her agency is no party of it.
+        Unavailable: the vault is away, and with it the trace.
     """
     agency = agency_of(asker)
-    await trace.record_look(hub, asker)
     signed = await hub.db.read(_read, hub, agency, agreement)
+    await trace.record_look(hub, asker)
     return Answered(
         question="art30",
         agency=agency,
