@@ -120,7 +120,7 @@ _OTHERS = (
     .where(_EVERY.c.disclosure == disclosures.c.id)
     .scalar_subquery()
 )
-_GATED = (
+_GATED = Prepared(
     select(
         disclosures.c.id,
         disclosures.c.digest,
@@ -307,7 +307,7 @@ def gated(conn: Connection, id: str, caller: str) -> Gated | None:  # noqa: A002
     One statement by id and caller. For the gate and for acknowledgements; whether it may be
     released is decided under the consent's lock afterwards.
     """
-    row = conn.execute(_GATED, {"of": id, "caller": caller}).one_or_none()
+    row = _GATED.one(conn, {"of": id, "caller": caller})
     if row is None:
         return None
     return Gated(
