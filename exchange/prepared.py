@@ -90,9 +90,16 @@ class Prepared:
 
 
 def compiled(statement: Any, dialect: Any, names: tuple[str, ...]) -> SQLCompiler:
-    """Return a statement as text for a dialect; an INSERT with the columns it names."""
+    """Return a statement as text for a dialect; an INSERT with the columns it names.
+
+    Raises:
+        TypeError: the library completes its text at each run, as for `IN` or a literal.
+    """
     columns = list(names) if names else None
-    return cast("SQLCompiler", statement.compile(dialect=dialect, column_keys=columns))
+    found = cast("SQLCompiler", statement.compile(dialect=dialect, column_keys=columns))
+    if found.literal_execute_params or found.post_compile_params:
+        raise TypeError("no prepared statement: its text is completed at each run")
+    return found
 
 
 def returned(statement: Any) -> list[Any]:
