@@ -2,9 +2,11 @@
 
 import asyncio
 import io
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 import aiotus
 import pytest
@@ -14,6 +16,7 @@ from exchange.hub.http.uploads import CREATE, OPTIONS
 from exchange.hub.sweep import sweep
 from exchange.wire import routes
 from exchange.wire.routes import Operation
+from tests import needs
 from tests.attacks.parties import TUS, Parties
 from tests.ports import free_port
 from tests.simulator import (
@@ -24,6 +27,8 @@ from tests.simulator import (
     Letter,
     sealed_to,
 )
+
+SCRIPT: Final = needs.FOREIGN.parent / "tus.mjs"
 
 pytestmark = pytest.mark.gate
 
@@ -250,5 +255,42 @@ async def test_an_unmodified_tuspy_resumes_where_it_broke(tmp_path: Path) -> Non
             await asyncio.to_thread(upload, stop_at)
 
         assert cutting.after == []
+        assert await offset(parties, letter) == len(letter.sealed)
+        assert (await parties.collect(letter)).status == 200
+
+
+async def tus_js_client(
+    parties: Parties, letter: Letter, root: Path, *stop_after: str
+) -> tuple[int, list[list[str]]]:
+    """Upload in a process of its own; return its exit code and its requests: method, offset."""
+    (root / "sealed").write_bytes(letter.sealed)
+    place = parties.origin + routes.UPLOAD.path.replace("{id}", letter.id)
+    client = await asyncio.create_subprocess_exec(
+        *("node", str(SCRIPT), place, str(root / "sealed"), str(root / "places.json")),
+        *stop_after,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    made, _ = await client.communicate(f"Bearer {parties.token(SENDER)}".encode())
+    assert client.returncode is not None
+    return client.returncode, [line.split() for line in made.decode().splitlines()]
+
+
+@needs.node()
+@needs.foreign("tus-js-client")
+async def test_an_unmodified_tus_js_client_resumes_after_it_was_killed(tmp_path: Path) -> None:
+    cutting = Cutting([300_000, 200_000])
+    async with behind(tmp_path, cutting) as (parties, letter):
+        killed, first = await tus_js_client(parties, letter, tmp_path, "400000")
+        assert killed == -signal.SIGKILL
+        assert first[:3] == [["POST"], ["PATCH", "0"], ["HEAD"]]
+        assert cutting.after == []
+        kept = await offset(parties, letter)
+        assert 400_000 <= kept < len(letter.sealed)
+
+        done, second = await tus_js_client(parties, letter, tmp_path)
+        assert done == 0
+        assert second[:2] == [["HEAD"], ["PATCH", str(kept)]]
+        assert ["POST"] not in second
         assert await offset(parties, letter) == len(letter.sealed)
         assert (await parties.collect(letter)).status == 200
