@@ -8,18 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import (
-    Connection,
-    Row,
-    bindparam,
-    exists,
-    func,
-    insert,
-    literal_column,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Row, bindparam, exists, func, insert, or_, select, text, update
 
 from exchange.consent.decision import Fate, Permit, gives_back
 from exchange.errors import Conflict, Unavailable
@@ -128,7 +117,7 @@ _NUMBER = Prepared(
 _EVERY = disclosure_recipients.alias("every")
 # A plain comma is put into the text at each run, by the library: a prepared statement does not
 # pass there. The function takes a column as well, whatever its annotation says.
-_COMMA: Any = literal_column("','")
+_COMMA: Any = text("','")
 _OTHERS = (
     select(func.aggregate_strings(_EVERY.c.agency, _COMMA))
     .where(_EVERY.c.disclosure == disclosures.c.id)
