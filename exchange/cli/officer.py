@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from cyclopts import App
 
 from exchange.cli.officer_answer import AsJson, printed
+from exchange.cli.officer_consent import consent
 from exchange.cli.officer_file import file_app
 from exchange.cli.officer_lists import agreements, events, partners
 from exchange.cli.place import HERE, Place, beside
@@ -268,40 +269,6 @@ def _breach_head(found: "officer.Breach") -> list[str]:
         f"agencies    {', '.join(totals.agencies) or 'none'}",
         *([] if vouched is None else [f"witnessed   entries before {vouched}: not in doubt"]),
     ]
-
-
-def consent(
-    consent: str,
-    /,
-    *,
-    moment: datetime | None = None,
-    json: AsJson = False,
-    at: Place = HERE,
-) -> None:
-    """Show one consent: its events, and whether it held at a moment.
-
-    Parameters
-    ----------
-    consent
-        Id of the record.
-    moment
-        Asked about, without a zone in German time; now, if not given.
-    """
-
-    def ask(calls: "OfficerCalls", _after: str | None) -> Awaitable["officer.ConsentAnswer"]:
-        return calls.officer_consent(consent, at=None if moment is None else moment_of(moment))
-
-    def lines(page: "officer.ConsentAnswer") -> list[str]:
-        found, allowed = page.answer, page.answer.allowed
-        return [
-            f"consent     {found.id}",
-            f"state       {found.state}{f', {found.ended_why}' if found.ended_why else ''}",
-            f"held        {allowed.known or 'not for this agency to know'}",
-            *(f"why not     {one}" for one in allowed.reasons or ()),
-            *(f"{one.at:%Y-%m-%d %H:%M}  {one.kind} by {one.by}" for one in found.events),
-        ]
-
-    printed(at, ask, lines, json=json)
 
 
 def art30(agreement: str = "", /, *, json: AsJson = False, at: Place = HERE) -> None:

@@ -430,6 +430,42 @@ class Allowed(Told):
     """Of `known`, in the order of the decision; null where the agency may not know them."""
 
 
+class SignatureSeen(Told):
+    """One signer of a statement."""
+
+    by: Literal["agency", "person"]
+    agency: AgencyId | None
+    """Null of a person."""
+    key: Digest
+    """Name of the agency's identity key (among those of `/v1/officer/partners`, where it is a
+    partner's), or of the person's own key."""
+    algorithms: tuple[Literal["Ed25519", "ML-DSA-65"], ...]
+
+
+class PersonSigned(Told):
+    """One person who gave the consent, as the record says; never a name."""
+
+    role: Literal["subject", "guardian", "entrusting", "witness"]
+    at: Moment
+    identified: Literal["in-person", "known", "eid", "code"]
+    """How the collecting agency knew who she is."""
+
+
+class WithdrawalSeen(Told):
+    """How a consent was withdrawn, and who signed that."""
+
+    way: Literal["agency", "key", "code"]
+    """`agency`: one took it down. `key`: the person signed it with her own key. `code`: on her
+    page, where her code was the proof and nobody signs."""
+    digest: Digest
+    by: Literal["subject", "guardian", "entrusting", "agency"] | None
+    """Who withdrew, as the agency took it down; null of the person at her page."""
+    channel: Literal["in-person", "phone", "letter", "email"] | None
+    """How that reached the agency; null as above."""
+    received_at: Moment
+    signatures: tuple[SignatureSeen, ...]
+
+
 class ConsentSeen(Told):
     """One consent as the agency may read it."""
 
@@ -437,6 +473,12 @@ class ConsentSeen(Told):
     digest: Digest
     statement: str
     """The signed record."""
+    signatures: tuple[SignatureSeen, ...]
+    """Of the record: the collecting agency, and of an electronic one the person."""
+    persons: tuple[PersonSigned, ...]
+    """Who gave it, in whatever form."""
+    withdrawal: WithdrawalSeen | None
+    """Null also where the agency may not know of it."""
     state: Literal["valid", "not-yet", "ended"]
     ended_at: Moment | None
     ended_why: Why | None

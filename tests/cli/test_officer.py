@@ -69,6 +69,25 @@ def test_an_officer_is_answered_in_words_and_as_json(network: Network, agreed: s
     )
 
 
+def test_a_consent_and_its_withdrawal_say_with_which_key_they_are_signed(
+    network: Network, agreed: str
+) -> None:
+    consent = recorded(network, agreed, "signed-consent.toml")
+    kid = network.must("keys", "show", home=B).fact("identity")
+    signed = f"signed      {B} with key {kid} (Ed25519, ML-DSA-65)"
+
+    found = network.must("officer", "consent", consent, home=B)
+    assert found.fact("given").startswith("subject, ")
+    assert found.shown.count(signed) == 1
+    assert "withdrawn" not in found.shown
+    withdrawing = ("consent", "withdraw", consent, "--by", "subject", "--channel", "phone")
+    network.must(*withdrawing, home=B)
+
+    found = network.must("officer", "consent", consent, home=B)
+    assert found.fact("withdrawn").endswith("taken down by an agency: subject, phone")
+    assert found.shown.count(signed) == 2
+
+
 def test_the_log_agreements_and_partners_are_listed(network: Network, agreed: str) -> None:
     consent = recorded(network, agreed, "listed-consent.toml")
     asked = ("officer", "events", "--kind", "consent-recorded", "--since", day(-1))

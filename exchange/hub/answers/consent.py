@@ -13,6 +13,14 @@ from exchange.consent.record import ConsentRecord
 from exchange.errors import NotFound
 from exchange.hub import gate
 from exchange.hub.answers.frame import Answered, agency_of, newest_head
+from exchange.hub.answers.signed import (
+    PersonSigned,
+    Signature,
+    WithdrawalSeen,
+    persons_of,
+    signatures_of,
+    withdrawal_of,
+)
 from exchange.hub.may_open import may_open
 from exchange.hub.officers import trace
 from exchange.hub.officers.accounts import Officer
@@ -87,6 +95,12 @@ class ConsentSeen:
     """The signed record."""
     record: ConsentRecord
     """The same, read."""
+    signatures: tuple[Signature, ...]
+    """Of the record."""
+    persons: tuple[PersonSigned, ...]
+    """Who gave it."""
+    withdrawal: WithdrawalSeen | None
+    """None also where the agency may not know of it."""
     scope: Scope
     """Names and words, as its agreement has frozen them."""
     state: State
@@ -141,6 +155,9 @@ async def show_consent(
             digest=found.digest,
             statement=found.statement.decode("ascii"),
             record=record,
+            signatures=signatures_of(found.statement, record.collected_by),
+            persons=persons_of(record),
+            withdrawal=withdrawal_of(found.withdrawal, found.digest),
             scope=scope,
             state=_state(found, now),
             ended_at=found.ended_at if knows else None,

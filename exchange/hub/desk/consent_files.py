@@ -50,6 +50,11 @@ def paper_of(visit: Visit, found: Answered[Any, ConsentSeen]) -> AnswerPaper:
     sections = (
         Section(heading=say("consent.what"), facts=tuple(told["facts"])),
         Section(
+            heading=say("signed.heading"),
+            hints=(say("signed.hint"),),
+            facts=tuple(told["signed"]),
+        ),
+        Section(
             heading=say("consent.allowed"),
             hints=(told["verdict"],),
             facts=tuple(told["allowed"]),

@@ -18,6 +18,7 @@ from exchange.forms.sheet import blocks_of, from_right_to_left
 from exchange.hub.answers.consent import Allowed, ConsentSeen, EventSeen, Wanted, show_consent
 from exchange.hub.answers.frame import Answered, agency_of
 from exchange.hub.desk.shell import Place, Visit
+from exchange.hub.desk.signed import signed_in_words
 from exchange.hub.officers import trace
 from exchange.hub.open_entries import give_receipt
 from exchange.hub.storage import consents
@@ -59,6 +60,7 @@ def in_words(visit: Visit, one: ConsentSeen) -> dict[str, Any]:
         "consent": one,
         "state": _state(visit.say, one),
         "facts": _facts(visit, one),
+        "signed": signed_in_words(visit.say, one, lambda agency: _office(one.scope, agency)),
         "text": Shown(
             one.record.notice.lang,
             blocks_of(one.text),
