@@ -263,6 +263,21 @@ class OfficerCalls:
             query["key"] = key
         return self._taken(officer_papers.BREACH_PAPER, query)
 
+    def officer_consent_paper(
+        self, consent: str, lang: officer_papers.Language, *, at: datetime | None = None
+    ) -> Taken:
+        """Yield what the page of a consent says; NotFound when it is hidden.
+
+        Args:
+            consent: id of the record.
+            lang: of the paper.
+            at: when it is asked whether it held; None is now.
+        """
+        query = {"lang": str(lang)}
+        if at is not None:
+            query["at"] = _compact(at)
+        return self._taken(officer_papers.CONSENT_PAPER, query, path={"id": consent})
+
     def officer_consent_file(self, consent: str) -> Taken:
         """Yield one consent as ISO/IEC TS 27560 orders it; NotFound when it is hidden."""
         return self._taken(officer_files.CONSENT_FILE, {}, path={"id": consent})

@@ -55,11 +55,11 @@ def file_app() -> App:
     app = App(
         name="file",
         help="Take all of an answer away as a file: CSV, JSON, or on paper (PDF).\n\n"
-        "Its first lines say what it contains. The log notes that it was taken. However long it "
-        "is, it is never whole in memory, here or at the hub.",
+        "Its first lines say what it contains. The log notes that it was taken. However long a "
+        "list is, it is never whole in memory, here or at the hub.",
         help_format="plaintext",
     )
-    for command in (disclosures, erasures, events, partners, breach, log):
+    for command in (disclosures, erasures, events, partners, breach, consent, log):
         app.command(command)
     return app
 
@@ -180,6 +180,44 @@ def breach(
     _take(at, out, take)
 
 
+def consent(
+    consent: str,
+    /,
+    *,
+    as_: Annotated[
+        Literal["json", "pdf"], Parameter(name="--format", help="What to write.")
+    ] = "json",
+    moment: datetime | None = None,
+    language: Annotated[Literal["de", "en"], Parameter(help="Of the PDF.")] = "de",
+    out: Out = None,
+    at: Place = HERE,
+) -> None:
+    """Take away one consent: the record with its proofs (JSON), or what its page says (PDF).
+
+    The JSON has the structure of ISO/IEC TS 27560, what became of the consent, and the receipt of
+    each event that your agency may know of. That it is taken is noted in the log, on the chain of
+    the consent too: the person sees it. Neither file has her name.
+
+    Example: exchange officer file consent ID --format pdf -o consent.pdf
+
+    Parameters
+    ----------
+    consent
+        Id of the record, as `exchange officer events` shows it.
+    moment
+        Of the PDF: when it is asked whether the consent held; without a zone in German time; now,
+        if not given.
+    """
+    if as_ == "json":
+        if moment is not None:
+            raise Malformed("whether it held at a moment says the PDF: add --format pdf")
+        _take(at, out, lambda calls: calls.officer_consent_file(consent))
+        return
+    _check_file(out)
+    asked = None if moment is None else moment_of(moment)
+    _take(at, out, lambda calls: calls.officer_consent_paper(consent, language, at=asked))
+
+
 def log(
     *,
     out: Annotated[
@@ -207,11 +245,15 @@ def _sheet(written: Written, out: Path | None) -> "Sheet":
     """
     from exchange.agency.officer_calls import Sheet
 
-    if out is None:
-        raise Malformed("a PDF is written to a file: say which with --out")
+    _check_file(out)
     if written.part < 1:
         raise Malformed("parts are counted from 1")
     return Sheet(written.part, written.language)
+
+
+def _check_file(out: Path | None) -> None:
+    if out is None:
+        raise Malformed("a PDF is written to a file: say which with --out")
 
 
 def _take(at: Place, out: Path | None, take: Take) -> None:

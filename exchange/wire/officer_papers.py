@@ -1,4 +1,4 @@
-"""What privacy officers' tools ask for on paper: long answers as PDF, in numbered parts."""
+"""What privacy officers' tools ask for on paper: one consent, and long answers in parts, as PDF."""
 
 from typing import Annotated, Final, Literal
 
@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 from exchange.wire.fields import Compact, Day
 from exchange.wire.officer import Lost
 from exchange.wire.routes import OFFICER, PDF, Operation
-from exchange.wire.shapes import Text
+from exchange.wire.shapes import IdPath, Text
 
 Language = Literal["de", "en"]
 MOST_PARTS: Final = 999_999
@@ -47,6 +47,14 @@ class BreachPaperQuery(PaperQuery):
     noticed_at: Compact | None = None
 
 
+class ConsentPaperQuery(Text):
+    """In which language, and when it is asked whether the consent held."""
+
+    at: Compact | None = None
+    """Now, if not given."""
+    lang: Language = "de"
+
+
 def _paper(question: str, query: type[PaperQuery], summary: str) -> Operation:
     return Operation(
         name=f"officer_{question}_paper",
@@ -68,4 +76,15 @@ ERASURES_PAPER = _paper(
 )
 BREACH_PAPER = _paper(
     "breach", BreachPaperQuery, "A part of the report for Art. 33 and 34 GDPR as PDF."
+)
+CONSENT_PAPER = Operation(
+    name="officer_consent_paper",
+    method="GET",
+    path="/v1/officer/papers/consents/{id}",
+    summary="What the page of one consent says as PDF: also whether it held at a moment.",
+    path_shape=IdPath,
+    query=ConsentPaperQuery,
+    answers=PDF,
+    problems=(404, 406),
+    scope=OFFICER,
 )

@@ -72,6 +72,7 @@ OPERATIONS: tuple[Operation, ...] = (
     officer_papers.DISCLOSURES_PAPER,
     officer_papers.ERASURES_PAPER,
     officer_papers.BREACH_PAPER,
+    officer_papers.CONSENT_PAPER,
     audit_routes.AGREEMENTS,
     audit_routes.FIGURES,
     audit_routes.LOG,

@@ -217,3 +217,39 @@ async def test_a_program_takes_the_same_papers(
     refused = await sim.call(SENDER, officer_papers.DISCLOSURES_PAPER, query=days)
     assert (refused.status, refused.headers["Content-Type"]) == (406, "application/problem+json")
     assert await sim.log("officer-export") == notes
+
+
+async def test_a_program_takes_one_consent_on_paper(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = await sim.consent()
+    await grow(sim)
+    asked = officer_papers.CONSENT_PAPER
+    past = "?lang=en&at=20200101T093000Z"
+
+    german = await sim.call(SENDER, asked, id=given.id)
+    english = await sim.call(SENDER, asked, id=given.id, query=past)
+
+    named = f'attachment; filename="consent-{given.id}.pdf"'
+    for found in (german, english):
+        assert (found.status, found.headers["Content-Type"]) == (200, "application/pdf")
+        assert found.headers["Content-Disposition"] == named
+    kid = sim.offices[SENDER].identity.kid
+    for found, words in ((german, "Wer unterschrieben hat"), (english, "it did not hold")):
+        text = text_of(found.body)
+        assert words in text
+        assert kid in text.replace(" ", "")
+    reads = await sim.log("officer-read")
+    assert [(one["by"], one["officer"]) for one in reads] == [(SENDER, "gateway")]
+    notes = await sim.log("officer-export")
+    assert [(one["by"], one["officer"]) for one in notes] == [(SENDER, "gateway")] * 2
+    assert all(one["count"] >= 1 for one in notes)
+    for query in ("?part=1", "?at=2020-01-01", "?lang=fr", "?format=pdf"):
+        assert (await sim.call(SENDER, asked, id=given.id, query=query)).status == 400, query
+    # Of others, absent and hidden have one face, and nothing is noted.
+    hidden = await sim.call(OUTSIDER, asked, id=given.id)
+    absent = await sim.call(OUTSIDER, asked, id="00000000-0000-4000-8000-000000000000")
+    assert (hidden.status, hidden.body) == (404, absent.body)
+    monkeypatch.setitem(sys.modules, "typst", None)
+    assert (await sim.call(SENDER, asked, id=given.id)).status == 406
+    assert await sim.log("officer-export") == notes

@@ -1,19 +1,21 @@
 """One consent taken away: as a record in the structure of ISO/IEC TS 27560, and on paper."""
 
+from datetime import datetime
 from typing import Any, Final
 
 from aiohttp import web
 
 from exchange.forms.answer import PRINTED, AnswerPaper, Section, answer_pdf
 from exchange.forms.report import Grid
-from exchange.hub.answers.consent import ConsentSeen
+from exchange.hub.answers.consent import ConsentSeen, show_consent
 from exchange.hub.answers.frame import Answered
-from exchange.hub.desk.consents import ONE, asked_for, in_words
-from exchange.hub.desk.printed import attached, printed, reader_of, said_of, tabled
+from exchange.hub.desk.consents import ONE, in_words, moment_asked
+from exchange.hub.desk.printed import Reader, attached, printed, reader_of, said_of, tabled
 from exchange.hub.desk.shell import Place, Visit
 from exchange.hub.http.hand_out import hand_out
 from exchange.hub.officer_files.consent import ENDING, consent_file
 from exchange.hub.officers import trace
+from exchange.pages.words import Words
 
 
 async def take_record(visit: Visit) -> web.StreamResponse:
@@ -24,22 +26,39 @@ async def take_record(visit: Visit) -> web.StreamResponse:
 
 
 async def take_paper(visit: Visit) -> web.Response:
-    """Hand out what the page says as PDF: also whether it held at the moment it asks about."""
-    found = await asked_for(visit)
-    paper = paper_of(visit, found)
-    made = await printed(reader_of(visit), lambda day: answer_pdf(paper, today=day))
+    """Hand out what the page says as PDF."""
+    return await consent_paper(reader_of(visit), visit.in_path(), moment_asked(visit.fields))
+
+
+async def consent_paper(reader: Reader, consent: str, at: datetime | None) -> web.Response:
+    """Return what the page of a consent says as PDF, once that stands in the log.
+
+    Args:
+        reader: whoever takes it.
+        consent: id of the record.
+        at: the moment at which it is asked whether it held; None is now.
+
+    Raises:
+        NotPermitted: the reader reads no records.
+        NotFound: absent, or hidden from her agency: the two look the same.
+        Unavailable: the vault is away, and with it the trace.
+        web.HTTPNotAcceptable: this hub prints nothing.
+    """
+    found = await show_consent(reader.hub, reader.asker, consent, at=at)
+    paper = paper_of(reader.say, found)
+    made = await printed(reader, lambda day: answer_pdf(paper, today=day))
     indexes = [one.index for one in found.answer.events if one.index is not None]
     first, until = (min(indexes), max(indexes) + 1) if indexes else (0, 0)
     await trace.record_export(
-        visit.hub, visit.asker, first=first, until=until, count=len(found.answer.events)
+        reader.hub, reader.asker, first=first, until=until, count=len(found.answer.events)
     )
     return attached(made, f"consent-{found.answer.id}.pdf")
 
 
-def paper_of(visit: Visit, found: Answered[Any, ConsentSeen]) -> AnswerPaper:
+def paper_of(say: Words, found: Answered[Any, ConsentSeen]) -> AnswerPaper:
     """Return the page of a consent as a paper."""
-    say, one = visit.say, found.answer
-    told = in_words(visit, one)
+    one = found.answer
+    told = in_words(say, one)
     heads = [say(f"events.{head}") for head in ("at", "kind", "by", "to", "about")]
     rows = [[*row[:5], _text(row[5])] for row in told["rows"][-PRINTED:]]
     events = Grid(
@@ -67,7 +86,7 @@ def paper_of(visit: Visit, found: Answered[Any, ConsentSeen]) -> AnswerPaper:
         ),
     )
     return AnswerPaper(
-        lang=visit.lang,
+        lang=say.lang,
         heading=f"{say('consent.heading')} {one.id}",
         said=said_of(say, found),
         sections=tuple(section for section in sections if section is not None),

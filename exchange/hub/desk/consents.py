@@ -1,5 +1,6 @@
 """One consent: the record in words, the text that was shown, every event, and whether it held."""
 
+from collections.abc import Mapping
 from datetime import date, datetime, time
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -44,32 +45,32 @@ async def show(visit: Visit) -> web.StreamResponse:
         asked={"day": f"{local:%Y-%m-%d}", "hour": f"{local:%H}", "minute": f"{local:%M}"},
         hours=[(one, one) for one in HOURS],
         minutes=[(one, one) for one in MINUTES],
-        **in_words(visit, found.answer),
+        **in_words(visit.say, found.answer),
     )
 
 
 async def asked_for(visit: Visit) -> Answered[Wanted, ConsentSeen]:
     """Return the consent that the path names, at the moment that is asked about."""
-    at = _moment(visit.fields)
+    at = moment_asked(visit.fields)
     return await show_consent(visit.hub, visit.asker, visit.in_path(), at=at)
 
 
-def in_words(visit: Visit, one: ConsentSeen) -> dict[str, Any]:
+def in_words(say: Words, one: ConsentSeen) -> dict[str, Any]:
     """Return what a page and a paper say of a consent, by the names of the template."""
     return {
         "consent": one,
-        "state": _state(visit.say, one),
-        "facts": _facts(visit, one),
-        "signed": signed_in_words(visit.say, one, lambda agency: _office(one.scope, agency)),
+        "state": _state(say, one),
+        "facts": _facts(say, one),
+        "signed": signed_in_words(say, one, lambda agency: _office(one.scope, agency)),
         "text": Shown(
             one.record.notice.lang,
             blocks_of(one.text),
             from_right_to_left(one.record.notice.lang),
         ),
         "notice": one.record.notice,
-        "verdict": _verdict(visit.say, one.allowed),
-        "allowed": _allowed(visit.say, one.allowed),
-        "rows": [_row(visit, one, event) for event in one.events],
+        "verdict": _verdict(say, one.allowed),
+        "allowed": _allowed(say, one.allowed),
+        "rows": [_row(say, one, event) for event in one.events],
     }
 
 
@@ -143,7 +144,7 @@ async def _receipt(visit: Visit) -> bytes:
     return raw
 
 
-def _moment(fields: Any) -> datetime | None:
+def moment_asked(fields: Mapping[str, str]) -> datetime | None:
     """Return the moment asked about, in German time; None is now."""
     day = fields.get("day")
     if not day:
@@ -166,8 +167,8 @@ def _state(say: Words, one: ConsentSeen) -> str:
     return say(f"standing.{one.state}")
 
 
-def _facts(visit: Visit, one: ConsentSeen) -> list[Fact]:
-    say, record, scope = visit.say, one.record, one.scope
+def _facts(say: Words, one: ConsentSeen) -> list[Fact]:
+    record, scope = one.record, one.scope
     notice = say(
         "consent.notice_is",
         id=record.notice.id,
@@ -178,7 +179,7 @@ def _facts(visit: Visit, one: ConsentSeen) -> list[Fact]:
         _fact(say, "from", *(_office(scope, one) for one in sorted(record.releasers))),
         _fact(say, "to", *(_office(scope, one) for one in sorted(record.recipients))),
         _fact(
-            say, "categories", *(_category(visit, scope, one) for one in sorted(record.categories))
+            say, "categories", *(_category(say, scope, one) for one in sorted(record.categories))
         ),
         Fact(say("consent.purpose"), (Said(record.purpose.words, record.notice.lang),)),
         _fact(say, "secrecy", say(f"secrecy.{record.secrecy.code}")),
@@ -211,9 +212,9 @@ def _office(scope: Scope, agency: str) -> str:
     return agency if party is None else f"{party.name} ({agency})"
 
 
-def _category(visit: Visit, scope: Scope, code: str) -> str:
+def _category(say: Words, scope: Scope, code: str) -> str:
     found = scope.vocabulary.categories.get(code)
-    return code if found is None else found.labels.get(visit.lang, code)
+    return code if found is None else found.labels.get(say.lang, code)
 
 
 def _uses(say: Words, one: ConsentSeen) -> str:
@@ -253,8 +254,7 @@ def _allowed(say: Words, allowed: Allowed) -> list[Fact]:
     return facts
 
 
-def _row(visit: Visit, consent: ConsentSeen, event: EventSeen) -> list[Any]:
-    say = visit.say
+def _row(say: Words, consent: ConsentSeen, event: EventSeen) -> list[Any]:
     about = [say(f"result.{event.result}")] if event.result is not None else []
     about += [say(f"why.{why}") for why in event.reasons if say.knows(f"why.{why}")]
     entry: Any = say("consent.waits")

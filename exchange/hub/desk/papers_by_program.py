@@ -7,6 +7,7 @@ from aiohttp import web
 
 from exchange.hub.answers import disclosures, erasures
 from exchange.hub.answers.affected import Wanted
+from exchange.hub.desk.consent_files import consent_paper
 from exchange.hub.desk.papers import breach_paper, disclosures_paper, erasures_paper
 from exchange.hub.desk.printed import Reader
 from exchange.hub.desk.shell import SHELL
@@ -14,6 +15,7 @@ from exchange.hub.http.binding import Routes
 from exchange.hub.http.call import Call
 from exchange.hub.http.officers import asker
 from exchange.wire import officer_papers as wire
+from exchange.wire.shapes import IdPath
 
 
 def paper_routes() -> Routes:
@@ -22,6 +24,7 @@ def paper_routes() -> Routes:
     bound.streams(wire.DISCLOSURES_PAPER)(get_disclosures)
     bound.streams(wire.ERASURES_PAPER)(get_erasures)
     bound.streams(wire.BREACH_PAPER)(get_breach)
+    bound.streams(wire.CONSENT_PAPER)(get_consent)
     return bound
 
 
@@ -47,6 +50,11 @@ async def get_breach(call: Call, *, query: wire.BreachPaperQuery) -> web.Respons
         noticed_at=query.noticed_at or call.hub.clock(),
     )
     return await breach_paper(_reader(call, query.lang), wanted, query.part)
+
+
+async def get_consent(call: Call, *, path: IdPath, query: wire.ConsentPaperQuery) -> web.Response:
+    """Hand out what the page of one consent says."""
+    return await consent_paper(_reader(call, query.lang), path.id, query.at)
 
 
 def _reader(call: Call, lang: wire.Language) -> Reader:
