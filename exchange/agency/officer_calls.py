@@ -282,6 +282,10 @@ class OfficerCalls:
         """Yield one consent as ISO/IEC TS 27560 orders it; NotFound when it is hidden."""
         return self._taken(officer_files.CONSENT_FILE, {}, path={"id": consent})
 
+    def officer_proof_file(self, receipt: str) -> Taken:
+        """Yield the proof of an event; NotFound when it is hidden, or under no signed head."""
+        return self._taken(officer_files.PROOF_FILE, {}, path={"id": receipt})
+
     def officer_log_file(self) -> Taken:
         """Yield the whole log with what the agency may open of it, a tar that is verified here."""
         return self._taken(officer_files.LOG_FILE, {})

@@ -47,7 +47,12 @@ def consent(
             *_withdrawn(found.withdrawal),
             f"held        {allowed.known or 'not for this agency to know'}",
             *(f"why not     {one}" for one in allowed.reasons or ()),
-            *(f"{one.at:%Y-%m-%d %H:%M}  {one.kind} by {one.by}" for one in found.events),
+            *(
+                f"{one.at:%Y-%m-%d %H:%M}  {one.kind} by {one.by}, "
+                f"{'no entry yet' if one.index is None else f'entry {one.index}'}, "
+                f"receipt {one.receipt}"
+                for one in found.events
+            ),
         ]
 
     printed(at, ask, lines, json=json)

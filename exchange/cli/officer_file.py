@@ -59,7 +59,7 @@ def file_app() -> App:
         "list is, it is never whole in memory, here or at the hub.",
         help_format="plaintext",
     )
-    for command in (disclosures, erasures, events, partners, breach, consent, log):
+    for command in (disclosures, erasures, events, partners, breach, consent, proof, log):
         app.command(command)
     return app
 
@@ -216,6 +216,25 @@ def consent(
     _check_file(out)
     asked = None if moment is None else moment_of(moment)
     _take(at, out, lambda calls: calls.officer_consent_paper(consent, language, at=asked))
+
+
+def proof(receipt: str, /, *, out: Out = None, at: Place = HERE) -> None:
+    """Take away the proof that one event stands in the log (C2SP tlog-proof).
+
+    It opens the entry, so that is noted in the log; whoever has the file reads the event: time,
+    agency, codes and digests, no name. It is checked without a network.
+
+    Example: exchange officer file proof RECEIPT -o event.tlog-proof
+
+    Parameters
+    ----------
+    receipt
+        Name of the entry's receipt, as `exchange officer consent` and `exchange officer events`
+        show it.
+    """
+    _take(at, out, lambda calls: calls.officer_proof_file(receipt))
+    if out is not None:
+        print(f"next        exchange log verify --receipt {out} --policy FILE")
 
 
 def log(

@@ -80,7 +80,7 @@ def events(  # noqa: PLR0913 - each narrows the list in a way of its own
             + ("" if one.state is None else f", now {one.state}")
             + ("" if one.why is None else f", {one.why}")
             + ("" if one.consent is None else f", consent {one.consent}")
-            + f", entry {one.index}"
+            + f", entry {one.index}, receipt {one.receipt}"
             for one in page.answer
         ]
 

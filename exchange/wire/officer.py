@@ -355,7 +355,7 @@ class EventSeen(Told):
     reasons: tuple[str, ...]
     """Why something was refused or has ended, for who may know."""
     receipt: Id
-    """Name of the entry: its receipt is at `/log/receipts/{receipt}`."""
+    """Name of the entry: its proof is at `/v1/officer/files/proofs/{receipt}`."""
 
 
 class EventsQuery(Page):
@@ -407,7 +407,7 @@ class EventListed(Told):
     why: str | None
     """Why something was refused or has ended, for who may know; codes, a space between."""
     receipt: Annotated[Id, Field(validation_alias="rid")]
-    """Name of the entry: its receipt is at `/log/receipts/{receipt}`."""
+    """Name of the entry: its proof is at `/v1/officer/files/proofs/{receipt}`."""
 
 
 class EventsAnswer(Frame):

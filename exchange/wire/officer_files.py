@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field
 
 from exchange.wire.fields import AgencyId, Code, Compact, Day, Id
 from exchange.wire.officer import DisclosureState, Lost
-from exchange.wire.routes import OFFICER, Operation
+from exchange.wire.routes import OFFICER, TEXT, Operation
 from exchange.wire.shapes import IdPath, Text
 
 CSV = "text/csv"
@@ -109,6 +109,16 @@ CONSENT_FILE = Operation(
     summary="One consent in the structure of ISO/IEC TS 27560, with its proofs from the log.",
     path_shape=IdPath,
     answers=JSON_LD,
+    problems=(404,),
+    scope=OFFICER,
+)
+PROOF_FILE = Operation(
+    name="officer_proof_file",
+    method="GET",
+    path="/v1/officer/files/proofs/{id}",
+    summary="Proof that one event stands in the log (C2SP tlog-proof), with what opens it.",
+    path_shape=IdPath,
+    answers=TEXT,
     problems=(404,),
     scope=OFFICER,
 )

@@ -69,6 +69,7 @@ OPERATIONS: tuple[Operation, ...] = (
     officer_files.BREACH_FILE,
     officer_files.CONSENT_FILE,
     officer_files.LOG_FILE,
+    officer_files.PROOF_FILE,
     officer_papers.DISCLOSURES_PAPER,
     officer_papers.ERASURES_PAPER,
     officer_papers.BREACH_PAPER,

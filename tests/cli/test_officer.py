@@ -88,6 +88,29 @@ def test_a_consent_and_its_withdrawal_say_with_which_key_they_are_signed(
     assert found.shown.count(signed) == 2
 
 
+def test_the_proof_of_one_event_is_taken_away_and_verified(network: Network, agreed: str) -> None:
+    consent = recorded(network, agreed, "proven-consent.toml")
+    line = network.must("officer", "consent", consent, home=B).shown.splitlines()
+    (receipt,) = [one.rpartition("receipt ")[2] for one in line if "consent-recorded by" in one]
+    taking = ("officer", "file", "proof", receipt, "-o", "event.tlog-proof")
+    ends = time.monotonic() + PATIENCE_S
+    done = network.exchange(*taking, home=B)
+    while done.code:  # no signed head covers it yet
+        assert time.monotonic() < ends, done.complaint
+        time.sleep(0.2)
+        done = network.exchange(*taking, home=B)
+
+    assert done.fact("next") == "exchange log verify --receipt event.tlog-proof --policy FILE"
+    policy = str(network.root / B / "log-policy")
+    network.must("log", "verify", "--receipt", "event.tlog-proof", "--policy", policy)
+    before = (network.root / "event.tlog-proof").read_bytes()
+    assert "not overwritten" in network.refused(*taking, home=B)
+    assert (network.root / "event.tlog-proof").read_bytes() == before
+    assert network.must(*taking[:4], home=B).shown.startswith("c2sp.org/tlog-proof@v1\n")
+    nothing = "00000000-0000-4000-8000-000000000000"
+    assert "not found" in network.refused("officer", "file", "proof", nothing, home=B)
+
+
 def test_the_log_agreements_and_partners_are_listed(network: Network, agreed: str) -> None:
     consent = recorded(network, agreed, "listed-consent.toml")
     asked = ("officer", "events", "--kind", "consent-recorded", "--since", day(-1))

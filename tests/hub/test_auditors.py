@@ -151,6 +151,11 @@ async def test_the_page_of_proofs_hands_them_out_as_files(sim: Simulator) -> Non
         assert (await desk.get(f"{PROOFS}?{query}")).status == 400, query
     for path in ("entry-99999.tlog-proof", "growth-0-1.txt", f"growth-1-{size + 999}.txt"):
         assert (await desk.get(f"{PROOFS}/{path}")).status == 404, path
+    sim.now += sessions.FRESH
+    for path in ("entry-1.tlog-proof", f"growth-1-{size}.txt"):
+        asked = await desk.get(f"{PROOFS}/{path}")
+        assert (asked.status, asked.headers["Location"]) == (303, "/officer/proof")
+        assert desk.cookies["__Host-back"] == PROOFS
 
 
 # Agreements

@@ -15,9 +15,9 @@ from exchange import canonical
 from exchange.audit.opening import event_of, read_opening
 from exchange.audit.proof import read_receipt
 from exchange.consent.export import schema
-from exchange.hub.desk.consents import verified
 from exchange.hub.follow_log import catch_up
 from exchange.hub.officer_files import breach, lists
+from exchange.hub.officer_files.proof import verified
 from exchange.hub.officers.sessions import FRESH
 from exchange.wire import officer_files
 from exchange.wire.routes import Operation

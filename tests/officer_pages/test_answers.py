@@ -5,8 +5,9 @@ from pathlib import Path
 from playwright.async_api import Browser
 
 from exchange.audit.proof import read_receipt
-from exchange.hub.desk.consents import CONSENTS, verified
+from exchange.hub.desk.consents import CONSENTS
 from exchange.hub.follow_log import catch_up
+from exchange.hub.officer_files.proof import verified
 from exchange.wire import routes
 from tests import needs
 from tests.looks import WIDE, faults

@@ -88,11 +88,17 @@ async def take_growth(visit: Visit) -> web.StreamResponse:
 PLACES: Final = (
     Place(path=AGREEMENTS, page=list_agreements, roles=AUDITORS, part="all_agreements"),
     Place(path=PROOFS, page=show, roles=AUDITORS, part="proofs"),
-    Place(path=f"{PROOFS}/entry-{{index:{_NUMBER}}}{ENDING}", page=take_entry, roles=AUDITORS),
+    Place(
+        path=f"{PROOFS}/entry-{{index:{_NUMBER}}}{ENDING}",
+        page=take_entry,
+        roles=AUDITORS,
+        fresh=True,
+    ),
     Place(
         path=f"{PROOFS}/growth-{{old:{_NUMBER}}}-{{new:{_NUMBER}}}.txt",
         page=take_growth,
         roles=AUDITORS,
+        fresh=True,
     ),
 )
 

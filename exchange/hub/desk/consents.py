@@ -8,9 +8,6 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from exchange.audit import opening as openings
-from exchange.audit.checkpoint import read_checkpoint
-from exchange.audit.merkle import leaf_hash, verify_inclusion
-from exchange.audit.note import read_note
 from exchange.audit.proof import ENDING, Receipt, read_receipt
 from exchange.days import ZONE, last_day, moment_of
 from exchange.errors import Malformed, NotFound
@@ -20,6 +17,8 @@ from exchange.hub.answers.consent import Allowed, ConsentSeen, EventSeen, Wanted
 from exchange.hub.answers.frame import Answered, agency_of
 from exchange.hub.desk.shell import Place, Visit
 from exchange.hub.desk.signed import signed_in_words
+from exchange.hub.http.hand_out import hand_out
+from exchange.hub.officer_files.proof import proof_file, verified
 from exchange.hub.officers import trace
 from exchange.hub.open_entries import give_receipt
 from exchange.hub.storage import consents
@@ -95,19 +94,9 @@ async def prove(visit: Visit) -> web.StreamResponse:
 
 async def take(visit: Visit) -> web.StreamResponse:
     """Hand out the proof as a file; it opens the entry, so that is noted before."""
-    raw = await _receipt(visit)
-    receipt = read_receipt(raw)
-    verified(receipt)
-    await trace.record_export(
-        visit.hub, visit.asker, first=receipt.index, until=receipt.index + 1, count=1
-    )
-    name = f"{visit.in_path('receipt')}{ENDING}"
-    return web.Response(
-        body=raw,
-        content_type="text/plain",
-        charset="utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    await _consent(visit)
+    file = await proof_file(visit.hub, visit.asker, visit.in_path("receipt"))
+    return await hand_out(visit.request, file)
 
 
 PLACES: Final = (
@@ -117,25 +106,18 @@ PLACES: Final = (
 )
 
 
-def verified(receipt: Receipt) -> int:
-    """Return the size of the tree in which a receipt proves its entry, computed anew.
-
-    Raises:
-        LogInvalid: the entry does not lead to the root that is signed.
-    """
-    head = read_checkpoint(read_note(receipt.note).text)
-    leaf = leaf_hash(openings.leaf_of(openings.read_opening(receipt.opening)))
-    verify_inclusion(leaf, receipt.index, head.size, receipt.path, head.root)
-    return head.size
+async def _consent(visit: Visit) -> str:
+    """Return the digest of the consent that the path names, if the agency may read it."""
+    found = await visit.hub.db.read(consents.seen, visit.in_path(), agency_of(visit.asker))
+    if found is None:
+        raise NotFound
+    return found.digest
 
 
 async def _receipt(visit: Visit) -> bytes:
     """Return the receipt that the path names, of a consent the agency may read."""
     agency = agency_of(visit.asker)
-    found = await visit.hub.db.read(consents.seen, visit.in_path(), agency)
-    if found is None:
-        raise NotFound
-    await trace.record_read(visit.hub, visit.asker, found.digest)
+    await trace.record_read(visit.hub, visit.asker, await _consent(visit))
     raw = await give_receipt(
         visit.hub, visit.in_path("receipt"), agency, seconds=0, witnessed=False
     )

@@ -18,6 +18,7 @@ from exchange.hub.officer_files.lists import (
     partners_of,
     question_file,
 )
+from exchange.hub.officer_files.proof import proof_file
 from exchange.wire import officer_files as wire
 from exchange.wire.shapes import IdPath
 
@@ -32,6 +33,7 @@ def file_routes() -> Routes:
     bound.streams(wire.BREACH_FILE)(get_breach)
     bound.streams(wire.CONSENT_FILE)(get_consent)
     bound.streams(wire.LOG_FILE)(get_log)
+    bound.streams(wire.PROOF_FILE)(get_proof)
     return bound
 
 
@@ -86,3 +88,8 @@ async def get_consent(call: Call, *, path: IdPath) -> web.StreamResponse:
 async def get_log(call: Call) -> web.StreamResponse:
     """Hand out the whole log with what the agency may open of it."""
     return await hand_out(call.request, await bundle_file(call.hub, asker(call)))
+
+
+async def get_proof(call: Call, *, path: IdPath) -> web.StreamResponse:
+    """Hand out the proof that one event stands in the log."""
+    return await hand_out(call.request, await proof_file(call.hub, asker(call), path.id))

@@ -257,6 +257,13 @@ def chain(conn: Connection, digest: str) -> str | None:
     return found
 
 
+def on_chain(conn: Connection, chain: str) -> str | None:
+    """Return the digest of the consent whose chain this is, or None: it is of something else."""
+    query = select(consents.c.digest).where(consents.c.chain == chain)
+    found: str | None = conn.execute(query).scalar_one_or_none()
+    return found
+
+
 def endable(
     conn: Connection,
     id: str,  # noqa: A002
