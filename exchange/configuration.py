@@ -5,9 +5,11 @@ Never shows a value in an error: one of them may be a password.
 """
 
 import os
+import tomllib
 from collections.abc import Iterator
+from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_settings import (
@@ -53,8 +55,15 @@ class Configuration(BaseSettings):
             init_settings,
             env_settings,
             _Credentials(settings_cls),
-            TomlConfigSettingsSource(settings_cls),
+            _File(settings_cls),
         )
+
+
+class _File(TomlConfigSettingsSource):
+    """A settings file, also one that begins with the byte order mark of office software."""
+
+    def _read_file(self, file_path: Path | Traversable) -> dict[str, Any]:
+        return tomllib.loads(file_path.read_bytes().decode("utf-8-sig"))
 
 
 class _Credentials(EnvSettingsSource):
@@ -63,7 +72,7 @@ class _Credentials(EnvSettingsSource):
     def __init__(self, settings_cls: type[BaseSettings]) -> None:
         super().__init__(settings_cls)
         self.env_vars = {
-            file.name.lower(): file.read_text(encoding="utf-8").strip()
+            file.name.lower(): file.read_text(encoding="utf-8-sig").strip()
             for file in _credentials(self.env_prefix)
         }
 

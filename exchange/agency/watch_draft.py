@@ -2,7 +2,8 @@
 
 `send.toml`, or `send.json`, says it with the members that the local API reads; every other visible
 file of the folder is sent. What a back office wrote is never quoted in an error, and its files are
-copied as they are: no link, device or pipe, and nothing that has a second name elsewhere.
+copied as they are: no link, device or pipe, and nothing that has a second name elsewhere. Office
+software begins what it writes with a byte order mark: it is passed over.
 """
 
 import mimetypes
@@ -10,6 +11,7 @@ import os
 import re
 import stat
 import tomllib
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -123,7 +125,7 @@ def _said(folder: int) -> dict[str, Any]:
     (name,) = present
     data = _small(folder, name)
     if name == JSON:
-        found = canonical.loads(data, limit=LARGEST)
+        found = canonical.loads(data.removeprefix(BOM_UTF8), limit=LARGEST)
         if not isinstance(found, dict):
             raise Malformed(f"{JSON} is not an object")
         return found
@@ -132,7 +134,7 @@ def _said(folder: int) -> dict[str, Any]:
 
 def _toml(data: bytes) -> dict[str, Any]:
     try:
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig")
         if _DOTTED.search(text):
             raise Malformed(f"{TOML} has a key that no description has")
         return tomllib.loads(text)

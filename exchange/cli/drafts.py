@@ -30,7 +30,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     if len(data) > LARGEST_DRAFT:
         raise TooLarge(f"{path.name} is too large for a draft")
     try:
-        return tomllib.loads(data.decode("utf-8"))
+        # Office software begins what it writes with a byte order mark.
+        return tomllib.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise Malformed(f"{path.name} is not UTF-8") from None
     except tomllib.TOMLDecodeError as error:

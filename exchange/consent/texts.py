@@ -53,7 +53,8 @@ def read_texts(folder: Traversable) -> tuple[NoticeText, ...]:
             digest than listed. What is not listed is not read.
     """
     try:
-        index = tomllib.loads(folder.joinpath("index.toml").read_text("utf-8"))
+        # Office software begins what it writes with a byte order mark.
+        index = tomllib.loads(folder.joinpath("index.toml").read_text("utf-8-sig"))
     except OSError:
         raise Malformed("index.toml cannot be read") from None
     except ValueError:  # UnicodeDecodeError and TOMLDecodeError; both quote the file

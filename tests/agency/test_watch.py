@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import time
+import tomllib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -228,6 +229,16 @@ async def test_what_cannot_be_sent_is_told_in_two_languages_and_not_quoted(
     assert english in told
     assert "Legen Sie den Ordner noch einmal in den Ausgang." in told
     assert "CANARY" not in told
+
+
+@pytest.mark.parametrize("name", ["send.toml", "send.json"])
+async def test_the_byte_order_mark_of_office_software_is_passed_over(desk: Desk, name: str) -> None:
+    folder = desk.put("Mahnung")
+    text = SEND if name == "send.toml" else json.dumps(tomllib.loads(SEND))
+    (folder / "send.toml").unlink()
+    (folder / name).write_text(text.replace("\n", "\r\n"), encoding="utf-8-sig", newline="")
+    (sent,) = await desk.looked()
+    assert sent.state is Sending.STORED
 
 
 @pytest.mark.parametrize(

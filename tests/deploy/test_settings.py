@@ -46,6 +46,25 @@ def test_an_example_with_every_setting_in_force_says_the_defaults(
     assert unlike_defaults(settings) == without_default(FILES[name]) | {"plugins"}
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_settings_that_office_software_wrote_are_read(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(found(name), encoding="utf-8-sig", newline="\r\n")
+    assert file.read_bytes().startswith(b"\xef\xbb\xbf")
+
+    written = load(FILES[name], file).model_dump()
+    assert written == load(FILES[name], DEPLOY / name).model_dump()
+
+
+def test_a_credential_that_office_software_wrote_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "EXCHANGE_HUB_ORIGIN").write_text("https://hub.example\n", encoding="utf-8-sig")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+
+    assert load(HubSettings, None).origin == "https://hub.example"
+
+
 def without_default(model: type[BaseModel], prefix: str = "") -> set[str]:
     """Return the names of settings that are required, or are nothing unless they are set."""
     found = set[str]()

@@ -284,6 +284,13 @@ def test_what_is_no_toml_names_the_line_and_nothing_else(tmp_path: Path) -> None
         read_toml(file)
 
 
+def test_the_byte_order_mark_of_office_software_is_passed_over(tmp_path: Path) -> None:
+    file = tmp_path / "draft.toml"
+    file.write_text('family_name = "Ö"\nborn = 1\n', encoding="utf-8-sig", newline="\r\n")
+    assert file.read_bytes().startswith(b"\xef\xbb\xbffamily_name")
+    assert read_toml(file) == {"family_name": "Ö", "born": 1}
+
+
 KEYS = {"agency-a": samples.KID_A, "agency-b": samples.KID_B}
 
 

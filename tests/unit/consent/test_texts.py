@@ -222,6 +222,14 @@ def test_a_text_of_an_own_folder_is_read(folder: Folder) -> None:
     assert (plain.reviewed, plain.superseded_at) == (False, None)
 
 
+def test_an_index_that_office_software_wrote_is_read(folder: Folder) -> None:
+    before = read_texts(folder())
+    index = folder() / "index.toml"
+    index.write_text(index.read_text(encoding="utf-8"), encoding="utf-8-sig", newline="\r\n")
+    assert index.read_bytes().startswith(b"\xef\xbb\xbf")
+    assert read_texts(index.parent) == before
+
+
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
