@@ -46,9 +46,12 @@ def answered(said: Mapping[str, str | None]) -> dict[str, str]:
         said: what the command line says, by name of the question.
 
     Raises:
-        Misconfigured: something is missing and nobody can be asked.
+        Misconfigured: something is missing and nobody can be asked, or is none of the answers
+            there are.
     """
     questions = _questions()
+    for one in questions:
+        _check_said(one, said.get(one.name))
     lacking = [one for one in questions if not one.default and said.get(one.name) is None]
     if lacking and not sys.stdin.isatty():
         raise Misconfigured(
@@ -87,6 +90,16 @@ def _questions() -> tuple[Question, ...]:
             default="de",
         ),
     )
+
+
+def _check_said(question: Question, answer: str | None) -> None:
+    # The default is what stands if nothing is said: to look plugins up takes a second.
+    if not answer or question.choices is None or answer == question.default:
+        return
+    try:
+        _check_among(answer, question.choices())
+    except Malformed as refused:
+        raise Misconfigured(f"--{question.name} is {refused}") from None
 
 
 def _asked(question: Question) -> str:

@@ -115,6 +115,23 @@ def test_an_answer_on_the_command_line_is_not_asked_for(tmp_path: Path, policy: 
     assert "Address of the hub" not in shown
 
 
+@pytest.mark.parametrize(
+    ("option", "answer"), [("intake", "nosuch"), ("intake", "casetool"), ("language", "fr")]
+)
+def test_an_answer_that_is_none_makes_nothing_and_names_those_there_are(
+    tmp_path: Path, policy: Path, option: str, answer: str
+) -> None:
+    known = {"intake": intake_plugins(), "language": ("de", "en", "de-simple")}[option]
+    code, shown = asked(
+        tmp_path / "home", [], "--log-policy", str(policy), "--hub", "https://hub.example",
+        "--agency", "women-b", f"--{option}", answer,
+    )  # fmt: skip
+    assert code != 0
+    assert shown.endswith(f"--{option} is one of {', '.join(known)}\n")
+    assert shown.count("\n") == 1
+    assert not (tmp_path / "home").exists()
+
+
 def test_the_settings_explain_themselves(tmp_path: Path, policy: Path) -> None:
     code, shown = asked(
         tmp_path / "home", [], "--log-policy", str(policy), "--hub", "https://hub.example",
