@@ -30,19 +30,22 @@ class Template:
     """One line for people, without the name."""
     requires: str = '"consent-exchange"'
     """Dependencies, as they stand in `pyproject.toml`."""
+    home: str = ""
+    """Home whose settings it needs to be loaded, in its README; empty: it needs none."""
 
 
 TEMPLATES: Final[Mapping[Kind, Template]] = MappingProxyType(
     {
         "intake": Template("exchange.agency", "convert", "Intake format"),
-        "delivery": Template("exchange.agency", "deliver", "Delivery"),
+        "delivery": Template("exchange.agency", "deliver", "Delivery", home="/srv/gateway"),
         "outgoing": Template("exchange.agency", "read", "Outgoing format"),
-        "channel": Template("exchange.hub", "send", "Channel"),
+        "channel": Template("exchange.hub", "send", "Channel", home="/srv/hub"),
         "evidence": Template(
             "exchange.agency",
             "verify",
             "Evidence verifier",
             '"consent-exchange", "cryptography"',
+            home="/srv/gateway",
         ),
         "gate": Template("exchange.hub", "forbid", "Gate veto"),
     }
@@ -100,6 +103,7 @@ def files(name: str, kind: Kind) -> Mapping[str, str]:
         "module": template.module,
         "requires": template.requires,
         "summary": f"{template.summary} `{name}`",
+        "check": _check(name, template.home),
     }
     words["settings"] = _filled(f"{kind}/settings.template", words).rstrip()
     sources = {
@@ -113,6 +117,12 @@ def files(name: str, kind: Kind) -> Mapping[str, str]:
         **{place: _filled(source, words) for place, source in sources.items()},
         f"src/{package}/py.typed": "",
     }
+
+
+def _check(name: str, home: str) -> str:
+    """Return the command that tries the plugin; where it needs settings, with those of a home."""
+    command = f"exchange plugin check {name}"
+    return f"{command} --home {home}  # whose settings enable it" if home else command
 
 
 def _filled(source: str, words: Mapping[str, str]) -> str:
