@@ -172,6 +172,8 @@ class Network:
     """Whether one of the agencies has a case tool."""
     needs: str
     """Variable of the environment that names the folder of schemas its plugins need; or empty."""
+    stand_in: Path | None
+    """Folder of schemas that take their place in a play where nobody has named them."""
     agencies: tuple[Agency, ...]
     story: tuple[Told, ...]
 
@@ -190,9 +192,11 @@ def read_network(folder: Path) -> Network:
     story = tuple(_told(one) for one in given.pop("steps", []))
     title, needs = given.pop("title", ""), given.pop("needs", "")
     casetool = given.pop("casetool", False) is True
+    stand_in = given.pop("stand_in", None)
     if given or not agencies or not story or not isinstance(title, str):
         raise Malformed(
-            f"{file.name} has title, needs, casetool, agencies and steps, and nothing else"
+            f"{file.name} has title, needs, stand_in, casetool, agencies and steps, "
+            "and nothing else"
         )
     for agency in agencies:
         agency_id(agency.id)
@@ -201,6 +205,7 @@ def read_network(folder: Path) -> Network:
         title=title,
         casetool=casetool,
         needs=str(needs),
+        stand_in=None if stand_in is None else folder / str(stand_in),
         agencies=agencies,
         story=story,
     )

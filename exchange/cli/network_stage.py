@@ -27,7 +27,7 @@ class Stage:
     scene: Scene
     network: Network
     schemas: str = ""
-    """Folder of schemas that a plugin needs, as the environment names it."""
+    """Folder of schemas that a plugin needs: as the environment names it, or stand-ins."""
     casetool_port: int = 0
     """Where the case tool listens, where there is one."""
     consents: dict[str, str] = field(default_factory=dict)
@@ -76,7 +76,12 @@ def set_stage(scene: Scene, network: Network) -> Stage:
     """
     stage = Stage(scene, network, schemas=_schemas(network))
     ids = [agency.id for agency in network.agencies]
-    with scene.report.step(f"A hub, a mail server and {len(ids)} gateways are set up"):
+    with scene.report.step(f"A hub, a mail server and {len(ids)} gateways are set up") as notes:
+        if network.needs and not os.environ.get(network.needs):
+            notes.add(
+                f"{network.needs} is not set: schemas of the project's own tests stand in for the "
+                "official ones, which are not redistributed here"
+            )
         demo_setting.start_mail(scene)
         if network.casetool:
             stage.casetool_port = demo_setting.start_casetool(scene)
@@ -107,13 +112,14 @@ def set_stage(scene: Scene, network: Network) -> Stage:
 def _schemas(network: Network) -> str:
     if not network.needs:
         return ""
-    folder = os.environ.get(network.needs, "")
-    if not Path(folder).is_dir() or not folder:
+    named = os.environ.get(network.needs, "")
+    folder = Path(named) if named else network.stand_in
+    if folder is None or not folder.is_dir():
         raise Misconfigured(
             f"this network needs schemas that are not redistributed here: set {network.needs} to "
             f"their folder; {network.folder / 'README.md'} says where they come from"
         )
-    return str(Path(folder).absolute())
+    return str(folder.absolute())
 
 
 def _meet_all(scene: Scene, agency: str, ids: list[str]) -> None:
