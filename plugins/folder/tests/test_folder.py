@@ -261,6 +261,16 @@ async def test_a_file_that_is_called_like_the_index_gets_another_name(folder: Fo
     assert (folder.target / "document (2).json").read_bytes() == b"{}"
 
 
+async def test_a_file_whose_name_would_hide_it_is_seen(folder: Folder) -> None:
+    names = [".hidden.pdf", "..twice.pdf", ".again.pdf", "_again.pdf", "_HIDDEN (2).pdf"]
+    written = await folder.convert(folder.package(**dict.fromkeys(names, PDF)))
+    assert written[3:] == [
+        *("_hidden.pdf", "_.twice.pdf", "_again (2).pdf", "_again.pdf", "_HIDDEN (2).pdf")
+    ]
+    assert "_hidden.pdf" in (folder.target / "index.html").read_text(encoding="utf-8")
+    assert sorted(path.name for path in folder.target.glob(".*")) == []
+
+
 async def test_the_other_name_of_a_file_is_not_taken_from_another(folder: Folder) -> None:
     json_file = ("application/json", b"{}")
     package = folder.package(**{"document.json": json_file, "document (2).json": json_file})

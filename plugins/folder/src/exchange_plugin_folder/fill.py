@@ -43,19 +43,30 @@ def _copy(file: DocumentFile, place: Path) -> None:
 
 
 def _named(files: Sequence[DocumentFile]) -> list[tuple[str, DocumentFile]]:
-    """Return each file with its name in the folder: its own, unless the index needs that one."""
+    """Return each file with its name in the folder: its own, where a person sees it.
+
+    Another, if the index needs that one, or a dot at its beginning would hide the file.
+    """
     ours = {index.PAGE, index.TABLE, SIDECAR}
     taken = ours | {file.name.casefold() for file in files}
     named = []
     for file in files:
-        name = _free(file.name, taken) if file.name.casefold() in ours else file.name
+        name = _visible(file.name)
+        if name != file.name or name.casefold() in ours:
+            name = _free(name, taken)
         taken.add(name.casefold())
         named.append((name, file))
     return named
 
 
 def _free(name: str, taken: Set[str]) -> str:
-    """Return `name` with the first number from 2 on that makes it free."""
+    """Return `name`, if it is taken with the first number from 2 on that makes it free."""
     stem, ending = Path(name).stem, Path(name).suffix
     numbered = (f"{stem} ({number}){ending}" for number in itertools.count(2))
-    return next(name for name in numbered if name.casefold() not in taken)
+    names = itertools.chain([name], numbered)
+    return next(name for name in names if name.casefold() not in taken)
+
+
+def _visible(name: str) -> str:
+    """Return `name` with another sign for a dot at its beginning, and of the same length."""
+    return f"_{name[1:]}" if name.startswith(".") else name
