@@ -263,10 +263,12 @@ class Held(ExchangeError):
 class Quarantined(ExchangeError):
     """The document could not be converted and lies in quarantine."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, words: str = "") -> None:
         super().__init__(f"not converted: {reason}")
         self.reason = reason
         """Code of what went wrong, such as `timeout`; never words of the plugin."""
+        self.words = words
+        """Words of the plugin; they may quote the document and are written beside it only."""
 
 
 class LogInvalid(ExchangeError):

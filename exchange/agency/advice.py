@@ -43,18 +43,6 @@ NOT_COVERED: Final[Mapping[str, str]] = {
 """By `exchange.consent.decision.Reason`. Never advises to ask the person again: she may have said
 no."""
 
-ASIDE: Final[Mapping[str, str]] = {
-    "onward": (
-        "it passes on another agency's document without a consent for that: do not use it, and "
-        "tell your privacy officer"
-    ),
-    "purpose-binding": (
-        "the notice on purpose and secrecy is missing, or is not the agreed one: do not use it, "
-        "and tell the sender and your privacy officer"
-    ),
-}
-"""Why a document was set aside, where more than an administrator has to know."""
-
 ADVICE: Final[Mapping[str, str]] = {
     "agency-unknown": "the hub knows no such agency; compare its id with the agreement",
     "consent-ended": "its consent has ended; it disappears when the hub has removed it",

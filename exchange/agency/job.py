@@ -114,7 +114,7 @@ class Answer:
     """The token of the request: an answer to another one is no answer."""
     outcome: Outcome
     result: Mapping[str, Any] = field(default_factory=dict)
-    """What the adapter returned, if it is done; not yet read."""
+    """What the adapter returned, if it is done, not yet read; else what it said, see `said`."""
     kind: str = ""
     """Name of a built-in exception, if the adapter failed with one."""
 
@@ -291,11 +291,18 @@ def done_line(token: str, result: Mapping[str, Json]) -> bytes:
     return _line({"token": token, "outcome": Outcome.DONE, "result": result, "kind": ""})
 
 
-def failed_line(token: str, error: BaseException | None) -> bytes:
-    """Return the answer for what an adapter raised; None: for what it returned, which is wrong."""
+def failed_line(token: str, error: BaseException | None, words: str = "") -> bytes:
+    """Return the answer for what an adapter raised; None: for what it returned, which is wrong.
+
+    Args:
+        token: of the request.
+        error: what was raised.
+        words: of the error; Unicode that a line can say.
+    """
     outcome = Outcome.RESULT if error is None else _outcome(error)
     kind = "" if error is None else type(error).__name__
-    return _line({"token": token, "outcome": outcome, "result": {}, "kind": kind})
+    result: dict[str, Json] = {"words": words} if words else {}
+    return _line({"token": token, "outcome": outcome, "result": result, "kind": kind})
 
 
 def _outcome(error: BaseException) -> Outcome:
@@ -330,6 +337,16 @@ def read_answer(line: bytes) -> Answer:
         result=found["result"],
         kind=kind if _is_builtin_error(kind) else "",
     )
+
+
+def said(answer: Answer) -> str:
+    """Return the words of what an adapter raised, not yet fit for people; empty: it said none.
+
+    Whatever else stands where they belong is no reason to refuse an answer.
+    """
+    words = answer.result.get("words", "")
+    words = words if isinstance(words, str) else ""
+    return ": ".join(part for part in (answer.kind, words) if part)
 
 
 def _is_builtin_error(name: str) -> bool:

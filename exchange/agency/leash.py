@@ -22,6 +22,7 @@ from typing import Any, Final, Self, TypeVar
 from exchange.agency import job
 from exchange.agency.job import Kind, Offer, Outcome
 from exchange.agency.lend import Address, Lender
+from exchange.agency.plugin_words import readable
 from exchange.canonical import Json
 from exchange.errors import Malformed, Misconfigured, Quarantined, TooLarge, Unavailable
 from exchange.hookspecs import Declaration
@@ -245,7 +246,7 @@ class Leash:
         if answer.token != request.token:
             raise Quarantined(Reason.PROTOCOL)
         if answer.outcome is not Outcome.DONE:
-            raise Quarantined(self._refused(answer.outcome))
+            raise Quarantined(self._refused(answer.outcome), readable(job.said(answer)))
         return answer.result
 
     def _refused(self, outcome: Outcome) -> Outcome:

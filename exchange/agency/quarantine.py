@@ -6,7 +6,7 @@ spool as it was opened: no plugin has converted it, and a note beside the files 
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -51,7 +51,9 @@ class Aside:
 
     received: Received
     reason: str
-    """Code of why; see docs/errors.md."""
+    """Codes of why, with `, ` between them."""
+    words: str = field(repr=False)
+    """What the plugin said of it, fit to be shown to people; it may quote the document."""
     until: datetime
     """When it is removed if nobody does anything."""
     contents: Contents
@@ -179,12 +181,14 @@ def _listed(conn: Connection, now: datetime) -> list[Received]:
 
 def _looked_at(gateway: Gateway, received: Received) -> Aside | None:
     """Return what is known of a document set aside; None when it does not lie there."""
-    reason = spool.why_aside(gateway.home, received.id)
-    if reason is None or received.contents is None:
+    why = spool.why_aside(gateway.home, received.id)
+    if why is None or received.contents is None:
         return None
+    reason, words = why
     return Aside(
         received=received,
         reason=reason,
+        words=words,
         until=received.seen_at + arrivals.KEPT_ASIDE,
         contents=read_contents(received.contents),
     )

@@ -216,7 +216,7 @@ async def _open(
         converted = await hand_over.convert(gateway, reception, known, examined, separated)  # 17
     except Quarantined as failed:
         reason = Reason.MALFORMED if failed.reason == Reason.MALFORMED else Reason.INTAKE
-        return await _set_aside(gateway, known, reason, failed.reason)
+        return await _set_aside(gateway, known, reason, failed.reason, failed.words)
     handed = answer.Handed(
         folder=converted.folder,
         files=_delivered(known, examined, separated.documents),
@@ -314,8 +314,11 @@ async def _reject(gateway: Gateway, received: Received, reason: Reason) -> Outco
     return Outcome.REJECTED
 
 
-async def _set_aside(gateway: Gateway, opened: Received, reason: Reason, why: str) -> Outcome:
-    await asyncio.to_thread(spool.set_aside, gateway.home, opened.id, why)
+async def _set_aside(
+    gateway: Gateway, opened: Received, reason: Reason, why: str, words: str = ""
+) -> Outcome:
+    await asyncio.to_thread(spool.set_aside, gateway.home, opened.id, why, words)
+    # The words stay beside the document: they may quote it.
     log.error("quarantined", disclosure_id=opened.id, code=why)
     decided = await answer.decide_answer(gateway, opened, Result.QUARANTINED, reason)
     await answer.finish(gateway, decided)

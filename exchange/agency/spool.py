@@ -4,7 +4,7 @@
 incoming/<id>.payload              sealed and long, being fetched; removed once acknowledged
 quarantine/.<id>/                  opened, not durable: a crash opens it again
 quarantine/<id>/document/          set aside
-quarantine/<id>/reason.txt         why
+quarantine/<id>/reason.txt         why, and what to do; see `aside_words`
 spool/.<id>/                       what intake makes of it, until the answer is signed
 spool/<folder>/                    delivered
 spool/<folder>-NICHT-VERWENDEN.txt that it was disclosed unlawfully, where the folder is taken
@@ -20,6 +20,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from exchange.agency import aside_words
+from exchange.agency.aside_words import PAPER
 from exchange.agency.home import Home
 from exchange.durable import move_durably, sync_directory, write_bytes_durably
 
@@ -83,8 +85,15 @@ def move_in(home: Home, disclosure_id: str, folder: str) -> None:
         move_durably(source, home.spool / folder)
 
 
-def set_aside(home: Home, disclosure_id: str, reason: str) -> None:
-    """Make an opened document durable in quarantine, with the reason beside it."""
+def set_aside(home: Home, disclosure_id: str, reason: str, words: str = "") -> None:
+    """Make an opened document durable in quarantine, with the reason beside it.
+
+    Args:
+        home: of the gateway.
+        disclosure_id: of the document.
+        reason: codes.
+        words: of the plugin that could not read it, as hostile as the document.
+    """
     _remove_tree(converted(home, disclosure_id))
     folder = aside(home, disclosure_id)
     folder.mkdir(mode=0o700)
@@ -92,7 +101,7 @@ def set_aside(home: Home, disclosure_id: str, reason: str) -> None:
     for file in moved.iterdir():
         _sync(file)
     sync_directory(moved)
-    write_bytes_durably(folder / "reason.txt", f"{reason}\n".encode("ascii"), replace=True)
+    write_bytes_durably(folder / PAPER, aside_words.write(reason, words), replace=True)
     sync_directory(home.quarantine)
 
 
@@ -132,10 +141,13 @@ def remove_delivered(home: Home, folder: str) -> bool:
     return True
 
 
-def why_aside(home: Home, disclosure_id: str) -> str | None:
-    """Return the code of why a document was set aside; None when it does not lie there."""
+def why_aside(home: Home, disclosure_id: str) -> tuple[str, str] | None:
+    """Return why a document was set aside, codes and words; None when it does not lie there.
+
+    The words are the plugin's, fit to be shown to people.
+    """
     try:
-        return (aside(home, disclosure_id) / "reason.txt").read_text("ascii").strip()
+        return aside_words.read((aside(home, disclosure_id) / PAPER).read_bytes())
     except OSError:
         return None
 

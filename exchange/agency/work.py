@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from exchange.agency import job, job_values
 from exchange.agency.job import Kind
+from exchange.agency.plugin_words import LONGEST_SAID
 from exchange.canonical import Json
 from exchange.errors import Malformed
 from exchange.hookspecs import Connections
@@ -75,11 +76,22 @@ def worked(kind: Kind, adapter: Any, request: job.Request, room: Room) -> bytes:
     try:
         result = _finished(lambda: work.call(adapter, request.asked, room))
     except Exception as cause:  # noqa: BLE001 - foreign code may raise anything
-        return job.failed_line(request.token, cause)
+        return job.failed_line(request.token, cause, _words(cause))
     try:
         return job.done_line(request.token, work.result(result))
     except Malformed:  # what it returned is none, or cannot be said
         return job.failed_line(request.token, None)
+
+
+def _words(error: Exception) -> str:
+    """Return what an error says, in a form that a line can carry; it may be anything."""
+    try:
+        said = str(error)
+        if type(said) is not str:
+            return ""
+        return said[:LONGEST_SAID].encode("utf-8", "replace").decode("utf-8")
+    except Exception:  # noqa: BLE001 - foreign code says it, and may raise anything
+        return ""
 
 
 def _finished(call: Callable[[], Coroutine[object, None, object]]) -> object:

@@ -2,15 +2,25 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from os import environ
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection
 
-from exchange.agency import arrivals, events, handed, majorities, spool, state, watch_folders
+from exchange.agency import (
+    arrivals,
+    aside_words,
+    events,
+    handed,
+    majorities,
+    spool,
+    state,
+    watch_folders,
+)
 from exchange.agency import home as homes
-from exchange.agency.advice import ADVICE, ASIDE, UNKNOWN
+from exchange.agency.advice import ADVICE, UNKNOWN
 from exchange.agency.asked import list_asked
 from exchange.agency.handed import Handing
 from exchange.agency.keyfiles import KeyFiles, Unlock, credentials_directory, no_passphrase
@@ -122,11 +132,14 @@ def _show_received(connection: Connection, home: homes.Home, now: datetime) -> N
         if done.folder and now - done.seen_at >= TAKEN and (home.spool / done.folder).is_dir():
             print(f"  {done.id} from {done.sender}: lies in spool/{done.folder};")
             print(f"    nobody has taken it out since {day_of(done.seen_at)}")
+    explained = cache(aside_words.explained)
     for aside in arrivals.list_aside(connection, now):
-        why = spool.why_aside(home, aside.id) or aside.reason or ""
+        why, words = spool.why_aside(home, aside.id) or (aside.reason or "", "")
         until = last_day(aside.seen_at + arrivals.KEPT_ASIDE)
         print(f"  {aside.id} from {aside.sender}: in quarantine until {until} ({why})")
-        print(f"    {ASIDE.get(why, UNKNOWN)}")
+        print(f"    {explained(why)['en']}")
+        if words:  # they may quote the document, so they are not printed
+            print(f"    what the plugin says: {spool.aside(home, aside.id) / aside_words.PAPER}")
 
 
 def _show_handed(connection: Connection) -> None:

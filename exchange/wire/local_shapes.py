@@ -137,12 +137,22 @@ class AsideFile(Shape):
     size: int
 
 
+class Explained(Shape):
+    """Words for people, German and English."""
+
+    de: str
+    en: str
+
+
 class Aside(Shape):
     """A document in quarantine."""
 
     id: Id
     sender: AgencyId
     reason: str
+    """Codes, with `, ` between them."""
+    explained: Explained
+    """Why it lies there, and what to do next."""
     until: Moment
     """When it is removed if nobody does anything."""
     may_be_released: bool

@@ -421,11 +421,12 @@ async def test_what_is_set_aside_is_listed_with_its_last_day_and_who_has_to_know
     chain = await exchange("status", "--home", home.root)
 
     until = day_of(today.now + timedelta(days=30))
-    assert (
-        f"in quarantine until {until} (malformed)\n    an administrator has to look" in broken.out
-    )
+    assert f"in quarantine until {until} (malformed)\n    The files are damaged" in broken.out
+    assert f"    what the plugin says: {reason}\n" in broken.out
+    assert "does not fit its media type" not in broken.out, "that may quote the document"
     assert f"in quarantine until {until} (onward)\n" in chain.out
     assert "tell your privacy officer" in chain.out
+    assert "what the plugin says" not in chain.out
 
 
 async def test_what_nobody_takes_out_of_the_spool_is_told_after_a_week(

@@ -205,6 +205,8 @@ async def test_a_document_in_quarantine_is_released_or_removed(
 
     assert {one["id"] for one in listed} == set(ids)
     assert all(one["may_be_released"] for one in listed)
+    assert all(one["explained"]["de"].startswith("Die Dateien sind besch") for one in listed)
+    assert all("ask the sender" in one["explained"]["en"] for one in listed)
     assert (released.status, removed.status) == (200, 200)
     documents = (await collector.call(api.DOCUMENTS)).json["documents"]
     assert [one["id"] for one in documents] == [ids[0]]

@@ -103,7 +103,9 @@ async def test_a_document_nobody_can_convert_is_set_aside_and_said_so(network: N
     assert files_below(home.spool) == {}
     aside = files_below(home.quarantine)
     assert b"no PDF at all" in aside.values()
-    assert b"malformed\n" in aside.values()
+    (paper,) = (content for name, content in aside.items() if name.endswith("/reason.txt"))
+    assert paper.startswith(b"malformed\r\n")
+    assert "the content of a file does not fit its media type" in paper.decode()
 
 
 async def test_a_type_outside_the_published_capabilities_is_set_aside(network: Network) -> None:

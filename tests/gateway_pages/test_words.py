@@ -8,6 +8,7 @@ import pytest
 from exchange.agency.events import EventKind
 from exchange.agency.leash import Reason as Aside
 from exchange.agency.pages.shell import PARTS, make_shell
+from exchange.agency.quarantine import FORBIDDEN
 from exchange.agency.state import Sending
 from exchange.consent.decision import Reason
 from exchange.consent.withdrawal import By, Channel, EndReason
@@ -61,7 +62,9 @@ def test_whatever_can_happen_has_words(lang: str) -> None:
     wanted = {f"event.{kind.value}" for kind in EventKind}
     wanted |= {f"reason.{reason.value}" for reason in (*Reason, *acknowledgement.Reason)}
     wanted |= {f"aside.{reason.value}" for reason in Aside}
-    wanted |= {f"aside.{code}" for code in ("media-type", "size", "name")}
+    wanted |= {f"aside.{code}" for code in ("media-type", "size", "name", "profile")}
+    wanted |= {f"aside.{code}" for code in FORBIDDEN}
+    wanted |= {f"aside_next.{step}" for step in ("look", "ask", "administrator", "never")}
     wanted |= {f"result.{result.value}" for result in acknowledgement.Result}
     wanted |= {f"sending.acknowledged-{result.value}" for result in acknowledgement.Result}
     wanted |= {f"sending.{one.value}" for one in Sending if one is not Sending.ACKNOWLEDGED}

@@ -173,6 +173,8 @@ async def test_a_document_is_let_out_of_quarantine_or_removed(
         await clerk.opens("/quarantine")
         await clerk.presses(".events a")
         assert "beschädigt" in await clerk.text()
+        assert "bitten den Absender" in await clerk.text(), "what to do next"
+        assert "the content of a file does not fit its media type" in await clerk.text()
         _, content = await clerk.saves(".files a:has-text('img src')")
         assert content == b"no PDF"
         await clerk.presses("form[action$='/release'] button")

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from exchange.agency import arrivals, quarantine
+from exchange.agency import arrivals, aside_words, quarantine
 from exchange.agency.http.download import send_file
 from exchange.agency.pages import rows, tell
 from exchange.agency.pages.rows import Row
@@ -25,7 +25,7 @@ async def show_all(visit: Visit) -> web.Response:
                 title=book.office(one.received.sender),
                 path=f"/quarantine/{one.id}",
                 at=say.moment(one.received.seen_at),
-                facts=[tell.fact(say, "reason", _why(visit, one))],
+                facts=[tell.fact(say, "reason", aside_words.why(say, one.reason))],
                 badge=None if one.may_be_released else say("quarantine.forbidden"),
             )
             for one in shown[: rows.PAGE]
@@ -43,7 +43,9 @@ async def show(visit: Visit) -> web.Response:
     say = visit.say
     return visit.page(
         "aside.html",
-        reasons=_why(visit, one),
+        reasons=aside_words.why(say, one.reason),
+        steps=aside_words.then(say, one.reason),
+        words=one.words,
         facts=[
             tell.fact(say, "from", [book.office(one.received.sender)]),
             tell.fact(say, "came", [tell.time_of(say, one.received.collected_at)]),
@@ -58,11 +60,6 @@ async def show(visit: Visit) -> web.Response:
         may_release=one.may_be_released,
         id=one.id,
     )
-
-
-def _why(visit: Visit, one: Aside) -> list[str]:
-    """Return why it was set aside: one sentence for each code."""
-    return [tell.word(visit.say, "aside", code) for code in one.reason.split(", ")]
 
 
 def _files(visit: Visit, one: Aside) -> list[tuple[str, str]]:
