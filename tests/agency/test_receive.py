@@ -108,6 +108,19 @@ async def test_a_document_nobody_can_convert_is_set_aside_and_said_so(network: N
     assert "the content of a file does not fit its media type" in paper.decode()
 
 
+async def test_a_name_without_an_ending_opens_at_the_recipient(network: Network) -> None:
+    """A sender may say the media type itself and name the file as it likes."""
+    kept = await sent(network, files=(Outgoing("Mahnung 3. März", "application/pdf", LETTER),))
+
+    done = await round_of(network)
+
+    assert done.outcomes == {Outcome.ACCEPTED: 1}
+    assert result(kept) == ("accepted", None)
+    spool_of = files_below(network.offices[RECIPIENT].home.spool)
+    (name,) = (name for name, content in spool_of.items() if content == LETTER)
+    assert name.endswith("/Mahnung 3. März.pdf")
+
+
 async def test_a_type_outside_the_published_capabilities_is_set_aside(network: Network) -> None:
     kept = await sent(network, files=(Outgoing("x.bin", "application/x-unheard-of", b"?"),))
 

@@ -7,7 +7,7 @@ import json
 import os
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import pytest
 from exchange_plugin_folder.convert import ReadableFolder, register_intake_formats
@@ -292,7 +292,11 @@ async def test_the_other_name_of_a_file_is_not_taken_from_another(folder: Folder
         ("a.pdf", "application/pdf", b""),
         ("a.png", "image/png", b"%PDF-"),
         ("a.txt", "text/plain", b"MZ\x00"),
-        ("nameless", "text/plain", b"words"),
+        ("nameless", "text/plain", b"MZ\x00"),
+        ("nameless", "application/pdf", b"MZ"),
+        ("nameless", "text/html", b"<p>"),
+        ("run.7z", "application/pdf", b"%PDF-"),
+        ("Schreiben Dr.Meier", "application/pdf", b"%PDF-"),
         ("a.docm", "application/vnd.ms-word.document.macroEnabled.12", b"PK\x03\x04"),
     ],
 )
@@ -303,6 +307,43 @@ async def test_what_runs_links_or_lies_about_its_kind_is_malformed(
         await folder.convert(folder.package(**{name: (media_type, content)}))
     assert name not in str(refusal.value)
     assert list(folder.target.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type", "content", "given"),
+    [
+        ("Mahnung", *PDF, "Mahnung.pdf"),
+        ("Bescheid vom 3. März", *PDF, "Bescheid vom 3. März.pdf"),
+        ("Stand 12.03.2026", *PDF, "Stand 12.03.2026.pdf"),
+        ("Foto", "image/jpeg", b"\xff\xd8\xff", "Foto.jpg"),
+        ("Seite", "image/tiff", b"II*\x00", "Seite.tif"),
+        ("nameless", *TEXT, "nameless.txt"),
+        (".hidden", *TEXT, ".hidden.txt"),
+        ("index", "text/csv", b"a;b", "index (2).csv"),
+        ("Ä" * 127, *PDF, "Ä" * 112 + ".pdf"),
+        ("Mahnung.PDF", *PDF, "Mahnung.PDF"),
+    ],
+)
+async def test_a_name_without_an_ending_gets_that_of_its_kind(
+    folder: Folder, name: str, media_type: str, content: bytes, given: str
+) -> None:
+    names = await folder.convert(folder.package(**{name: (media_type, content)}))
+    assert names[3:] == [given]
+    assert (folder.target / given).read_bytes() == content
+    assert folder.table()[1][0] == given
+    assert f"./{quote(given, safe='')}" in folder.page().links
+
+
+async def test_an_ending_that_is_given_makes_no_two_names_the_same(folder: Folder) -> None:
+    long = "L" * 250
+    package = folder.package(
+        **{"Brief": PDF, "Brief.pdf": PDF, "brief (2)": PDF, long: PDF, long + "x": PDF}
+    )
+    names = (await folder.convert(package))[3:]
+    cut = "L" * 224
+    assert names == [
+        *("Brief (2).pdf", "Brief.pdf", "brief (2) (2).pdf", f"{cut}.pdf", f"{cut} (2).pdf")
+    ]
 
 
 async def test_a_file_of_another_size_than_listed_is_malformed(folder: Folder) -> None:

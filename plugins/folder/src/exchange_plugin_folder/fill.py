@@ -7,7 +7,7 @@ from pathlib import Path
 
 from exchange.errors import Malformed
 from exchange.hookspecs import DocumentFile, DocumentPackage
-from exchange_plugin_folder import index
+from exchange_plugin_folder import index, kinds
 from exchange_plugin_folder.sidecar import SIDECAR, sidecar
 
 _PIECE = 1 << 20
@@ -43,15 +43,16 @@ def _copy(file: DocumentFile, place: Path) -> None:
 
 
 def _named(files: Sequence[DocumentFile]) -> list[tuple[str, DocumentFile]]:
-    """Return each file with its name in the folder: its own, where a person sees it.
+    """Return each file with its name in the folder: its own, with an ending, where a person sees it.
 
-    Another, if the index needs that one, or a dot at its beginning would hide the file.
+    Another, if the index needs that one, the ending makes it another file's, or a dot at its
+    beginning would hide the file.
     """
     ours = {index.PAGE, index.TABLE, SIDECAR}
     taken = ours | {file.name.casefold() for file in files}
     named = []
     for file in files:
-        name = _visible(file.name)
+        name = _visible(kinds.name_of(file))
         if name != file.name or name.casefold() in ours:
             name = _free(name, taken)
         taken.add(name.casefold())

@@ -1,10 +1,12 @@
 """Which kinds of files an office can open by double click without running anything.
 
 The sender's media type is a claim: name and first bytes must say the same. Kinds that run,
-link or redirect (programs, scripts, web pages, shortcuts, archives) are not among them.
+link or redirect (programs, scripts, web pages, shortcuts, archives) are not among them. A name
+that says nothing, because it has no ending, gets the one of its media type.
 """
 
 import os
+import re
 from typing import NamedTuple
 
 from exchange.errors import Malformed
@@ -12,6 +14,11 @@ from exchange.hookspecs import DocumentFile
 
 _HEAD = 4096
 """Bytes looked at."""
+_LARGEST_STEM = 224
+"""Bytes of UTF-8 before an ending that is added: file systems count 255 with the ending, and with
+the number of a name that was taken."""
+_ENDING = re.compile(r"\.(?=[0-9]*[A-Za-z])[A-Za-z0-9]{1,16}", re.ASCII)
+"""What systems go by; `.2026` or `. März` at the end of a title is none."""
 
 
 class Kind(NamedTuple):
@@ -55,8 +62,7 @@ def check(file: DocumentFile) -> None:
     kind = kinds().get(file.media_type)
     if kind is None:
         raise Malformed("a file has a media type that this office does not take")
-    ending = os.path.splitext(file.name)[1].lower()  # noqa: PTH122 - a name, not a path
-    if ending not in kind.endings:
+    if _ending(file.name) not in {"", *kind.endings}:
         raise Malformed("the ending of a file's name does not fit its media type")
     with file.path.open("rb") as content:
         head = content.read(_HEAD)
@@ -64,3 +70,17 @@ def check(file: DocumentFile) -> None:
         raise Malformed("the content of a file does not fit its media type")
     if not kind.starts and b"\x00" in head:
         raise Malformed("a text file holds something else than text")
+
+
+def name_of(file: DocumentFile) -> str:
+    """Return a name that opens as what the checked `file` is: its own, with an ending."""
+    if _ending(file.name):
+        return file.name
+    stem = file.name.encode()[:_LARGEST_STEM].decode("utf-8", "ignore")
+    return stem + min(kinds()[file.media_type].endings, key=len)
+
+
+def _ending(name: str) -> str:
+    """Return the ending of a name with its dot, in lower case; empty where it has none."""
+    found = os.path.splitext(name)[1]  # noqa: PTH122 - a name, not a path
+    return found.lower() if _ENDING.fullmatch(found) else ""
