@@ -85,7 +85,7 @@ REJECT = Operation(
     summary="Remove a document from quarantine.",
     returns=local_shapes.Rejected,
     path_shape=shapes.IdPath,
-    problems=(404,),
+    problems=(404, 409),
 )
 SUBMIT = Operation(
     name="submit",
