@@ -157,7 +157,7 @@ def figures(  # noqa: PLR0913 - each is an option of its own
     out
         File to write; it must not exist. Without it, CSV and JSON are printed.
     language
-        Of the PDF.
+        Of the PDF, and of the notes at the head of the CSV.
     """
     report.check(period, as_, out)
 

@@ -64,7 +64,7 @@ def report(  # noqa: PLR0913 - each is an option of its own
     out
         File to write; it must not exist. Without it, CSV and JSON are printed.
     language
-        Of the PDF.
+        Of the PDF, and of the notes at the head of the CSV.
     """
     check(period, as_, out)
 
@@ -117,7 +117,8 @@ def _file(answer: Told, wanted: Format, language: Language) -> bytes:
     if wanted == "csv":
         from exchange.forms.report_csv import figures_csv
 
-        return figures_csv(answer.asked, answer.answer)
+        frame = answer.model_dump(mode="json", exclude={"answer"})
+        return figures_csv(frame, answer.asked, answer.answer, lang=language)
     from exchange.days import day_of
     from exchange.forms.report import report as worded
     from exchange.forms.report_pdf import report_pdf

@@ -99,6 +99,11 @@ def words(lang: str) -> Say:
     return say
 
 
+def written_day(moment: datetime, lang: str) -> str:
+    """Return the German day of a moment as a report writes it."""
+    return f"{day_of(moment):%d.%m.%Y}" if lang == "de" else day_of(moment).isoformat()
+
+
 def _chapters(
     asked: FiguresAsked, told: FiguresTold, say: Say, called: Callable[[str], str]
 ) -> tuple[tuple[str, tuple[Grid, ...]], ...]:
@@ -179,19 +184,15 @@ def _in_hours(minutes: int | None, say: Say) -> str:
 
 def _notes(told: FiguresTold, say: Say, lang: str) -> tuple[str, ...]:
     if told.frozen_at is None:
-        return (say("note_due", day=_day(told.due, lang)),)
+        return (say("note_due", day=written_day(told.due, lang)),)
     return (
-        say("note_frozen", day=_day(told.frozen_at, lang)),
+        say("note_frozen", day=written_day(told.frozen_at, lang)),
         say("note_count", k=told.k),
         say("note_missing", k=told.k),
         say("note_sum"),
         say("note_time"),
         say("note_persons"),
     )
-
-
-def _day(moment: datetime, lang: str) -> str:
-    return f"{day_of(moment):%d.%m.%Y}" if lang == "de" else day_of(moment).isoformat()
 
 
 def _chart(told: FiguresTold, say: Say) -> bytes:

@@ -46,7 +46,9 @@ def test_an_auditor_is_answered_in_words_as_json_and_as_files(
     assert [one["id"] for one in page["answer"]] == [agreed]
 
     table = network.must("auditor", "figures", agreed, *PERIOD, *seat).shown
-    assert table.startswith("\ufeffperiod,by,value,")
+    assert table.startswith("\ufeffquestion,statistics\r\n")
+    assert "\r\n\r\nperiod,by,value," in table
+    assert "agency," not in table
     network.must("auditor", "figures", agreed, *PERIOD, "--format", "json", "-o", "f.json", *seat)
     assert agreed in (network.root / "f.json").read_text()
     assert "not overwritten" in network.refused(

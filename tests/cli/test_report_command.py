@@ -21,7 +21,11 @@ def test_figures_that_are_not_frozen_yet_say_when_they_are(network: Network, agr
     assert (found["answer"]["frozen_at"], found["answer"]["rows"]) == (None, [])
 
     lines = network.must("report", agreed, *period, "--format", "csv", home=A).shown
-    assert lines.lstrip("\ufeff").startswith("period,by,value,requests,")
+    head, _, table = lines.lstrip("\ufeff").replace("\r\n", "\n").partition("\n\n")
+    assert head.startswith(f"question,statistics\nagency,{A}\n")
+    assert f"asked.agreement,{agreed}\nasked.period,{month.name}\nasked.by,total\n" in head
+    assert '\nnotes.persons,"Nichts hier ist nach Personen' in head
+    assert table.startswith("period,by,value,requests,")
 
     written = network.must("report", agreed, *period, "--out", "figures.pdf", home=A)
     assert f"frozen on {month.due:%Y-%m-%d}" in written.shown

@@ -1,5 +1,6 @@
 """GET /officer/figures: figures in words, a chart beside, and who sees them."""
 
+import codecs
 from datetime import UTC, datetime
 
 from lxml import etree, html
@@ -9,6 +10,7 @@ from exchange.hub.desk.figures import CHART, CHART_POLICY, FIGURES
 from exchange.hub.desk.figures_help import EXPLAINED, HELP, column
 from exchange.hub.officers.sessions import FRESH
 from tests.hub.publishing import published
+from tests.hub.test_officer_files import said_and_rows
 from tests.officer import logged_in
 from tests.simulator import OUTSIDER, RECIPIENT, SENDER, Simulator
 
@@ -105,7 +107,16 @@ async def test_what_is_shown_is_taken_away_as_pdf_table_and_json(sim: Simulator)
         found = {one: await desk.get(f"{FIGURES}.{one}{query}") for one in ("pdf", "csv", "json")}
         assert {one.status for one in found.values()} == {200}
         assert found["pdf"].body.startswith(b"%PDF-")
-        assert b"2026-Q2,category,rent-arrears-letter" in found["csv"].body
+        said, rows = said_and_rows(found["csv"].body.removeprefix(codecs.BOM_UTF8))
+        assert said["asked.agreement"] == sim.agreement_id
+        assert (said["asked.period"], said["asked.by"], said["k"]) == ("2026-Q2", "category", "5")
+        assert said["agency"] == (RECIPIENT if role == "officer" else "")
+        assert said["frozen_at"] != ""
+        assert int(said["checkpoint.size"]) > 0
+        assert "nowhere" in said["notes.persons"]
+        assert ("2026-Q2", "category", "rent-arrears-letter") in {
+            (one["period"], one["by"], one["value"]) for one in rows
+        }
         told = canonical.loads(found["json"].body, limit=10**6)
         values = [row["value"] for row in told["answer"]["rows"]]
         assert told["question"] == "statistics"

@@ -24,11 +24,11 @@ async def take(visit: Visit) -> web.Response:
     if visit.asker.agency is not None:  # an auditor has no agency on whose chain it could stand
         await trace.record_export(visit.hub, visit.asker, first=0, until=0, count=0)
     name = f"figures-{asked.agreement}-{asked.period}-{asked.by}.{ending}"
+    head = head_of(visit.hub, "statistics", visit.asker.agency, asked.model_dump(mode="json"))
     if ending == "csv":
-        return attached(figures_csv(asked, told(found)), name, "text/csv")
+        table = figures_csv(head, asked, told(found), lang=visit.lang)
+        return attached(table, name, "text/csv")
     if ending == "json":
-        said = asked.model_dump(mode="json")
-        head = head_of(visit.hub, "statistics", visit.asker.agency, said)
         answer = told(found).model_dump(mode="json")
         return attached(encode({**head, "answer": answer}), name, "application/json")
     report = worded(visit, found)

@@ -13,11 +13,12 @@ from typing import Any, Final
 from exchange.hub.answers.affected import Affected, Wanted
 from exchange.hub.answers.breach import Breach, count, framed, note_look, pages_of
 from exchange.hub.answers.frame import Answered, agency_of
-from exchange.hub.officer_files.file import LISTED, Ending, File, Listing, Row, flattened, list_file
+from exchange.hub.officer_files.file import Ending, File, Listing, Row, list_file
 from exchange.hub.officer_files.lists import PAGE, members_of, shape_in, told
 from exchange.hub.officer_files.noted import Counted, Source, noted
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
+from exchange.spreadsheet import LISTED, flattened
 from exchange.wire import officer
 
 LISTS: Final = ("openable", "openable_if_copied", "sealed_blocks", "doubtful", "shown")

@@ -3,14 +3,14 @@
 It is made while it goes out: memory holds one page of it, however long it is.
 """
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 from exchange.canonical import Json, encode
-from exchange.spreadsheet import Cell, lines
+from exchange.spreadsheet import cell, lines, said_of
 
 Ending: TypeAlias = Literal["csv", "json"]
 """What a list can be written as; the ending of the file's name."""
@@ -18,8 +18,6 @@ Row: TypeAlias = Mapping[str, Json]
 MEDIA: Final[Mapping[Ending, str]] = MappingProxyType(
     {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 )
-LISTED: Final = frozenset({"answer", "next"})
-"""Members of an answer's frame that are no part of what a file says of itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +66,7 @@ async def as_csv(listing: Listing) -> AsyncGenerator[bytes, None]:
     async with aclosing(listing.pages) as pages:
         async for page in pages:
             flat = (one for row in page for one in listing.flat(row))
-            yield lines([_cell(one.get(name)) for name in listing.columns] for one in flat)
+            yield lines([cell(one.get(name)) for name in listing.columns] for one in flat)
 
 
 async def as_json(listing: Listing) -> AsyncGenerator[bytes, None]:
@@ -86,28 +84,3 @@ async def as_json(listing: Listing) -> AsyncGenerator[bytes, None]:
 def opened_with(head: Row, member: str) -> bytes:
     """Return the begin of an object: some members, and a list that is still open."""
     return encode(dict(head)).removesuffix(b"}") + f',"{member}":['.encode()
-
-
-def said_of(head: Row) -> Iterator[list[Cell]]:
-    """Yield the lines in which a table says what it contains: a name, and what it is."""
-    for name, value in flattened({key: head[key] for key in head if key not in LISTED}).items():
-        yield [name, value]
-
-
-def flattened(row: Row, before: str = "") -> dict[str, Cell]:
-    """Return the cells of a row by column: `consent.id` is what `consent` says of `id`."""
-    found: dict[str, Cell] = {}
-    for name, value in row.items():
-        if isinstance(value, Mapping):
-            found |= flattened(value, f"{before}{name}.")
-        else:
-            found[f"{before}{name}"] = _cell(value)
-    return found
-
-
-def _cell(value: Json) -> Cell:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if value is None or isinstance(value, int | str):
-        return value
-    return " ".join(str(one) for one in value)

@@ -10,17 +10,16 @@ from pydantic import BaseModel
 from exchange.hub.answers import disclosures, erasures, partners
 from exchange.hub.answers.frame import Answered
 from exchange.hub.officer_files.file import (
-    LISTED,
     Ending,
     File,
     Listing,
     Row,
-    flattened,
     list_file,
 )
 from exchange.hub.officer_files.noted import Source, ahead, in_stretches
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
+from exchange.spreadsheet import LISTED, flattened
 from exchange.wire import officer, officer_terms
 
 PAGE: Final = 500
