@@ -165,6 +165,19 @@ async def test_the_files_hold_the_list_and_are_noted_in_the_log(sim: Simulator) 
     assert second["count"] == len(kinds)
 
 
+async def test_a_file_of_one_entry_is_told_in_the_singular(sim: Simulator) -> None:
+    await arranged(sim)
+    desk, _ = await logged_in(sim, agency=SENDER)
+    await text(desk, f"{LOG}.csv?category=rent-arrears-letter")
+    await text(desk, f"{LOG}.json")
+    await followed(sim)
+    for lang, one, several in (("de", "Eintrag", "Einträge"), ("en", "entry", "entries")):
+        page = await text(desk, f"{LOG}?kind=officer-export&lang={lang}")
+        assert re.search(rf"\b1 {one}\b", page)
+        assert re.search(rf"\b[2-9] {several}\b", page)
+        assert not re.search(rf"\b1 {several}\b", page)
+
+
 async def test_a_file_asks_for_a_fresh_proof_and_leads_back_to_the_log(sim: Simulator) -> None:
     await arranged(sim)
     desk, officer = await logged_in(sim, agency=SENDER)

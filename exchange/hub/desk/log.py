@@ -173,7 +173,8 @@ def _about(say: Words, one: Listed, codes: Codes) -> list[str]:
     if "ends" in members:
         told.append(say("events.ends", day=say.day(date.fromisoformat(members["ends"]))))
     if "count" in members:
-        told.append(say("events.taken", count=members["count"]))
+        taken = "events.taken_one" if members["count"] == 1 else "events.taken"
+        told.append(say(taken, count=members["count"]))
     if one.why is not None:
         told += [say(f"why.{why}") for why in one.why.split(" ")]
     if one.state is not None and one.kind == "disclosure-stored":
