@@ -99,6 +99,7 @@ def agreements(*, json: AsJson = False, at: Place = HERE) -> None:
         return [
             f"{one.id}  {one.state}, begins {one.begins:%Y-%m-%d}"
             + ("" if one.ends_at is None else f", ends {one.ends_at:%Y-%m-%d}")
+            + ("" if one.next_end is None else f", next end {one.next_end:%Y-%m-%d}")
             + ("" if one.notice_by is None else f", notice by {one.notice_by:%Y-%m-%d}")
             + ": "
             + ", ".join(

@@ -39,8 +39,11 @@ class AgreementSeen(Told):
     begins: Moment
     ends_at: Moment | None
     """Half open; null while it renews."""
+    next_end: Moment | None
+    """The first end of a year, half open, for which notice still is in time; null where the
+    agreement ends by itself, or has its end."""
     notice_by: Moment | None
-    """Until when notice ends it with this year's end; null for a fixed term."""
+    """The first moment at which notice comes too late for `next_end`; null with it."""
     parties: tuple[PartySeen, ...]
     flows: tuple[FlowSeen, ...]
     purposes: tuple[Code, ...]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lxml import html
 
 from exchange.canonical import encode
 from exchange.cli.plugin_records import installed
@@ -200,6 +201,37 @@ async def test_the_record_names_its_agreement_and_its_parties_as_its_tables_do(
     assert f"({SENDER}); " in processor
     assert f"Prüfsummen der Vereinbarungen: <code>{parties.agreement}</code>" in record
     assert "Prüfsummen der Vereinbarungen" not in nothing
+
+
+@pytest.mark.parametrize(
+    ("lang", "end", "notice"),
+    [
+        ("de", "Nächstes mögliches Ende, diesen Tag eingeschlossen", "eingegangen sein bis"),
+        ("en", "Next possible end, that day included", "must have arrived by"),
+    ],
+)
+async def test_an_agreement_says_when_it_can_end_and_leads_to_its_figures(
+    parties: Parties, lang: str, end: str, notice: str
+) -> None:
+    desk, _ = await logged_in(parties, agency=SENDER)
+
+    page = html.fromstring((await desk.get(f"/officer/agreements?lang={lang}")).body)
+    of_it = f"/officer/agreements/{parties.agreement_id}?lang={lang}"
+    record = html.fromstring((await desk.get(of_it)).body)
+
+    facts = {
+        " ".join(one.findtext("dt").split()): " ".join(one.find("dd").text_content().split())
+        for one in page.findall(".//dl[@class='facts']/div")
+    }
+    days = {"de": ("31.12.2026", "30.09.2026"), "en": ("31 December 2026", "30 September 2026")}
+    assert facts[end] == days[lang][0]
+    assert next(day for label, day in facts.items() if notice in label) == days[lang][1]
+    assert parties.agreement_id in facts.values()
+    assert parties.agreement_id in record.text_content()
+    figures = f"/officer/figures?agreement={parties.agreement_id}"
+    for one in (page, record):
+        assert figures in one.xpath("//a/@href")
+    assert (await desk.get(figures)).status == 200
 
 
 async def test_only_who_looks_at_consents_reads_that_it_leaves_a_trace(parties: Parties) -> None:

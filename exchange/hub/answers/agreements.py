@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 
 from exchange.agreement.force import in_force
 from exchange.agreement.record import Agreement, Flow, Party
-from exchange.agreement.term import Renewing, ends_at, notice_deadline
-from exchange.days import day_of
+from exchange.agreement.term import Renewing, earliest_end, ends_at, notice_deadline
+from exchange.days import last_day
 from exchange.errors import NotFound, NotPermitted
 from exchange.hub.answers.frame import Answered, NoQuestion, agency_of, newest_head
 from exchange.hub.officers import trace
@@ -55,9 +55,11 @@ class AgreementSeen:
     begins: datetime
     ends_at: datetime | None
     """Half open; None while it renews."""
+    next_end: datetime | None
+    """The first end of a year, half open, for which notice still is in time; None where the
+    agreement ends by itself, or has its end."""
     notice_by: datetime | None
-    """Until when notice must have arrived to end it at the next end of a year; None while it
-    does not renew."""
+    """The first moment at which notice comes too late for `next_end`; None with it."""
     parties: tuple[PartySeen, ...]
     flows: tuple[FlowSeen, ...]
     purposes: tuple[str, ...]
@@ -156,6 +158,7 @@ def _read(
 
 def _seen(terms: Agreement, standing: AgreementStanding, now: datetime) -> AgreementSeen:
     end = standing.ended_at or ends_at(terms.term, standing.notices)
+    next_end, notice_by = (None, None) if end is not None else _next_end(terms, now)
     return AgreementSeen(
         id=terms.id,
         digest=terms.digest,
@@ -163,7 +166,8 @@ def _seen(terms: Agreement, standing: AgreementStanding, now: datetime) -> Agree
         state=_state(terms, standing, end, now),
         begins=terms.term.begins,
         ends_at=end,
-        notice_by=_notice_by(terms, now) if end is None else None,
+        next_end=next_end,
+        notice_by=notice_by,
         parties=tuple(party(one, standing.signed.get(one.agency)) for one in terms.parties),
         flows=tuple(flow(one) for one in terms.flows),
         purposes=tuple(sorted(terms.purposes)),
@@ -180,13 +184,12 @@ def _state(
     return "not-begun" if terms.agencies <= standing.signed.keys() else "proposed"
 
 
-def _notice_by(terms: Agreement, now: datetime) -> datetime | None:
-    """Return the last moment at which notice still ends a renewing agreement next."""
+def _next_end(terms: Agreement, now: datetime) -> tuple[datetime | None, datetime | None]:
+    """Return when a renewing agreement can end next, and when notice comes too late for that."""
     if not isinstance(terms.term, Renewing):
-        return None
-    year = max(terms.term.first_year, day_of(now).year)
-    by = notice_deadline(terms.term, year)
-    return by if now < by else notice_deadline(terms.term, year + 1)
+        return None, None
+    end = earliest_end(terms.term, now)
+    return end, notice_deadline(terms.term, last_day(end).year)
 
 
 def party(one: Party, signed_at: datetime | None) -> PartySeen:

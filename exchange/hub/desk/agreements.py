@@ -11,6 +11,7 @@ from exchange.hub.answers.art30 import Art30, Processor, record_processing
 from exchange.hub.answers.art30_hub import ProcessorRecord, record_of_processor
 from exchange.hub.answers.processing import Erasing, PluginSeen
 from exchange.hub.desk.codes import Codes
+from exchange.hub.desk.figures import FIGURES
 from exchange.hub.desk.shell import Place, Visit
 from exchange.pages.words import Words
 
@@ -29,6 +30,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         "agreements.html",
         agreements=[(one, _facts(visit, one), _flows(visit, one.flows)) for one in found.answer],
         base=AGREEMENTS,
+        figures=FIGURES,
         processor=PROCESSOR,
         next=found.next,
     )
@@ -40,13 +42,15 @@ async def show_record(visit: Visit) -> web.StreamResponse:
     record = found.answer
     return visit.page(
         "art30.html",
-        facts=_record(visit, record),
+        facts=_record(visit, found.asked.agreement, record),
         flows=_flows(visit, record.recipients),
         plugins=_plugins(visit.say, record.plugins),
         findings=_findings(visit.say, record.findings),
         digests=[record.generated_from.agreement],
         settings=record.generated_from.settings_sha256,
         made=visit.say.moment(found.answered_at),
+        agreement=found.asked.agreement,
+        figures=FIGURES,
         processor=PROCESSOR,
     )
 
@@ -76,11 +80,14 @@ PLACES: Final = (
 def _facts(visit: Visit, one: AgreementSeen) -> list[Fact]:
     say = visit.say
     facts = [
+        _fact(say, "id", one.id),
         _fact(say, "state", say(f"agreement.is_{one.state}")),
         _fact(say, "begins", say.moment(one.begins)),
     ]
     if one.ends_at is not None:
         facts.append(_fact(say, "ends", say.day(last_day(one.ends_at))))
+    if one.next_end is not None:
+        facts.append(_fact(say, "next_end", say.day(last_day(one.next_end))))
     if one.notice_by is not None:
         facts.append(_fact(say, "notice_by", say.day(last_day(one.notice_by))))
     parties = [
@@ -112,10 +119,11 @@ def _flows(visit: Visit, flows: tuple[FlowSeen, ...]) -> list[list[str]]:
     ]
 
 
-def _record(visit: Visit, record: Art30) -> list[Fact]:
+def _record(visit: Visit, agreement: str, record: Art30) -> list[Fact]:
     say, codes = visit.say, Codes(visit.lang)
     return [
         _of(say, "agreement", record.title),
+        _fact(say, "id", agreement),
         _of(say, "controllers", *(_controller(say, one) for one in record.controllers)),
         _of(say, "purposes", *(codes.purpose(code) for code in record.purposes)),
         _of(say, "subjects", *(say(f"art30.{one}") for one in record.subjects)),

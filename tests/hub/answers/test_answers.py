@@ -1,6 +1,6 @@
 """GET /v1/officer/...: the questions of a privacy officer, answered for her agency alone."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -464,6 +464,18 @@ async def test_an_agreement_is_told_with_term_parties_and_flows(parties: Parties
     )
     assert all(party["signed_at"] for party in one["parties"])
     assert {(flow["from"], flow["to"]) for flow in one["flows"]}
+    # It renews; three months before the end of 2026 are the first of October, in Germany.
+    assert (one["ends_at"], one["next_end"], one["notice_by"]) == (
+        None,
+        "2026-12-31T23:00:00.000000Z",
+        "2026-09-30T22:00:00.000000Z",
+    )
+    parties.now = datetime(2026, 9, 30, 22, tzinfo=UTC)  # too late, by a moment
+    (one,) = (await told(parties, SENDER, officer_routes.AGREEMENTS))["answer"]
+    assert (one["next_end"], one["notice_by"]) == (
+        "2027-12-31T23:00:00.000000Z",
+        "2027-09-30T22:00:00.000000Z",
+    )
     assert (await told(parties, OUTSIDER, officer_routes.AGREEMENTS))["answer"] == []
 
 
