@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from importlib.resources import files
 from typing import Final
 
@@ -81,7 +82,7 @@ def report(
         title=say("title"),
         heading=say("of", title=told.title, period=f"{asked.period}, {say(f'by_{asked.by}')}"),
         chapters=_chapters(asked, told, say, called),
-        notes=_notes(told, say, lang),
+        notes=_notes(told, say),
         chart=_chart(told, say),
         chart_alt=_alternative(told, say),
         page=say("page"),
@@ -99,9 +100,20 @@ def words(lang: str) -> Say:
     return say
 
 
-def written_day(moment: datetime, lang: str) -> str:
-    """Return the German day of a moment as a report writes it."""
-    return f"{day_of(moment):%d.%m.%Y}" if lang == "de" else day_of(moment).isoformat()
+def written_day(moment: datetime, say: Say) -> str:
+    """Return the German day of a moment as the language writes it."""
+    day = day_of(moment)
+    return say("day", day=day.day, number=day.month, month=_month(day.month, say), year=day.year)
+
+
+def written_month(name: str, say: Say) -> str:
+    """Return a month such as `2026-03` as the language writes it."""
+    year, _, number = name.partition("-")
+    return f"{_month(int(number), say)} {year}"
+
+
+def _month(number: int, say: Say) -> str:
+    return say("months").split()[number - 1]
 
 
 def _chapters(
@@ -114,7 +126,8 @@ def _chapters(
         split = tuple(_with_sum(grid, told.totals, say) for grid in split)
     chapters = [(say(f"by_{asked.by}"), split)]
     if len(told.months) > 1:
-        chapters.append((say("trend"), _grids(told.months, say("value_month"), say, str)))
+        month = partial(written_month, say=say)
+        chapters.append((say("trend"), _grids(told.months, say("value_month"), say, month)))
     return tuple(chapters)
 
 
@@ -182,11 +195,11 @@ def _in_hours(minutes: int | None, say: Say) -> str:
     return f"{minutes / 60:g}".replace(".", say("decimal"))
 
 
-def _notes(told: FiguresTold, say: Say, lang: str) -> tuple[str, ...]:
+def _notes(told: FiguresTold, say: Say) -> tuple[str, ...]:
     if told.frozen_at is None:
-        return (say("note_due", day=written_day(told.due, lang)),)
+        return (say("note_due", day=written_day(told.due, say)),)
     return (
-        say("note_frozen", day=written_day(told.frozen_at, lang)),
+        say("note_frozen", day=written_day(told.frozen_at, say)),
         say("note_count", k=told.k),
         say("note_missing", k=told.k),
         say("note_sum"),
@@ -201,14 +214,21 @@ def _chart(told: FiguresTold, say: Say) -> bytes:
     series = [
         Series(say(name), tuple(getattr(month, name) for month in told.months)) for name in DRAWN
     ]
-    labels = [month.value for month in told.months]
+    labels = [_label(month.value, say) for month in told.months]
     return bars(say("chart"), labels, series, empty=say("chart_empty"))
+
+
+def _label(name: str, say: Say) -> str:
+    """Return a month in so few letters that twelve stand below a chart: `Mar 2026`."""
+    month, _, year = written_month(name, say).partition(" ")
+    return f"{month[:3]} {year}"
 
 
 def _alternative(told: FiguresTold, say: Say) -> str:
     """Return what the chart shows in words: every figure of it."""
-    months = (
-        f"{month.value}: {', '.join(_number(getattr(month, name), say) for name in DRAWN)}"
-        for month in told.months
-    )
+
+    def shown(month: FiguresRow) -> str:
+        return ", ".join(_number(getattr(month, name), say) for name in DRAWN)
+
+    months = (f"{written_month(month.value, say)}: {shown(month)}" for month in told.months)
     return f"{say('chart_alt')} {'; '.join(months)}"

@@ -41,7 +41,7 @@ def _notes(told: FiguresTold, lang: str) -> dict[str, Told]:
     say = words(lang)
     persons = say("note_persons")
     if told.frozen_at is None:
-        return {"due": say("note_due", day=written_day(told.due, lang)), "persons": persons}
+        return {"due": say("note_due", day=written_day(told.due, say)), "persons": persons}
     return {
         "count": say("note_count", k=told.k),
         "empty": say("note_empty", k=told.k),

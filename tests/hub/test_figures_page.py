@@ -34,7 +34,7 @@ async def test_figures_stand_in_tables_with_the_chart_as_a_picture(sim: Simulato
     desk, _ = await logged_in(sim)
     page = (await desk.get(FIGURES + chosen(sim, "2026-Q2"))).body.decode()
     assert "Vereinbarung zum Erhalt von Wohnraum, 2026-Q2, all together" in page
-    assert "2026-04: 5" in page
+    assert "April 2026: 5" in page
     assert f'src="{CHART}?agreement={sim.agreement_id}&amp;period=2026-Q2' in page
     assert "<script" not in page
 
@@ -66,7 +66,7 @@ async def test_codes_have_their_names(sim: Simulator) -> None:
 async def test_before_they_are_frozen_the_page_says_when_they_will_be(sim: Simulator) -> None:
     desk, _ = await logged_in(sim)
     page = (await desk.get(FIGURES + chosen(sim, "2026-12"))).body.decode()
-    assert "established on 2027-01-15" in page
+    assert "established on 15 January 2027" in page
     assert "<table>" not in page
 
 
