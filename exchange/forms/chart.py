@@ -5,8 +5,8 @@ A picture says nothing that the table does not: whoever cannot see it misses not
 
 import re
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 WIDTH: Final = 900
@@ -23,20 +23,31 @@ class Series:
     """One row of bars."""
 
     name: str
-    values: tuple[int | None, ...]
+    values: tuple[float | None, ...]
     """In the order of the labels; None draws no bar."""
 
 
-def bars(title: str, labels: Sequence[str], series: Sequence[Series], *, empty: str) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """What is drawn, and how it is said to whoever does not see it."""
+
+    title: str
+    """Stands above."""
+    labels: tuple[str, ...]
+    """Of the groups of bars, such as months."""
+    series: tuple[Series, ...]
+    """At most as many as there are `COLOURS`."""
+    empty: str
+    """Stands where there is nothing to draw."""
+    alt: str
+    decimal: str = ""
+    """What stands before half of one; empty where everything is whole."""
+
+
+def bars(drawn: Chart) -> bytes:
     """Return an SVG with groups of bars.
 
-    The same input gives the same bytes: a report can be made again and compared.
-
-    Args:
-        title: stands above.
-        labels: of the groups, such as months.
-        series: at most as many as there are `COLOURS`.
-        empty: stands where there is nothing to draw.
+    The same chart gives the same bytes: a report can be made again and compared.
     """
     pygal = _library()
     chart = pygal.Bar(
@@ -47,26 +58,27 @@ def bars(title: str, labels: Sequence[str], series: Sequence[Series], *, empty: 
         height=HEIGHT,
         style=_style(pygal),
         legend_at_bottom=True,
-        legend_at_bottom_columns=len(series),
+        legend_at_bottom_columns=len(drawn.series),
+        truncate_legend=-1,
         x_label_rotation=0,
         min_scale=1,
         include_x_axis=True,
-        no_data_text=empty,
-        value_formatter=_whole,
+        no_data_text=drawn.empty,
+        value_formatter=partial(_number, decimal=drawn.decimal),
     )
     chart.uuid = "figures"
-    chart.title = title
-    chart.x_labels = list(labels)
-    for one in series:
+    chart.title = drawn.title
+    chart.x_labels = list(drawn.labels)
+    for one in drawn.series:
         chart.add(one.name, list(one.values))
-    drawn: str = chart.render(is_unicode=True)
+    svg: str = chart.render(is_unicode=True)
     # What the library leaves for its script, which is not there; text is escaped, so that no
     # word of ours or of others ends it.
-    return _SCRIPT.sub("", drawn).encode()
+    return _SCRIPT.sub("", svg).encode()
 
 
-def _whole(value: float) -> str:
-    return f"{value:.0f}"
+def _number(value: float, *, decimal: str) -> str:
+    return f"{value:.1f}".removesuffix(".0").replace(".", decimal) if decimal else f"{value:.0f}"
 
 
 def _library() -> Any:

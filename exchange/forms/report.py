@@ -1,4 +1,4 @@
-"""A report of figures as a value, before it becomes a PDF or a page: tables, a chart, notes.
+"""A report of figures as a value, before it becomes a PDF or a page: tables, charts, notes.
 
 Every figure in it is published already; nothing is computed but sums of what is shown.
 """
@@ -13,18 +13,20 @@ from typing import Final
 
 from exchange.days import day_of
 from exchange.figures.measure import SEVERAL
-from exchange.forms.chart import Series, bars
-from exchange.wire.figures import Counts, FiguresAsked, FiguresRow, FiguresTold
+from exchange.forms.chart import Chart, Series
+from exchange.wire.figures import Counts, FiguresAsked, FiguresRow, FiguresTold, Spread
 
 LANGUAGES: Final = ("de", "en")
-DRAWN: Final = ("stored", "collected", "accepted")
-"""What the chart shows of each month."""
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "documents": ("stored", "collected", "expired", "withdrawn", "percent_in_time"),
     "answers": ("accepted", "rejected", "quarantined"),
     "consents": ("requests", "consents", "consents_withdrawn"),
 }
 """Tables of counts, and their columns."""
+PERCENT: Final = "percent_in_time"
+"""Drawn nowhere: it is no count, and has another scale."""
+TIMES: Final = "times"
+"""Name of the table of times, and of its chart."""
 WAITS: Final = ("collect", "acknowledge", "answer")
 """Columns of the table of times: each twice, half and nine of ten."""
 
@@ -40,6 +42,8 @@ class Grid:
     rows: tuple[tuple[str, ...], ...]
     columns: tuple[str, ...] = ()
     """What stands under each head but the first, by its name in JSON; empty where nobody asks."""
+    drawn: str = ""
+    """Name of the chart of the same figures; empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +58,10 @@ class Report:
     """Headings with what stands under them; empty while there are no figures."""
     notes: tuple[str, ...]
     """What the figures mean, and what they never tell."""
-    chart_alt: str
     page: str
     """The word before the number of a page."""
-    chart: bytes = field(repr=False, default=b"")
-    """SVG of the months; empty where there is one month at most."""
+    charts: Mapping[str, Chart] = field(repr=False, default_factory=dict)
+    """By name, for each table of the months that has a figure; none of a single month."""
 
 
 def report(
@@ -83,8 +86,7 @@ def report(
         heading=say("of", title=told.title, period=f"{asked.period}, {say(f'by_{asked.by}')}"),
         chapters=_chapters(asked, told, say, called),
         notes=_notes(told, say),
-        chart=_chart(told, say),
-        chart_alt=_alternative(told, say),
+        charts=_charts(told, say) if _has_course(told) else {},
         page=say("page"),
     )
 
@@ -125,10 +127,17 @@ def _chapters(
     if told.totals is not None and asked.by != "total":
         split = tuple(_with_sum(grid, told.totals, say) for grid in split)
     chapters = [(say(f"by_{asked.by}"), split)]
-    if len(told.months) > 1:
-        month = partial(written_month, say=say)
-        chapters.append((say("trend"), _grids(told.months, say("value_month"), say, month)))
+    if _has_course(told):
+        months = _grids(told.months, say("value_month"), say, partial(written_month, say=say))
+        charts = _charts(told, say)
+        drawn = zip(months, (*GROUPS, TIMES), strict=True)
+        beside = (replace(grid, drawn=name) if name in charts else grid for grid, name in drawn)
+        chapters.append((say("trend"), tuple(beside)))
     return tuple(chapters)
+
+
+def _has_course(told: FiguresTold) -> bool:
+    return len(told.months) > 1
 
 
 def _grids(
@@ -150,7 +159,7 @@ def _grids(
     heads = tuple(say(part, what=say(wait)) for wait in WAITS for part in ("median", "p90"))
     times = tuple((name, *_hours(row, say)) for name, row in zip(names, rows, strict=True))
     waits = tuple(f"minutes_to_{wait}" for wait in WAITS for _ in range(2))
-    return (*counted, Grid(say("times"), (first, *heads), times, waits))
+    return (*counted, Grid(say(TIMES), (first, *heads), times, waits))
 
 
 def _with_sum(grid: Grid, totals: Counts, say: Say) -> Grid:
@@ -174,7 +183,7 @@ def _value(row: FiguresRow, say: Say, called: Callable[[str], str]) -> str:
 
 def _cell(row: FiguresRow, column: str, say: Say) -> str:
     found: int | None = getattr(row, column)
-    if column == "percent_in_time" and found is not None:
+    if column == PERCENT and found is not None:
         return f"{found} %"
     return _number(found, say)
 
@@ -192,7 +201,7 @@ def _hours(row: FiguresRow, say: Say) -> tuple[str, ...]:
 def _in_hours(minutes: int | None, say: Say) -> str:
     if minutes is None:
         return say("missing")
-    return f"{minutes / 60:g}".replace(".", say("decimal"))
+    return _drawn(minutes / 60, say)
 
 
 def _notes(told: FiguresTold, say: Say) -> tuple[str, ...]:
@@ -208,27 +217,72 @@ def _notes(told: FiguresTold, say: Say) -> tuple[str, ...]:
     )
 
 
-def _chart(told: FiguresTold, say: Say) -> bytes:
-    if len(told.months) < 2:  # noqa: PLR2004 - one month shows no course
-        return b""
-    series = [
-        Series(say(name), tuple(getattr(month, name) for month in told.months)) for name in DRAWN
-    ]
-    labels = [_label(month.value, say) for month in told.months]
-    return bars(say("chart"), labels, series, empty=say("chart_empty"))
+def _charts(told: FiguresTold, say: Say) -> dict[str, Chart]:
+    """Return a chart for each table of the months that has a figure.
+
+    What is not published is a gap, never zero.
+    """
+    counted = {
+        group: _chart(
+            told,
+            say,
+            say(group),
+            {
+                say(_word(column)): tuple(getattr(month, column) for month in told.months)
+                for column in columns
+                if column != PERCENT
+            },
+        )
+        for group, columns in GROUPS.items()
+    }
+    halves: dict[str, tuple[float | None, ...]] = {
+        say(wait): tuple(_half(getattr(month, f"minutes_to_{wait}")) for month in told.months)
+        for wait in WAITS
+    }
+    times = _chart(told, say, say("halves"), halves, decimal=say("decimal"))
+    return {name: chart for name, chart in {**counted, TIMES: times}.items() if _shows(chart)}
+
+
+def _shows(chart: Chart) -> bool:
+    return any(value is not None for one in chart.series for value in one.values)
+
+
+def _half(spread: Spread | None) -> float | None:
+    return None if spread is None else spread.median / 60
+
+
+def _chart(
+    told: FiguresTold,
+    say: Say,
+    title: str,
+    series: Mapping[str, tuple[float | None, ...]],
+    *,
+    decimal: str = "",
+) -> Chart:
+    def shown(place: int) -> str:
+        numbers = (_drawn(values[place], say) for values in series.values())
+        return ", ".join(numbers)
+
+    months = (
+        f"{written_month(month.value, say)}: {shown(place)}"
+        for place, month in enumerate(told.months)
+    )
+    said = say("chart_alt", title=title, names=", ".join(series))
+    return Chart(
+        title=title,
+        labels=tuple(_label(month.value, say) for month in told.months),
+        series=tuple(Series(name, values) for name, values in series.items()),
+        empty=say("chart_empty"),
+        alt=f"{said} {'; '.join(months)}",
+        decimal=decimal,
+    )
+
+
+def _drawn(number: float | None, say: Say) -> str:
+    return say("missing") if number is None else f"{number:g}".replace(".", say("decimal"))
 
 
 def _label(name: str, say: Say) -> str:
     """Return a month in so few letters that twelve stand below a chart: `Mar 2026`."""
     month, _, year = written_month(name, say).partition(" ")
     return f"{month[:3]} {year}"
-
-
-def _alternative(told: FiguresTold, say: Say) -> str:
-    """Return what the chart shows in words: every figure of it."""
-
-    def shown(month: FiguresRow) -> str:
-        return ", ".join(_number(getattr(month, name), say) for name in DRAWN)
-
-    months = (f"{written_month(month.value, say)}: {shown(month)}" for month in told.months)
-    return f"{say('chart_alt')} {'; '.join(months)}"

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from lxml import etree, html
 
 from exchange import canonical
+from exchange.forms.report import GROUPS, TIMES
 from exchange.hub.desk.figures import CHART, CHART_POLICY, FIGURES
 from exchange.hub.desk.figures_help import EXPLAINED, HELP, column
 from exchange.hub.officers.sessions import FRESH
@@ -35,14 +36,21 @@ async def test_figures_stand_in_tables_with_the_chart_as_a_picture(sim: Simulato
     page = (await desk.get(FIGURES + chosen(sim, "2026-Q2"))).body.decode()
     assert "Vereinbarung zum Erhalt von Wohnraum, 2026-Q2, all together" in page
     assert "April 2026: 5" in page
-    assert f'src="{CHART}?agreement={sim.agreement_id}&amp;period=2026-Q2' in page
     assert "<script" not in page
 
-    chart = await desk.get(CHART + chosen(sim, "2026-Q2"))
-    assert chart.headers["Content-Type"] == "image/svg+xml"
-    assert chart.headers["Content-Security-Policy"] == CHART_POLICY
-    assert etree.fromstring(chart.body).tag.endswith("svg")
-    assert (await desk.get(CHART + chosen(sim, "2026-04"))).status == 404
+    # Each table of the months follows its picture.
+    shown = html.fromstring(page).xpath("//img[@class='chart']")
+    assert len(html.fromstring(page).xpath("//table")) == 2 * (len(GROUPS) + 1)
+    for image, name in zip(shown, ("documents", "consents"), strict=True):
+        assert image.get("src") == f"{CHART}{chosen(sim, '2026-Q2')}&of={name}"
+        assert image.getparent().getnext().tag == "table"
+        chart = await desk.get(image.get("src"))
+        assert chart.headers["Content-Type"] == "image/svg+xml"
+        assert chart.headers["Content-Security-Policy"] == CHART_POLICY
+        assert etree.fromstring(chart.body).tag.endswith("svg")
+        assert (await desk.get(f"{CHART}{chosen(sim, '2026-04')}&of={name}")).status == 404
+    for of in ("", "&of=persons", f"&of={TIMES}"):  # of times there is nothing to show
+        assert (await desk.get(CHART + chosen(sim, "2026-Q2") + of)).status == 404
 
 
 async def test_without_a_choice_the_newest_month_of_the_first_agreement_is_shown(
@@ -87,12 +95,12 @@ async def test_parties_and_auditors_see_figures_and_nobody_else(sim: Simulator) 
     for role, agency in (("officer", SENDER), ("officer", RECIPIENT), ("auditor", None)):
         desk, _ = await logged_in(sim, role, agency)  # type: ignore[arg-type]
         assert (await desk.get(FIGURES + query)).status == 200
-        assert (await desk.get(CHART + query)).status == 200
+        assert (await desk.get(f"{CHART}{query}&of=consents")).status == 200
     for role, agency in (("officer", OUTSIDER), ("operator", None)):
         desk, _ = await logged_in(sim, role, agency)  # type: ignore[arg-type]
         absent = await desk.get("/officer/nothing")
-        for path in (FIGURES, CHART):
-            hidden = await desk.get(path + query)
+        for path in (FIGURES + query, f"{CHART}{query}&of=consents"):
+            hidden = await desk.get(path)
             assert (hidden.status, hidden.body) == (404, absent.body)
     stranger, _ = await logged_in(sim, "officer", OUTSIDER)
     assert b"no agreement" in (await stranger.get(FIGURES)).body

@@ -26,7 +26,9 @@ async def test_figures_with_their_chart_have_no_fault_and_break_no_policy(
         async with Reader.arrives(sim, browser, scripts=True, viewport=PHONE) as reader:
             await reader.enters_as(officer, "de")
             await reader.opens("/officer/figures" + chosen(sim, "2026-Q2", "category"))
-            drawn = await reader.page.evaluate("document.querySelector('img.chart').naturalWidth")
-            assert drawn == 900
+            drawn = await reader.page.evaluate(
+                "[...document.querySelectorAll('img.chart')].map(one => one.naturalWidth)"
+            )
+            assert drawn == [900] * 2
             assert await faults(reader.page, coloured=False) == {}
             assert reader.console == []

@@ -1,4 +1,4 @@
-"""The figures of an agreement: chosen by agreement, period and dimension; as tables and a chart."""
+"""The figures of an agreement, by agreement, period and dimension: tables, and charts of months."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -8,6 +8,7 @@ from aiohttp import web
 from exchange.errors import Malformed, NotFound
 from exchange.figures.measure import Dimension
 from exchange.figures.period import Period, newest_due, read_period
+from exchange.forms.chart import bars
 from exchange.forms.report import Report, report
 from exchange.hub.desk.codes import Codes
 from exchange.hub.desk.figures_help import HELP, MEASURED, column
@@ -53,12 +54,13 @@ async def show(visit: Visit) -> web.StreamResponse:
 
 
 async def draw(visit: Visit) -> web.StreamResponse:
-    """Return the chart of a period as a picture."""
+    """Return a chart of the months of a period as a picture."""
     made = worded(visit, await found_for(visit))
-    if not made.chart:
+    chart = made.charts.get(visit.fields.get("of", ""))
+    if chart is None:
         raise NotFound
     return web.Response(
-        body=made.chart,
+        body=bars(chart),
         content_type="image/svg+xml",
         headers={"Content-Security-Policy": CHART_POLICY},
     )
@@ -95,7 +97,7 @@ def _explained(made: Report) -> dict[tuple[str, ...], list[str]]:
 
 
 def worded(visit: Visit, found: Figures) -> Report:
-    """Return figures in words, with their chart."""
+    """Return figures in words, with their charts."""
     codes = Codes(visit.lang, [found.vocabulary])
     called = codes.purpose if found.dimension is Dimension.PURPOSE else codes.category
     return report(asked_of(found), told(found), lang=visit.lang, called=called)

@@ -4,14 +4,23 @@ import sys
 
 from lxml import etree
 
-from exchange.forms.chart import COLOURS, Series, bars
+from exchange.forms.chart import COLOURS, Chart, Series, bars
 
 HOSTILE = '</title><script>alert(1)</script>&"'
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def drawn(*series: Series, title: str = "Documents") -> bytes:
-    return bars(title, ["January", "February"], series, empty="nothing to show")
+def drawn(*series: Series, title: str = "Documents", decimal: str = "") -> bytes:
+    return bars(
+        Chart(
+            title=title,
+            labels=("January", "February"),
+            series=series,
+            empty="nothing to show",
+            alt="",
+            decimal=decimal,
+        )
+    )
 
 
 def test_a_chart_has_no_script_and_loads_nothing() -> None:
@@ -34,6 +43,16 @@ def test_what_is_not_published_has_no_bar() -> None:
         return sum("rect" in rect.get("class", "") for rect in root.iter(f"{SVG}rect"))
 
     assert count(12, None) == count(12, 7) - 1
+
+
+def test_hours_have_halves_as_the_language_writes_them_and_counts_have_none() -> None:
+    def said(decimal: str) -> set[str]:
+        root = etree.fromstring(drawn(Series("stored", (5.5, 7)), decimal=decimal))
+        return {text.strip() for text in root.itertext()}
+
+    assert {"5,5", "7"} <= said(",")
+    assert "5.5" in said(".")
+    assert not {"5,5", "5.5"} & said("")
 
 
 def test_where_there_is_nothing_to_draw_it_says_so() -> None:

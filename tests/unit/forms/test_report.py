@@ -10,7 +10,8 @@ import pypdfium2  # type: ignore[import-untyped]
 import pytest
 from pypdf import PdfReader
 
-from exchange.forms.report import LANGUAGES, Report, report
+from exchange.forms.chart import COLOURS, bars
+from exchange.forms.report import GROUPS, LANGUAGES, PERCENT, TIMES, Report, report
 from exchange.forms.report_pdf import report_pdf
 from exchange.wire.figures import FiguresAnswer
 from tests.reports import answer, row
@@ -67,11 +68,50 @@ def test_a_course_is_shown_of_several_months_and_drawn() -> None:
     assert heading == "Month by month"
     assert [cells[0] for cells in grids[0].rows][1:3] == ["February 2026", "March 2026"]
     assert [cells[0] for cells in worded(YEAR, "de").chapters[1][1][0].rows][2] == "März 2026"
-    assert made.chart.startswith(b"<svg")
-    assert made.chart_alt.endswith("November 2026: 55, 55, 55; December 2026: 60, 60, 60")
+    assert [grid.drawn for grid in grids] == [*made.charts] == [*GROUPS, TIMES]
+    assert {grid.drawn for grid in made.chapters[0][1]} == {""}
+    documents = made.charts["documents"]
+    assert documents.labels[:3] == ("Jan 2026", "Feb 2026", "Mar 2026")
+    assert documents.alt.startswith("Disclosures, bars for each month: disclosed, collected, ")
+    assert documents.alt.endswith(
+        f"November 2026: 55, 55, 7, {DASH}; December 2026: 60, 60, 7, {DASH}"
+    )
+    assert made.charts[TIMES].alt.endswith(f"December 2026: 5.5, 1, {DASH}")
     one = worded(answer(row("all", 9), by="total", period="2026-03", months=MONTHS[:1]))
-    assert (len(one.chapters), one.chart) == (1, b"")
+    assert (len(one.chapters), one.charts) == (1, {})
     assert "Sum of those shown" not in {cells[0] for cells in one.chapters[0][1][0].rows}
+
+
+def test_every_figure_of_the_months_is_drawn_and_what_is_suppressed_is_a_gap() -> None:
+    months = (*MONTHS[:1], row("2026-02", None), *MONTHS[2:])
+    made = worded(answer(row("letter", 62), months=months))
+    for name, columns in GROUPS.items():
+        counted = [column for column in columns if column != PERCENT]
+        drawn = made.charts[name].series
+        assert [one.values for one in drawn] == [
+            tuple(getattr(month, column) for month in months) for column in counted
+        ]
+        assert len(drawn) <= len(COLOURS)
+    gaps = [one.values[1] for chart in made.charts.values() for one in chart.series]
+    # "not collected" and "until acknowledged" are the two that this month has.
+    assert [gap for gap in gaps if gap is not None] == [7, 1]
+    assert 0 not in {
+        value for chart in made.charts.values() for one in chart.series for value in one.values
+    }
+
+
+def test_a_table_of_dashes_has_no_chart() -> None:
+    none = row("2026-01", None).model_copy(update={"expired": None, "minutes_to_acknowledge": None})
+    some = row("2026-02", None).model_copy(update={"expired": None})
+    made = worded(answer(row("letter", 62), months=(none, some)))
+    assert [*made.charts] == [TIMES]
+    assert [grid.drawn for grid in made.chapters[1][1]] == ["", "", "", TIMES]
+
+
+def test_the_charts_of_a_year_are_light() -> None:
+    sizes = {name: len(bars(chart)) for name, chart in worded(YEAR, "de").charts.items()}
+    assert max(sizes.values()) < 64 * 1024, sizes
+    assert sum(sizes.values()) < 160 * 1024, sizes
 
 
 def test_a_direction_is_an_arrow() -> None:
