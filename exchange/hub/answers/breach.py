@@ -12,22 +12,13 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from exchange.hub.answers.affected import (
-    BEGIN,
-    Affected,
-    Doubtful,
-    Kind,
-    Mark,
-    Openable,
-    SealedBlock,
-    Shown,
-    Wanted,
-    affected,
-    consent_of_code,
-    read_mark,
-    vouched,
-)
+from exchange.hub.answers.affected import affected
 from exchange.hub.answers.frame import Answered, agency_of, newest_head
+from exchange.hub.answers.lost.code import consent_of_code
+from exchange.hub.answers.lost.log_key import vouched
+from exchange.hub.answers.lost.mark import BEGIN, Mark, read_mark
+from exchange.hub.answers.lost.question import Kind, Wanted
+from exchange.hub.answers.lost.rows import Affected, Doubtful, Openable, SealedBlock, Shown
 from exchange.hub.officers import trace
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub

@@ -9,9 +9,10 @@ from aiohttp import web
 from exchange.days import begin_of, day_of, end_of
 from exchange.errors import Malformed
 from exchange.forms.account import Fact, Said
-from exchange.hub.answers.affected import Doubtful, Kind, Openable, Shown, Wanted
 from exchange.hub.answers.breach import STEPS, Breach, count, scope_breach
 from exchange.hub.answers.frame import agency_of
+from exchange.hub.answers.lost.question import Kind, Wanted
+from exchange.hub.answers.lost.rows import Doubtful, Openable, Shown
 from exchange.hub.desk.codes import Codes
 from exchange.hub.desk.consents import CONSENTS
 from exchange.hub.desk.shell import Place, Visit

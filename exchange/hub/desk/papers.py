@@ -13,8 +13,9 @@ from aiohttp import web
 from exchange.forms.account import Fact, Said
 from exchange.forms.answer import AnswerPaper, Section, answer_pdf
 from exchange.forms.report import Grid
-from exchange.hub.answers import affected, breach, disclosures, erasures
+from exchange.hub.answers import breach, disclosures, erasures
 from exchange.hub.answers.frame import Answered, agency_of
+from exchange.hub.answers.lost.question import Wanted as Lost
 from exchange.hub.desk import breach as breach_page
 from exchange.hub.desk import disclosures as disclosures_page
 from exchange.hub.desk import erasures as erasures_page
@@ -52,7 +53,7 @@ class _List:
     """Key of what is said without a row."""
 
 
-async def breach_paper(reader: Reader, wanted: affected.Wanted, number: int) -> web.Response:
+async def breach_paper(reader: Reader, wanted: Lost, number: int) -> web.Response:
     """Return a part of the report of a breach: facts, and its rows.
 
     Raises:

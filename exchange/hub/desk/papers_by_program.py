@@ -6,7 +6,7 @@ They are bound here and not beside the other answers by program: they are in the
 from aiohttp import web
 
 from exchange.hub.answers import disclosures, erasures
-from exchange.hub.answers.affected import Wanted
+from exchange.hub.answers.lost.question import Wanted
 from exchange.hub.desk.consent_files import consent_paper
 from exchange.hub.desk.papers import breach_paper, disclosures_paper, erasures_paper
 from exchange.hub.desk.printed import Reader

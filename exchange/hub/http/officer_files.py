@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from exchange.hub.answers import disclosures, erasures, events
-from exchange.hub.answers.affected import Wanted
+from exchange.hub.answers.lost.question import Wanted
 from exchange.hub.http.binding import Routes
 from exchange.hub.http.call import Call
 from exchange.hub.http.hand_out import hand_out

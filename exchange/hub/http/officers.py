@@ -19,8 +19,8 @@ from exchange.hub.answers import (
     overview,
     partners,
 )
-from exchange.hub.answers.affected import Wanted
 from exchange.hub.answers.frame import Answered
+from exchange.hub.answers.lost.question import Wanted
 from exchange.hub.http.binding import Routes
 from exchange.hub.http.call import Call
 from exchange.hub.officers.accounts import Officer

@@ -10,9 +10,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from exchange.hub.answers.affected import Affected, Wanted
 from exchange.hub.answers.breach import Breach, count, framed, note_look, pages_of
 from exchange.hub.answers.frame import Answered, agency_of
+from exchange.hub.answers.lost.question import Wanted
+from exchange.hub.answers.lost.rows import Affected
 from exchange.hub.officer_files.file import Ending, File, Listing, Row, list_file
 from exchange.hub.officer_files.lists import PAGE, members_of, shape_in, told
 from exchange.hub.officer_files.noted import Counted, Source, noted

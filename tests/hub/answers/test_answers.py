@@ -10,7 +10,6 @@ from exchange import canonical
 from exchange.canonical import sha256_hex
 from exchange.errors import NotPermitted
 from exchange.hub.answers import (
-    affected,
     agreements,
     art30,
     art30_hub,
@@ -20,6 +19,7 @@ from exchange.hub.answers import (
     erasures,
     partners,
 )
+from exchange.hub.answers.lost.question import Wanted as Lost
 from exchange.hub.follow_log import catch_up
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.running import settings_digest
@@ -537,7 +537,7 @@ async def test_who_reads_no_records_is_answered_nothing(parties: Parties) -> Non
     given = await parties.consent()
     hub, asker = parties.hub, Officer(str(uuid4()), "auditor", None)
     day = parties.now.date()
-    lost = affected.Wanted(
+    lost = Lost(
         kind="identity", key="A" * 43, since=parties.now, until=None, noticed_at=parties.now
     )
 

@@ -9,8 +9,10 @@ import pytest
 
 from exchange.errors import Malformed
 from exchange.hub.add_cosignature import add_cosignature
-from exchange.hub.answers.affected import BEGIN, Mark, Wanted, affected, read_mark
+from exchange.hub.answers.affected import affected
 from exchange.hub.answers.breach import LOOKED, scope_breach
+from exchange.hub.answers.lost.mark import BEGIN, Mark, read_mark
+from exchange.hub.answers.lost.question import Wanted
 from exchange.hub.follow_log import catch_up
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.storage.reading import Place

@@ -1,0 +1,51 @@
+"""The entries that a question goes through, one window of them in memory."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from exchange.hub.answers.entries import Opened, opened
+from exchange.hub.parts import Hub
+from exchange.hub.storage import answers_breach
+from exchange.hub.storage.answers_breach import ConsentRow
+from exchange.hub.storage.reading import Place
+
+WINDOW: Final = 200
+"""Rows looked at in one unit of work."""
+
+
+async def entries(
+    hub: Hub,
+    agency: str,
+    kinds: frozenset[str],
+    within: tuple[datetime, datetime],
+    behind: Place | None,
+    first: int = 0,
+) -> AsyncIterator[tuple[Sequence[Place], dict[Place, Opened]]]:
+    """Yield windows: where entries stand that concern an agency, and those it may open."""
+    full = True
+    while full:
+        looked, mine = await hub.db.read(
+            opened,
+            agency,
+            kinds,
+            since=within[0],
+            until=within[1],
+            behind=behind,
+            limit=WINDOW,
+            first=first,
+        )
+        yield looked, by_place(mine)
+        full = len(looked) == WINDOW
+        behind = looked[-1] if looked else behind
+
+
+def by_place(found: Iterable[Opened]) -> dict[Place, Opened]:
+    """Return entries by where they stand."""
+    return {one.place: one for one in found}
+
+
+async def consents_of(hub: Hub, found: dict[Place, Opened]) -> dict[str, ConsentRow]:
+    """Return the consents that events name, by digest."""
+    wanted = {one.event["consent"] for one in found.values() if "consent" in one.event}
+    return await hub.db.read(answers_breach.consents_named, wanted)
