@@ -211,7 +211,9 @@ def breach(  # noqa: PLR0913 - each is an option of its own
     json: AsJson = False,
     at: Place = HERE,
 ) -> None:
-    """Tell exactly what a lost key, account or code has exposed, for Art. 33 and 34 GDPR.
+    """Tell what a lost key, account or code has exposed, for Art. 33 and 34 GDPR.
+
+    Exactly, or, of lists that were looked at, the most it can be: `at most`.
 
     Parameters
     ----------
@@ -219,8 +221,8 @@ def breach(  # noqa: PLR0913 - each is an option of its own
         A document key, an identity key, an officer's account, the hub's key of the log, or a
         person's code.
     key
-        Fingerprint of the document key, name of the identity key, id of the account; of a code the
-        id of its consent; of the log's key nothing.
+        Fingerprint of the document key, name of the identity key, id of the account, or `gateway`
+        for the agency's own programs; of a code the id of its consent; of the log's key nothing.
     since
         From when on it may have been in the wrong hands; without a zone in German time.
     until
@@ -248,9 +250,17 @@ def breach(  # noqa: PLR0913 - each is an option of its own
             *(f"block       consent {one.consent}" for one in found.sealed_blocks),
             *(f"doubtful    {one.kind} of {one.at:%Y-%m-%d %H:%M}" for one in found.doubtful),
             *(f"shown       {one.kind} of {one.at:%Y-%m-%d %H:%M}" for one in found.shown),
+            *(f"at most     {_perhaps(one)}" for one in found.perhaps_seen),
         ]
 
     printed(at, ask, lines, json=json)
+
+
+def _perhaps(one: "officer.PerhapsSeen") -> str:
+    """Return an entry that a look may have shown, with what it names."""
+    sent = "" if one.sent is None else f", disclosure {one.sent.disclosure}"
+    about = "" if one.consent is None else f", consent {one.consent}"
+    return f"{one.kind} of {one.at:%Y-%m-%d %H:%M}{about}{sent}"
 
 
 def _breach_head(found: "officer.Breach") -> list[str]:
@@ -258,13 +268,13 @@ def _breach_head(found: "officer.Breach") -> list[str]:
     totals = found.totals
     if totals is None:
         return []
-    vouched = found.vouched
+    vouched, most = found.vouched, "at most " if totals.at_most else ""
     return [
         f"report by   {found.deadline:%Y-%m-%d %H:%M} UTC",
         *(f"also tell   {one}" for one in found.also_notify),
         f"next        {', '.join(found.next_steps)}",
-        f"disclosures {totals.disclosures}, of special categories {totals.special}",
-        f"consents    {totals.consents}",
+        f"disclosures {most}{totals.disclosures}, of special categories {most}{totals.special}",
+        f"consents    {most}{totals.consents}",
         f"doubtful    {totals.doubtful}",
         f"agencies    {', '.join(totals.agencies) or 'none'}",
         *([] if vouched is None else [f"witnessed   entries before {vouched}: not in doubt"]),

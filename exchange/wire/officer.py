@@ -216,9 +216,10 @@ class BreachQuery(Page):
     """What somebody else may have had, and from when."""
 
     kind: Lost
-    key: Annotated[str | None, Field(pattern="^[A-Za-z0-9_-]{36,43}$")] = None
-    """A fingerprint of a document key, a name of an identity key, the id of an account; of a
-    person's code the id of its consent. Of the log's key nothing: this hub has one."""
+    key: Annotated[str | None, Field(pattern="^(gateway|[A-Za-z0-9_-]{36,43})$")] = None
+    """A fingerprint of a document key, a name of an identity key, the id of an account, or
+    `gateway` as the account of the agency's own programs; of a person's code the id of its
+    consent. Of the log's key nothing: this hub has one."""
     since: Annotated[Compact, Field(alias="from")]
     until: Compact | None = None
     """Of all but a document key: when it was stopped; now, if not given."""
@@ -262,6 +263,8 @@ class SealedBlock(Told):
 class Doubtful(Told):
     """An event that somebody else may have brought about, or whose place in the log is in doubt."""
 
+    index: int
+    """Of its entry in the log."""
     kind: str
     at: Moment
     by: str
@@ -274,6 +277,8 @@ class Doubtful(Told):
 class ShownByCode(Told):
     """An event that whoever had the code could read on the person's page."""
 
+    index: int
+    """Of its entry in the log."""
     kind: str
     at: Moment
     by: str
@@ -282,8 +287,29 @@ class ShownByCode(Told):
     """The disclosure, of the event that it was stored. Nobody can open it with the code."""
 
 
+class PerhapsSeen(Told):
+    """An entry that a look may have shown: an upper bound, the log does not say it exactly."""
+
+    index: int
+    """Of its entry in the log."""
+    kind: str
+    at: Moment
+    by: str
+    how: Literal["consent", "list"]
+    """`consent`: its consent was looked at by name, and it was there by then. `list`: it lies
+    between the entries that a page or a file was made from, which may have held others."""
+    consent: Id | None
+    """Null where the agency may not read the record."""
+    subject_ref: Id | None
+    sent: Openable | None
+    """The disclosure it is about. No look opens it."""
+
+
 class BreachTotals(Told):
-    """Exact counts over all pages, for the report to the authority (Art. 33(3) GDPR)."""
+    """Counts over all pages, for the report to the authority (Art. 33(3) GDPR).
+
+    Exact, but where `at_most` says that some are upper bounds.
+    """
 
     disclosures: int
     """Openable, those that are so only from a copy included; of a code those it showed."""
@@ -294,11 +320,14 @@ class BreachTotals(Told):
     sealed_blocks: int
     doubtful: int
     shown: int
+    perhaps_seen: int
+    at_most: bool
+    """True: disclosures and consents count what looks may have shown, too."""
     agencies: tuple[AgencyId, ...]
 
 
 class Breach(Told):
-    """Exactly what is affected, as far as the agency may know."""
+    """What is affected, as far as the agency may know; `perhaps_seen` is the most it can be."""
 
     deadline: Moment
     also_notify: tuple[str, ...]
@@ -312,6 +341,10 @@ class Breach(Told):
     doubtful: tuple[Doubtful, ...]
     shown: tuple[ShownByCode, ...]
     """Of a code: looking at the page leaves no trace, so all of this may have been read."""
+    perhaps_seen: tuple[PerhapsSeen, ...]
+    """Of an account, and of an identity key for its own agency: the most that the looks under
+    `doubtful` can have shown, as far as the agency may open it now. What was erased since, or has
+    closed to the agency, is not in it."""
     vouched: int | None
     """Of the log's key: entries before this one stand under a head that the witnesses have
     cosigned, and are not doubtful. Null of everything else."""

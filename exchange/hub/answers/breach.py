@@ -1,7 +1,7 @@
-"""What a lost key, account or code has exposed: exactly, page by page.
+"""What a lost key, account or code has exposed, page by page: exactly, or named as the most.
 
-Counts are exact here: the report to the authority needs them (Art. 33(3) GDPR). What is affected
-is found in `exchange.hub.answers.affected`.
+Counts are exact, or say that they are upper bounds: the report to the authority needs them
+(Art. 33(3) GDPR). What is affected is found in `exchange.hub.answers.affected`.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -9,6 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -16,9 +17,17 @@ from exchange.hub.answers.affected import affected
 from exchange.hub.answers.frame import Answered, agency_of, newest_head
 from exchange.hub.answers.lost.code import consent_of_code
 from exchange.hub.answers.lost.log_key import vouched
-from exchange.hub.answers.lost.mark import BEGIN, Mark, read_mark
+from exchange.hub.answers.lost.looks import cut_of
+from exchange.hub.answers.lost.mark import Mark, read_mark
 from exchange.hub.answers.lost.question import Kind, Wanted
-from exchange.hub.answers.lost.rows import Affected, Doubtful, Openable, SealedBlock, Shown
+from exchange.hub.answers.lost.rows import (
+    Affected,
+    Doubtful,
+    Openable,
+    PerhapsSeen,
+    SealedBlock,
+    Shown,
+)
 from exchange.hub.officers import trace
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
@@ -42,7 +51,7 @@ STEPS: Final[dict[Kind, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """Exact counts over all pages."""
+    """Counts over all pages: exact, but for what looks may have shown."""
 
     disclosures: int
     """Openable, those that are so only from a copy included; of a code those it showed."""
@@ -52,15 +61,21 @@ class Totals:
     sealed_blocks: int
     doubtful: int
     shown: int
+    perhaps_seen: int
+    at_most: bool
+    """True: disclosures and consents count what looks may have shown, too. They are upper bounds
+    then, and no exact numbers."""
     agencies: tuple[str, ...]
     """Those that sent the disclosures."""
     rows: int
     """Of all lists together."""
+    entries: tuple[int, int]
+    """The first entry of the log that a row is, and the one behind the last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breach:
-    """Exactly what is affected, as far as the agency may know."""
+    """What is affected, as far as the agency may know; `perhaps_seen` is the most it can be."""
 
     deadline: datetime
     also_notify: tuple[str, ...]
@@ -73,6 +88,8 @@ class Breach:
     """Recorded while the key was in use; which key a block is sealed to the hub cannot see."""
     doubtful: tuple[Doubtful, ...]
     shown: tuple[Shown, ...]
+    perhaps_seen: tuple[PerhapsSeen, ...]
+    """The most that the looks under `doubtful` can have shown."""
     vouched: int | None
     """Of the log's key: entries before this one stand under a head that the witnesses have
     cosigned, and are not doubtful. None of everything else."""
@@ -90,6 +107,7 @@ class Breach:
             sealed_blocks=tuple(one for one in rows if isinstance(one, SealedBlock)),
             doubtful=tuple(one for one in rows if isinstance(one, Doubtful)),
             shown=tuple(one for one in rows if isinstance(one, Shown)),
+            perhaps_seen=tuple(one for one in rows if isinstance(one, PerhapsSeen)),
         )
 
 
@@ -98,6 +116,7 @@ async def scope_breach(
 ) -> Answered[Wanted, Breach]:
     """Return a page of what a lost key, account or code has exposed of the agency's relations.
 
+    Behind the first page a cursor says how long the log was then: looks since are no part of it.
     A page with something in it leaves an `officer-export` on the agency's chain before it goes
     out; asking about a code is a look at its consent, too.
 
@@ -106,14 +125,13 @@ async def scope_breach(
         Malformed: not a cursor.
         Unavailable: the vault is away.
     """
-    agency, now, behind = agency_of(asker), hub.clock(), read_mark(after)
+    agency, now, behind = agency_of(asker), hub.clock(), await begun(hub, after)
     rows, next_mark = await _page(hub, agency, wanted, behind, now, limit)
-    totals = await count(hub, agency, wanted, now) if behind == BEGIN else None
+    totals = await count(hub, agency, wanted, now, behind) if after is None else None
     if rows:
         await note_look(hub, asker, wanted)
-        head = newest_head(hub)
-        size = 0 if head is None else head.size
-        await trace.record_export(hub, asker, first=0, until=size, count=len(rows))
+        first, until = _entries(hub, rows)
+        await trace.record_export(hub, asker, first=first, until=until, count=len(rows))
     else:
         await trace.record_look(hub, asker)
     found = await framed(hub, agency, wanted, now, totals)
@@ -124,11 +142,20 @@ async def scope_breach(
     )
 
 
+async def begun(hub: Hub, after: str | None = None) -> Mark:
+    """Return where to begin or to go on; what is asked now is no part of its own answer.
+
+    Raises:
+        Malformed: not a cursor.
+    """
+    return Mark(cut=await cut_of(hub)) if after is None else read_mark(after)
+
+
 async def pages_of(
-    hub: Hub, agency: str, wanted: Wanted, now: datetime, limit: int
+    hub: Hub, agency: str, wanted: Wanted, now: datetime, limit: int, begin: Mark
 ) -> AsyncGenerator[list[Affected], None]:
     """Yield everything that is affected, and note nothing: its caller does, before."""
-    mark: Mark | None = BEGIN
+    mark: Mark | None = begin
     while mark is not None:
         rows, mark = await _page(hub, agency, wanted, mark, now, limit)
         yield rows
@@ -153,6 +180,7 @@ async def framed(
             sealed_blocks=(),
             doubtful=(),
             shown=(),
+            perhaps_seen=(),
             vouched=await vouched(hub) if wanted.kind == "log" else None,
             totals=totals,
             next_steps=STEPS[wanted.kind],
@@ -160,10 +188,19 @@ async def framed(
     )
 
 
-async def count(hub: Hub, agency: str, wanted: Wanted, now: datetime) -> Totals:
-    """Return the exact counts of everything that is affected."""
+async def count(hub: Hub, agency: str, wanted: Wanted, now: datetime, asked: Mark) -> Totals:
+    """Return the counts of everything that is affected.
+
+    Args:
+        hub: the parts.
+        agency: whose relations they are.
+        wanted: the question.
+        now: nothing later counts.
+        asked: any mark of the answer: its looks end where that says.
+    """
     counted = _Counting()
-    async with aclosing(affected(hub, agency, wanted, behind=BEGIN, now=now)) as found:
+    begin = Mark(cut=asked.cut)
+    async with aclosing(affected(hub, agency, wanted, behind=begin, now=now)) as found:
         async for _, row in found:
             if row is not None:
                 counted.add(row)
@@ -182,6 +219,15 @@ async def note_look(hub: Hub, asker: Officer, wanted: Wanted) -> None:
     digest = await consent_of_code(hub, agency_of(asker), wanted)
     if digest is not None:
         await trace.record_read(hub, asker, digest)
+
+
+def _entries(hub: Hub, rows: Sequence[Affected]) -> tuple[int, int]:
+    """Return between which entries of the log rows lie; of a document key's, how long it was."""
+    indexes = [one.index for one in rows if not isinstance(one, Openable | SealedBlock)]
+    if indexes:
+        return min(indexes), max(indexes) + 1
+    head = newest_head(hub)
+    return 0, 0 if head is None else head.size
 
 
 async def _page(
@@ -211,18 +257,31 @@ class _Counting:
     blocks: int = 0
     doubtful: int = 0
     shown: int = 0
+    perhaps: set[int] = field(default_factory=set)
+    """Disclosures that looks may have shown, of which several entries can tell."""
+    perhaps_rows: int = 0
     rows: int = 0
+    entries: tuple[int, int] = (0, 0)
 
     def add(self, row: Affected) -> None:
         """Count a row."""
         self.rows += 1
+        if not isinstance(row, Openable | SealedBlock):
+            first, end = self.entries if self.entries[1] else (row.index, 0)
+            self.entries = min(first, row.index), max(end, row.index + 1)
         if row.consent is not None:
             self.consents.add(row.consent)
         self.blocks += isinstance(row, SealedBlock)
         self.doubtful += isinstance(row, Doubtful)
         self.shown += isinstance(row, Shown)
-        sent = row.sent if isinstance(row, Shown) else row
+        self.perhaps_rows += isinstance(row, PerhapsSeen)
+        sent = row.sent if isinstance(row, Shown | PerhapsSeen) else row
         if isinstance(sent, Openable):
+            if isinstance(row, PerhapsSeen):
+                named = UUID(sent.disclosure).int
+                if named in self.perhaps:
+                    return
+                self.perhaps.add(named)
             self.disclosures += 1
             self.special += sent.special
             self.grave += _is_grave(sent.secrecy)
@@ -238,8 +297,11 @@ class _Counting:
             sealed_blocks=self.blocks,
             doubtful=self.doubtful,
             shown=self.shown,
+            perhaps_seen=self.perhaps_rows,
+            at_most=self.perhaps_rows > 0,
             agencies=tuple(sorted(self.agencies)),
             rows=self.rows,
+            entries=self.entries,
         )
 
 

@@ -32,6 +32,7 @@ def opened(  # noqa: PLR0913 - a range, and a page of it
     behind: Place | None,
     limit: int,
     first: int = 0,
+    end: int | None = None,
 ) -> tuple[tuple[Place, ...], tuple[Opened, ...]]:
     """Return where the next entries stand that concern an agency, and those it may open.
 
@@ -47,6 +48,7 @@ def opened(  # noqa: PLR0913 - a range, and a page of it
         behind=None if behind is None else (behind.at, behind.index),
         limit=limit,
         first=first,
+        end=end,
     )
     return _judged(conn, agency, [(Place(at, index), event) for at, index, event in found])
 

@@ -117,7 +117,9 @@ async def list_findings(
     if found:
         indexes = [one.index for one in found if one.index is not None]
         size = 0 if head is None else head.size
-        first, until = (min(indexes), max(indexes) + 1) if indexes else (0, size)
+        # What else a row names lies elsewhere in the log: the note says so.
+        named = any(one.disclosures for one in found) or not indexes
+        first, until = (0, size) if named else (min(indexes), max(indexes) + 1)
         await trace.record_export(hub, asker, first=first, until=until, count=len(found))
     else:
         await trace.record_look(hub, asker)

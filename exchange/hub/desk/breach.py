@@ -6,13 +6,14 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from exchange.audit.event import GATEWAY
 from exchange.days import begin_of, day_of, end_of
 from exchange.errors import Malformed
 from exchange.forms.account import Fact, Said
-from exchange.hub.answers.breach import STEPS, Breach, count, scope_breach
+from exchange.hub.answers.breach import STEPS, Breach, Totals, begun, count, scope_breach
 from exchange.hub.answers.frame import agency_of
 from exchange.hub.answers.lost.question import Kind, Wanted
-from exchange.hub.answers.lost.rows import Doubtful, Openable, Shown
+from exchange.hub.answers.lost.rows import Doubtful, Openable, PerhapsSeen, Shown
 from exchange.hub.desk.codes import Codes
 from exchange.hub.desk.consents import CONSENTS
 from exchange.hub.desk.shell import Place, Visit
@@ -25,6 +26,8 @@ PAGE: Final = 50
 FIELDS: Final = ("kind", "key", "since", "until", "noticed")
 KEY_SIZES: Final = (36, 43)
 """Characters of an account's id, and of a key's name."""
+PROGRAMS: Final = (("account", GATEWAY),)
+"""What is asked about by a word: the looks of the agency's own programs."""
 
 
 async def show(visit: Visit) -> web.StreamResponse:
@@ -58,7 +61,10 @@ async def show(visit: Visit) -> web.StreamResponse:
 async def _counted(visit: Visit, wanted: Wanted, answer: Breach) -> Counted:
     """Return how many rows there are; behind the first page they are counted again."""
     agency, now = agency_of(visit.asker), visit.hub.clock()
-    totals = answer.totals or await count(visit.hub, agency, wanted, now)
+    totals = answer.totals
+    if totals is None:
+        asked = await begun(visit.hub, visit.fields.get("after") or None)
+        totals = await count(visit.hub, agency, wanted, now, asked)
     return Counted(rows=totals.rows)
 
 
@@ -71,6 +77,7 @@ def in_words(say: Words, answer: Breach) -> dict[str, Any]:
         "blocks": [[_consent(one.consent)] for one in answer.sealed_blocks],
         "doubtful": [_doubt(say, one) for one in answer.doubtful],
         "shown": [_shown(say, one) for one in answer.shown],
+        "perhaps": _perhaps(say, answer.perhaps_seen),
     }
 
 
@@ -85,7 +92,8 @@ def asked_for(given: Mapping[str, str], now: datetime) -> Wanted:
     """
     kind: Kind | None = next((known for known in STEPS if known == given["kind"]), None)
     key = "" if kind == "log" else given["key"]
-    if kind is None or len(key) not in ({0} if kind == "log" else KEY_SIZES):
+    named = (kind, key) in PROGRAMS
+    if kind is None or not (named or len(key) in ({0} if kind == "log" else KEY_SIZES)):
         raise Malformed("no such kind of key, or no key")
     noticed, until = _day(given["noticed"]), _day(given["until"])
     return Wanted(
@@ -115,16 +123,21 @@ def _facts(say: Words, answer: Breach) -> list[Fact]:
         ("deadline", [say.moment(answer.deadline)]),
         ("also_notify", [say(f"breach.notify_{one}") for one in answer.also_notify]),
         ("steps", [say(f"breach.step_{one}") for one in answer.next_steps]),
-        ("disclosures", [str(totals.disclosures)]),
-        ("consents", [str(totals.consents)]),
-        ("special", [str(totals.special)]),
-        ("professional", [str(totals.professional_or_higher)]),
+        ("disclosures", [_number(say, totals, totals.disclosures)]),
+        ("consents", [_number(say, totals, totals.consents)]),
+        ("special", [_number(say, totals, totals.special)]),
+        ("professional", [_number(say, totals, totals.professional_or_higher)]),
         ("events", [str(totals.doubtful)] if totals.doubtful else []),
         ("agencies", list(totals.agencies)),
     ]
     if answer.vouched is not None:
         facts.append(("vouched", [_vouched(say, answer.vouched)]))
     return [Fact(say(f"breach.{key}"), tuple(map(Said, texts))) for key, texts in facts if texts]
+
+
+def _number(say: Words, totals: Totals, number: int) -> str:
+    """Return a number, as the most it can be where the log does not say it exactly."""
+    return say("breach.at_most", count=number) if totals.at_most else str(number)
 
 
 def _disclosures(say: Words, found: tuple[Openable, ...]) -> list[list[Any]]:
@@ -151,6 +164,21 @@ def _doubt(say: Words, one: Doubtful) -> list[Any]:
 
 def _shown(say: Words, one: Shown) -> list[Any]:
     return [say.moment(one.at), say(f"event.{one.kind}"), _by(say, one.by), _consent(one.consent)]
+
+
+def _perhaps(say: Words, found: tuple[PerhapsSeen, ...]) -> list[list[Any]]:
+    codes = Codes(say.lang)
+    return [
+        [
+            say.moment(one.at),
+            say(f"event.{one.kind}"),
+            _by(say, one.by),
+            say(f"breach.how_{one.how}"),
+            "" if one.sent is None else codes.category(one.sent.category),
+            "" if one.consent is None else _consent(one.consent),
+        ]
+        for one in found
+    ]
 
 
 def _by(say: Words, name: str) -> str:

@@ -36,6 +36,7 @@ TABLES: Final = (
     ("blocks", ("events.consent",)),
     ("doubtful", HAPPENED),
     ("shown", HAPPENED),
+    ("perhaps", (*HAPPENED[:3], "breach.how", "events.category", "events.consent")),
 )
 """Lists of a breach by their names on the page, and the keys of their heads."""
 
@@ -64,9 +65,10 @@ async def breach_paper(reader: Reader, wanted: Lost, number: int) -> web.Respons
     """
     hub, say, agency = reader.hub, reader.say, agency_of(reader.asker)
     now = hub.clock()
-    totals = await breach.count(hub, agency, wanted, now)
+    begin = await breach.begun(hub)
+    totals = await breach.count(hub, agency, wanted, now, begin)
     part = part_of(totals.rows, number)
-    source = breach_source(hub, agency, wanted, now)
+    source = breach_source(hub, agency, wanted, now, begin)
     rows = await rows_in(source, part)
     found = await breach.framed(hub, agency, wanted, now, totals)
     told = breach_page.in_words(say, found.answer.with_rows(rows, wanted.since))

@@ -10,10 +10,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from exchange.hub.answers.breach import Breach, count, framed, note_look, pages_of
+from exchange.hub.answers.breach import Breach, begun, count, framed, note_look, pages_of
 from exchange.hub.answers.frame import Answered, agency_of
+from exchange.hub.answers.lost.mark import Mark
 from exchange.hub.answers.lost.question import Wanted
-from exchange.hub.answers.lost.rows import Affected
+from exchange.hub.answers.lost.rows import Affected, Openable, SealedBlock
 from exchange.hub.officer_files.file import Ending, File, Listing, Row, list_file
 from exchange.hub.officer_files.lists import PAGE, members_of, shape_in, told
 from exchange.hub.officer_files.noted import Counted, Source, noted
@@ -22,7 +23,14 @@ from exchange.hub.parts import Hub
 from exchange.spreadsheet import LISTED, flattened
 from exchange.wire import officer
 
-LISTS: Final = ("openable", "openable_if_copied", "sealed_blocks", "doubtful", "shown")
+LISTS: Final = (
+    "openable",
+    "openable_if_copied",
+    "sealed_blocks",
+    "doubtful",
+    "shown",
+    "perhaps_seen",
+)
 """Of an answer, in this order; the first column of the table."""
 
 
@@ -34,11 +42,17 @@ async def breach_file(hub: Hub, asker: Officer, wanted: Wanted, ending: Ending) 
         Unavailable: the vault is away, and with it the trace.
     """
     agency, now = agency_of(asker), hub.clock()
-    totals = await count(hub, agency, wanted, now)
+    begin = await begun(hub)
+    totals = await count(hub, agency, wanted, now, begin)
     if totals.rows:
         await note_look(hub, asker, wanted)
-    source = breach_source(hub, agency, wanted, now)
-    pages = await noted(hub, asker, source, Counted(rows=totals.rows))
+    source = breach_source(hub, agency, wanted, now, begin)
+    pages = await noted(
+        hub,
+        asker,
+        source,
+        Counted(rows=totals.rows, first=totals.entries[0], behind=totals.entries[1]),
+    )
     first = await framed(hub, agency, wanted, now, totals)
     said = told(officer.BreachAnswer, first)
     facts = {name: value for name, value in said["answer"].items() if name not in LISTS}
@@ -52,9 +66,17 @@ async def breach_file(hub: Hub, asker: Officer, wanted: Wanted, ending: Ending) 
     return list_file(listing, ending)
 
 
-def breach_source(hub: Hub, agency: str, wanted: Wanted, now: datetime) -> Source[Affected]:
+def breach_source(
+    hub: Hub, agency: str, wanted: Wanted, now: datetime, begin: Mark
+) -> Source[Affected]:
     """Return all that is affected, as often as somebody wants to go through it."""
-    return Source(lambda: pages_of(hub, agency, wanted, now, PAGE))
+    index_of = None if wanted.kind == "document" else _index
+    return Source(lambda: pages_of(hub, agency, wanted, now, PAGE, begin), index_of)
+
+
+def _index(row: Affected) -> int:
+    """Return which entry of the log a row is; those of a document key are none."""
+    return 0 if isinstance(row, Openable | SealedBlock) else row.index
 
 
 async def _rows(

@@ -77,3 +77,9 @@ def consents_named(conn: Connection, digests: Collection[str]) -> dict[str, Cons
         )
         for row in rows
     }
+
+
+def consents_on(conn: Connection, chains: Collection[str]) -> dict[str, str]:
+    """Return the digests of the consents whose chains these are, by chain."""
+    query = select(consents.c.chain, consents.c.digest).where(consents.c.chain.in_(sorted(chains)))
+    return {row.chain: row.digest for row in conn.execute(query)}

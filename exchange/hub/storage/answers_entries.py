@@ -6,8 +6,9 @@ Found by `log_reader`, where each was open to it once: whoever asks judges each 
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, Connection, literal, select, tuple_
+from sqlalchemy import BigInteger, Connection, Select, literal, select, tuple_
 
 from exchange.database import Moment
 from exchange.hub.storage.log_tables import log_entry, log_event
@@ -34,6 +35,7 @@ def concerning(  # noqa: PLR0913 - a range, and a page of it
     behind: tuple[datetime, int] | None,
     limit: int,
     first: int = 0,
+    end: int | None = None,
 ) -> tuple[tuple[datetime, int, Recorded], ...]:
     """Return moment, index and event of entries of these kinds, in the order of time and index.
 
@@ -46,6 +48,7 @@ def concerning(  # noqa: PLR0913 - a range, and a page of it
         behind: moment and index of the last one of the page before.
         limit: most entries.
         first: entries before this one are left out.
+        end: entries from this one on are left out; None leaves out none.
     """
     query = (
         select(log_reader.c.at, log_reader.c.idx, *_EVENT)
@@ -61,10 +64,48 @@ def concerning(  # noqa: PLR0913 - a range, and a page of it
         .order_by(log_reader.c.at, log_reader.c.idx)
         .limit(limit)
     )
+    if end is not None:
+        query = query.where(log_reader.c.idx < end)
     if behind is not None:
         at, index = behind
         here = tuple_(literal(at, Moment), literal(index, BigInteger))
         query = query.where(tuple_(log_reader.c.at, log_reader.c.idx) > here)
+    return _recorded(conn, query)
+
+
+def between(
+    conn: Connection, agency: str, kinds: Collection[str], *, first: int, end: int
+) -> tuple[tuple[datetime, int, Recorded], ...]:
+    """Return moment, index and event of entries between two of the log, in the order of the log.
+
+    Args:
+        conn: may be a reader's.
+        agency: whom they concern.
+        kinds: of events.
+        first: index of the first entry.
+        end: index behind the last one; not far away: so many rows are held.
+    """
+    # Asked by the entries alone: by the agency, SQLite would go through everything of hers.
+    mine = select(log_reader.c.idx).where(
+        log_reader.c.idx >= first,
+        log_reader.c.idx < end,
+        log_reader.c.agency.concat("") == agency,
+    )
+    found = sorted(conn.execute(mine).scalars())
+    if not found:
+        return ()
+    query = (
+        select(log_event.c.at, log_entry.c.idx, *_EVENT)
+        .join_from(log_entry, log_event, log_event.c.rid == log_entry.c.rid)
+        .where(log_entry.c.idx.in_(found), log_event.c.kind.in_(sorted(kinds)))
+        .order_by(log_entry.c.idx)
+    )
+    return _recorded(conn, query)
+
+
+def _recorded(
+    conn: Connection, query: Select[*tuple[Any, ...]]
+) -> tuple[tuple[datetime, int, Recorded], ...]:
     return tuple(
         (
             row.at,

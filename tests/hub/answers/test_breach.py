@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -11,7 +10,7 @@ from exchange.errors import Malformed
 from exchange.hub.add_cosignature import add_cosignature
 from exchange.hub.answers.affected import affected
 from exchange.hub.answers.breach import LOOKED, scope_breach
-from exchange.hub.answers.lost.mark import BEGIN, Mark, read_mark
+from exchange.hub.answers.lost.mark import BEGIN, WHOLE_LOG, Mark, read_mark
 from exchange.hub.answers.lost.question import Wanted
 from exchange.hub.follow_log import catch_up
 from exchange.hub.officers.accounts import Officer
@@ -20,42 +19,10 @@ from exchange.hub.withdraw_by_person import withdraw_by_code
 from exchange.wire import officer_routes
 from tests import needs, person
 from tests.attacks.parties import COLLECTOR, PARTY, Parties
+from tests.hub.answers.breaches import compact, paged, rows, told
 from tests.hub.witnessing import watched
 from tests.officer import logged_in
 from tests.simulator import OUTSIDER, RECIPIENT, SENDER, Given
-
-SECTIONS = ("openable", "openable_if_copied", "sealed_blocks", "doubtful", "shown")
-
-
-def compact(moment: datetime) -> str:
-    return moment.strftime("%Y%m%dT%H%M%SZ")
-
-
-async def told(parties: Parties, agency: str, query: str) -> Any:
-    """Return what an agency's officer is told, once the log is where everything stands."""
-    await parties.settled()
-    await catch_up(parties.hub)
-    answer = await parties.call(agency, officer_routes.BREACH, query=query)
-    assert answer.status == 200, answer.body
-    return answer.json
-
-
-async def paged(parties: Parties, agency: str, query: str, limit: int) -> list[Any]:
-    """Return every page of an answer, as far as 50."""
-    pages = [await told(parties, agency, f"{query}&limit={limit}")]
-    while pages[-1]["next"] is not None and len(pages) < 50:
-        after = pages[-1]["next"]
-        pages.append(await told(parties, agency, f"{query}&limit={limit}&after={after}"))
-    return [page["answer"] for page in pages]
-
-
-def rows(pages: list[Any]) -> list[tuple[str, str]]:
-    return [
-        (section, str(sorted(row.items(), key=str)))
-        for page in pages
-        for section in SECTIONS
-        for row in page[section]
-    ]
 
 
 async def with_code(parties: Parties) -> tuple[Given, str]:
@@ -125,7 +92,12 @@ def test_a_cursor_says_how_far_somebody_came() -> None:
     assert read_mark(None) == BEGIN
     assert read_mark(Mark(disclosure=name).write()) == Mark(disclosure=name)
     assert read_mark(Mark(place=place).write()) == Mark(place=place)
-    for wrong in ("AAAA", "!", Mark(disclosure=name[:-1]).write()):
+    looked = Mark(place=place, cut=2**53)
+    for mark in (looked, Mark(cut=9, seen=(7, 3)), Mark(cut=9, seen=(WHOLE_LOG, 8))):
+        assert read_mark(mark.write()) == mark
+        assert len(mark.write()) <= 64
+    far = Mark(cut=2**63, seen=(7, 3)).write()
+    for wrong in ("AAAA", "!", Mark(disclosure=name[:-1]).write(), far, looked.write()[:-2]):
         with pytest.raises(Malformed):
             read_mark(wrong)
 

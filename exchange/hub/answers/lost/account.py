@@ -1,35 +1,42 @@
-"""What an account has looked at and taken away."""
+"""What an account has looked at and taken away, and what that may have shown."""
 
 from collections.abc import AsyncGenerator
 from datetime import datetime
-from typing import Final
 
 from exchange.hub.answers.entries import Opened
 from exchange.hub.answers.lost.described import doubt
+from exchange.hub.answers.lost.looks import LOOKS, cut_of, looks_in, shows_something
 from exchange.hub.answers.lost.mark import Mark
 from exchange.hub.answers.lost.question import Wanted
 from exchange.hub.answers.lost.rows import Affected
+from exchange.hub.answers.lost.seen import perhaps_seen
 from exchange.hub.answers.lost.windows import consents_of, entries
 from exchange.hub.parts import Hub
-
-LOOKS: Final = frozenset({"officer-read", "officer-export"})
-"""Kinds of events by which the log notes a look."""
 
 
 async def by_account(
     hub: Hub, agency: str, wanted: Wanted, until: datetime, behind: Mark
 ) -> AsyncGenerator[tuple[Mark, Affected | None]]:
-    """Yield the looks that an account has left in the log."""
-    windows = entries(hub, agency, LOOKS, (wanted.since, until), behind.place)
-    async for looked, mine in windows:
-        named = await consents_of(hub, mine)
-        for place in looked:
-            one = mine.get(place)
-            consent = None if one is None else named.get(one.event.get("consent", ""))
-            counts = one is not None and _was_shown(one, wanted.key)
-            yield Mark(place=place), doubt(one, consent) if one is not None and counts else None
+    """Yield the looks that an account has left in the log, then what they may have shown."""
+
+    def counts(one: Opened) -> bool:
+        return is_of(one, wanted.key) and shows_something(one)
+
+    cut = await cut_of(hub) if behind.cut is None else behind.cut
+    within = (wanted.since, until)
+    if behind.seen is None:
+        async for looked, mine in entries(hub, agency, LOOKS, within, behind.place, end=cut):
+            named = await consents_of(hub, mine)
+            for place in looked:
+                one = mine.get(place)
+                consent = None if one is None else named.get(one.event.get("consent", ""))
+                row = doubt(one, consent) if one is not None and counts(one) else None
+                yield Mark(place=place, cut=cut), row
+    looks = await looks_in(hub, agency, within, counts, cut=cut)
+    async for shown in perhaps_seen(hub, agency, looks, behind, cut=cut):
+        yield shown
 
 
-def _was_shown(one: Opened, account: str) -> bool:
-    """Tell whether an account was shown something of a person, not only terms, keys or figures."""
-    return one.event["officer"] == account and one.event.get("count") != 0
+def is_of(one: Opened, account: str) -> bool:
+    """Tell whether an account has looked; `gateway` stands for the agency's own programs."""
+    return bool(one.event["officer"] == account)

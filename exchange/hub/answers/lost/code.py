@@ -57,6 +57,7 @@ def _on_page(
     if one.kind == "consent-withdrawn" and one.event["via"] == BY_CODE and at >= wanted.since:
         return doubt(one, named.get(one.event["consent"]))
     return Shown(
+        index=one.place.index,
         kind=one.kind,
         at=at,
         by=one.event["by"],

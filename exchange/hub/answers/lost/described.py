@@ -39,6 +39,7 @@ def doubt(one: Opened, consent: ConsentRow | None) -> Doubtful:
         (event[name] for name in ("statement", "manifest", "request") if name in event), None
     )
     return Doubtful(
+        index=one.place.index,
         kind=one.kind,
         at=read_time(event["at"]),
         by=event["by"],

@@ -4,11 +4,15 @@ from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import Final
 
+from exchange.audit.event import GATEWAY
 from exchange.hub.answers.entries import Opened
+from exchange.hub.answers.lost.account import is_of
 from exchange.hub.answers.lost.described import doubt
+from exchange.hub.answers.lost.looks import LOOKS, cut_of, looks_in, shows_something
 from exchange.hub.answers.lost.mark import Mark
 from exchange.hub.answers.lost.question import Wanted
 from exchange.hub.answers.lost.rows import Affected
+from exchange.hub.answers.lost.seen import perhaps_seen
 from exchange.hub.answers.lost.windows import consents_of, entries
 from exchange.hub.parts import Hub
 from exchange.hub.storage import answers_breach
@@ -26,27 +30,48 @@ SIGNED: Final = frozenset(
 async def by_identity_key(
     hub: Hub, agency: str, wanted: Wanted, until: datetime, behind: Mark
 ) -> AsyncGenerator[tuple[Mark, Affected | None]]:
-    """Yield what the owner of an identity key has signed, and the disclosures that rest on it."""
+    """Yield what the owner of an identity key has signed, and the disclosures that rest on it.
+
+    Its own officer is also told the looks of its programs, which come in with this key, then what
+    they may have shown.
+    """
     owner = await hub.db.read(answers_breach.agency_of, wanted.key)
-    windows = entries(hub, agency, SIGNED, (wanted.since, until), behind.place)
-    async for looked, mine in windows:
-        named = await consents_of(hub, mine)
-        for place in looked:
-            one = mine.get(place)
-            consent = None if one is None else named.get(one.event.get("consent", ""))
-            counts = one is not None and _rests_on(owner, one, consent, wanted, until)
-            yield Mark(place=place), doubt(one, consent) if one is not None and counts else None
+    cut = await cut_of(hub) if behind.cut is None else behind.cut
+    kinds = SIGNED | LOOKS if owner == agency else SIGNED
+    within = (wanted.since, until)
+    if behind.seen is None:
+        async for looked, mine in entries(hub, agency, kinds, within, behind.place, end=cut):
+            named = await consents_of(hub, mine)
+            for place in looked:
+                one = mine.get(place)
+                consent = None if one is None else named.get(one.event.get("consent", ""))
+                counts = one is not None and _rests_on(owner, one, consent, within)
+                row = doubt(one, consent) if one is not None and counts else None
+                yield Mark(place=place, cut=cut), row
+    if owner == agency:
+        looks = await looks_in(hub, agency, within, _by_program, cut=cut)
+        async for shown in perhaps_seen(hub, agency, looks, behind, cut=cut):
+            yield shown
+
+
+def _by_program(one: Opened) -> bool:
+    return is_of(one, GATEWAY) and shows_something(one)
 
 
 def _rests_on(
-    owner: str | None, one: Opened, consent: ConsentRow | None, wanted: Wanted, until: datetime
+    owner: str | None,
+    one: Opened,
+    consent: ConsentRow | None,
+    within: tuple[datetime, datetime],
 ) -> bool:
-    """Tell whether the owner of an identity key has signed this, or what it depends on.
+    """Tell whether the owner of an identity key has done this with it, or what depends on it.
 
     On a consent depend the disclosures under it, whoever has sent them.
     """
+    if one.kind in LOOKS:
+        return _by_program(one)
     if one.event["by"] == owner:
         return True
     if one.kind != "disclosure-stored" or consent is None or consent.collected_by != owner:
         return False
-    return wanted.since <= consent.recorded_at.replace(microsecond=0) < until
+    return within[0] <= consent.recorded_at.replace(microsecond=0) < within[1]

@@ -6,8 +6,8 @@ from typing import Final
 
 from exchange.audit.event import MEMBERS
 from exchange.audit.policy import NONE
-from exchange.hub.answers.lost.account import LOOKS
 from exchange.hub.answers.lost.described import doubt
+from exchange.hub.answers.lost.looks import LOOKS
 from exchange.hub.answers.lost.mark import Mark
 from exchange.hub.answers.lost.question import Wanted
 from exchange.hub.answers.lost.rows import Affected

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,8 @@ class SealedBlock:
 class Doubtful:
     """An event that somebody else may have brought about, or whose place in the log is in doubt."""
 
+    index: int
+    """Of its entry in the log."""
     kind: str
     at: datetime
     by: str
@@ -52,6 +54,8 @@ class Doubtful:
 class Shown:
     """An event that whoever had the code could read on the person's page."""
 
+    index: int
+    """Of its entry in the log."""
     kind: str
     at: datetime
     by: str
@@ -61,4 +65,23 @@ class Shown:
     """The disclosure, of the event that it was stored. Nobody can open it with the code."""
 
 
-Affected: TypeAlias = Openable | SealedBlock | Doubtful | Shown
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerhapsSeen:
+    """An entry that a look may have shown: an upper bound, the log does not say it exactly."""
+
+    index: int
+    """Of its entry in the log."""
+    kind: str
+    at: datetime
+    by: str
+    how: Literal["consent", "list"]
+    """`consent`: its consent was looked at by name, and it was there by then. `list`: it lies
+    between the entries that a page or a file was made from, which may have held others."""
+    consent: str | None
+    """Id of the consent it is about; None where the agency may not read that."""
+    subject_ref: str | None
+    sent: Openable | None
+    """The disclosure it is about. No look opens it."""
+
+
+Affected: TypeAlias = Openable | SealedBlock | Doubtful | Shown | PerhapsSeen

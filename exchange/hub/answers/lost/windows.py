@@ -14,15 +14,27 @@ WINDOW: Final = 200
 """Rows looked at in one unit of work."""
 
 
-async def entries(
+async def entries(  # noqa: PLR0913 - a range, and where to go on
     hub: Hub,
     agency: str,
     kinds: frozenset[str],
     within: tuple[datetime, datetime],
     behind: Place | None,
+    *,
     first: int = 0,
+    end: int | None = None,
 ) -> AsyncIterator[tuple[Sequence[Place], dict[Place, Opened]]]:
-    """Yield windows: where entries stand that concern an agency, and those it may open."""
+    """Yield windows: where entries stand that concern an agency, and those it may open.
+
+    Args:
+        hub: the parts.
+        agency: whom they concern.
+        kinds: of events.
+        within: the first moment, and the first that does not count.
+        behind: where to go on.
+        first: entries before this one are left out.
+        end: entries from this one on are left out; None leaves out none.
+    """
     full = True
     while full:
         looked, mine = await hub.db.read(
@@ -34,6 +46,7 @@ async def entries(
             behind=behind,
             limit=WINDOW,
             first=first,
+            end=end,
         )
         yield looked, by_place(mine)
         full = len(looked) == WINDOW
