@@ -49,7 +49,7 @@ def overview(*, json: AsJson = False, at: Place = HERE) -> None:
         return calls.officer_overview()
 
     def lines(page: "officer_findings.OverviewAnswer") -> list[str]:
-        log, standing = page.answer.log, page.answer.standing
+        log, standing, refused = page.answer.log, page.answer.standing, page.answer.refusals
         return [
             f"to erase    {standing.asked.count}, overdue {standing.asked.overdue}",
             f"owed        {standing.owed.count}, overdue {standing.owed.overdue}",
@@ -63,6 +63,8 @@ def overview(*, json: AsJson = False, at: Place = HERE) -> None:
                 for one in page.answer.findings
                 if one.count or one.more
             ),
+            f"refused     {refused.lately} in 7 days, {refused.before} in the 28 days before: "
+            f"{'unusual' if refused.unusual else 'not unusual'}",
         ]
 
     printed(at, ask, lines, json=json)

@@ -81,6 +81,17 @@ class Count(Told):
     """Whether there may be more: of each kind the newest 10,000 entries are looked at."""
 
 
+class Refusals(Told):
+    """Whether more disclosures were refused than the agency is used to."""
+
+    lately: int
+    """In the last 7 German days, today included; counted up to 10,000."""
+    before: int
+    """In all of the 28 days before; counted up to 20,000."""
+    unusual: bool
+    """5 at least, and more than twice the weekly average of the days before; 10,000 always."""
+
+
 class Overview(Told):
     """What the first page says."""
 
@@ -88,6 +99,7 @@ class Overview(Told):
     standing: Standing
     findings: tuple[Count, ...]
     """Each of them, also where nothing was found."""
+    refusals: Refusals
 
 
 class OverviewAnswer(Frame):

@@ -224,6 +224,7 @@ async def overview_without_the_log(parties: Parties, caller: str, _digest: str) 
     """
     found = await as_officer(officer_routes.OVERVIEW)(parties, caller, _digest)
     said = found.json["answer"]
+    # Nor `refusals`, the same counted by weeks.
     counts = [one for one in said["findings"] if one["finding"] != "refused"]
     return Answer(found.status, {}, canonical.encode([said["standing"], counts]))
 

@@ -187,6 +187,7 @@ def test_the_overview_counts_what_lists_show_and_nothing_is_reminded_that_nobody
     assert overview.fact("owed") == "0, overdue 0"
     assert int(overview.fact("agreements")) >= 1
     assert "finding     sent-after-withdrawal" not in overview.shown
+    assert overview.fact("refused").endswith("in the 28 days before: not unusual")
     assert network.must("officer", "findings", "sent-after-withdrawal", home=B).shown == ""
     line = network.must("officer", "findings", "looks", "--since", day(-1), "--json", home=B).shown
     page = canonical.loads(line.encode(), limit=10**6)

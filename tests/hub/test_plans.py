@@ -243,6 +243,7 @@ async def test_findings_and_reminders_are_looked_up_by_their_indexes(tmp_path: P
         async with sim.still():
             with statements(sim.home) as counted:
                 found = {one.finding: one.count for one in await overview.count(sim.hub, OFFICER)}
+                await overview.count_refusals(sim.hub, OFFICER)
 
     assert found["warnings"] == found["looks"] == found["kept-on-own-basis"] == 1
     assert found["recorded-late"] == 1

@@ -57,7 +57,7 @@ async def test_a_finding_leads_to_what_it_means_and_to_the_list_that_proves_it(
 ) -> None:
     async with Reader.arrives(scene.sim, browser) as reader:
         await reader.enters_as(scene.sender, "en")
-        await reader.presses(".attention a[href='/officer/findings/refused']")
+        await reader.presses("main a[href='/officer/findings/refused']")
         assert await reader.heading() == "Refused disclosures"
         text = await reader.text()
         assert "Nothing was released; that is no breach." in text

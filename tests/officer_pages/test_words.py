@@ -57,6 +57,18 @@ def test_every_text_that_a_page_asks_for_is_there() -> None:
 
 
 @pytest.mark.parametrize("lang", USUAL)
+def test_every_finding_has_its_texts_and_of_refusals_their_number_is_judged(lang: str) -> None:
+    say = SHELL.words[lang]
+    for finding in FINDINGS:
+        for key in ("heading", "what", "do"):
+            assert say.knows(f"finding.{finding}.{key}"), finding
+        for key in ("one", "many", "more"):
+            assert say.knows(f"finding.{finding}.{key}") is (finding != "refused"), finding
+    assert say.knows("refusals.unusual")
+    assert say.knows("refusals.usual")
+
+
+@pytest.mark.parametrize("lang", USUAL)
 def test_what_is_chosen_by_a_word_of_the_code_has_a_text(lang: str) -> None:
     say = SHELL.words[lang]
     for place in PLACES:
@@ -68,9 +80,6 @@ def test_what_is_chosen_by_a_word_of_the_code_has_a_text(lang: str) -> None:
         assert say.knows(f"visit.{what}")
     for outcome in get_args(Outcome):
         assert say.knows(f"reminder.{outcome}")
-    for finding in FINDINGS:
-        for key in ("heading", "one", "many", "more", "what", "do"):
-            assert say.knows(f"finding.{finding}.{key}"), finding
     for key in ("asked_overdue", "asked_open", "owed_overdue"):
         assert say.knows(f"attention.{key}.one")
         assert say.knows(f"attention.{key}.many")

@@ -35,6 +35,8 @@ LOOKED: Final = 200
 WINDOW: Final = 100
 """Entries that are judged at once."""
 OWN_BASIS: Final = "own-legal-basis"
+REFUSED: Final = "disclosure-refused"
+"""The kind of event that tells of a refusal."""
 
 Finding = Literal[
     "sent-after-withdrawal",
@@ -342,7 +344,7 @@ _RULES: Final[Mapping[str, _Rule]] = MappingProxyType(
         "sent-after-withdrawal": _Rule("consent-withdrawn", _sent_after),
         "recorded-late": _Rule("consent-withdrawn", _recorded_late),
         "kept-on-own-basis": _Rule("erasure-confirmed", _kept),
-        "refused": _Rule("disclosure-refused", _refused, detailed=True),
+        "refused": _Rule(REFUSED, _refused, detailed=True),
         "warnings": _Rule("consent-recorded", _warned, may=lambda role: role.collected),
         "looks": _Rule("officer-read", _looked),
     }

@@ -1,22 +1,26 @@
 """What an officer's first page says: how the log is doing, how her agency stands, what was found.
 
 Findings of the last days are counted, not read: a count costs a look into indexes for each entry
-of its kind. It is exact up to `COUNTED` entries; then it says that there may be more.
+of its kind. It is exact up to `COUNTED` entries; then it says that there may be more. Of refusals
+the last week is compared with the weeks before (`exchange.audit.refusals`).
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from sqlalchemy import Connection, Subquery
 
+from exchange.audit.refusals import MOST, MOST_BEFORE, Refusals, compared
+from exchange.days import begin_of, day_of
 from exchange.hub.answers.findings import (
     ENDING,
     FINDINGS,
     LATELY,
     OWN_BASIS,
+    REFUSED,
     Finding,
     Wanted,
     is_late,
@@ -28,6 +32,7 @@ from exchange.hub.officers.accounts import Officer
 from exchange.hub.officers.attention import LogHealth, Standing
 from exchange.hub.parts import Hub
 from exchange.hub.storage import answers_findings, count_findings, reading
+from exchange.hub.storage.reading import Narrowed
 from exchange.hub.stored import received_at
 
 COUNTED: Final = 10_000
@@ -52,6 +57,8 @@ class Overview:
     standing: Standing
     findings: tuple[Count, ...]
     """Each of them, also where nothing was found."""
+    refusals: Refusals
+    """Whether those of the last week are more than the agency is used to."""
 
 
 async def show_overview(hub: Hub, asker: Officer) -> Answered[NoQuestion, Overview]:
@@ -69,7 +76,12 @@ async def show_overview(hub: Hub, asker: Officer) -> Answered[NoQuestion, Overvi
         asked=NoQuestion(),
         answered_at=now,
         checkpoint=newest_head(hub),
-        answer=Overview(log=log, standing=standing, findings=await count(hub, asker)),
+        answer=Overview(
+            log=log,
+            standing=standing,
+            findings=await count(hub, asker),
+            refusals=await count_refusals(hub, asker),
+        ),
     )
 
 
@@ -87,6 +99,30 @@ async def count(hub: Hub, asker: Officer) -> tuple[Count, ...]:
     for findings in _TOGETHER:  # each in a unit of its own, so that none is long
         found |= await hub.db.read(_counted, findings, asker, now)
     return tuple(found[finding] for finding in FINDINGS)
+
+
+async def count_refusals(hub: Hub, asker: Officer) -> Refusals:
+    """Return how many disclosures were refused lately, and in the weeks before.
+
+    Leaves no trace: whoever asks has called `count` before, which leaves one.
+
+    Raises:
+        NotPermitted: the asker reads no records.
+    """
+    return await hub.db.read(_refusals, agency_of(asker), day_of(hub.clock()))
+
+
+def _refusals(conn: Connection, agency: str, today: date) -> Refusals:
+    days = compared(today)
+
+    def among(first: date, end: date, most: int) -> int:
+        within = Narrowed(kind=REFUSED, since=begin_of(first), until=begin_of(end))
+        return count_findings.entries(conn, reading.newest(agency, within, limit=most))
+
+    return Refusals(
+        lately=among(days.lately, days.until, MOST),
+        before=among(days.before, days.lately, MOST_BEFORE),
+    )
 
 
 def _counted(

@@ -6,6 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
+from exchange.audit.refusals import MOST, MOST_BEFORE, Refusals, compared
 from exchange.days import day_of
 from exchange.forms.account import Fact, Said
 from exchange.hub.answers import overview
@@ -20,17 +21,23 @@ async def show(visit: Visit) -> web.Response:
     """Show what needs attention."""
     found = await attention.look(visit.hub, visit.asker)
     now, say, standing = visit.hub.clock(), visit.say, found.standing
+    usual: list[dict[str, str]] = []
     urgent = [_line(text) for text in _of_log(say, found.log)]
     if standing is not None:
         urgent += _of_erasures(visit, standing)
         urgent += [_line(text) for text in _of_key(say, standing, now)]
         urgent += _of_agreements(visit, standing)
         counted = await overview.count(visit.hub, visit.asker)
-        urgent += [findings.line(say, one) for one in counted if one.count]
+        refusals = await overview.count_refusals(visit.hub, visit.asker)
+        (urgent if refusals.unusual else usual).append(_of_refusals(say, refusals, now))
+        # Each single refusal is no reason to look up: their number may be, and was just judged.
+        told = [one for one in counted if one.count and one.finding != "refused"]
+        urgent += [findings.line(say, one) for one in told]
     return visit.page(
         "overview.html",
         attention=urgent,
         counts=[] if standing is None else _counts(say, standing),
+        usual=usual,
         log=_log(say, found.log),
     )
 
@@ -79,6 +86,24 @@ def _of_agreements(visit: Visit, standing: Standing) -> Iterator[dict[str, str]]
         day = visit.say.day(day_of(one.ends_at))
         text = visit.say("attention.agreement_ends", agreement=one.agreement, day=day)
         yield _line(text, visit.path_of("agreements"))
+
+
+def _of_refusals(say: Words, refusals: Refusals, now: datetime) -> dict[str, str]:
+    """Return both numbers, and the list that proves the first one."""
+
+    def number(found: int, most: int) -> str:
+        return say("refusals.least", count=found) if found >= most else str(found)
+
+    text = say(
+        f"refusals.{'unusual' if refusals.unusual else 'usual'}",
+        lately=number(refusals.lately, MOST),
+        before=number(refusals.before, MOST_BEFORE),
+    )
+    path = f"{findings.BASE}/refused"
+    if not refusals.unusual:
+        return _line(text, path)
+    since = compared(day_of(now)).lately
+    return {"text": text, "path": f"{path}?since={since}", "hint": say("finding.refused.do")}
 
 
 def _counts(say: Words, standing: Standing) -> list[Fact]:

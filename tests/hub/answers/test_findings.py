@@ -256,6 +256,51 @@ async def test_a_count_says_when_there_may_be_more_than_it_looked_at(
     assert await counted_with(2) == dict.fromkeys(every, (2, True))
 
 
+@needs.both_databases()
+async def test_refusals_are_unusual_beside_the_weeks_before_for_those_who_see_them(
+    parties: Parties,
+) -> None:
+    given = await parties.consent(uses="recurring")
+    assert (await parties.withdraw(given, COLLECTOR)).status == 200
+
+    async def refused(times: int) -> None:
+        for _ in range(times):
+            assert (await parties.send(parties.letter(given.digest))).status == 403
+        await followed(parties)
+
+    async def judged(agency: str = SENDER) -> tuple[int, int, bool]:
+        found = await overview.count_refusals(parties.hub, officer_of(agency))
+        said = (await parties.call(agency, officer_routes.OVERVIEW)).json["answer"]["refusals"]
+        assert said == {
+            "lately": found.lately,
+            "before": found.before,
+            "unusual": found.unusual,
+        }
+        return found.lately, found.before, found.unusual
+
+    assert await judged() == (0, 0, False)
+    await refused(3)
+    assert await judged() == (3, 0, False)
+    # The sixth German day afterwards the first one still counts, on the seventh it is before.
+    parties.later(days=6)
+    assert await judged() == (3, 0, False)
+    parties.later(days=1)
+    assert await judged() == (0, 3, False)
+    await refused(4)
+    assert await judged() == (4, 3, False)
+    await refused(1)
+    assert await judged() == (5, 3, True)
+    assert await judged(COLLECTOR) == (5, 3, True)
+    for agency in (RECIPIENT, PARTY, OUTSIDER):
+        assert await judged(agency) == (0, 0, False)
+    parties.later(days=27)
+    assert await judged() == (0, 8, False)
+    parties.later(days=1)
+    assert await judged() == (0, 5, False)
+    with pytest.raises(NotPermitted):
+        await overview.count_refusals(parties.hub, Officer(str(uuid4()), "auditor", None))
+
+
 async def test_days_are_german_days_and_half_open(parties: Parties) -> None:
     await parties.consent()
     await followed(parties)
