@@ -43,7 +43,7 @@ def events(  # noqa: PLR0913 - each narrows the list in a way of its own
     partner
         Who did it, for whom it was, or who sent what it is about.
     purpose
-        Of a document that was sent: no later event repeats it.
+        Of the document it is about, else of the consent on whose chain it is.
     category
         The same.
     state

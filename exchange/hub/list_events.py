@@ -14,8 +14,9 @@ from sqlalchemy import Connection
 
 from exchange.canonical import loads
 from exchange.errors import NotFound
+from exchange.hub.about import About, read_about
 from exchange.hub.cursor import read_cursor, write_cursor
-from exchange.hub.may_open import Access, may_open
+from exchange.hub.may_open import NOBODY, Access, may_open
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.officers.trace import record_export, record_look, record_read
 from exchange.hub.parts import Hub
@@ -28,8 +29,6 @@ LOOKED: Final = 200
 """Entries that a page of the usual size looks at, however few of them it shows."""
 SPARE: Final = 10
 """Entries beyond a page that are read with it: some of those read may be closed."""
-STORED: Final = "disclosure-stored"
-"""The one kind of event that has a purpose and a category."""
 TRACE: Final = "officer-export"
 LARGEST_DETAIL: Final = 4096
 _ENVELOPE: Final = frozenset({"v", "id", "kind", "at", "by", "detail"})
@@ -49,16 +48,23 @@ class Wanted:
     """An agency that did it, that it was addressed to, or with which it was agreed."""
     purpose: str | None = None
     category: str | None = None
-    """These two of documents when they were sent: no later event repeats them."""
+    """These two of the document that it is about, else of the consent on whose chain it is."""
     state: State | None = None
     """Of the disclosure that it is about."""
     consent: str | None = None
     """Id of the record on whose chain it is."""
 
     @property
-    def sent(self) -> bool:
-        """Whether only documents that were sent can be meant."""
+    def data(self) -> bool:
+        """Whether only what is about some data can be meant: about a document, or a consent."""
         return self.purpose is not None or self.category is not None
+
+    def admits(self, about: About | None) -> bool:
+        """Tell whether what is about some data, or about none, is of this purpose and category."""
+        if about is None:
+            return not self.data
+        category = self.category is None or self.category in about.categories
+        return category and self.purpose in {None, about.purpose}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,18 +268,17 @@ def _next(
 
     The newest first; with `ahead` those right before it in the list.
     """
-    if wanted.sent and wanted.kind not in {None, STORED}:
-        return ()
     if wanted.consent is not None:
         digest = _digest(conn, agency, wanted.consent)
         chain = None if digest is None else consents.chain(conn, digest)
         if chain is None:
             return ()
         return reading.of_chain(conn, chain, behind=behind, limit=count, ahead=ahead)
-    kind = STORED if wanted.sent else wanted.kind
-    # Notes of her own looks have no partner and no state: they would only fill what is looked at.
-    without = TRACE if wanted.partner is not None or wanted.state is not None else None
-    narrowed = Narrowed(kind=kind, since=wanted.since, until=wanted.until, without=without)
+    # Notes of her own looks have no partner, no state and no data: they would only fill what is
+    # looked at.
+    fills = wanted.partner is not None or wanted.state is not None or wanted.data
+    without = TRACE if fills else None
+    narrowed = Narrowed(kind=wanted.kind, since=wanted.since, until=wanted.until, without=without)
     return reading.listed(conn, agency, narrowed=narrowed, behind=behind, limit=count, ahead=ahead)
 
 
@@ -287,14 +292,20 @@ def _judged(
         for one in (_Case(agency, entry, held, sent) for entry in entries)
         if one.answers(wanted)
     ]
+    about: Mapping[int, About] = {}
+    if wanted.data:
+        about = read_about(conn, [one.entry for one in likely])
+        likely = [one for one in likely if wanted.admits(about.get(one.entry.place.index))]
     if not likely:
         return
     standing = openings.standing(conn, agency, [one.entry.found for one in likely])
     for one in likely:
         access = may_open(agency, one.entry.found, standing)
-        if access.opening:
-            role = standing.consents.get(one.entry.found.chain or "")
-            yield one.entry.place, one.shown(access, reads=role is not None and role.reads)
+        role = standing.consents.get(one.entry.found.chain or "", NOBODY)
+        data = about.get(one.entry.place.index)
+        # What only the record says nobody learns by looking for it who may not read the record.
+        if access.opening and (data is None or not data.recorded or role.reads):
+            yield one.entry.place, one.shown(access, reads=role.reads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,12 +327,10 @@ class _Case:
         return self.disclosures.get((self.entry.found.chain or "", manifest))
 
     def answers(self, wanted: Wanted) -> bool:
-        """Tell whether it is what is wanted, if it is open."""
+        """Tell whether it is what is wanted, if it is open and about such data."""
         event, at = self.entry.event, self.entry.place.at
         return (
             wanted.kind in {None, event["kind"]}
-            and wanted.purpose in {None, event.get("purpose")}
-            and wanted.category in {None, event.get("category")}
             and (wanted.since is None or wanted.since <= at)
             and (wanted.until is None or at < wanted.until)
             and (

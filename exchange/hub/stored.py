@@ -43,6 +43,15 @@ def subject_of(consent: bytes) -> str:
     return found
 
 
+def data_of(consent: bytes) -> tuple[str, frozenset[str]]:
+    """Return purpose and categories, as codes, in a stored consent; see `context_of`."""
+    payload = _payload(consent)
+    try:
+        return payload["purpose"]["code"], frozenset(payload["categories"])
+    except (KeyError, TypeError) as error:
+        raise Unavailable("a stored consent cannot be read") from error
+
+
 def binding_of(acknowledgement: bytes | None) -> str | None:
     """Return the hint at the purpose binding that a stored answer confirms, by its SHA-256."""
     return None if acknowledgement is None else _payload(acknowledgement).get("purpose_binding")

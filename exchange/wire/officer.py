@@ -404,7 +404,8 @@ class EventsQuery(Page):
     """Who did it, for whom it was, or who sent what it is about."""
     purpose: Code | None = None
     category: Code | None = None
-    """These two find documents that were sent: no later event repeats them."""
+    """These two of the document that an event is about, else of the consent on whose chain it is,
+    where the agency may read that."""
     state: DisclosureState | None = None
     """Of the disclosure that it is about, now."""
     consent: Id | None = None

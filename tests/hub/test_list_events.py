@@ -158,11 +158,15 @@ async def test_a_list_is_narrowed_by_kind_purpose_category_and_state(several: Se
         return await kinds(several, SENDER, Wanted(**wanted))
 
     assert set(await found(kind="disclosure-collected")) == {"disclosure-collected"}
-    assert set(await found(purpose="housing-loss")) == {"disclosure-stored"}
-    assert await found(purpose="housing-loss") == await found(category="rent-arrears-letter")
+    # All of this was about one purpose, but for agreements and keys.
+    of_consents = [kind for kind in await found() if not kind.startswith(("agreement", "officer"))]
+    assert await found(purpose="housing-loss") == of_consents
+    assert {"consent-recorded", "disclosure-refused", "disclosure-ended"} < set(of_consents)
+    assert await found(category="rent-arrears-letter") == of_consents
     assert await found(purpose="employment") == []
     assert await found(category="care-note") == []
-    assert await found(purpose="housing-loss", kind="disclosure-collected") == []
+    collected = await found(purpose="housing-loss", kind="disclosure-collected")
+    assert collected == await found(kind="disclosure-collected") != []
     assert await found(kind="erased") == []
     answered = await listed(several, SENDER, Wanted(state="acknowledged"))
     assert {one.kind for one in answered} == {
@@ -171,6 +175,68 @@ async def test_a_list_is_narrowed_by_kind_purpose_category_and_state(several: Se
         "disclosure-acknowledged",
     }
     assert {one.state for one in answered} == {"acknowledged"}
+
+
+async def test_an_event_has_the_data_of_its_document_or_else_of_its_consent(
+    several: Several,
+) -> None:
+    consent = await several.consent(uses="recurring")
+    letters = [
+        await several.sent(consent, category=one)
+        for one in ("rent-arrears-letter", "tenancy-termination")
+    ]
+    for letter in letters:
+        assert (await several.collect(letter)).status == 200
+    assert (await several.withdraw(consent, COLLECTOR)).status == 200
+    await followed(several)
+
+    for number, category in enumerate(("rent-arrears-letter", "tenancy-termination")):
+        shown = await listed(several, COLLECTOR, Wanted(category=category))
+        assert {one.kind for one in shown} >= {"consent-recorded", "consent-withdrawn"}
+        for agency in (SENDER, RECIPIENT):
+            shown = await listed(several, agency, Wanted(category=category))
+            documents = [one for one in shown if "manifest" in one.members]
+            assert {one.members["manifest"] for one in documents} == {letters[number].digest}
+            assert {one.kind for one in documents} >= {"disclosure-stored", "disclosure-collected"}
+    found = Wanted(category="rent-arrears-letter", kind="disclosure-collected")
+    (collected,) = await listed(several, SENDER, found)
+    assert collected.members["manifest"] == letters[0].digest
+    assert await listed(several, COLLECTOR, Wanted(category="energy-bill")) == []
+
+
+@ON_SQLITE
+async def test_what_stands_in_a_consent_alone_nobody_finds_who_may_not_read_it(
+    several: Several,
+) -> None:
+    consent = await several.consent()
+    attempt = several.letter(consent.digest, sender=OUTSIDER)
+    assert (await several.send(attempt, OUTSIDER)).status == 403
+    await followed(several)
+
+    (own,) = await listed(several, OUTSIDER)
+    assert own.kind == "disclosure-refused"
+    assert await listed(several, OUTSIDER, Wanted(purpose="housing-loss")) == []
+    (seen, _) = await listed(several, COLLECTOR, Wanted(purpose="housing-loss"))
+    assert (seen.kind, seen.by) == ("disclosure-refused", OUTSIDER)
+
+
+@ON_SQLITE
+async def test_pages_of_one_purpose_follow_each_other(
+    several: Several, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await live(several)
+    await followed(several)
+    wanted = Wanted(purpose="housing-loss")
+    async with several.still():
+        whole = await listed(several, COLLECTOR, wanted)
+        monkeypatch.setattr(listing, "SPARE", 1)
+        monkeypatch.setattr(listing, "LOOKED", 4)
+        found = await page(several, COLLECTOR, wanted, limit=2)
+        events = list(found.events)
+        while found.next is not None:
+            found = await page(several, COLLECTOR, wanted, after=found.next, limit=2)
+            events += found.events
+    assert events == whole != []
 
 
 @ON_SQLITE

@@ -144,7 +144,7 @@ async def test_the_files_hold_the_list_and_are_noted_in_the_log(sim: Simulator) 
     consent, letter = await arranged(sim)
     desk, officer = await logged_in(sim, agency=SENDER)
 
-    table = await text(desk, f"{LOG}.csv?category=rent-arrears-letter")
+    table = await text(desk, f"{LOG}.csv?category=rent-arrears-letter&kind=disclosure-stored")
     found = canonical.loads((await text(desk, f"{LOG}.json")).encode(), limit=10**6)
 
     *said, empty, names, row = csv.reader(io.StringIO(table, newline=""))
@@ -262,7 +262,8 @@ async def test_the_same_list_by_the_api(sim: Simulator) -> None:
     first = (await asked("?limit=1")).json
     second = (await asked(f"?limit=200&after={first['next']}")).json
     assert first["answer"] + second["answer"] == whole["answer"]
-    (sent,) = (await asked(f"?purpose=housing-loss&partner={RECIPIENT}")).json["answer"]
+    query = f"?purpose=housing-loss&partner={RECIPIENT}&kind=disclosure-stored"
+    (sent,) = (await asked(query)).json["answer"]
     assert sent["members"]["manifest"] == letter.digest
     assert (sent["state"], sent["consent"]) == ("collected", consent.id)
     day, after = f"{sim.now:%Y-%m-%d}", f"{sim.now + timedelta(days=1):%Y-%m-%d}"

@@ -151,6 +151,33 @@ def sent(conn: Connection, entries: Collection[Entry]) -> dict[tuple[str, str], 
     }
 
 
+def records(conn: Connection, entries: Collection[Entry]) -> dict[str, bytes]:
+    """Return the signed consents on whose chains these entries are, by chain."""
+    query = select(consents.c.chain, consents.c.statement).where(
+        consents.c.chain.in_(sorted({_chain(one) for one in entries}))
+    )
+    return {row.chain: row.statement for row in conn.execute(query)}
+
+
+def manifests(conn: Connection, entries: Collection[Entry]) -> dict[tuple[str, str], bytes]:
+    """Return the manifests that these entries name, by chain and digest; all must name one."""
+    if not entries:
+        return {}
+    asked = pairs({(_chain(one), one.event["manifest"]) for one in entries})
+    query = (
+        select(asked.c.chain, asked.c.manifest.label("digest"), disclosures.c.manifest)
+        .join_from(asked, consents, consents.c.chain == asked.c.chain)
+        .join(
+            disclosures,
+            and_(
+                disclosures.c.consent == consents.c.digest,
+                disclosures.c.digest == asked.c.manifest,
+            ),
+        )
+    )
+    return {(row.chain, row.digest): row.manifest for row in conn.execute(query)}
+
+
 def _agreements(conn: Connection, digests: Collection[str]) -> dict[str, frozenset[str]]:
     query = select(agreement_parties.c.agreement, agreement_parties.c.agency).where(
         agreement_parties.c.agreement.in_(sorted(digests))
