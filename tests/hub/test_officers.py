@@ -1,5 +1,7 @@
 """Who asks at the officers' desk: accounts, the trace of a look, what needs attention."""
 
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -218,11 +220,48 @@ async def test_what_was_taken_away_within_the_hour_is_no_look(sim: Simulator) ->
     assert [one["count"] for one in await sim.log("officer-export")] == [1, 0]
 
 
-async def test_only_an_officer_is_told_how_an_agency_stands(sim: Simulator) -> None:
-    for role in ("auditor", "operator"):
-        found = await attention.look(sim.hub, await account(sim, role))
-        assert found.standing is None
-        assert found.log.size >= 0
+def change_vault(sim: Simulator, statement: str) -> None:
+    with closing(sqlite3.connect(sim.home / "vault" / "vault.sqlite")) as vault:
+        vault.execute(statement)
+        vault.commit()
+
+
+async def test_without_the_vault_the_first_page_tells_of_the_log_and_what_it_cannot_tell(
+    sim: Simulator,
+) -> None:
+    given = await sim.consent()
+    await sim.collect(await sim.sent(given))
+    await sim.withdraw(given)
+    await sim.settled()
+    desk, _ = await logged_in(sim)
+    operator, _ = await logged_in(sim, "operator")
+    before = (await operator.get("/officer/")).body
+
+    change_vault(sim, "ALTER TABLE chain_key RENAME TO away")
+    found = await desk.get("/officer/")
+    text = found.body.decode()
+    assert found.status == 200
+    for said in ("cannot be shown at the moment", "tell the operator", "Entries, signed"):
+        assert said in text
+    for unsaid in ("one erasure still to confirm", "Nothing at the moment", "Agreements in force"):
+        assert unsaid not in text
+    german = (await desk.get("/officer/?lang=de")).body.decode()
+    assert "lässt sich gerade nicht zeigen" in german
+    assert "sagen Sie dem Betrieb des Hubs Bescheid" in german
+    assert await sim.log("officer-export") == []
+    # What else she asks for is refused, and leads to the page that says what works.
+    refused = await desk.get("/officer/partners")
+    assert refused.status == 503
+    assert b'href="/officer/"' in refused.body
+    assert "Die Übersicht sagt, wie es um das Protokoll steht" in refused.body.decode()
+    # Whoever has no agency leaves no trace and misses nothing.
+    assert (await operator.get("/officer/")).body == before
+
+    change_vault(sim, "ALTER TABLE away RENAME TO chain_key")
+    text = (await desk.get("/officer/?lang=en")).body.decode()
+    assert "one erasure still to confirm" in text
+    assert "cannot be shown" not in text
+    assert len(await sim.log("officer-export")) == 1
 
 
 async def test_open_erasures_are_counted_on_both_sides_and_answered_ones_are_not(
@@ -235,8 +274,7 @@ async def test_open_erasures_are_counted_on_both_sides_and_answered_ones_are_not
     asked, owed = await account(sim), await account(sim, agency=SENDER)
 
     async def standing(who: Officer) -> tuple[attention.Open, attention.Open]:
-        found = (await attention.look(sim.hub, who)).standing
-        assert found is not None
+        found = await attention.standing_of(sim.hub, who.agency or "")
         return found.asked, found.owed
 
     none, one, late = attention.Open(0, 0), attention.Open(1, 0), attention.Open(1, 1)
@@ -253,33 +291,28 @@ async def test_open_erasures_are_counted_on_both_sides_and_answered_ones_are_not
 
 
 async def test_what_ends_soon_is_named_and_what_has_ended_is_not(sim: Simulator) -> None:
-    asker = await account(sim)
-    found = (await attention.look(sim.hub, asker)).standing
-    assert found is not None
+    found = await attention.standing_of(sim.hub, RECIPIENT)
     assert found.in_force == 1
     assert found.key_until is not None
     soon = sim.now + attention.ENDING
     fixed = {"from": "2026-03-01T00:00:00Z", "until": f"{soon:%Y-%m-%d}T00:00:00Z"}
     await sim.agree(term=fixed)
-    found = (await attention.look(sim.hub, asker)).standing
-    assert found is not None
+    found = await attention.standing_of(sim.hub, RECIPIENT)
     assert found.in_force == 2
     assert [one.agreement for one in found.ending] == [sim.agreement_id]
     sim.now = soon
-    found = (await attention.look(sim.hub, asker)).standing
-    assert found is not None
+    found = await attention.standing_of(sim.hub, RECIPIENT)
     assert found.in_force == 1
     assert found.ending == ()
 
 
 async def test_a_proposed_agreement_is_not_in_force(sim: Simulator) -> None:
     await sim.propose()
-    found = (await attention.look(sim.hub, await account(sim))).standing
-    assert found is not None
+    found = await attention.standing_of(sim.hub, RECIPIENT)
     assert found.in_force == 1
 
 
 async def test_a_log_that_has_stopped_is_said_to_everybody(sim: Simulator) -> None:
     sim.hub.heads.stop(EVIDENCE)
-    found = (await attention.look(sim.hub, await account(sim, "operator"))).log
+    found = attention.log_health(sim.hub)
     assert (found.stopped, found.behind) == (EVIDENCE, True)

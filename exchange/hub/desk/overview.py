@@ -1,6 +1,7 @@
 """The first page: what needs attention, how the agency stands, how the log is doing."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -8,6 +9,7 @@ from aiohttp import web
 
 from exchange.audit.refusals import MOST, MOST_BEFORE, Refusals, compared
 from exchange.days import day_of
+from exchange.errors import Unavailable
 from exchange.forms.account import Fact, Said
 from exchange.hub.answers import overview
 from exchange.hub.desk import findings
@@ -18,31 +20,62 @@ from exchange.pages.words import Words
 
 
 async def show(visit: Visit) -> web.Response:
-    """Show what needs attention."""
-    found = await attention.look(visit.hub, visit.asker)
-    now, say, standing = visit.hub.clock(), visit.say, found.standing
+    """Show what needs attention; of her agency nothing while no look can be noted."""
+    say, log = visit.say, attention.log_health(visit.hub)
+    urgent = [_line(text) for text in _of_log(say, log)]
     usual: list[dict[str, str]] = []
-    urgent = [_line(text) for text in _of_log(say, found.log)]
-    if standing is not None:
-        urgent += _of_erasures(visit, standing)
-        urgent += [_line(text) for text in _of_key(say, standing, now)]
-        urgent += _of_agreements(visit, standing)
-        counted = await overview.count(visit.hub, visit.asker)
-        refusals = await overview.count_refusals(visit.hub, visit.asker)
-        (urgent if refusals.unusual else usual).append(_of_refusals(say, refusals, now))
-        # Each single refusal is no reason to look up: their number may be, and was just judged.
-        told = [one for one in counted if one.count and one.finding != "refused"]
-        urgent += [findings.line(say, one) for one in told]
+    counts: list[Fact] = []
+    away = False
+    if visit.asker.agency is not None:
+        try:
+            hers = await _hers(visit, visit.asker.agency)
+        except Unavailable:
+            away = True
+        else:
+            urgent, usual, counts = [*urgent, *hers.urgent], hers.usual, hers.counts
     return visit.page(
         "overview.html",
         attention=urgent,
-        counts=[] if standing is None else _counts(say, standing),
         usual=usual,
-        log=_log(say, found.log),
+        counts=counts,
+        away=away,
+        log=_log(say, log),
     )
 
 
 PLACES: Final = (Place(path=HOME, page=show, roles=EVERYBODY, part="overview"),)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hers:
+    """What the page says of an officer's agency."""
+
+    urgent: list[dict[str, str]]
+    usual: list[dict[str, str]]
+    counts: list[Fact]
+
+
+async def _hers(visit: Visit, agency: str) -> _Hers:
+    """Return what the page says of her agency, and leave the trace of the look.
+
+    Raises:
+        Unavailable: the vault is away, and with it the trace; or the database is.
+    """
+    say, now = visit.say, visit.hub.clock()
+    counted = await overview.count(visit.hub, visit.asker)
+    refusals = await overview.count_refusals(visit.hub, visit.asker)
+    standing = await attention.standing_of(visit.hub, agency)
+    judged = [_of_refusals(say, refusals, now)]
+    # Each single refusal is no reason to look up: their number may be, and was just judged.
+    told = [one for one in counted if one.count and one.finding != "refused"]
+    urgent = [
+        *_of_erasures(visit, standing),
+        *(_line(text) for text in _of_key(say, standing, now)),
+        *_of_agreements(visit, standing),
+        *(judged if refusals.unusual else ()),
+        *(findings.line(say, one) for one in told),
+    ]
+    return _Hers(urgent, [] if refusals.unusual else judged, _counts(say, standing))
 
 
 def _line(text: str, path: str = "") -> dict[str, str]:

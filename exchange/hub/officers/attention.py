@@ -9,7 +9,6 @@ from sqlalchemy import Connection
 from exchange.agreement.term import ends_at
 from exchange.audit.policy import NONE
 from exchange.hub import witnessed
-from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
 from exchange.hub.storage import agreements, keys, open_erasures
 
@@ -74,21 +73,6 @@ class Standing:
     """Agreements of its that have not ended."""
     ending: tuple[AgreementEnds, ...]
     """Those that end soon, the next one first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attention:
-    """What the first page shows."""
-
-    log: LogHealth
-    standing: Standing | None
-    """None for whoever reads no agency's records."""
-
-
-async def look(hub: Hub, asker: Officer) -> Attention:
-    """Return how the log is doing and, to an officer, how her agency stands."""
-    found = None if asker.agency is None else await standing_of(hub, asker.agency)
-    return Attention(log_health(hub), found)
 
 
 async def standing_of(hub: Hub, agency: str) -> Standing:
