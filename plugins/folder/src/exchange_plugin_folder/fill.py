@@ -43,7 +43,7 @@ def _copy(file: DocumentFile, place: Path) -> None:
 
 
 def _named(files: Sequence[DocumentFile]) -> list[tuple[str, DocumentFile]]:
-    """Return each file with its name in the folder: its own, with an ending, where a person sees it.
+    """Return each file with its name in the folder: its own, with an ending, not hidden.
 
     Another, if the index needs that one, the ending makes it another file's, or a dot at its
     beginning would hide the file.
