@@ -20,6 +20,7 @@ from exchange.wire import (
     officer_routes,
     officer_terms,
 )
+from exchange.wire.officer_breach import BreachAnswer, Lost
 from exchange.wire.routes import Operation
 
 MOST = 200
@@ -107,14 +108,14 @@ class OfficerCalls:
 
     async def officer_breach(
         self,
-        kind: officer.Lost,
+        kind: Lost,
         key: str,
         since: datetime,
         *,
         until: datetime | None = None,
         noticed_at: datetime | None = None,
         after: str | None = None,
-    ) -> officer.BreachAnswer:
+    ) -> BreachAnswer:
         """Return a page of what a lost key, account or code has exposed since a moment.
 
         Args:
@@ -132,7 +133,7 @@ class OfficerCalls:
             query["until"] = _compact(until)
         if noticed_at is not None:
             query["noticed_at"] = _compact(noticed_at)
-        return await self._calls.call(officer_routes.BREACH, officer.BreachAnswer, query=query)
+        return await self._calls.call(officer_routes.BREACH, BreachAnswer, query=query)
 
     async def officer_consent(
         self, consent: str, *, at: datetime | None = None
@@ -229,7 +230,7 @@ class OfficerCalls:
 
     def officer_breach_file(
         self,
-        kind: officer.Lost,
+        kind: Lost,
         key: str | None,
         since: datetime,
         *,
@@ -255,7 +256,7 @@ class OfficerCalls:
         return self._taken(officer_papers.ERASURES_PAPER, {"state": state, **sheet.query})
 
     def officer_breach_paper(
-        self, kind: officer.Lost, key: str | None, since: datetime, sheet: Sheet
+        self, kind: Lost, key: str | None, since: datetime, sheet: Sheet
     ) -> Taken:
         """Yield a part of the report about a lost key, account or code."""
         query = {"kind": str(kind), "from": _compact(since), **sheet.query}

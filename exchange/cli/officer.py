@@ -20,7 +20,7 @@ from exchange.days import moment_of
 
 if TYPE_CHECKING:
     from exchange.agency.officer_calls import OfficerCalls
-    from exchange.wire import officer, officer_findings, officer_terms
+    from exchange.wire import officer, officer_breach, officer_findings, officer_terms
 
 
 def officer_app() -> App:
@@ -233,7 +233,7 @@ def breach(  # noqa: PLR0913 - each is an option of its own
         When it became known: the 72 hours begin there; now, if not given.
     """
 
-    def ask(calls: "OfficerCalls", after: str | None) -> Awaitable["officer.BreachAnswer"]:
+    def ask(calls: "OfficerCalls", after: str | None) -> Awaitable["officer_breach.BreachAnswer"]:
         return calls.officer_breach(
             kind,
             key,
@@ -243,7 +243,7 @@ def breach(  # noqa: PLR0913 - each is an option of its own
             after=after,
         )
 
-    def lines(page: "officer.BreachAnswer") -> list[str]:
+    def lines(page: "officer_breach.BreachAnswer") -> list[str]:
         found = page.answer
         return [
             *_breach_head(found),
@@ -258,14 +258,14 @@ def breach(  # noqa: PLR0913 - each is an option of its own
     printed(at, ask, lines, json=json)
 
 
-def _perhaps(one: "officer.PerhapsSeen") -> str:
+def _perhaps(one: "officer_breach.PerhapsSeen") -> str:
     """Return an entry that a look may have shown, with what it names."""
     sent = "" if one.sent is None else f", disclosure {one.sent.disclosure}"
     about = "" if one.consent is None else f", consent {one.consent}"
     return f"{one.kind} of {one.at:%Y-%m-%d %H:%M}{about}{sent}"
 
 
-def _breach_head(found: "officer.Breach") -> list[str]:
+def _breach_head(found: "officer_breach.Breach") -> list[str]:
     """Return what is said once, on the first page."""
     totals = found.totals
     if totals is None:

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from exchange.wire.fields import AgencyId, Code, Compact, Day, Id
-from exchange.wire.officer import DisclosureState, Lost
+from exchange.wire.officer import DisclosureState
+from exchange.wire.officer_breach import Lost
 from exchange.wire.routes import OFFICER, TEXT, Operation
 from exchange.wire.shapes import IdPath, Text
 

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 from pydantic import ConfigDict, Field
 
 from exchange.wire.fields import Compact, Day
-from exchange.wire.officer import Lost
+from exchange.wire.officer_breach import Lost
 from exchange.wire.routes import OFFICER, PDF, Operation
 from exchange.wire.shapes import IdPath, Text
 

@@ -1,6 +1,13 @@
 """The routes of privacy officers' own tools: each asks for a token with the scope `officer`."""
 
-from exchange.wire import figures, officer, officer_findings, officer_terms, shapes
+from exchange.wire import (
+    figures,
+    officer,
+    officer_breach,
+    officer_findings,
+    officer_terms,
+    shapes,
+)
 from exchange.wire.routes import OFFICER, Operation
 
 OVERVIEW = Operation(
@@ -55,8 +62,8 @@ BREACH = Operation(
     method="GET",
     path="/v1/officer/breach",
     summary="Exactly what a lost key, account or code has exposed, for Art. 33 and 34 GDPR.",
-    returns=officer.BreachAnswer,
-    query=officer.BreachQuery,
+    returns=officer_breach.BreachAnswer,
+    query=officer_breach.BreachQuery,
     scope=OFFICER,
 )
 CONSENT = Operation(

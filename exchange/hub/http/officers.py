@@ -25,7 +25,14 @@ from exchange.hub.http.binding import Routes
 from exchange.hub.http.call import Call
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.remind_erasure import remind_erasure
-from exchange.wire import officer, officer_findings, officer_routes, officer_terms, shapes
+from exchange.wire import (
+    officer,
+    officer_breach,
+    officer_findings,
+    officer_routes,
+    officer_terms,
+    shapes,
+)
 
 Told = TypeVar("Told", bound=officer.Frame)
 
@@ -97,7 +104,9 @@ async def post_reminder(call: Call, *, path: shapes.IdPath) -> officer.Reminded:
     return officer.Reminded.model_validate(found, from_attributes=True)
 
 
-async def get_breach(call: Call, *, query: officer.BreachQuery) -> officer.BreachAnswer:
+async def get_breach(
+    call: Call, *, query: officer_breach.BreachQuery
+) -> officer_breach.BreachAnswer:
     """Return a page of what a lost key, account or code has exposed."""
     wanted = Wanted(
         kind=query.kind,
@@ -109,7 +118,7 @@ async def get_breach(call: Call, *, query: officer.BreachQuery) -> officer.Breac
     found = await breach.scope_breach(
         call.hub, asker(call), wanted, after=query.after, limit=query.limit
     )
-    return told(officer.BreachAnswer, found)
+    return told(officer_breach.BreachAnswer, found)
 
 
 async def get_consent(

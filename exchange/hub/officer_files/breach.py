@@ -21,7 +21,7 @@ from exchange.hub.officer_files.noted import Counted, Source, noted
 from exchange.hub.officers.accounts import Officer
 from exchange.hub.parts import Hub
 from exchange.spreadsheet import LISTED, flattened
-from exchange.wire import officer
+from exchange.wire import officer_breach
 
 LISTS: Final = (
     "openable",
@@ -54,7 +54,7 @@ async def breach_file(hub: Hub, asker: Officer, wanted: Wanted, ending: Ending) 
         Counted(rows=totals.rows, first=totals.entries[0], behind=totals.entries[1]),
     )
     first = await framed(hub, agency, wanted, now, totals)
-    said = told(officer.BreachAnswer, first)
+    said = told(officer_breach.BreachAnswer, first)
     facts = {name: value for name, value in said["answer"].items() if name not in LISTS}
     frame = {name: value for name, value in said.items() if name not in LISTED}
     listing = Listing(
@@ -85,7 +85,9 @@ async def _rows(
     async with aclosing(pages):
         async for page in pages:
             answer = frame.answer.with_rows(page, frame.asked.since)
-            yield [*_listed(told(officer.BreachAnswer, replace(frame, answer=answer))["answer"])]
+            yield [
+                *_listed(told(officer_breach.BreachAnswer, replace(frame, answer=answer))["answer"])
+            ]
 
 
 def _listed(answer: Mapping[str, Any]) -> Iterator[Row]:
@@ -96,6 +98,6 @@ def _listed(answer: Mapping[str, Any]) -> Iterator[Row]:
 
 def _columns() -> Iterator[str]:
     for name in LISTS:
-        row = shape_in(officer.Breach.model_fields[name].annotation)
+        row = shape_in(officer_breach.Breach.model_fields[name].annotation)
         if row is not None:
             yield from members_of(row, "")
