@@ -168,7 +168,7 @@ async def test_the_files_hold_the_list_and_are_noted_in_the_log(sim: Simulator) 
 async def test_a_file_of_one_entry_is_told_in_the_singular(sim: Simulator) -> None:
     await arranged(sim)
     desk, _ = await logged_in(sim, agency=SENDER)
-    await text(desk, f"{LOG}.csv?category=rent-arrears-letter")
+    await text(desk, f"{LOG}.csv?kind=disclosure-stored")
     await text(desk, f"{LOG}.json")
     await followed(sim)
     for lang, one, several in (("de", "Eintrag", "Einträge"), ("en", "entry", "entries")):
