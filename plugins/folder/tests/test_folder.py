@@ -318,7 +318,7 @@ async def test_what_runs_links_or_lies_about_its_kind_is_malformed(
         ("Foto", "image/jpeg", b"\xff\xd8\xff", "Foto.jpg"),
         ("Seite", "image/tiff", b"II*\x00", "Seite.tif"),
         ("nameless", *TEXT, "nameless.txt"),
-        (".hidden", *TEXT, ".hidden.txt"),
+        (".hidden", *TEXT, "_hidden.txt"),
         ("index", "text/csv", b"a;b", "index (2).csv"),
         ("Ä" * 127, *PDF, "Ä" * 112 + ".pdf"),
         ("Mahnung.PDF", *PDF, "Mahnung.PDF"),
