@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from exchange.hub.may_open import may_open
+from exchange.hub.may_open import NOBODY, may_open
 from exchange.hub.storage import answers_entries, consents, openings, reading
-from exchange.hub.storage.openings import Recorded
+from exchange.hub.storage.openings import Recorded, Standing
 from exchange.hub.storage.reading import Place
 
 
@@ -20,6 +20,8 @@ class Opened:
     place: Place
     kind: str
     event: Mapping[str, Any]
+    chain: str | None
+    """Where it stands on that of a consent which the agency may read."""
 
 
 def opened(  # noqa: PLR0913 - a range, and a page of it
@@ -77,8 +79,13 @@ def _judged(
 ) -> tuple[tuple[Place, ...], tuple[Opened, ...]]:
     standing = openings.standing(conn, agency, [event for _, event in found])
     mine = tuple(
-        Opened(place, event.kind, event.event())
+        Opened(place, event.kind, event.event(), _readable(event, standing))
         for place, event in found
         if may_open(agency, event, standing).opening
     )
     return tuple(place for place, _ in found), mine
+
+
+def _readable(found: Recorded, standing: Standing) -> str | None:
+    chain = found.chain or ""
+    return chain if standing.consents.get(chain, NOBODY).reads else None

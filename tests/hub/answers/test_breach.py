@@ -85,6 +85,30 @@ async def test_a_page_looks_at_so_much_and_no_more(
     assert {one["by"] for page in pages for one in page["doubtful"]} <= {RECIPIENT}
 
 
+@needs.both_databases()
+async def test_what_a_lost_identity_collected_recalled_and_gave_codes_for_is_doubtful(
+    parties: Parties,
+) -> None:
+    before = await parties.world("collected")
+    parties.later(hours=2)
+    since = compact(parties.now)
+    collected, recalled = await parties.world("collected"), await parties.world("recalled")
+    given = await parties.consent()
+    await person.reissue(parties, given, COLLECTOR, credential=person.fresh().digest)
+
+    async def doubtful(owner: str, asker: str) -> set[tuple[str, str]]:
+        kid = parties.offices[owner].identity.kid
+        answer = (await told(parties, asker, f"?kind=identity&key={kid}&from={since}"))["answer"]
+        assert before.consent.id not in str(answer)
+        return {(one["kind"], one["consent"]) for one in answer["doubtful"]}
+
+    fetched = ("disclosure-collected", collected.consent.id)
+    assert await doubtful(RECIPIENT, SENDER) == {fetched}
+    assert fetched not in await doubtful(SENDER, SENDER)
+    assert ("disclosure-ended", recalled.consent.id) in await doubtful(SENDER, SENDER)
+    assert ("receipt-reissued", given.id) in await doubtful(COLLECTOR, COLLECTOR)
+
+
 def test_a_cursor_says_how_far_somebody_came() -> None:
     place = Place(datetime(2026, 5, 1, 9, microsecond=7, tzinfo=UTC), 12)
     name = str(uuid4())
@@ -131,7 +155,7 @@ async def test_with_the_logs_key_everything_since_is_doubtful_that_no_witness_vo
     assert {(one["kind"], one["consent"]) for one in answer["doubtful"]} == {
         ("consent-recorded", after.consent.id),
         ("disclosure-stored", after.consent.id),
-        ("disclosure-collected", None),
+        ("disclosure-collected", after.consent.id),
     }
     assert before.consent.id not in str(answer)
     assert answer["next_steps"][0] == "succeed-log"

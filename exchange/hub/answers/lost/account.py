@@ -29,7 +29,7 @@ async def by_account(
             named = await consents_of(hub, mine)
             for place in looked:
                 one = mine.get(place)
-                consent = None if one is None else named.get(one.event.get("consent", ""))
+                consent = named.get(place)
                 row = doubt(one, consent) if one is not None and counts(one) else None
                 yield Mark(place=place, cut=cut), row
     looks = await looks_in(hub, agency, within, counts, cut=cut)

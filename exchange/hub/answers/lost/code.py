@@ -15,6 +15,7 @@ from exchange.hub.answers.lost.windows import WINDOW, by_place, consents_of
 from exchange.hub.parts import Hub
 from exchange.hub.storage import answers_disclosures, consents
 from exchange.hub.storage.answers_breach import ConsentRow
+from exchange.hub.storage.reading import Place
 from exchange.members import read_time
 
 BY_CODE: Final = "page"
@@ -50,12 +51,12 @@ async def consent_of_code(hub: Hub, agency: str, wanted: Wanted) -> str | None:
 
 
 def _on_page(
-    one: Opened, named: dict[str, ConsentRow], sent: dict[str, Openable], wanted: Wanted
+    one: Opened, named: dict[Place, ConsentRow], sent: dict[str, Openable], wanted: Wanted
 ) -> Doubtful | Shown:
     """Return what a code has brought about or shown."""
     at = read_time(one.event["at"])
     if one.kind == "consent-withdrawn" and one.event["via"] == BY_CODE and at >= wanted.since:
-        return doubt(one, named.get(one.event["consent"]))
+        return doubt(one, named.get(one.place))
     return Shown(
         index=one.place.index,
         kind=one.kind,

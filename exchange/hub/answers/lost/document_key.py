@@ -35,8 +35,7 @@ async def by_document_key(
     async for looked, mine in windows:
         named = await consents_of(hub, mine)
         for place in looked:
-            one = mine.get(place)
-            consent = None if one is None else named.get(one.event["consent"])
+            consent = named.get(place)
             sealed = consent is not None and used.agency in consent.parties
             yield Mark(place=place), _block(consent) if consent is not None and sealed else None
 

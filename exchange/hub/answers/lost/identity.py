@@ -1,4 +1,4 @@
-"""What was signed with an identity key, and what rests on it."""
+"""What was signed and done with an identity key, and what rests on it."""
 
 from collections.abc import AsyncGenerator
 from datetime import datetime
@@ -25,26 +25,29 @@ SIGNED: Final = frozenset(
     }
 )
 """Kinds of events behind which there is a statement that an agency has signed."""
+DONE: Final = frozenset({"disclosure-collected", "disclosure-ended", "receipt-reissued"})
+"""Kinds of what an agency does without one, let in by the same key: it collects what was sent to
+it, takes back what it has sent, gives a person another code."""
 
 
 async def by_identity_key(
     hub: Hub, agency: str, wanted: Wanted, until: datetime, behind: Mark
 ) -> AsyncGenerator[tuple[Mark, Affected | None]]:
-    """Yield what the owner of an identity key has signed, and the disclosures that rest on it.
+    """Yield what the owner of an identity key has signed and done, and the disclosures on it.
 
     Its own officer is also told the looks of its programs, which come in with this key, then what
     they may have shown.
     """
     owner = await hub.db.read(answers_breach.agency_of, wanted.key)
     cut = await cut_of(hub) if behind.cut is None else behind.cut
-    kinds = SIGNED | LOOKS if owner == agency else SIGNED
+    kinds = SIGNED | DONE | (LOOKS if owner == agency else frozenset())
     within = (wanted.since, until)
     if behind.seen is None:
         async for looked, mine in entries(hub, agency, kinds, within, behind.place, end=cut):
             named = await consents_of(hub, mine)
             for place in looked:
                 one = mine.get(place)
-                consent = None if one is None else named.get(one.event.get("consent", ""))
+                consent = named.get(place)
                 counts = one is not None and _rests_on(owner, one, consent, within)
                 row = doubt(one, consent) if one is not None and counts else None
                 yield Mark(place=place, cut=cut), row

@@ -29,8 +29,7 @@ async def by_log_key(
         named = await consents_of(hub, mine)
         for place in looked:
             one = mine.get(place)
-            consent = None if one is None else named.get(one.event.get("consent", ""))
-            yield Mark(place=place), None if one is None else doubt(one, consent)
+            yield Mark(place=place), None if one is None else doubt(one, named.get(place))
 
 
 async def vouched(hub: Hub) -> int:

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
+from sqlalchemy import Connection
+
 from exchange.hub.answers.entries import Opened, opened
 from exchange.hub.parts import Hub
 from exchange.hub.storage import answers_breach
@@ -58,7 +60,17 @@ def by_place(found: Iterable[Opened]) -> dict[Place, Opened]:
     return {one.place: one for one in found}
 
 
-async def consents_of(hub: Hub, found: dict[Place, Opened]) -> dict[str, ConsentRow]:
-    """Return the consents that events name, by digest."""
-    wanted = {one.event["consent"] for one in found.values() if "consent" in one.event}
-    return await hub.db.read(answers_breach.consents_named, wanted)
+async def consents_of(hub: Hub, found: dict[Place, Opened]) -> dict[Place, ConsentRow]:
+    """Return the consents that entries are about: which they name, or on whose chain they stand."""
+    return await hub.db.read(_consents_of, found)
+
+
+def _consents_of(conn: Connection, found: dict[Place, Opened]) -> dict[Place, ConsentRow]:
+    on = answers_breach.consents_on(conn, {one.chain for one in found.values() if one.chain})
+    about = {
+        place: digest
+        for place, one in found.items()
+        if (digest := one.event.get("consent") or on.get(one.chain or ""))
+    }
+    named = answers_breach.consents_named(conn, set(about.values()))
+    return {place: named[digest] for place, digest in about.items() if digest in named}
