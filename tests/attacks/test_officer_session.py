@@ -16,6 +16,7 @@ from exchange.hub.desk.shell import HOME, POLICY
 from exchange.hub.desk.site import PLACES
 from exchange.hub.officers import accounts, links, sessions
 from exchange.hub.officers.sessions import COOKIE, IDLE, LIFE, MOST
+from exchange.hub.storage.officers import Role
 from exchange.hub.storage.reaches import Reach
 from exchange.wire import routes
 from tests.officer import NOBODY, OWN, Desk, account, address, entered, logged_in
@@ -427,9 +428,11 @@ async def test_a_proof_is_young_for_ten_minutes_and_a_click_does_not_renew_it(
     assert sessions.fresh(session, now=sim.now)
 
 
-async def test_what_is_taken_away_asks_for_a_young_proof(sim: Simulator) -> None:
-    desk, _ = await logged_in(sim)
-    taken = [place for place in PLACES if place.fresh]
+@pytest.mark.parametrize("role", ["officer", "auditor"])
+async def test_what_is_taken_away_asks_for_a_young_proof(sim: Simulator, role: Role) -> None:
+    desk, _ = await logged_in(sim, role)
+    taken = [place for place in PLACES if place.fresh and role in place.roles]
+    assert taken
     sim.now += sessions.FRESH
     for place in taken:
         path = address(place.path)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from exchange.hub.answers.findings import FINDINGS
+from exchange.hub.answers.lost.looks import LOOKS
 from exchange.hub.follow_log import catch_up
 from exchange.wire import audit_routes, officer_files, officer_routes
 from tests.attacks.parties import COLLECTOR, PARTY, Parties
@@ -61,7 +62,15 @@ async def everything(parties: Parties, agency: str) -> dict[str, Any]:
         answer = await parties.call(agency, operation, query=query)
         assert answer.status == 200, (name, answer.body)
         found[name] = answer.json["answer"]
+    identity = f"identity of {agency}"
+    found[identity] = without_looks(found[identity])
     return {**found, **await every_finding(parties, agency)}
+
+
+def without_looks(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return what an agency is told of its own key but for its looks: asking makes more of them."""
+    done = [one for one in answer["doubtful"] if one["kind"] not in LOOKS]
+    return {**answer, "doubtful": done, "totals": {**answer["totals"], "doubtful": len(done)}}
 
 
 async def every_finding(parties: Parties, agency: str) -> dict[str, Any]:
