@@ -59,7 +59,7 @@ def test_every_network_of_the_project_can_be_read() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "title, needs, casetool, agencies and steps"),
+        ("", "title, needs, stand_in, casetool, agencies and steps"),
         ('title = "x"\nmore = 1\n', "nothing else"),
         ('[[agencies]]\nid = "a1"\n[[steps]]\nsay = "x"\nfly = {}\n', "a step says something"),
         ('[[agencies]]\nid = "a1"\n[[steps]]\nsay = "x"\nnotice = { to = "a1" }\n', "notice lacks"),
