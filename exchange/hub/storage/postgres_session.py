@@ -229,6 +229,8 @@ class Session:
                     return
             finally:
                 self._began = None
+        if unit.error is not None:
+            _told("LostEachTurn")
 
     def _lost(self, unit: Unit, *, again: bool) -> bool:
         """Run a unit once; True if nothing of it has happened, and it may run again.
@@ -259,6 +261,8 @@ class Session:
             self._roll_back()
         else:
             unit.error = self._commit()
+            if unit.error is not None:
+                _told(type(unit.error).__qualname__)
         return False
 
     def _ran_s(self) -> float:
@@ -359,8 +363,9 @@ class Session:
 def _tell(error: SQLAlchemyError | psycopg.Error) -> None:
     """Log what the database refused, and where: its class, never its text."""
     cause = getattr(error, "orig", error)
-    structlog.get_logger("exchange.hub.database").warning(
-        "database-refused",
-        code=type(cause).__qualname__,
-        positions=positions(error),
-    )
+    _told(type(cause).__qualname__, positions(error))
+
+
+def _told(code: str, where: list[str] | None = None) -> None:
+    log = structlog.get_logger("exchange.hub.database")
+    log.warning("database-refused", code=code, positions=where or [])
