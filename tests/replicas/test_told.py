@@ -64,9 +64,11 @@ async def test_what_no_hint_told_of_is_found_by_the_look_at_the_inboxes(two: Pai
     woken = hub.news.listen(RECIPIENT)
     known = await listen.wake_changed(hub, known)
     assert woken.is_set()  # never looked at before
-    woken.clear()
-    known = await listen.wake_changed(hub, known)
-    assert not woken.is_set()
+    # The replica's own loops tell everybody once, as they begin; who is known is not told again.
+    async with asyncio.timeout(10):
+        while woken.is_set():
+            woken.clear()
+            known = await listen.wake_changed(hub, known)
 
     lost(two, "inboxes")
     await two.sent()
