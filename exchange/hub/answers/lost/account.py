@@ -4,13 +4,12 @@ from collections.abc import AsyncGenerator
 from datetime import datetime
 
 from exchange.hub.answers.entries import Opened
-from exchange.hub.answers.lost.described import doubt
+from exchange.hub.answers.lost.doubts import doubts
 from exchange.hub.answers.lost.looks import LOOKS, cut_of, looks_in, shows_something
 from exchange.hub.answers.lost.mark import Mark
 from exchange.hub.answers.lost.question import Wanted
 from exchange.hub.answers.lost.rows import Affected
 from exchange.hub.answers.lost.seen import perhaps_seen
-from exchange.hub.answers.lost.windows import consents_of, entries
 from exchange.hub.parts import Hub
 
 
@@ -25,13 +24,9 @@ async def by_account(
     cut = await cut_of(hub) if behind.cut is None else behind.cut
     within = (wanted.since, until)
     if behind.seen is None:
-        async for looked, mine in entries(hub, agency, LOOKS, within, behind.place, end=cut):
-            named = await consents_of(hub, mine)
-            for place in looked:
-                one = mine.get(place)
-                consent = named.get(place)
-                row = doubt(one, consent) if one is not None and counts(one) else None
-                yield Mark(place=place, cut=cut), row
+        rows = doubts(hub, agency, LOOKS, within, behind.place, lambda one, _: counts(one), cut=cut)
+        async for row in rows:
+            yield row
     looks = await looks_in(hub, agency, within, counts, cut=cut)
     async for shown in perhaps_seen(hub, agency, looks, behind, cut=cut):
         yield shown

@@ -2,18 +2,18 @@
 
 from collections.abc import AsyncGenerator
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from exchange.audit.event import GATEWAY
 from exchange.hub.answers.entries import Opened
 from exchange.hub.answers.lost.account import is_of
-from exchange.hub.answers.lost.described import doubt
+from exchange.hub.answers.lost.doubts import doubts
 from exchange.hub.answers.lost.looks import LOOKS, cut_of, looks_in, shows_something
 from exchange.hub.answers.lost.mark import Mark
 from exchange.hub.answers.lost.question import Wanted
 from exchange.hub.answers.lost.rows import Affected
 from exchange.hub.answers.lost.seen import perhaps_seen
-from exchange.hub.answers.lost.windows import consents_of, entries
 from exchange.hub.parts import Hub
 from exchange.hub.storage import answers_breach
 from exchange.hub.storage.answers_breach import ConsentRow
@@ -43,14 +43,9 @@ async def by_identity_key(
     kinds = SIGNED | DONE | (LOOKS if owner == agency else frozenset())
     within = (wanted.since, until)
     if behind.seen is None:
-        async for looked, mine in entries(hub, agency, kinds, within, behind.place, end=cut):
-            named = await consents_of(hub, mine)
-            for place in looked:
-                one = mine.get(place)
-                consent = named.get(place)
-                counts = one is not None and _rests_on(owner, one, consent, within)
-                row = doubt(one, consent) if one is not None and counts else None
-                yield Mark(place=place, cut=cut), row
+        rests = partial(_rests_on, owner, within)
+        async for row in doubts(hub, agency, kinds, within, behind.place, rests, cut=cut):
+            yield row
     if owner == agency:
         looks = await looks_in(hub, agency, within, _by_program, cut=cut)
         async for shown in perhaps_seen(hub, agency, looks, behind, cut=cut):
@@ -63,9 +58,9 @@ def _by_program(one: Opened) -> bool:
 
 def _rests_on(
     owner: str | None,
+    within: tuple[datetime, datetime],
     one: Opened,
     consent: ConsentRow | None,
-    within: tuple[datetime, datetime],
 ) -> bool:
     """Tell whether the owner of an identity key has done this with it, or what depends on it.
 
